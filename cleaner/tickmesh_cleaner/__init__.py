@@ -1,0 +1,1 @@
+"""The cleaner service: judges raw rows, quarantines what fails, forwards the rest."""

@@ -1,0 +1,1 @@
+"""Jobs, balance and quarantine records, free of transport and database."""

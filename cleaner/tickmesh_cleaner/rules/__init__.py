@@ -1,0 +1,1 @@
+"""Rules that know ticks: one rule a file."""

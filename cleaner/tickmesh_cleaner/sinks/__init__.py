@@ -1,0 +1,1 @@
+"""Where good rows go."""

@@ -1,0 +1,1 @@
+"""Where the cleaner keeps jobs, intents and the quarantine index."""

@@ -1,0 +1,1 @@
+"""The pure schema core: documents, projection, compatibility, validation. No transport, no database."""

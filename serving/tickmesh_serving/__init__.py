@@ -1,0 +1,1 @@
+"""The chassis every server shares: lifecycle, policies, health, metrics, tracing, configuration."""

@@ -1,0 +1,1 @@
+"""The tick store service: governed, durable, exactly-once ticks over Arrow Flight."""

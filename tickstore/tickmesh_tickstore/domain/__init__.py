@@ -1,0 +1,1 @@
+"""What the tick store decides, free of transport and database."""
