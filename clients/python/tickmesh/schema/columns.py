@@ -84,8 +84,10 @@ def _plan_pair(
     import pyarrow as pa
 
     old_inner, new_inner = _unwrapped(old), _unwrapped(new)
-    if pa.types.is_struct(old_inner.type) and pa.types.is_struct(new_inner.type) and (
-        _wrapping(old) == _wrapping(new)
+    if (
+        pa.types.is_struct(old_inner.type)
+        and pa.types.is_struct(new_inner.type)
+        and (_wrapping(old) == _wrapping(new))
     ):
         types = str(old.type), str(new.type)
         yield ColumnPlan(join_path(names), ColumnAction.KEEP, *types, "", names)
@@ -103,9 +105,15 @@ def _unwrapped(field: pa.Field[Any]) -> pa.Field[Any]:
 
     inner: Any = field
     while pa.types.is_list(inner.type) or pa.types.is_map(inner.type):
-        inner = inner.type.value_field if pa.types.is_list(inner.type) else inner.type.item_field
+        inner = _inside(inner.type)
     result: pa.Field[Any] = inner
     return result
+
+
+def _inside(kind: Any) -> Any:
+    import pyarrow as pa
+
+    return kind.value_field if pa.types.is_list(kind) else kind.item_field
 
 
 def _wrapping(field: pa.Field[Any]) -> tuple[str, ...]:
@@ -116,7 +124,7 @@ def _wrapping(field: pa.Field[Any]) -> tuple[str, ...]:
     while pa.types.is_list(inner.type) or pa.types.is_map(inner.type):
         is_list = pa.types.is_list(inner.type)
         kinds.append("list" if is_list else "map")
-        inner = inner.type.value_field if is_list else inner.type.item_field
+        inner = _inside(inner.type)
     return tuple(kinds)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from tickmesh.schema.keywords import ANNOTATIONS
 from tickmesh.schema.location import MISSING, Key, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tickmesh.schema.document import SchemaDocument
 
@@ -129,7 +128,9 @@ class _Walk:
         elif old.rest.applied or new.rest.applied:
             yield _rest_change(old, new, names)
 
-    def _fields(self, old: Location, new: Location, names: tuple[str, ...]) -> Iterator[FieldChange]:
+    def _fields(
+        self, old: Location, new: Location, names: tuple[str, ...]
+    ) -> Iterator[FieldChange]:
         for name in new.declared:
             inner = (*names, name)
             if name not in old.declared:
@@ -236,7 +237,7 @@ def _keyword_changes(old: Location, new: Location, names: tuple[str, ...]) -> It
 
 
 def _keywords(location: Location) -> dict[str, dict[str, Any]]:
-    """Returns each keyword's values under no condition, by canonical text with references followed."""
+    """Returns the values of each keyword under no condition, by text with references followed."""
     found: dict[str, dict[str, Any]] = {}
     for part in location.always:
         for keyword, value in part.keywords.items():
@@ -303,7 +304,9 @@ def _values(was: dict[str, Any], now: dict[str, Any]) -> str:
     texts = [", ".join(each) for each in (was, now)]
     if any(len(text) > 80 for text in texts):
         return ""
-    return "".join(f" {word} {text}" for word, text in zip(("from", "to"), texts, strict=True) if text)
+    return "".join(
+        f" {word} {text}" for word, text in zip(("from", "to"), texts, strict=True) if text
+    )
 
 
 def _how(keyword: str, was: list[Any], now: list[Any]) -> tuple[str, bool]:

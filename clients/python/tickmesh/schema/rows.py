@@ -36,9 +36,7 @@ def check_rows(document: SchemaDocument) -> None:
     _checked.add(document)
 
 
-def _check_inhabited(
-    location: Location, field: str, seen: set[Key]
-) -> None:
+def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:
     if location.key in seen:
         return
     seen.add(location.key)
@@ -56,9 +54,7 @@ def _check_inhabited(
             _check_inhabited(location.child(name), inner, seen)
 
 
-def _check_defaults(
-    location: Location, path: tuple[str, ...], seen: set[Key]
-) -> None:
+def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -> None:
     if location.key in seen:
         return
     seen.add(location.key)

@@ -63,9 +63,7 @@ class ImageBuilder:
         self._identities: dict[Pair, bool] = {}
         self.definitions: dict[str, Any] = {}
 
-    def build(
-        self, writer: Location, reader: Location, *, kinds: frozenset[str]
-    ) -> dict[str, Any]:
+    def build(self, writer: Location, reader: Location, *, kinds: frozenset[str]) -> dict[str, Any]:
         """Returns a self-contained schema (but for the writer's resources) of the image.
 
         Args:
@@ -77,16 +75,12 @@ class ImageBuilder:
             ImageTooLargeError: The pair is too large to reason about.
         """
         body = self.image(writer, reader, kinds=kinds)
-        definitions = (
-            "definitions" if writer.document.dialect is Dialect.DRAFT_07 else "$defs"
-        )
+        definitions = "definitions" if writer.document.dialect is Dialect.DRAFT_07 else "$defs"
         if isinstance(body, bool):
             body = {"allOf": [body]}
         return {"$schema": str(writer.document.dialect), definitions: self.definitions, **body}
 
-    def image(
-        self, writer: Location, reader: Location, *, kinds: frozenset[str]
-    ) -> JsonSchema:
+    def image(self, writer: Location, reader: Location, *, kinds: frozenset[str]) -> JsonSchema:
         """Returns the schema of what values of some types at ``writer`` become at ``reader``."""
         if writer.never:
             return False
@@ -159,9 +153,7 @@ class ImageBuilder:
     def _named(self, writer: Location, reader: Location, *, is_object: bool) -> JsonSchema:
         key = ((writer.key, reader.key), is_object)
         name = self._names.get(key)
-        definitions = (
-            "definitions" if writer.document.dialect is Dialect.DRAFT_07 else "$defs"
-        )
+        definitions = "definitions" if writer.document.dialect is Dialect.DRAFT_07 else "$defs"
         if name is None:
             if len(self._names) > _LARGEST_IMAGE:
                 raise ImageTooLargeError("the pair has too many nested places")
@@ -359,7 +351,8 @@ def cases_of(writer: Location) -> list[Location]:
     for part in writer.always:
         for keyword in ("anyOf", "oneOf"):
             if keyword in part.keywords:
-                choices.append([(branch,) for branch in part.keywords[keyword]])
+                branches: list[JsonSchema] = part.keywords[keyword]
+                choices.append([(branch,) for branch in branches])
         if "if" in part.keywords:
             holds = (part.keywords["if"], part.keywords.get("then", True))
             choices.append([holds, (part.keywords.get("else", True),)])

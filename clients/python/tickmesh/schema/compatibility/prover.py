@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from tickmesh.schema.canonical import canonical_json, canonical_schema
 from tickmesh.schema.compatibility.image import (
     NOT_NULL,
-    ImageBuilder,
     STRUCTURAL_KEYWORDS,
+    ImageBuilder,
     ImageTooLargeError,
     is_structural,
 )
 from tickmesh.schema.compatibility.standalone import Standalone
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.keywords import Dialect
-from tickmesh.schema.location import (ALL_TYPES, MERE_REFERENCE, MISSING, Key, Location)
+from tickmesh.schema.location import ALL_TYPES, MERE_REFERENCE, MISSING, Key, Location
 from tickmesh.schema.oracle import BACKTRACK_LIMIT, refuse_fetch
 
 if TYPE_CHECKING:
@@ -38,11 +38,7 @@ FieldPath = tuple[str, ...]
 """Names from the root; ``[]`` is a list item, ``{}`` a member of a map."""
 
 
-
-
-_ARRAY_KEYWORDS = frozenset(
-    {"items", "prefixItems", "additionalItems", "minItems", "maxItems"}
-)
+_ARRAY_KEYWORDS = frozenset({"items", "prefixItems", "additionalItems", "minItems", "maxItems"})
 _MOST_LEAVES = 400
 _MOST_PAIRS = 20_000
 _DEEPEST = 150
@@ -205,9 +201,7 @@ class Prover:
             if writer.is_struct and name not in writer.declared:
                 continue
             keeps_null = not (reader.is_struct and writer.is_struct)
-            if not self._values(
-                writer.child(name), reader.child(name), inner, null=keeps_null
-            ):
+            if not self._values(writer.child(name), reader.child(name), inner, null=keeps_null):
                 proven = False
         return proven
 
@@ -250,12 +244,8 @@ class Prover:
             return False
         indices = range(-1, max(writer.prefix_length, reader.prefix_length))
         return all(
-            [
-                self._values(
-                    writer.item_at(index), reader.item_at(index), (*path, ITEM), null=True
-                )
-                for index in indices
-            ]
+            self._values(writer.item_at(index), reader.item_at(index), (*path, ITEM), null=True)
+            for index in indices
         )
 
     @staticmethod
@@ -280,7 +270,9 @@ class Prover:
                 continue
             text = self._texts.get(id(part.source))
             if text is None:
-                text = canonical_json(canonical_schema(dict(part.keywords), location.document.dialect))
+                text = canonical_json(
+                    canonical_schema(dict(part.keywords), location.document.dialect)
+                )
                 self._texts[id(part.source)] = text
             yield None if '"$ref"' in text or '"$dynamicRef"' in text else text
 
@@ -326,4 +318,3 @@ class Prover:
 
     def _note(self, path: FieldPath, reason: str) -> None:
         self._gaps[Gap(path, reason)] = None
-

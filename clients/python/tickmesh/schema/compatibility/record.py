@@ -65,7 +65,10 @@ def _proven(change: FieldChange) -> Change:
 
 
 def _judged(
-    writer: SchemaDocument, reader: SchemaDocument, structural: tuple[FieldChange, ...], proof: Proof
+    writer: SchemaDocument,
+    reader: SchemaDocument,
+    structural: tuple[FieldChange, ...],
+    proof: Proof,
 ) -> list[Change]:
     search = WitnessSearch(writer, reader)
     gaps = _merged(proof.gaps)

@@ -41,7 +41,9 @@ def stated_values(locations: Iterable[Location]) -> list[Any]:
         for part in location.parts:
             keywords = part.keywords
             found += keywords.get("enum", ())
-            found += keywords.get("examples", ()) if isinstance(keywords.get("examples"), list) else ()
+            found += (
+                keywords.get("examples", ()) if isinstance(keywords.get("examples"), list) else ()
+            )
             found += [keywords[name] for name in ("const", "default") if name in keywords]
     return [plain(value) for value in unique(found)]
 

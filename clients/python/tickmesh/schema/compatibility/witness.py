@@ -12,9 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.compatibility.prover import FieldPath, Gap
-from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.compatibility.seeds import numbers, stated_values, strings, unique
+from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import Location, json_type
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
 from tickmesh.schema.resolution import resolve_row, root_of, row_is_valid, valid_reading
@@ -24,6 +23,7 @@ from tickmesh.schema.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tickmesh.schema.compatibility.prover import FieldPath, Gap
     from tickmesh.schema.document import SchemaDocument
 
 _DEEPEST_ROW = 6
@@ -146,9 +146,7 @@ class WitnessSearch:
         for base in bases:
             yield {each: value for each, value in base.items() if each != name}
             yield {**base, name: None}
-        for value in self._variants(
-            writer.child(name), reader.child(name), rest, depth=depth + 1
-        ):
+        for value in self._variants(writer.child(name), reader.child(name), rest, depth=depth + 1):
             for base in bases:
                 yield {**base, name: value}
 
@@ -159,9 +157,9 @@ class WitnessSearch:
         if known is None:
             self._kept += (writer, reader)
             raw = unique(self._raw_values(writer, reader, depth))
-            known = self._candidates[key] = [
-                value for value in raw if self._fits(writer, value)
-            ][:_MOST_CANDIDATES]
+            known = self._candidates[key] = [value for value in raw if self._fits(writer, value)][
+                :_MOST_CANDIDATES
+            ]
         return known
 
     def _fits(self, writer: Location, value: Any) -> bool:
@@ -253,7 +251,13 @@ class WitnessSearch:
 
 _CHOICES = frozenset(
     {"anyOf", "oneOfNotValid", "oneOfMultipleValid", "not", "falseSchema", "minProperties"}
-    | {"maxProperties", "additionalProperties", "unevaluatedProperties", "propertyNames", "contains"}
+    | {
+        "maxProperties",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "contains",
+    }
     | {"uniqueItems", "minItems", "maxItems", "const", "enum"}
 )
 
