@@ -1,7 +1,7 @@
 """A trading session made from a seed: plausible trades of twenty shares, and known blemishes.
 
 Prices walk in cents, sizes are lots with odd ones and blocks among them, arrivals cluster at the
-open and towards the close as they do on exchanges. One row in a hundred is spoiled, each in one way.
+open and towards the close as they do on exchanges. One row in a hundred is spoiled, in one way.
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ def write_session(
     return SessionFile(path, rows, spoiled)
 
 
-def _arrivals(
-    random: np.random.Generator, *, rows: int, day: dt.date
-) -> NDArray[np.datetime64]:
+def _arrivals(random: np.random.Generator, *, rows: int, day: dt.date) -> NDArray[np.datetime64]:
     """Ascending instants: a U over the session, microseconds apart at the busiest."""
     opening = dt.datetime.combine(day, dt.time(9, 30), tzinfo=ZoneInfo("America/New_York"))
     minutes = np.arange(_SESSION_SECONDS // 60)

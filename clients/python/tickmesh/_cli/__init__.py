@@ -12,7 +12,7 @@ import importlib
 import json
 import sys
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, NoReturn, override
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -46,11 +46,9 @@ _SERVER_NOUNS = {
 class LazyNouns(click.Group):
     """A group whose commands are imported when they are called, not before."""
 
-    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_NOUNS, *_SERVER_NOUNS]
 
-    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _NOUNS:
             module, _, name = _NOUNS[cmd_name].partition(":")
@@ -60,7 +58,6 @@ class LazyNouns(click.Group):
             return _server_command(cmd_name)
         return None
 
-    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = []
         for name in _NOUNS:

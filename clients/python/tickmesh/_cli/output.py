@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _NANOSECONDS = 1_000_000_000
 _WIDEST_CELL = 60
@@ -23,7 +26,7 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def output_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+def output_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """Add `--output table|json` to a command."""
     return click.option(
         "--output",

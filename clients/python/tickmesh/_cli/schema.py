@@ -202,7 +202,7 @@ def check(
     policy: str | None,
     output: Output,
 ) -> int:
-    """Judge the schema in FILE against SUBJECT's versions, without writing; exit code 3 if refused."""
+    """Judge the schema in FILE against SUBJECT's versions; exit code 3 if it is refused."""
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
