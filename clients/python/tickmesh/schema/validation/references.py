@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin
 from tickmesh.schema.validation.dialects import (
     Dialect,
     Pointer,
+    UnsupportedSchemaError,
     dialect_of,
     pointer_tokens,
     subschemas,
@@ -58,7 +59,7 @@ class SchemaIndex:
         self._anchors: dict[tuple[str, str], Target] = {}
         self._add(self.root, _DOCUMENT_URI)
         for uri, document in (references or {}).items():
-            if isinstance(document, bool) or dialect_of(document) is dialect:
+            if _speaks(document, dialect):
                 target = Target(document, uri, (), _base(document, uri))
                 self._add(target, uri)
 
@@ -118,6 +119,14 @@ def _base(schema: Any, base: str) -> str:
     if isinstance(schema, Mapping) and isinstance(schema.get("$id"), str):
         return _join(base, schema["$id"])
     return base
+
+
+def _speaks(document: Any, dialect: Dialect) -> bool:
+    # A document in another dialect is left to the oracle.
+    try:
+        return "$schema" not in document or dialect_of(document) is dialect
+    except (TypeError, UnsupportedSchemaError):
+        return isinstance(document, bool)
 
 
 def _step(schema: Any, token: str) -> tuple[Any] | None:
