@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from tickmesh import errors as client_errors
 from tickmesh.schema.validation import compile_schema
 from tickmesh_tickstore.errors import (
+    InvalidRequestError,
     RegistryUnavailableError,
     SubjectUnknownError,
     VersionUnknownError,
@@ -41,6 +42,10 @@ class SchemaVersion(Protocol):
     @property
     def schema_id(self) -> int:
         """Its id in the registry."""
+
+    @property
+    def state(self) -> str:
+        """`active`, `deprecated` or `deleted`."""
 
     @property
     def arrow_schema(self) -> pa.Schema:
@@ -213,29 +218,11 @@ class Governance:
 
         Raises:
             SubjectUnknownError: the registry has no such subject.
-            VersionUnknownError: the subject has no such version.
+            VersionUnknownError: the subject has no such version, or it was deleted.
+            InvalidRequestError: the version named is deprecated: it takes no new rows.
             RegistryUnavailableError: it was never seen here and the registry does not answer.
         """
-        if version is not None:
-            compiled = self._compiled.get((subject, version))
-            if compiled is not None:
-                return compiled
-        try:
-            if schema_id is not None:
-                registered = self._source.by_id(schema_id)
-            elif version is not None:
-                registered = self._source.get(subject, version=version)
-            else:
-                registered = self._source.in_force(subject)
-        except client_errors.NotFoundError as error:
-            raise self._not_found(subject, version, schema_id) from error
-        except client_errors.UnavailableError as error:
-            raise RegistryUnavailableError(
-                f"The schema of '{subject}' was never seen here and the registry does not answer; "
-                "retry when it is back.",
-                metadata={"subject": subject},
-                retry_after_seconds=1.0,
-            ) from error
+        registered = self._find(subject, version, schema_id)
         if registered.subject != subject:
             raise VersionUnknownError(
                 f"Schema id {schema_id} belongs to subject '{registered.subject}', not to "
@@ -243,43 +230,75 @@ class Governance:
                 metadata={"subject": subject, "schemaId": str(schema_id)},
                 resource=("schema", str(schema_id)),
             )
+        if registered.state == "deleted":
+            raise _version_unknown(subject, version, schema_id)
+        if registered.state == "deprecated":
+            raise InvalidRequestError(
+                f"Version {registered.version} of '{subject}' is deprecated and takes no new rows; "
+                "put under the version in force: leave the version out.",
+                metadata={"subject": subject, "version": str(registered.version)},
+                violations=[("schema_version", "expected a version that is not deprecated")],
+            )
         return self._compile(registered)
+
+    def readable(self, subject: str, *, version: int) -> GovernedSchema:
+        """A version to read under, deprecated or not. Raises as `schema_for`."""
+        return self._compile(self._find(subject, version, None))
 
     def current_version(self, subject: str) -> int | None:
         """The version in force now; None where the registry cannot tell."""
         try:
             return self._source.in_force(subject).version
-        except (client_errors.NotFoundError, client_errors.UnavailableError):
+        except client_errors.TickmeshError:
             return None
+
+    def _find(self, subject: str, version: int | None, schema_id: int | None) -> SchemaVersion:
+        try:
+            if schema_id is not None:
+                return self._source.by_id(schema_id)
+            if version is not None:
+                return self._source.get(subject, version=version)
+            return self._source.in_force(subject)
+        except client_errors.NotFoundError as error:
+            if error.reason == "SUBJECT_NOT_FOUND":
+                raise subject_unknown(subject) from error
+            raise _version_unknown(subject, version, schema_id) from error
+        except (client_errors.UnavailableError, client_errors.DeadlineExceededError) as error:
+            raise RegistryUnavailableError(
+                f"The schema of '{subject}' was never seen here and the registry does not answer; "
+                "retry when it is back.",
+                metadata={"subject": subject},
+                retry_after_seconds=1.0,
+            ) from error
 
     def _compile(self, registered: SchemaVersion) -> GovernedSchema:
         key = (registered.subject, registered.version)
+        compiled = self._compiled.get(key)
+        if compiled is not None and compiled.schema_id == registered.schema_id:
+            return compiled
         with self._lock:
-            compiled = self._compiled.get(key)
-            if compiled is None:
-                compiled = GovernedSchema(registered)
-                if len(self._compiled) >= _CACHED_VERSIONS:
-                    del self._compiled[next(iter(self._compiled))]
-                self._compiled[key] = compiled
+            compiled = GovernedSchema(registered)
+            self._compiled.pop(key, None)
+            if len(self._compiled) >= _CACHED_VERSIONS:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[key] = compiled
             return compiled
 
-    def _not_found(
-        self, subject: str, version: int | None, schema_id: int | None
-    ) -> SubjectUnknownError | VersionUnknownError:
-        if version is None and schema_id is None:
-            return subject_unknown(subject)
-        try:
-            self._source.latest(subject)
-        except client_errors.NotFoundError:
-            return subject_unknown(subject)
-        except client_errors.UnavailableError:
-            pass
-        named = f"version {version}" if version is not None else f"schema id {schema_id}"
-        return VersionUnknownError(
-            f"Subject '{subject}' has no {named}; see tickmesh schema versions {subject}.",
-            metadata={"subject": subject, "version": str(version or ""), "id": str(schema_id or "")},
-            resource=("schema version", f"{subject} {named}"),
-        )
+
+def _version_unknown(
+    subject: str, version: int | None, schema_id: int | None
+) -> VersionUnknownError:
+    if version is not None:
+        named = f"version {version}"
+    elif schema_id is not None:
+        named = f"schema id {schema_id}"
+    else:
+        named = "version in force now"
+    return VersionUnknownError(
+        f"Subject '{subject}' has no {named}; see `tickmesh schema versions {subject}`.",
+        metadata={"subject": subject, "version": named},
+        resource=("schema version", f"{subject} {named}"),
+    )
 
 
 def subject_unknown(subject: str) -> SubjectUnknownError:
