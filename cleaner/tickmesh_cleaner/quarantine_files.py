@@ -7,7 +7,6 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,10 +110,6 @@ class QuarantineFiles:
             parts.append(held.take(pa.array([entry.file_row for entry in entries[start:stop]])))
             start = stop
         return pa.concat_tables(parts) if parts else RECORD_SCHEMA.empty_table()
-
-    def drop_job(self, job_id: str) -> None:
-        """Removes every file of a job."""
-        shutil.rmtree(self._directory / job_id, ignore_errors=True)
 
     def _path(self, name: _FileName) -> Path:
         return self._directory / name.job_id / f"{name.n:010d}.parquet"

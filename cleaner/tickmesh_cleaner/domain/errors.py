@@ -200,31 +200,3 @@ class TickStoreUnavailableError(CleanerError):
         super().__init__(
             f"the tick store does not answer{tail}; the job goes on by itself once it does"
         )
-
-
-class DrainingError(CleanerError):
-    """The server is draining."""
-
-    reason = "DRAINING"
-    retry_after_seconds = 2.0
-
-    def __init__(self) -> None:
-        super().__init__("the cleaner is shutting down; retry in a moment")
-
-
-class TicketInvalidError(CleanerError):
-    """A quarantine ticket is forged."""
-
-    reason = "TICKET_INVALID"
-
-    def __init__(self) -> None:
-        super().__init__("this ticket was not made here; ask get_flight_info for one")
-
-
-class TicketExpiredError(CleanerError):
-    """A quarantine ticket expired."""
-
-    reason = "TICKET_EXPIRED"
-
-    def __init__(self) -> None:
-        super().__init__("this ticket expired; ask get_flight_info again")

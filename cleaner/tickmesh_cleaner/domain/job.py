@@ -119,6 +119,8 @@ class Job:
         identity: What the source held when it first ran.
         column_names: The names a header gave; empty where there is none.
         approved_version: The newest version a resumed job may judge under.
+        stored_before: The tick store's last sequence of the producer when this job first opened it:
+            what lies at or below it was stored by an earlier run. None until then.
         owner: The process that runs it; empty when none does.
     """
 
@@ -146,6 +148,7 @@ class Job:
     identity: SourceIdentity | None = None
     column_names: tuple[str, ...] = ()
     approved_version: int = 0
+    stored_before: int | None = None
     owner: str = ""
 
 

@@ -51,6 +51,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "identity": json.dumps(asdict(job.identity)) if job.identity else "",
         "column_names": json.dumps(job.column_names),
         "approved_version": job.approved_version,
+        "stored_before": job.stored_before,
         "owner": job.owner,
     }
 
@@ -82,6 +83,7 @@ def job_of_row(row: RowMapping) -> Job:
         identity=SourceIdentity(**json.loads(row["identity"])) if row["identity"] else None,
         column_names=tuple(json.loads(row["column_names"])),
         approved_version=row["approved_version"],
+        stored_before=row["stored_before"],
         owner=row["owner"],
     )
 

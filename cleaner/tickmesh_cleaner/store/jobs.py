@@ -126,6 +126,10 @@ class JobStore:
             identity=json.dumps(asdict(identity)),
         )
 
+    def note_stored_before(self, job_id: str, *, owner: str, sequence: int) -> Job:
+        """Notes how far the producer had come before this job sent anything."""
+        return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
+
     def name_columns(self, job_id: str, *, owner: str, names: Sequence[str]) -> Job:
         """Notes the names a header gave, so that single records can be decoded later."""
         return self._change(

@@ -30,14 +30,16 @@ class LedgerState:
     Attributes:
         last_n: The last batch that has an intent; 0 when none has.
         end: Where its range ends; None when none has.
+        schema_version: The version it is judged under; 0 when none has.
         open: Intents without a commit, ascending.
-        last_stored_n: The last committed batch; 0 when none is.
+        last_committed_n: The last committed batch; 0 when none is.
     """
 
     last_n: int
     end: str | None
+    schema_version: int
     open: tuple[Intent, ...]
-    last_stored_n: int
+    last_committed_n: int
 
 
 class Ledger:
@@ -73,8 +75,9 @@ class Ledger:
         return LedgerState(
             last_n=last["n"] if last else 0,
             end=last["end"] if last else None,
+            schema_version=last["schema_version"] if last else 0,
             open=intents,
-            last_stored_n=committed,
+            last_committed_n=committed,
         )
 
     def adopt(self, job: Job) -> Job:

@@ -46,6 +46,8 @@ JOBS = Table(
     Column("identity", Text, nullable=False),
     Column("column_names", Text, nullable=False),
     Column("approved_version", Integer, nullable=False),
+    # The tick store's last sequence of the producer when this job first opened it.
+    Column("stored_before", BigInteger),
     Column("owner", String, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
