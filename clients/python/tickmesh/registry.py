@@ -240,10 +240,7 @@ class RegistryClient:
             allow_breaking=allow_breaking,
         )
         answer = self._call(self._stub.RegisterSchema, request)
-        if dry_run:
-            schema = self._complete(answer.schema)
-        else:
-            schema = self._held(answer.schema)
+        schema = self._complete(answer.schema) if dry_run else self._held(answer.schema)
         return registration_from_wire(answer, schema=schema)
 
     def check(
