@@ -17,7 +17,7 @@ is open at a time; they are committed in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -38,13 +38,16 @@ from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Sink, Written
-from tickmesh_cleaner.sources.source import Source
+from tickmesh_cleaner.sources.source import Source, SourceBatch
 from tickmesh_cleaner.store.jobs import JobStore
 from tickmesh_cleaner.store.ledger import Ledger
 from tickmesh_serving.clock import Clock
 
 BATCHES_IN_FLIGHT = 4
 """Open intents a job may have: what bounds its memory and the work a crash repeats."""
+
+MESSAGE_BYTES = 12 * 1024 * 1024
+"""The most a batch of good rows may weigh: peers take messages of 16 MiB."""
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
@@ -186,27 +189,41 @@ class Pipeline:
             for batch in batches:
                 self._control.checkpoint()
                 schema = self._patiently(self._schemas.next)
-                judged = self._judge.judge(batch, schema)
                 delay_ns = None
                 if version not in {0, schema.version}:
                     came_ns = max(schema.registered_at_ns, schema.effective_from_ns)
                     delay_ns = self._clock.now_ns() - came_ns
                 version = schema.version
                 self._progress.judged(schema_version=version, change_delay_ns=delay_ns)
-                n += 1
-                intent = Intent(
-                    job_id=self._job.id,
-                    producer_id=self._job.producer_id,
-                    n=n,
-                    epoch=self._epoch,
-                    start=batch.start,
-                    end=batch.end,
-                    schema_id=schema.schema_id,
-                    schema_version=schema.version,
-                    rule_set_fingerprint=self._judge.rule_set_fingerprint,
-                )
-                self._ledger.write_intent(intent, owner=self._owner)
-                self._launch(intent, judged, schema)
+                for piece, judged in self._pieces(batch, schema):
+                    n += 1
+                    intent = Intent(
+                        job_id=self._job.id,
+                        producer_id=self._job.producer_id,
+                        n=n,
+                        epoch=self._epoch,
+                        start=piece.start,
+                        end=piece.end,
+                        schema_id=schema.schema_id,
+                        schema_version=schema.version,
+                        rule_set_fingerprint=self._judge.rule_set_fingerprint,
+                    )
+                    self._ledger.write_intent(intent, owner=self._owner)
+                    self._launch(intent, judged, schema)
+
+    def _pieces(
+        self, batch: SourceBatch, schema: RegisteredSchema
+    ) -> Iterator[tuple[SourceBatch, JudgedBatch]]:
+        """The batch, judged; cut finer where its records make more rows than a message takes."""
+        judged = self._judge.judge(batch, schema)
+        records = batch.decoded.record_count
+        if judged.good.nbytes <= MESSAGE_BYTES or records == 1:
+            yield batch, judged
+            return
+        finer = self._source.read(start=batch.start, end=batch.end, batch_records=records // 2)
+        with closing(finer):
+            for piece in finer:
+                yield from self._pieces(piece, schema)
 
     def _launch(self, intent: Intent, judged: JudgedBatch, schema: RegisteredSchema) -> None:
         """Begins the effects of a batch, then commits what is due."""

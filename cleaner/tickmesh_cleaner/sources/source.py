@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
 from tickmesh.decoding.decoded import DecodedBatch
 from tickmesh.decoding.source_spec import SourceSpec
+from tickmesh_cleaner.domain.identity import BATCH_RECORDS
 from tickmesh_cleaner.domain.job import SourceIdentity
 
 
@@ -88,8 +89,15 @@ class Source(Protocol):
         """Raises SourceChangedError when the source no longer holds what it held."""
         ...
 
-    def read(self, *, start: str | None, end: str | None) -> Iterator[SourceBatch]:
+    def read(
+        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+    ) -> Generator[SourceBatch, None, None]:
         """Records from a position (the beginning when None) to another (the end when None).
+
+        Args:
+            start: Where to begin: the start or end of a batch it yielded before.
+            end: Where to stop.
+            batch_records: Most records of a batch.
 
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.
