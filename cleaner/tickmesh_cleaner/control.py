@@ -8,11 +8,17 @@ from tickmesh_cleaner.domain.job import JobRequest
 
 
 class HaltedError(Exception):
-    """The job stops at a checkpoint, since it was asked to."""
+    """The job stops at a checkpoint, since it was asked to.
 
-    def __init__(self, requested: JobRequest) -> None:
-        super().__init__(requested.value)
+    Attributes:
+        requested: PAUSE or CANCEL.
+        message: Why, in words; empty when somebody asked.
+    """
+
+    def __init__(self, requested: JobRequest, *, message: str = "") -> None:
+        super().__init__(message or requested.value)
         self.requested = requested
+        self.message = message
 
 
 class StoppedError(Exception):

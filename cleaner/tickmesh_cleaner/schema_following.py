@@ -7,8 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from tickmesh.registered import RegisteredSchema, VersionState
-from tickmesh.schema import Action
+from tickmesh.registered import RegisteredSchema, UpdateAction, VersionState
 from tickmesh_cleaner.control import HaltedError
 from tickmesh_cleaner.domain.job import JobRequest, SchemaChangePolicy
 from tickmesh_cleaner.metrics import CleanerMetrics
@@ -41,10 +40,10 @@ class ApprovalNeededError(HaltedError):
     """A breaking change came, and the job's policy is to stop until somebody approves."""
 
     def __init__(self, *, subject: str, version: int) -> None:
-        super().__init__(JobRequest.PAUSE)
-        self.message = (
-            f"version {version} of {subject} breaks with the version this job uses; "
-            f"resume the job to go on under version {version}, or cancel it"
+        super().__init__(
+            JobRequest.PAUSE,
+            message=f"version {version} of {subject} breaks with the version this job uses; "
+            f"resume the job to go on under version {version}, or cancel it",
         )
 
 
@@ -111,7 +110,7 @@ class PolicyFollower:
         if in_force.version < self._version:
             return True
         return any(
-            schema.action is Action.BREAKING_CHANGE
+            UpdateAction(schema.action.value) is UpdateAction.BREAKING_CHANGE
             for schema in self._schemas.versions(self._subject)
             if self._version < schema.version <= in_force.version
             and schema.state is not VersionState.DELETED

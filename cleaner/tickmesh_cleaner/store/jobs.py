@@ -71,7 +71,9 @@ class JobStore:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
         more = len(rows) > limit
-        return [job_of_row(row) for row in rows[:limit]], rows[limit - 1]["number"] if more else None
+        return [job_of_row(row) for row in rows[:limit]], rows[limit - 1][
+            "number"
+        ] if more else None
 
     def unfinished(self) -> list[Job]:
         """All jobs that have not ended, oldest first."""

@@ -188,4 +188,6 @@ class Ledger:
 
 
 def _is_committed() -> ColumnElement[bool]:
-    return exists().where(COMMITS.c.producer_id == INTENTS.c.producer_id, COMMITS.c.n == INTENTS.c.n)
+    return exists().where(
+        COMMITS.c.producer_id == INTENTS.c.producer_id, COMMITS.c.n == INTENTS.c.n
+    )

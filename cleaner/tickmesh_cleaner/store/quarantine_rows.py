@@ -61,15 +61,11 @@ def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None
         connection.execute(
             update(QUARANTINE)
             .where(QUARANTINE.c.id.in_(ids), QUARANTINE.c.claimed_by == job.id)
-            .values(
-                state=QuarantineState.RELEASED.value, replay_job_id=job.id, claimed_by=""
-            )
+            .values(state=QuarantineState.RELEASED.value, replay_job_id=job.id, claimed_by="")
         )
 
 
-def hold_again(
-    connection: Connection, job: Job, *, n: int, rows: Sequence[HeldAgain]
-) -> None:
+def hold_again(connection: Connection, job: Job, *, n: int, rows: Sequence[HeldAgain]) -> None:
     """Gives rows that failed a replay their fresh reasons and their place in its file."""
     for row in rows:
         connection.execute(
