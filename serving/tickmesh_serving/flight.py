@@ -2,8 +2,8 @@
 
 What pyarrow's server lacks decides the shape of this module. A plain exception would send the
 server's traceback to the client, so every handler is guarded. Each call holds a thread, so streams
-are capped where they begin. `shutdown()` waits for the last stream without a deadline, so it runs in
-a thread of its own and the process leaves without it if it must.
+are capped where they begin. `shutdown()` waits for the last stream without a deadline, so it runs
+in a thread of its own and the process leaves without it if it must.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 import pyarrow as pa
@@ -64,14 +64,15 @@ class FlightCall(CallContext):
     ) -> flight.GeneratorStream:
         """Return a stream over a Python iterator whose failures reach the client as errors of ours.
 
-        Use it for live streams only: pyarrow takes the GIL for every batch. Stored data belongs in a
-        `RecordBatchStream` over a C++ reader.
+        Use it for live streams only: pyarrow takes the GIL for every batch. Stored data belongs in
+        a `RecordBatchStream` over a C++ reader.
 
         Args:
             schema: of all batches; without dictionary columns.
             batches: batches, or (batch, application metadata).
         """
-        return flight.GeneratorStream(schema, self._guarded(batches))
+        items: Iterable[Any] = batches  # the stubs do not know the pairs
+        return flight.GeneratorStream(schema, self._guarded(items))
 
     def _guarded(self, items: Iterable[_ResultT]) -> Iterator[_ResultT]:
         try:
@@ -153,18 +154,21 @@ class FlightEndpoint:
         """Listen; calls are refused until the process serves. Return the port.
 
         Raises:
-            pyarrow.ArrowException: the address cannot be listened on.
+            OSError: the address cannot be listened on.
         """
-        self._server = GuardedFlightServer(
-            self._handlers,
-            host=host,
-            port=port,
-            chain=chain,
-            permissions=permissions,
-            clock=clock,
-            tls=tls,
-            max_streams=self._max_streams,
-        )
+        try:
+            self._server = GuardedFlightServer(
+                self._handlers,
+                host=host,
+                port=port,
+                chain=chain,
+                permissions=permissions,
+                clock=clock,
+                tls=tls,
+                max_streams=self._max_streams,
+            )
+        except pa.ArrowException as error:
+            raise OSError(str(error)) from error
         return self._server.port
 
     def begin_stop(self) -> threading.Event:
@@ -198,7 +202,7 @@ class _CallMiddleware(flight.ServerMiddleware):
         """Tell the client the name of its call."""
         return {} if self.call is None else {REQUEST_ID: [self.call.request_id]}
 
-    def call_completed(self, exception: flight.FlightError | None) -> None:
+    def call_completed(self, exception: pa.ArrowException | None) -> None:
         """Close the call, its stream included."""
         self._release()
         enter_call(None)
@@ -339,7 +343,7 @@ class GuardedFlightServer(flight.FlightServerBase):
             context, "GetFlightInfo", lambda call: self._handlers.info(call, descriptor)
         )
 
-    def get_schema(
+    def get_schema(  # type: ignore[override]  # stubs say Schema; pyarrow wants a SchemaResult
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.SchemaResult:
         """Guard `schema`."""
@@ -349,7 +353,7 @@ class GuardedFlightServer(flight.FlightServerBase):
             lambda call: flight.SchemaResult(self._handlers.schema(call, descriptor)),
         )
 
-    def list_flights(
+    def list_flights(  # type: ignore[override]  # stubs say str; pyarrow passes bytes
         self, context: flight.ServerCallContext, criteria: bytes
     ) -> Iterator[flight.FlightInfo]:
         """Guard `flights`."""
@@ -362,7 +366,7 @@ class GuardedFlightServer(flight.FlightServerBase):
 
     def do_action(
         self, context: flight.ServerCallContext, action: flight.Action
-    ) -> Iterator[flight.Result]:
+    ) -> Iterator[bytes]:
         """Guard `action`."""
         known = action.type if action.type in self._permissions else _UNKNOWN_ACTION
         body = action.body.to_pybytes()
@@ -370,14 +374,13 @@ class GuardedFlightServer(flight.FlightServerBase):
             self._serve(
                 context,
                 known,
-                lambda call: [
-                    flight.Result(pa.py_buffer(result))
-                    for result in self._handlers.action(call, action.type, body)
-                ],
+                lambda call: list(self._handlers.action(call, action.type, body)),
             )
         )
 
-    def list_actions(self, context: flight.ServerCallContext) -> list[flight.ActionType]:
+    def list_actions(  # type: ignore[override]  # stubs say Action; pyarrow wants ActionType
+        self, context: flight.ServerCallContext
+    ) -> list[flight.ActionType]:
         """Guard `actions`."""
         return self._serve(
             context,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,13 +21,16 @@ from tickmesh_serving.call_context import enter_call
 from tickmesh_serving.rpc_call import RpcCall
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.interceptors.chain import Chain
 
-# Requests and responses are the messages of any service, so the handlers' types are open: Any.
-_Context = grpc.aio.ServicerContext[Any, Any]
-_Handler = grpc.RpcMethodHandler[Any, Any]
-_Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]
+    # Requests and responses are the messages of any service, so the handlers' types are open: Any.
+    _Context = grpc.aio.ServicerContext[Any, Any]
+    _Handler = grpc.RpcMethodHandler[Any, Any]
+    _Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]
+
 _UNKNOWN = "unknown"
 
 

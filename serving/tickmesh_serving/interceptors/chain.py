@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from google.rpc.status_pb2 import Status
 
-from tickmesh_serving.call_context import CallContext
+    from tickmesh_serving.call_context import CallContext
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.errors import ErrorTable
     from tickmesh_serving.identifiers import IdGenerator
