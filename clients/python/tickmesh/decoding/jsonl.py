@@ -74,7 +74,5 @@ def _split(frame: Frame, prefix: Prefix) -> tuple[pa.RecordBatch, Frame]:
     values = parts.flatten()
     step = count + 1
     places = pa.array(np.arange(0, len(values), step, dtype=np.int64))
-    columns = [
-        values.take(pc.add(places, part)) for part in (count, *range(count))
-    ]
+    columns = [values.take(pc.add(places, part)) for part in (count, *range(count))]
     return pa.RecordBatch.from_arrays(columns, names=names), frame
