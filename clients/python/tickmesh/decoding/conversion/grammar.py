@@ -7,8 +7,8 @@ from typing import Final
 
 INTEGER: Final = r"-?(0|[1-9][0-9]*)"
 NUMBER: Final = rf"{INTEGER}(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-SHORT_INTEGER: Final = r"-?(0|[1-9][0-9]{0,17})"
-"""Whole numbers of at most 18 digits: all fit int64."""
+SHORT_INTEGER: Final = r"-?(0|[1-9][0-9]{0,17}|[1-8][0-9]{18})"
+"""Whole numbers that surely fit int64: up to 18 digits, or 19 that do not begin with 9."""
 
 NUMBER_PATTERN: Final = re.compile(NUMBER)
 NONFINITE_PATTERN: Final = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)

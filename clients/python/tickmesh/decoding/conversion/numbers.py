@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -66,9 +67,13 @@ def _integers_from_text(
     column: Array, target: pa.DataType, exact: Callable[[Any], Outcome]
 ) -> Converted:
     sure: Array | None = None
-    if not _plain_digits(column):
+    values: Array | None = None
+    if _plain_digits(column):
+        with contextlib.suppress(pa.ArrowInvalid):  # 19 digits may be beyond int64
+            values = column.cast(pa.int64())
+    if values is None:
         sure = pc.match_substring_regex(column, grammar.whole(grammar.SHORT_INTEGER))
-    values = _cast_where(column, sure, pa.int64())
+        values = _cast_where(column, sure, pa.int64())
     if target != pa.int64():
         try:
             values = values.cast(target)
@@ -78,12 +83,12 @@ def _integers_from_text(
 
 
 def _plain_digits(column: Array) -> bool:
-    """Whether every value is 1 to 18 digits without a leading zero: a proof cheaper than a regex."""
+    """Whether every value is 1 to 19 digits without a leading zero: a proof cheaper than a regex."""
     lengths = pc.binary_length(column)
     longest = pc.max(lengths).as_py()
     if longest is None:
         return True
-    if longest > 18 or not all_true(pc.ascii_is_decimal(column)):
+    if longest > 19 or not all_true(pc.ascii_is_decimal(column)):
         return False
     return not any_true(pc.and_(pc.starts_with(column, "0"), pc.greater(lengths, 1)))
 
