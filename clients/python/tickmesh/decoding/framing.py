@@ -171,7 +171,7 @@ class _Cutter:
             if whole and self.failure is None and (not len(ends) or ends[-1] < len(window)):
                 if not quote or not _open_at_end(window, ends, quote=quote, delimiter=delimiter):
                     ends = np.append(ends, len(window))
-            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=bool(quote))
+            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=bool(quote) and quote in window)
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
