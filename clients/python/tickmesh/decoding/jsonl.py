@@ -76,13 +76,8 @@ def _split(frame: Frame, prefix: Prefix) -> tuple[pa.RecordBatch, Frame]:
         parts = parts.filter(whole)
     values = parts.flatten()
     step = count + 1
-<<<<<<< HEAD
-    places = pa.array(np.arange(0, len(values), step, dtype=np.int64))
-    columns = [values.take(pc.add(places, part)) for part in (count, *range(count))]
-=======
     places = int64_array(np.arange(0, len(values), step, dtype=np.int64))
     columns = [
         values.take(pc.add(places, part)) for part in (count, *range(count))
     ]
->>>>>>> refs/heads/decoding
     return pa.RecordBatch.from_arrays(columns, names=names), frame

@@ -97,7 +97,8 @@ def _sound(batch: pa.RecordBatch, *, row: int) -> pa.RecordBatch:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _corrupt(error, row=row) from None
     fields = [
-        field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)
+        field.with_type(column.type)
+        for field, column in zip(batch.schema, columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
