@@ -18,9 +18,9 @@ from tickmesh.schema.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tickmesh.schema.standalone import Standalone
     from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
+    from tickmesh.schema.standalone import Standalone
 
 Pair = tuple[Key, Key]
 
@@ -143,6 +143,17 @@ class ImageBuilder:
             return False
         return reader.default_of(name) is not MISSING or (
             name in reader.required and reader.admits_null(name)
+        )
+
+    def _is_injective(self, writer: Location, reader: Location) -> bool:
+        """Whether resolution surely keeps different values different."""
+        if self.is_identity(writer, reader):
+            return True
+        return (
+            writer.types == {"object"}
+            and writer.is_struct
+            and reader.is_struct
+            and all(self._survives(writer, reader, name) for name in writer.declared)
         )
 
     def _own(self, writer: Location) -> list[JsonSchema]:
@@ -290,10 +301,16 @@ class ImageBuilder:
             body.update({"prefixItems": items, "items": rest})
         if self.is_identity(writer, reader):
             return {"allOf": [body, *self._own(writer)]}
+        kept = _LENGTHS
+        if all(
+            self._is_injective(writer.item_at(index), reader.item_at(index))
+            for index in range(-1, length)
+        ):
+            kept = (*_LENGTHS, "uniqueItems")
         bounds = [
             {bound: part.keywords[bound]}
             for part in writer.always
-            for bound in _LENGTHS
+            for bound in kept
             if bound in part.keywords
         ]
         return {**body, "allOf": bounds} if bounds else body

@@ -21,10 +21,10 @@ from tickmesh.schema.compatibility.image import (
     ImageTooLargeError,
     is_structural,
 )
-from tickmesh.schema.standalone import Standalone
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import ALL_TYPES, MERE_REFERENCE, MISSING, Key, Location
 from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
+from tickmesh.schema.standalone import Standalone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,11 +184,13 @@ class Prover:
         return self._leaf(writer, reader, kinds)
 
     def _objects(self, writer: Location, reader: Location, path: FieldPath) -> bool:
-        if not (is_structural(writer) and is_structural(reader)) or "object" not in reader.types:
-            if self._leaf(writer, reader, frozenset({"object"})):
-                return True
+        plain = is_structural(writer) and is_structural(reader)
+        if not plain and self._leaf(writer, reader, frozenset({"object"})):
+            return True
+        if not is_structural(reader) or "object" not in reader.types:
             self._note(path, "VALUE")
             return False
+        # Only the reader must be plain: what else the writer says just narrows its rows.
         if not reader.is_struct and not writer.is_struct:
             return self._maps(writer, reader, path)
         proven = True
@@ -231,12 +233,14 @@ class Prover:
         simple = "array" in reader.types and all(
             not part.conditional
             and all(
-                key in _ARRAY_KEYWORDS or key in STRUCTURAL_KEYWORDS or key.startswith("x-")
+                key in _ARRAY_KEYWORDS | {"contains"}
+                or key in STRUCTURAL_KEYWORDS
+                or key.startswith("x-")
                 for key in part.keywords
             )
-            for location in (writer, reader)
-            for part in location.parts
+            for part in reader.parts
         )
+        simple = simple and self._containing_fits(writer, reader)
         if not simple or not self._lengths_fit(writer, reader):
             if self._leaf(writer, reader, frozenset({"array"})):
                 return True
@@ -248,10 +252,35 @@ class Prover:
             for index in indices
         )
 
+    def _containing_fits(self, writer: Location, reader: Location) -> bool:
+        """Whether each ``contains`` of the reader follows from one of the writer."""
+        wanted = [part.keywords["contains"] for part in reader.parts if "contains" in part.keywords]
+        if not wanted:
+            return True
+        offered = [
+            part.keywords["contains"]
+            for part in writer.always
+            if "contains" in part.keywords and part.keywords.get("minContains", 1) >= 1
+        ]
+        length = max(writer.prefix_length, reader.prefix_length)
+        images = ImageBuilder(self._old)
+        untouched = (
+            self._old.faithful
+            and self._new.faithful
+            and all(
+                images.is_identity(writer.item_at(index), reader.item_at(index))
+                for index in range(-1, length)
+            )
+        )
+        return untouched and all(
+            any(self._contains(self._old.refer(each), self._new.refer(goal)) for each in offered)
+            for goal in wanted
+        )
+
     @staticmethod
     def _lengths_fit(writer: Location, reader: Location) -> bool:
         def bound(location: Location, keyword: str) -> list[Any]:
-            return [part.keywords[keyword] for part in location.parts if keyword in part.keywords]
+            return [part.keywords[keyword] for part in location.always if keyword in part.keywords]
 
         least = max(bound(writer, "minItems"), default=0)
         most = min(bound(writer, "maxItems"), default=None)
