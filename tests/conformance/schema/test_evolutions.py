@@ -1,4 +1,4 @@
-"""Generated evolutions of tick schemas, judged row by row: nothing breaking is called compatible."""
+"""Generated evolutions of tick schemas, judged row by row: no breaking one is accepted."""
 
 from __future__ import annotations
 
