@@ -8,7 +8,7 @@ are declared, whether it is a struct, what a missing field defaults to, whether 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -315,12 +315,16 @@ def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterato
             yield member
 
 
-@lru_cache(maxsize=4096)
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name matches a pattern of ``patternProperties``, as the row oracle sees it."""
+@lru_cache(maxsize=1024)
+def _matcher(pattern: str) -> Callable[[str], bool]:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid(name)
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name matches a pattern of ``patternProperties``, as the row oracle sees it."""
+    return _matcher(pattern)(name)
 
 
 def members_for(keywords: Mapping[str, Any], name: str) -> list[JsonSchema]:

@@ -23,6 +23,11 @@ BACKTRACK_LIMIT = 100_000
 _validators: WeakKeyDictionary[SchemaDocument, dict[tuple[str, bool], Any]] = WeakKeyDictionary()
 
 
+_resources: WeakKeyDictionary[SchemaDocument, tuple[Standalone, jsonschema_rs.Registry]] = (
+    WeakKeyDictionary()
+)
+
+
 class OracleUndecidedError(ValueError):
     """A regular expression gave up on a value, so it is neither valid nor invalid."""
 
@@ -46,14 +51,9 @@ def validator_of(
         schema: dict[str, Any] | bool = document.plain
         registry = None
         if pointer:
-            standalone = Standalone(document, name="oracle")
+            standalone, registry = _resources_of(document)
             referred = standalone.refer(document.resolve(pointer))
             schema = {"$schema": str(document.dialect), "allOf": [referred]}
-            registry = jsonschema_rs.Registry(
-                resources=standalone.resources,
-                draft=draft_of(document.dialect),
-                retriever=refuse_fetch,
-            )
         validator = compiled[key] = jsonschema_rs.validator_for(
             schema,
             registry=registry,
@@ -62,6 +62,21 @@ def validator_of(
             pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
         )
     return validator
+
+
+def _resources_of(document: SchemaDocument) -> tuple[Standalone, jsonschema_rs.Registry]:
+    import jsonschema_rs
+
+    known = _resources.get(document)
+    if known is None:
+        standalone = Standalone(document, name="oracle")
+        registry = jsonschema_rs.Registry(
+            resources=standalone.resources,
+            draft=draft_of(document.dialect),
+            retriever=refuse_fetch,
+        )
+        known = _resources[document] = standalone, registry
+    return known
 
 
 def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:

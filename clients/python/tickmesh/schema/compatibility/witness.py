@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 _DEEPEST_ROW = 6
 _MOST_CANDIDATES = 48
 _MOST_PARTNERS = 10
+_MOST_RAW = 400
 _MOST_TRIALS = 3000
-_SECONDS = 0.35
+_SECONDS = 0.15
 
 
 class WitnessSearch:
@@ -156,9 +157,11 @@ class WitnessSearch:
         """Returns candidate values for a place, those valid there by themselves."""
         key = (id(writer), id(reader))
         known = self._candidates.get(key)
+        if known is None and self.exhausted:
+            return []
         if known is None:
             self._kept += (writer, reader)
-            raw = unique(self._raw_values(writer, reader, depth))
+            raw = unique(itertools.islice(self._raw_values(writer, reader, depth), _MOST_RAW))
             known = self._candidates[key] = [value for value in raw if self._fits(writer, value)][
                 :_MOST_CANDIDATES
             ]
