@@ -86,8 +86,12 @@ class Location:
 
     @classmethod
     def root(cls, document: SchemaDocument) -> Location:
-        """Returns the location of whole rows."""
-        return cls(document, ((document.root, False),))
+        """Returns the location of whole rows, one for each document."""
+        root = document.memo.get(cls)
+        if root is None:
+            root = document.memo[cls] = cls(document, ((document.root, False),))
+        assert isinstance(root, cls)
+        return root
 
     @cached_property
     def key(self) -> Key:
@@ -136,12 +140,29 @@ class Location:
         if known is None:
             applied = tuple(
                 (schema, part.conditional)
-                for part in self.parts
+                for part in self._speaking_of(name)
                 for schema in members_for(part.keywords, name)
             )
             refines = None if self.refines is None else self.refines.child(name)
             known = self._children[name] = Location(self.document, applied, refines=refines)
         return known
+
+    def _speaking_of(self, name: str) -> Iterator[Part]:
+        naming, open_parts = self._by_name
+        for place in sorted({*naming.get(name, ()), *open_parts}):
+            yield self.parts[place]
+
+    @cached_property
+    def _by_name(self) -> tuple[dict[str, list[int]], list[int]]:
+        """The parts that name each member, and those that speak of members unnamed."""
+        naming: dict[str, list[int]] = {}
+        open_parts = []
+        for place, part in enumerate(self.parts):
+            for name in part.keywords.get("properties", ()):
+                naming.setdefault(name, []).append(place)
+            if "patternProperties" in part.keywords or "additionalProperties" in part.keywords:
+                open_parts.append(place)
+        return naming, open_parts
 
     def item(self, index: int) -> Location:
         """Returns the location of the item at ``index`` of an array here; -1 for the rest."""

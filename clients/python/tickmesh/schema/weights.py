@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from tickmesh.schema.keywords import children, effective
 
@@ -18,8 +17,6 @@ _ENDLESS = 10**9
 _IN_PLACE = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else"})
 _APART = frozenset({"$defs", "definitions"})
 
-_weights: WeakKeyDictionary[SchemaDocument, dict[int, int]] = WeakKeyDictionary()
-
 
 def alternatives(schema: JsonSchema, document: SchemaDocument) -> int:
     """Returns about how many conjunctions a schema has in disjunctive normal form.
@@ -27,7 +24,8 @@ def alternatives(schema: JsonSchema, document: SchemaDocument) -> int:
     Alternatives at one place multiply; those of different members and items do not, there the
     largest counts. A recursion counts once.
     """
-    known = _weights.setdefault(document, {})
+    known = document.memo.setdefault(alternatives, {})
+    assert isinstance(known, dict)
     return _weigh(schema, document, known)
 
 
