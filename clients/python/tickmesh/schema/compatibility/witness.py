@@ -354,8 +354,9 @@ class DocumentSearch(WitnessSearch):
         seeds = itertools.chain(
             self._deep_values(),
             _ATOMS,
-            self._raw_values(writer, reader, 0),
-            self._raw_values(reader, writer, 0),
+            ({name: value} for name in self._all_names() for value in _ATOMS[:16]),
+            itertools.islice(self._raw_values(writer, reader, 0), _MOST_RAW),
+            itertools.islice(self._raw_values(reader, writer, 0), _MOST_RAW),
             self._wrapped(writer, reader),
         )
         for value in seeds:
