@@ -1,4 +1,4 @@
-"""Hostile pairs end with an answer or a clear refusal, never with a hang or a wrong "compatible"."""
+"""Hostile pairs end with an answer or a clear refusal: no hang, no wrong "compatible"."""
 
 from __future__ import annotations
 
@@ -70,7 +70,6 @@ _BREAKING: dict[str, tuple[Schema, Schema]] = {
     "huge oneOf": (_one_of(0, 1000), _one_of(1, 1000)),
     "oneOf in oneOf in oneOf": (_cube("minimum"), _cube("maximum")),
     "a ring of conditions": (_ring(1, 5), _ring(2, 4)),
-    "references that fan out": (_fan("number"), _fan("integer")),
     "catastrophic pattern": (_text("^(a|b)+$"), _text("^(?=(a+)+$)(a|aa)+b$")),
     "look-behind and length": (
         _text("^(a|b|ab)*(?!x)$", minLength=5000),
@@ -91,13 +90,15 @@ _BREAKING: dict[str, tuple[Schema, Schema]] = {
 @pytest.mark.parametrize("policy", [Policy.RECORD, Policy.CONTAINMENT])
 @pytest.mark.parametrize("name", _BREAKING)
 def test_a_hostile_break_is_never_accepted_and_never_hangs(name: str, policy: Policy) -> None:
-    old, new = _BREAKING[name]
-    try:
-        verdict = compare(json.dumps(old), json.dumps(new), policy=policy).verdict
-    except SchemaError as error:
-        assert error.reason in ("TOO_MANY_FIELDS", "TOO_DEEP", "TOO_MANY_REFERENCES")
-    else:
-        assert verdict is not Verdict.COMPATIBLE
+    old, new = (json.dumps(schema) for schema in _BREAKING[name])
+    assert compare(old, new, policy=policy).verdict is not Verdict.COMPATIBLE
+
+
+@pytest.mark.timeout(30)
+def test_a_row_with_too_many_fields_is_refused() -> None:
+    with pytest.raises(SchemaError) as caught:
+        compare(json.dumps(_fan("number")), json.dumps(_fan("integer")))
+    assert caught.value.reason == "TOO_MANY_FIELDS"
 
 
 @pytest.mark.timeout(30)
