@@ -77,6 +77,7 @@ class Location:
         self.refines = refines
         self._children: dict[str, Location] = {}
         self._items: dict[int, Location] = {}
+        self._stated_parts: dict[str, tuple[Part, ...]] = {}
         parts: dict[tuple[int, bool], Part] = {}
         self.never = False
         """Whether an unconditional ``false`` stands here: no value fits."""
@@ -233,14 +234,15 @@ class Location:
         return list({canonical_json(value): value for value in values}.values())
 
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
-        schemas = tuple(
-            (part.keywords["properties"][name], False)
-            for part in self.always
-            if name in part.keywords.get("properties", ())
-        )
-        for part in Location(self.document, schemas).always:
-            if keyword in part.source:
-                yield part
+        parts = self._stated_parts.get(name)
+        if parts is None:
+            schemas = tuple(
+                (part.keywords["properties"][name], False)
+                for part in self.always
+                if name in part.keywords.get("properties", ())
+            )
+            parts = self._stated_parts[name] = Location(self.document, schemas).always
+        return (part for part in parts if keyword in part.source)
 
     def admits_null(self, name: str) -> bool:
         """Whether a null cell of the field ``name`` may stand for JSON null."""

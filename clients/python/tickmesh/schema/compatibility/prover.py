@@ -102,7 +102,6 @@ class Prover:
         self._proven: dict[tuple[Key, Key, bool], None] = {}
         self._failed: set[tuple[Key, Key, bool]] = set()
         self._open: dict[tuple[Key, Key, bool], bool] = {}
-        self._texts: dict[int, str] = {}
         self._gaps: dict[Gap, None] = {}
         self._leaves = 0
         self._deadline = time.thread_time() + _SECONDS
@@ -353,12 +352,14 @@ class Prover:
         for part in location.parts:
             if part.conditional or part.keywords.keys() <= MERE_REFERENCE:
                 continue
-            text = self._texts.get(id(part.source))
+            texts = location.document.memo.setdefault(Prover, {})
+            assert isinstance(texts, dict)
+            text = texts.get(id(part.source))
             if text is None:
                 text = canonical_json(
                     canonical_schema(dict(part.keywords), location.document.dialect)
                 )
-                self._texts[id(part.source)] = text
+                texts[id(part.source)] = text
             yield None if '"$ref"' in text or '"$dynamicRef"' in text else text
 
     def _leaf(self, writer: Location, reader: Location, kinds: frozenset[str]) -> bool:
