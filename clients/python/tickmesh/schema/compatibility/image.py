@@ -18,7 +18,7 @@ from tickmesh.schema.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tickmesh.schema.compatibility.standalone import Standalone
+    from tickmesh.schema.standalone import Standalone
     from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.canonical import canonical_json, canonical_schema
+from tickmesh.schema.compatibility.forms import follows_by_form
 from tickmesh.schema.compatibility.image import (
     NOT_NULL,
     STRUCTURAL_KEYWORDS,
@@ -20,11 +21,10 @@ from tickmesh.schema.compatibility.image import (
     ImageTooLargeError,
     is_structural,
 )
-from tickmesh.schema.compatibility.standalone import Standalone
+from tickmesh.schema.standalone import Standalone
 from tickmesh.schema.difference import ITEM, MEMBER
-from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.location import ALL_TYPES, MERE_REFERENCE, MISSING, Key, Location
-from tickmesh.schema.oracle import BACKTRACK_LIMIT, refuse_fetch
+from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,14 +81,10 @@ class Prover:
 
     def __init__(self, old: SchemaDocument, new: SchemaDocument, *, annotate_formats: bool) -> None:
         """Prepares both documents; nothing is proven yet."""
-        import jsonschema_rs
-
         self._old_document, self._new_document = old, new
         self._old = Standalone(old, name="old")
         self._new = Standalone(new, name="new")
-        self._draft = (
-            jsonschema_rs.Draft7 if new.dialect is Dialect.DRAFT_07 else jsonschema_rs.Draft202012
-        )
+        self._draft = draft_of(new.dialect)
         self._registry: jsonschema_rs.Registry | None = None
         self._annotate_formats = annotate_formats
         self._proven: dict[tuple[Key, Key, bool], None] = {}
@@ -112,8 +108,12 @@ class Prover:
 
     def prove_documents(self) -> Proof:
         """Tries to prove that every document valid under the old schema is valid under the new."""
+        if follows_by_form(self._old_document, self._new_document):
+            return self._outcome(proven=True)
         return self._outcome(
-            proven=self._contains(
+            proven=self._old.faithful
+            and self._new.faithful
+            and self._contains(
                 self._old.refer(self._old_document.root), self._new.refer(self._new_document.root)
             )
         )
