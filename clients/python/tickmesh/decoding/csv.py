@@ -250,4 +250,3 @@ def _refuse_delimiter(found: str, dialect: CsvDialect, *, wanted: str, offset: i
 
 def _toml(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'
-

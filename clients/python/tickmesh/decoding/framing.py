@@ -201,7 +201,9 @@ class _Cutter:
             return None
         lengths = ends - starts
         first = data[starts]
-        blank = (first == _NEWLINE) | ((lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE))
+        blank = (first == _NEWLINE) | (
+            (lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE)
+        )
         records = np.flatnonzero(~blank)
         if len(records) > batch_records:
             records = records[:batch_records]
@@ -332,9 +334,7 @@ class _Cutter:
             self._position = Position(offset=3)
 
 
-def _open_at_end(
-    window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes
-) -> bool:
+def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
     """Whether the last, unended line of the window leaves a quote open."""
     tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
     found = record_ends(tail, quote=quote, delimiter=delimiter)

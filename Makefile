@@ -1,0 +1,78 @@
+# The only task runner: people and CI call the same targets.
+# Every target starts from nothing: it makes the environment it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GEN := .venv-gen
+
+# Debian packages the tests need beyond Python and make.
+DEBIAN_PACKAGES := git python3-venv
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo deps test test-long lint format gen verify-gen bench chaos clean setup
+
+help: ## Show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp an environment: reinstalled when what it depends on changes.
+$(VENV)/.server: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tickmesh needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: run 'make deps' first"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[server]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.server
+	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars]' --group dev
+	@touch $@
+
+$(GEN)/.gen: pyproject.toml
+	@test -x $(GEN)/bin/python || $(PYTHON) -m venv $(GEN)
+	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(GEN)/bin/python -m pip install --quiet --group gen
+	@touch $@
+
+setup: $(VENV)/.dev ## Make the development environment
+
+demo: $(VENV)/.server ## Run the whole mesh on generated ticks, from nothing, and print its balance
+	@$(BIN)/tickmesh demo
+
+deps: ## Install the Debian packages the tests need (asks first, unless CI=true or YES=1)
+	@deploy/debian-packages install $(DEBIAN_PACKAGES)
+
+test: $(VENV)/.dev ## Run every test that CI runs
+	@deploy/debian-packages check $(DEBIAN_PACKAGES)
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: $(VENV)/.dev ## Run the long tier: kill loops, fuzzing
+	@deploy/debian-packages check $(DEBIAN_PACKAGES)
+	$(BIN)/python -m pytest -m long --timeout 3600
+
+lint: $(VENV)/.dev verify-gen ## Check contract, style, types, import rules and generated code
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	@deploy/buf-breaking $(BIN)/buf
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format Python and protos
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/buf format --write
+
+gen: $(GEN)/.gen ## Generate the Python stubs from proto/
+	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py
+
+verify-gen: $(GEN)/.gen
+	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py --check
+
+bench: $(VENV)/.dev ## Run the benchmarks; BENCH=name for one of them
+	@$(BIN)/python -m bench $(BENCH)
+
+clean: ## Remove environments and caches
+	rm -rf $(VENV) $(GEN) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,110 @@
+"""`tickmesh clean`: judge a file, store its good rows, quarantine the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tickmesh._cli import FINDINGS, INTERRUPTED
+from tickmesh._cli.job_output import follow_progress, print_outcome
+from tickmesh._cli.output import Output, output_option
+from tickmesh.api.cleaner.v1 import job_pb2
+from tickmesh.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from tickmesh.cleaning import CleanerClient
+
+_POLICIES = ("quarantine", "pin", "pause")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--subject", required=True, help="The subject to judge under.")
+@click.option(
+    "--source",
+    "spec",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The source spec; not needed where column names are the schema's.",
+)
+@click.option(
+    "--on-breaking-change",
+    type=click.Choice(_POLICIES),
+    default="quarantine",
+    show_default=True,
+    help="What a breaking schema change does while the job runs.",
+)
+@click.option("--again", is_flag=True, help="Store the rows again, even if an earlier run did.")
+@click.option("--detach", is_flag=True, help="Start the job and return.")
+@output_option
+def clean(
+    *,
+    file: Path,
+    subject: str,
+    spec: Path | None,
+    on_breaking_change: str,
+    again: bool,
+    detach: bool,
+    output: Output,
+) -> int:
+    """Judge every row of FILE under SUBJECT: good rows are stored, bad ones quarantined.
+
+    Ctrl-C detaches; the job goes on. Exit code 3 says that rows were quarantined.
+    """
+    from tickmesh.cleaning import CleanerClient
+
+    with CleanerClient() as client:
+        job = _create(
+            client,
+            file,
+            subject=subject,
+            source_spec=spec.read_text(encoding="utf-8") if spec else "",
+            schema_change_policy=on_breaking_change,
+            again=again,
+        )
+        if detach:
+            print_outcome(job, output=output)
+            return 0
+        try:
+            job = follow_progress(client.watch_job(job.id), output=output)
+        except KeyboardInterrupt:
+            click.echo(f"detached; follow it with: tickmesh job watch {job.id}", err=True)
+            return INTERRUPTED
+    print_outcome(job, output=output)
+    if job.state != job_pb2.JOB_STATE_SUCCEEDED:
+        return 1
+    return FINDINGS if job.balance.quarantined else 0
+
+
+def _create(
+    client: CleanerClient,
+    file: Path,
+    *,
+    subject: str,
+    source_spec: str,
+    schema_change_policy: str,
+    again: bool,
+) -> job_pb2.Job:
+    """Name the file to the cleaner, or send it when the cleaner may not read it."""
+    try:
+        return client.create_job(
+            subject,
+            path=file.resolve(),
+            source_spec=source_spec,
+            schema_change_policy=schema_change_policy,
+            again=again,
+        )
+    except NotFoundError as error:
+        if error.reason != "SOURCE_NOT_FOUND":
+            raise
+    click.echo(f"the cleaner cannot read {file.name} in place: sending it", err=True)
+    upload_id = client.upload(file)
+    return client.create_job(
+        subject,
+        upload_id=upload_id,
+        file_name=file.name,
+        source_spec=source_spec,
+        schema_change_policy=schema_change_policy,
+        again=again,
+    )

@@ -1,0 +1,156 @@
+"""`tickmesh quarantine`: see what was held back and why, and judge it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import click
+
+from tickmesh._cli.job_output import follow_progress, print_outcome
+from tickmesh._cli.output import Output, instant, output_option, print_json, print_rows
+from tickmesh._registry.messages import timestamp_ns
+from tickmesh.api.cleaner.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh.api.cleaner.v1 import quarantine_pb2
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_STATES = ("quarantined", "released", "discarded")
+
+
+def _filter_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    for option in (
+        click.option("--state", type=click.Choice(_STATES), default="quarantined"),
+        click.option("--reason", help="Only rows with a reason of this code."),
+        click.option("--subject", help="Only rows judged under this subject."),
+        click.option("--job", "job_id", help="Only rows of this job."),
+    ):
+        command = option(command)
+    return command
+
+
+def _filter(
+    *, job_id: str | None, subject: str | None, reason: str | None, state: str
+) -> job_pb2.QuarantineFilter:
+    return job_pb2.QuarantineFilter(
+        job_id=job_id or "",
+        subject=subject or "",
+        reason=reason or "",
+        state=job_pb2.QuarantineState.Value(f"QUARANTINE_STATE_{state.upper()}"),
+    )
+
+
+@click.group()
+def quarantine() -> None:
+    """See what was held back and why, and judge it again."""
+
+
+@quarantine.command("list")
+@_filter_options
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@output_option
+def list_(
+    *,
+    job_id: str | None,
+    subject: str | None,
+    reason: str | None,
+    state: str,
+    limit: int,
+    output: Output,
+) -> None:
+    """List rows with all their reasons."""
+    from tickmesh.cleaning import CleanerClient
+
+    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    with CleanerClient() as client:
+        rows = client.list_quarantine(wanted, limit=limit)
+    columns = ["row", "line", "reasons", "raw"]
+    print_rows([_facts(row) for row in rows], columns=columns, output=output)
+
+
+@quarantine.command()
+@_filter_options
+@output_option
+def describe(
+    *, job_id: str | None, subject: str | None, reason: str | None, state: str, output: Output
+) -> None:
+    """Count rows by reason, with an example of each."""
+    from tickmesh.cleaning import CleanerClient
+
+    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    with CleanerClient() as client:
+        answer = client.describe_quarantine(wanted)
+    rows = [
+        {
+            "code": found.code,
+            "field": found.instance_path or "-",
+            "rows": found.rows,
+            "example": _facts(found.examples[0])["raw"] if found.examples else None,
+        }
+        for found in answer.reasons
+    ]
+    if output is Output.JSON:
+        print_json({"rows": answer.rows, "reasons": rows})
+        return
+    click.echo(f"{answer.rows:,} rows")
+    print_rows(rows, columns=["code", "field", "rows", "example"], output=output)
+    if answer.rows:
+        click.echo("next: tickmesh quarantine replay, after a new version or with --source SPEC")
+
+
+@quarantine.command()
+@_filter_options
+@click.option("--version", type=int, help="Judge under this version; the one in force if absent.")
+@click.option(
+    "--source",
+    "spec",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A mended source spec; each row's own if absent.",
+)
+@output_option
+def replay(
+    *,
+    job_id: str | None,
+    subject: str | None,
+    reason: str | None,
+    state: str,
+    version: int | None,
+    spec: Path | None,
+    output: Output,
+) -> int:
+    """Judge rows again: what passes is stored once and released, the rest stays."""
+    from tickmesh.cleaning import CleanerClient
+
+    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    with CleanerClient() as client:
+        started = client.replay_quarantine(
+            wanted,
+            schema_version=version,
+            source_spec=spec.read_text(encoding="utf-8") if spec else "",
+        )
+        ended = follow_progress(client.watch_job(started.id), output=output)
+    print_outcome(ended, output=output)
+    return 0 if ended.state == job_pb2.JOB_STATE_SUCCEEDED else 1
+
+
+def _facts(row: quarantine_pb2.QuarantinedRow) -> dict[str, object]:
+    return {
+        "row": row.id,
+        "job": row.job_id,
+        "subject": row.subject,
+        "source": row.source,
+        "offset": row.offset,
+        "line": row.line,
+        "raw": row.raw.decode("utf-8", errors="backslashreplace"),
+        "document": row.document or None,
+        "reasons": [f"{reason.code} {reason.instance_path}".strip() for reason in row.reasons],
+        "messages": [reason.message for reason in row.reasons],
+        "schema_version": row.schema_version,
+        "first_seen_at": instant(timestamp_ns(row.first_seen_at)),
+        "state": job_pb2.QuarantineState.Name(row.state).removeprefix("QUARANTINE_STATE_").lower(),
+    }

@@ -1,0 +1,73 @@
+"""Rows on a terminal, as JSON lines, or in a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def row_lines(batch: pa.RecordBatch) -> Iterator[str]:
+    """One JSON object a row; numbers and instants exactly as stored."""
+    from tickmesh.schema.validation import row_documents
+
+    for document in row_documents(batch):
+        yield json.dumps(document, ensure_ascii=False, default=str)
+
+
+def print_table(table: pa.Table) -> None:
+    """Print every row of a small table in aligned columns."""
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        cells = ["-" if text is None else text for text in _texts(column).to_pylist()]
+        width = max(map(len, [name, *cells]))
+        columns.append([name.ljust(width), *(cell.ljust(width) for cell in cells)])
+    for line in zip(*columns, strict=True):
+        click.echo("  ".join(line).rstrip())
+    if not table.num_rows:
+        click.echo("no rows")
+
+
+def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
+    """Write batches as they come to a .parquet, .csv or .arrow file; returns the rows written."""
+    from pyarrow import csv, parquet
+
+    schema = reader.schema
+    if out.suffix in {".csv", ".arrow"}:  # neither can hold a dictionary that is replaced
+        flat = [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in schema
+        ]
+        schema = pa.schema(flat)
+    rows = 0
+    writer: parquet.ParquetWriter | csv.CSVWriter | pa.RecordBatchFileWriter
+    if out.suffix == ".parquet":
+        writer = parquet.ParquetWriter(out, schema)
+    elif out.suffix == ".csv":
+        writer = csv.CSVWriter(str(out), schema)
+    elif out.suffix == ".arrow":
+        writer = pa.ipc.new_file(str(out), schema)
+    else:
+        message = f"expected a name ending in .parquet, .csv or .arrow, was {out.name}"
+        raise click.BadParameter(message)
+    with writer:
+        for batch in reader:
+            fitting = batch if batch.schema.equals(schema) else batch.cast(schema)
+            writer.write_batch(fitting)
+            rows += batch.num_rows
+    return rows
+
+
+def _texts(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        return pa.chunked_array([pa.array([str(value) for value in column.to_pylist()], pa.utf8())])
+    return pc.cast(column, pa.utf8())

@@ -1,0 +1,343 @@
+"""`tickmesh schema`: infer, register, look up, compare and follow schemas."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tickmesh._cli import FINDINGS
+from tickmesh._cli.output import (
+    Output,
+    instant,
+    output_option,
+    print_facts,
+    print_json,
+    print_rows,
+)
+from tickmesh._cli.reports import event_line, print_difference, print_report, report_json
+from tickmesh.errors import InvalidArgumentError
+from tickmesh.schema import Mode, Policy, Verdict
+
+if TYPE_CHECKING:
+    from tickmesh.registered import RegisteredSchema
+
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MODES = click.Choice([mode.value for mode in Mode], case_sensitive=False)
+_POLICIES = click.Choice([policy.value for policy in Policy], case_sensitive=False)
+
+
+class Instant(click.ParamType[int]):
+    """An instant with a zone, as nanoseconds since the epoch."""
+
+    name = "instant"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read ISO 8601 text; a zone is required."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("expected an instant such as 2026-11-20T14:30:00Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value} has no zone; add one, for example {value}Z", param, ctx)
+        return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+
+
+@click.group()
+def schema() -> None:
+    """Infer, register, look up, compare and follow schemas."""
+
+
+@schema.command()
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--subject", help="The subject to name the result after; the file's name if absent.")
+@click.option(
+    "--out",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where to write; here if absent.",
+)
+@click.option("--sample", "sample_records", default=10_000, show_default=True, help="Records read.")
+def infer(*, file: Path, subject: str | None, directory: Path, sample_records: int) -> None:
+    """Guess a schema and a source spec from a sample of FILE; registers nothing."""
+    from tickmesh.decoding.inference import infer as infer_source
+
+    name = subject or file.name.split(".")[0]
+    inferred = infer_source(file, subject=name, sample_records=sample_records)
+    directory.mkdir(parents=True, exist_ok=True)
+    schema_file = directory / f"{name}.schema.json"
+    spec_file = directory / f"{name}.source.toml"
+    schema_file.write_text(inferred.schema_text, encoding="utf-8")
+    spec_file.write_text(inferred.spec_text, encoding="utf-8")
+    click.echo(f"wrote {schema_file} and {spec_file}")
+    for note in inferred.notes:
+        click.echo(f"  note: {note}")
+    click.echo(f"next: tickmesh schema register {name} {schema_file}")
+    click.echo(f"then: tickmesh clean {file} --source {spec_file} --subject {name}")
+
+
+@schema.command()
+@click.argument("subject")
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--allow-breaking", is_flag=True, help="Register in spite of the verdict.")
+@click.option("--dry-run", is_flag=True, help="Judge only.")
+@click.option("--expected-version", type=int, help="The latest version must be this one.")
+@click.option("--effective-from", type=Instant(), help="From when on it is in force.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; repeatable.")
+@output_option
+def register(
+    *,
+    subject: str,
+    file: Path,
+    allow_breaking: bool,
+    dry_run: bool,
+    expected_version: int | None,
+    effective_from: int | None,
+    labels: tuple[str, ...],
+    output: Output,
+) -> None:
+    """Propose the schema in FILE for SUBJECT and register it when compatibility allows."""
+    from tickmesh.registry import RegistryClient
+
+    with RegistryClient() as client:
+        outcome = client.register(
+            subject,
+            _text_of(file),
+            allow_breaking=allow_breaking,
+            dry_run=dry_run,
+            expected_version=expected_version,
+            effective_from_ns=effective_from,
+            labels=dict(_label(label) for label in labels),
+        )
+    if output is Output.JSON:
+        facts = _facts(outcome.schema) | {"report": report_json(outcome.report)}
+        print_json(facts | {"already_registered": outcome.already_registered})
+        return
+    print_report(outcome.report)
+    verb = "would register" if dry_run else "registered"
+    if outcome.already_registered:
+        verb = "already registered"
+    version, action = outcome.schema.version, outcome.schema.action
+    click.echo(f"{verb} {subject} version {version} ({action}), revision {outcome.revision}")
+
+
+@schema.command()
+@click.argument("subject")
+@click.option("--version", type=int, help="A version; the one in force if absent.")
+@click.option("--latest", is_flag=True, help="The highest version not deleted.")
+@click.option("--at", type=Instant(), help="The one in force at this instant.")
+@click.option("--known-at", type=Instant(), help="As known at this instant.")
+@click.option("--text", is_flag=True, help="Print only the schema text.")
+@output_option
+def get(
+    *,
+    subject: str,
+    version: int | None,
+    latest: bool,
+    at: int | None,
+    known_at: int | None,
+    text: bool,
+    output: Output,
+) -> None:
+    """Print one version of SUBJECT: the one in force now, unless told otherwise."""
+    from tickmesh.registry import RegistryClient
+
+    with RegistryClient() as client:
+        if version is not None:
+            found = client.get(subject, version=version)
+        elif latest:
+            found = client.latest(subject)
+        else:
+            found = client.in_force(subject, at_ns=at, known_at_ns=known_at)
+    if text:
+        click.echo(found.text)
+        return
+    columns = [f"{field.name}: {field.type}" for field in found.arrow_schema]
+    if output is Output.JSON:
+        print_json(_facts(found) | {"text": found.text, "arrow_schema": columns})
+        return
+    print_facts(_facts(found), output=output)
+    click.echo("columns\n  " + "\n  ".join(columns))
+
+
+@schema.command("list")
+@click.argument("subject", required=False)
+@click.option("--prefix", default="", help="Only subjects whose names begin with this.")
+@output_option
+def list_(*, subject: str | None, prefix: str, output: Output) -> None:
+    """List subjects, or the versions of SUBJECT."""
+    from tickmesh.registry import RegistryClient
+
+    with RegistryClient() as client:
+        if subject is None:
+            rows: list[dict[str, object]] = [
+                {"subject": found.name, "latest": found.latest_version, **_counts(found)}
+                for found in client.subjects(prefix=prefix)
+            ]
+            print_rows(rows, columns=["subject", "latest", "versions", "revision"], output=output)
+            return
+        columns = ["version", "schema_id", "state", "action", "registered_at", "effective_from"]
+        versions = [_facts(found) for found in client.versions(subject)]
+    print_rows(versions, columns=columns, output=output)
+
+
+@schema.command()
+@click.argument("subject")
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--version", "versions", type=int, multiple=True, help="Compare with this version.")
+@click.option("--mode", type=_MODES, help="The mode; the subject's own if absent.")
+@click.option("--policy", type=_POLICIES, help="The policy; the subject's own if absent.")
+@output_option
+def check(
+    *,
+    subject: str,
+    file: Path,
+    versions: tuple[int, ...],
+    mode: str | None,
+    policy: str | None,
+    output: Output,
+) -> int:
+    """Judge the schema in FILE against SUBJECT's versions; exit code 3 if it is refused."""
+    from tickmesh.registry import RegistryClient
+
+    with RegistryClient() as client:
+        report = client.check(
+            subject,
+            _text_of(file),
+            versions=versions,
+            mode=Mode(mode.upper()) if mode else None,
+            policy=Policy(policy.lower()) if policy else None,
+        )
+    print_report(report, output=output)
+    return 0 if report.verdict is Verdict.COMPATIBLE else FINDINGS
+
+
+@schema.command()
+@click.argument("old", type=_EXISTING_FILE)
+@click.argument("new", type=_EXISTING_FILE)
+@click.option("--mode", type=_MODES, default=Mode.BACKWARD.value, show_default=True)
+@click.option("--policy", type=_POLICIES, default=Policy.RECORD.value, show_default=True)
+@output_option
+def compare(*, old: Path, new: Path, mode: str, policy: str, output: Output) -> int:
+    """Judge whether NEW may follow OLD, without any server; exit code 3 if not compatible."""
+    from tickmesh import schema as core
+
+    report = core.compare(
+        _document(old), _document(new), policy=Policy(policy.lower()), mode=Mode(mode.upper())
+    )
+    print_report(report, output=output)
+    return 0 if report.verdict is Verdict.COMPATIBLE else FINDINGS
+
+
+@schema.command()
+@click.argument("old")
+@click.argument("new")
+@output_option
+def diff(*, old: str, new: str, output: Output) -> None:
+    """Show what changes between OLD and NEW, and what becomes of each column.
+
+    Each is a file, or SUBJECT@VERSION.
+    """
+    from tickmesh import schema as core
+
+    print_difference(core.diff(_file_or_version(old), _file_or_version(new)), output=output)
+
+
+@schema.command()
+@click.argument("subjects", nargs=-1)
+@click.option("--prefix", default="", help="Only subjects whose names begin with this.")
+@click.option("--after-revision", type=int, help="Begin after this revision.")
+@click.option("--snapshot", is_flag=True, help="Begin with everything as it is.")
+@click.option("--count", type=int, help="Stop after this many changes.")
+@output_option
+def watch(
+    *,
+    subjects: tuple[str, ...],
+    prefix: str,
+    after_revision: int | None,
+    snapshot: bool,
+    count: int | None,
+    output: Output,
+) -> None:
+    """Follow changes as they happen, resuming by itself; one line a change."""
+    from tickmesh.registry import RegistryClient
+
+    seen = 0
+    with RegistryClient() as client:
+        messages = client.watch(
+            subjects=subjects, prefix=prefix, after_revision=after_revision, snapshot=snapshot
+        )
+        for message in messages:
+            for event in message.events:
+                click.echo(event_line(event, output=output))
+                seen += 1
+                if seen == count:
+                    return
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = f"expected UTF-8 text in {file.name}, byte {error.start} is none"
+        raise InvalidArgumentError(message) from None
+
+
+def _document(file: Path) -> object:
+    from tickmesh.schema import SchemaError, parse_schema
+
+    try:
+        return parse_schema(_text_of(file))
+    except SchemaError as error:
+        message = f"{file.name} is no schema: {error.message} (at {error.pointer or 'the root'})"
+        raise InvalidArgumentError(message, reason=error.reason) from None
+
+
+def _file_or_version(name: str) -> object:
+    subject, separator, version = name.rpartition("@")
+    if not separator or Path(name).exists():
+        path = Path(name)
+        if not path.is_file():
+            raise click.BadParameter(f"{name} is neither a file nor SUBJECT@VERSION")
+        return _document(path)
+    if not version.isdigit():
+        raise click.BadParameter(f"expected a number after @, was {version!r}")
+    from tickmesh.registry import RegistryClient
+
+    with RegistryClient() as client:
+        return client.get(subject, version=int(version)).document
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter(f"expected KEY=VALUE, was {text!r}", param_hint="--label")
+    return key, value
+
+
+def _counts(subject: object) -> dict[str, object]:
+    return {
+        "versions": getattr(subject, "version_count", 0),
+        "revision": getattr(subject, "revision", 0),
+    }
+
+
+def _facts(found: RegisteredSchema) -> dict[str, object]:
+    return {
+        "subject": found.subject,
+        "version": found.version,
+        "schema_id": found.schema_id,
+        "fingerprint": found.fingerprint,
+        "state": found.state.value,
+        "action": found.action.value,
+        "registered_at": instant(found.registered_at_ns),
+        "effective_from": instant(found.effective_from_ns),
+        "revision": found.revision,
+        "registered_by": found.actor.principal,
+        "labels": dict(found.labels),
+    }

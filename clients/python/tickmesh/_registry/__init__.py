@@ -1,0 +1,1 @@
+"""How the registry client works inside: messages, the cache and its files."""

@@ -1,0 +1,1 @@
+"""The parts of the tick client; `tickmesh.ticks` is what users import."""

@@ -1,0 +1,76 @@
+"""The two connections of a tick client, and the one place where their failures become ours."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pyarrow as pa
+from pyarrow import flight
+
+from tickmesh._wire.credentials import ClientCredentials, open_channel, open_flight_client
+from tickmesh._wire.metadata import REQUEST_ID
+from tickmesh._wire.status import error_from_flight, error_from_rpc
+from tickmesh.api.tickstore.v1.tick_store_service_pb2_grpc import TickStoreServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class TickConnection:
+    """A gRPC channel for control and a Flight client for data, opened on first use."""
+
+    def __init__(
+        self, *, address: str, flight_address: str, credentials: ClientCredentials
+    ) -> None:
+        self.address = address
+        self.flight_address = flight_address
+        self._credentials = credentials
+        self._channel: grpc.Channel | None = None
+        self._flight: flight.FlightClient | None = None
+
+    @property
+    def flight(self) -> flight.FlightClient:
+        """The Flight client; may be shared by threads."""
+        if self._flight is None:
+            self._flight = open_flight_client(self.flight_address, self._credentials)
+        return self._flight
+
+    def call(self, method: str, request: Any, *, timeout_seconds: float) -> Any:
+        """Calls one method of TickStoreService."""
+        if self._channel is None:
+            self._channel = open_channel(self.address, self._credentials, asynchronous=False)
+        stub: Callable[..., Any] = getattr(TickStoreServiceStub(self._channel), method)
+        try:
+            return stub(request, timeout=timeout_seconds, metadata=((REQUEST_ID, _new_id()),))
+        except grpc.RpcError as error:
+            raise error_from_rpc(error, address=self.address) from None
+
+    def options(self, *, timeout_seconds: float | None = None) -> flight.FlightCallOptions:
+        """Options of one Flight call: its request id and, where it has one, its deadline."""
+        return flight.FlightCallOptions(
+            timeout=timeout_seconds, headers=[(REQUEST_ID.encode(), _new_id().encode())]
+        )
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns what pyarrow raises into `tickmesh.errors`, reading `extra_info` alone."""
+        try:
+            yield
+        except (flight.FlightError, pa.ArrowException) as error:
+            raise error_from_flight(error, address=self.flight_address) from None
+
+    def close(self) -> None:
+        """Closes both. Safe to call twice."""
+        if self._flight is not None:
+            self._flight.close()
+            self._flight = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,100 @@
+"""One do_put stream: batches up on the caller's thread, acknowledgements down on another."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from tickmesh._ticks.commands import command_descriptor
+from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh.errors import TickmeshError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh._ticks.connection import TickConnection
+
+Acknowledgement: TypeAlias = commands_pb2.PutAcknowledgement
+
+
+class PutStream:
+    """A stream of batches under one `PutCommand`, in one schema.
+
+    Attributes:
+        acknowledged: The last acknowledgement read; it speaks for everything before it.
+    """
+
+    def __init__(
+        self,
+        connection: TickConnection,
+        command: commands_pb2.PutCommand,
+        schema: pa.Schema,
+        *,
+        on_acknowledgement: Callable[[Acknowledgement], None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._on_acknowledgement = on_acknowledgement
+        self._on_end = on_end
+        self.acknowledged = Acknowledgement()
+        with connection.errors():
+            self._writer, self._reader = connection.flight.do_put(
+                command_descriptor(command), schema, connection.options()
+            )
+        self._closed = False
+        self._thread = threading.Thread(
+            target=self._read_acknowledgements, name="tick-acknowledgements", daemon=True
+        )
+        self._thread.start()
+
+    def write(self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata) -> None:
+        """Sends one batch; blocks while the store does not read.
+
+        Raises:
+            TickmeshError: the store ended the stream, with its reason.
+        """
+        try:
+            self._writer.write_with_metadata(batch, metadata.SerializeToString())
+        except (pa.ArrowException, OSError) as error:
+            # The write only learns that the stream is over; closing it learns why.
+            self.close()
+            raise UnavailableError(
+                "the tick store ended the stream without a reason", reason="STREAM_ENDED"
+            ) from error
+
+    def close(self) -> None:
+        """Ends the stream and waits until the store has handled all of it.
+
+        Raises:
+            TickmeshError: the store refused a batch or failed.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with self._connection.errors():
+                self._writer.close()
+        finally:
+            self._thread.join()
+
+    def abandon(self) -> None:
+        """Ends the stream of which nothing more is expected."""
+        try:
+            self.close()
+        except TickmeshError:
+            return
+
+    def _read_acknowledgements(self) -> None:
+        try:
+            while (message := self._reader.read()) is not None:
+                self.acknowledged = Acknowledgement.FromString(message.to_pybytes())
+                if self._on_acknowledgement is not None:
+                    self._on_acknowledgement(self.acknowledged)
+        except (pa.ArrowException, OSError):
+            # The same failure is raised, with its reason, by write() or close().
+            pass
+        finally:
+            if self._on_end is not None:
+                self._on_end()

@@ -1,0 +1,124 @@
+"""A live tail: history after a position, then rows as they are committed, without gap or repeat."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+
+from tickmesh._ticks.commands import command_descriptor
+from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh.errors import TickmeshError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow import flight
+
+    from tickmesh._ticks.connection import TickConnection
+
+_CREDITS = 64
+"""Batches the store may send ahead of the consumer."""
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class TailBatch:
+    """Some rows of a tail.
+
+    Attributes:
+        batch: The rows.
+        position: The place behind them: `tail(after=position)` goes on there.
+        dataset_revision: The dataset revision they bring the reader to.
+    """
+
+    batch: pa.RecordBatch
+    position: str
+    dataset_revision: int
+
+
+class Tail:
+    """An iterator over a dataset that never ends by itself; resumes when the connection fails.
+
+    A context manager. `close` may be called from another thread and ends the iteration.
+    A consumer that falls too far behind is told by `ResourceExhaustedError`, whose
+    `metadata["positionToken"]` is where to resume.
+    """
+
+    def __init__(self, connection: TickConnection, command: commands_pb2.ReadCommand) -> None:
+        self._connection = connection
+        self._command = command
+        self._closed = threading.Event()
+        self._reader: flight.FlightStreamReader | None = None
+        self.position = command.resume_token
+        self._batches = self._run()
+
+    def __iter__(self) -> Iterator[TailBatch]:
+        return self._batches
+
+    def __next__(self) -> TailBatch:
+        return next(self._batches)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the iteration. Safe to call twice and from any thread."""
+        self._closed.set()
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def _run(self) -> Iterator[TailBatch]:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._closed.is_set():
+            try:
+                for item in self._one_stream():
+                    pause = _FIRST_PAUSE_SECONDS
+                    yield item
+            except TickmeshError as error:
+                if self._closed.is_set():
+                    return
+                if not isinstance(error, UnavailableError):
+                    raise
+                wait = error.retry_after_seconds or random.uniform(0, pause)  # noqa: S311 — jitter
+                pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS)
+                self._closed.wait(wait)
+
+    def _one_stream(self) -> Iterator[TailBatch]:
+        self._command.resume_token = self.position
+        with self._connection.errors():
+            writer, reader = self._connection.flight.do_exchange(
+                command_descriptor(self._command), self._connection.options()
+            )
+            self._reader = reader
+            credits_left = _CREDITS
+            writer.write_metadata(_control(_CREDITS, self.position))
+            try:
+                for chunk in reader:
+                    metadata = commands_pb2.TailMetadata.FromString(chunk.app_metadata.to_pybytes())
+                    self.position = metadata.position_token
+                    if chunk.data is None or metadata.heartbeat:
+                        continue
+                    yield TailBatch(chunk.data, self.position, metadata.dataset_revision)
+                    # Asked for again only now that the consumer has come back for more.
+                    credits_left -= 1
+                    if credits_left <= _CREDITS // 2:
+                        writer.write_metadata(_control(_CREDITS - credits_left, self.position))
+                        credits_left = _CREDITS
+            finally:
+                self._reader = None
+                reader.cancel()
+        if not self._closed.is_set():
+            raise UnavailableError("the tick store ended the tail", reason="STREAM_ENDED")
+
+
+def _control(credits: int, position: str) -> bytes:
+    return commands_pb2.TailControl(
+        credits=credits, acknowledged_token=position
+    ).SerializeToString()

@@ -1,0 +1,174 @@
+"""Who a client says it is, and how its connections are protected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, overload
+
+import grpc
+import grpc.aio
+
+from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS
+from tickmesh._wire.metadata import AUTHORIZATION
+from tickmesh.config import ClientConfig, TlsFiles, split_address
+from tickmesh.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyarrow import flight
+
+__all__ = [
+    "ClientCredentials",
+    "TlsFiles",
+    "credentials_of",
+    "open_channel",
+    "open_flight_client",
+]
+
+TokenProvider = Callable[[], str]
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """What a client shows to servers. The default shows nothing and encrypts nothing: loopback."""
+
+    tls: TlsFiles | None = None
+    """TLS files; None is plain text."""
+    token_provider: TokenProvider | None = None
+    """Called for every call, so that a token can be renewed; must not block for long."""
+
+
+def credentials_of(config: ClientConfig) -> ClientCredentials:
+    """Return the credentials that the settings describe."""
+    token = config.token
+    return ClientCredentials(
+        tls=config.tls if config.tls.enabled else None,
+        token_provider=None if token is None else token.reveal,
+    )
+
+
+@overload
+def open_channel(
+    address: str, credentials: ClientCredentials | None = None, *, asynchronous: Literal[False]
+) -> grpc.Channel: ...
+@overload
+def open_channel(
+    address: str, credentials: ClientCredentials | None = None, *, asynchronous: Literal[True]
+) -> grpc.aio.Channel: ...
+def open_channel(
+    address: str, credentials: ClientCredentials | None = None, *, asynchronous: bool
+) -> grpc.Channel | grpc.aio.Channel:
+    """Open a gRPC channel with the mesh's limits; connects on first use.
+
+    Args:
+        address: `host:port`.
+        credentials: None is plain text without a token.
+        asynchronous: a `grpc.aio` channel, to be made and used inside a running loop.
+
+    Raises:
+        ConfigError: the address or a TLS file is wrong, or a token would travel in plain text.
+    """
+    shown = credentials or ClientCredentials()
+    _check(address, shown)
+    if shown.tls is None:
+        if asynchronous:
+            return grpc.aio.insecure_channel(address, options=CLIENT_CHANNEL_OPTIONS)
+        return grpc.insecure_channel(address, options=CLIENT_CHANNEL_OPTIONS)
+    secure = _secure(shown.tls, shown.token_provider)
+    if asynchronous:
+        return grpc.aio.secure_channel(address, secure, options=CLIENT_CHANNEL_OPTIONS)
+    return grpc.secure_channel(address, secure, options=CLIENT_CHANNEL_OPTIONS)
+
+
+def open_flight_client(
+    address: str, credentials: ClientCredentials | None = None
+) -> flight.FlightClient:
+    """Open a Flight client with the mesh's limits; connects on first use.
+
+    Args:
+        address: `host:port`.
+        credentials: None is plain text without a token.
+
+    Raises:
+        ConfigError: the address or a TLS file is wrong, or a token would travel in plain text.
+    """
+    from pyarrow import flight
+
+    shown = credentials or ClientCredentials()
+    _check(address, shown)
+    tls = shown.tls or TlsFiles()
+    provider = shown.token_provider
+    options = [option for option in CLIENT_CHANNEL_OPTIONS if "message_length" not in option[0]]
+    return flight.FlightClient(
+        f"{'grpc+tls' if tls.enabled else 'grpc'}://{address}",
+        tls_root_certs=_text(tls.root_certificates),
+        cert_chain=_text(tls.certificate),
+        private_key=_text(tls.private_key),
+        middleware=None if provider is None else [_flight_token_middleware(provider)],
+        generic_options=options,
+    )
+
+
+def _flight_token_middleware(provider: TokenProvider) -> flight.ClientMiddlewareFactory:
+    from pyarrow import flight
+
+    class BearerMiddleware(flight.ClientMiddleware):
+        def sending_headers(self) -> dict[str, list[str] | list[bytes]]:
+            return {AUTHORIZATION: [f"Bearer {provider()}"]}
+
+    class BearerFactory(flight.ClientMiddlewareFactory):
+        def start_call(self, info: object) -> BearerMiddleware:  # noqa: ARG002 - pyarrow's signature
+            return BearerMiddleware()
+
+    return BearerFactory()
+
+
+def _check(address: str, credentials: ClientCredentials) -> None:
+    split_address(address)
+    if credentials.token_provider is not None and credentials.tls is None:
+        raise ConfigError(
+            f"a token would travel to {address} in plain text", key="client.tls.root_certificates"
+        )
+
+
+def _secure(tls: TlsFiles, token_provider: TokenProvider | None) -> grpc.ChannelCredentials:
+    channel = grpc.ssl_channel_credentials(
+        root_certificates=_read(tls.root_certificates),
+        private_key=_read(tls.private_key),
+        certificate_chain=_read(tls.certificate),
+    )
+    if token_provider is None:
+        return channel
+    return grpc.composite_channel_credentials(
+        channel, grpc.metadata_call_credentials(_TokenPlugin(token_provider))
+    )
+
+
+class _TokenPlugin(grpc.AuthMetadataPlugin):
+    """Asks for the token of each call; a provider that fails fails the call, not the channel."""
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+
+    def __call__(
+        self,
+        context: grpc.AuthMetadataContext,  # noqa: ARG002 - gRPC's signature
+        callback: grpc.AuthMetadataPluginCallback,
+    ) -> None:
+        callback(((AUTHORIZATION, f"Bearer {self._provider()}"),), None)
+
+
+def _read(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read the TLS file {path}: {error.strerror}") from error
+
+
+def _text(path: Path | None) -> str | None:
+    content = _read(path)
+    return None if content is None else content.decode("ascii")

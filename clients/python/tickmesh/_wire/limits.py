@@ -1,0 +1,48 @@
+"""Channel options of both ends, set explicitly: gRPC's defaults differ by end and by release.
+
+A client's ping interval must not be shorter than the server's `min_recv_ping_interval`, else the
+server answers ENHANCE_YOUR_CALM and drops the connection; the two tuples stand together for that.
+"""
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""Largest message a server takes; a schema text is at most 1 MiB."""
+
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+"""Largest message a client takes: a page of schemas."""
+
+MAX_METADATA_BYTES = 8 * 1024
+"""Largest header or trailer block; an error's details (≤ 4 kB) are base64 inside it."""
+
+KEEPALIVE_MS = 60_000
+KEEPALIVE_TIMEOUT_MS = 20_000
+
+MAX_CONNECTION_AGE_MS = 60 * 60 * 1000
+"""Connections are renewed hourly so that load spreads; servers end their own streams earlier."""
+
+ChannelOptions = tuple[tuple[str, int | str], ...]
+
+SERVER_CHANNEL_OPTIONS: ChannelOptions = (
+    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+    ("grpc.http2.max_ping_strikes", 3),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
+    # Without a grace the streams of an aged connection never end.
+    ("grpc.max_connection_age_grace_ms", 60_000),
+)
+
+CLIENT_CHANNEL_OPTIONS: ChannelOptions = (
+    ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.max_pings_without_data", 0),
+)

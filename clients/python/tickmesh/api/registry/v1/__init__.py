@@ -1,0 +1,1 @@
+"""Generated from proto/: edit there, then run `make gen`."""

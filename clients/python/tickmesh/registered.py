@@ -1,0 +1,225 @@
+"""What the registry answers, as values: versions, changes, settings.
+
+All instants are integer nanoseconds since the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from tickmesh.schema import (
+        Action,
+        CompatibilityReport,
+        Mode,
+        Policy,
+        SchemaDocument,
+    )
+
+_NO_REFERENCES: Mapping[str, RegisteredSchema] = MappingProxyType({})
+
+
+class VersionState(StrEnum):
+    """The life-cycle state of a version."""
+
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    DELETED = "deleted"
+
+
+class ChangeKind(StrEnum):
+    """What an entry of the change log did."""
+
+    VERSION_REGISTERED = "version_registered"
+    REGISTRATION_REJECTED = "registration_rejected"
+    VERSION_DEPRECATED = "version_deprecated"
+    VERSION_DELETED = "version_deleted"
+    VERSION_RESTORED = "version_restored"
+    POLICY_CHANGED = "policy_changed"
+
+
+class UndecidedPolicy(StrEnum):
+    """What an undecided comparison does to a registration."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+class UpdateAction(StrEnum):
+    """What a change means to somebody who follows one subject."""
+
+    FIRST = "first"
+    COMPATIBLE_CHANGE = "compatible_change"
+    BREAKING_CHANGE = "breaking_change"
+    REJECTED = "rejected"
+    DEPRECATED = "deprecated"
+    DELETED = "deleted"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who made a change, how that identity was established, and by which request."""
+
+    principal: str
+    authentication: str
+    on_behalf_of: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class RegisteredSchema:
+    """One version of a subject. Everything but `state` is immutable in the registry.
+
+    `in force` at an instant is the version with the greatest (`effective_from_ns`, `version`)
+    not after it.
+    """
+
+    subject: str
+    version: int
+    schema_id: int
+    fingerprint: str
+    text: str
+    state: VersionState
+    action: Action
+    registered_at_ns: int
+    effective_from_ns: int
+    revision: int
+    labels: Mapping[str, str]
+    actor: Actor
+    arrow_schema_ipc: bytes = field(repr=False)
+    referenced: Mapping[str, RegisteredSchema] = field(
+        default_factory=lambda: _NO_REFERENCES, repr=False
+    )
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow projection the registry made, with field ids and roles in its metadata."""
+        import pyarrow as pa
+
+        return pa.ipc.read_schema(pa.py_buffer(self.arrow_schema_ipc))
+
+    @cached_property
+    def document(self) -> SchemaDocument:
+        """The parsed schema, references resolved to the versions pinned at registration."""
+        from tickmesh.schema import parse_schema
+
+        references = {name: schema.document for name, schema in self.referenced.items()}
+        return parse_schema(self.text, references=references)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The outcome of a registration.
+
+    `already_registered` says that the text was the latest version's and nothing was written.
+    """
+
+    schema: RegisteredSchema
+    report: CompatibilityReport
+    revision: int
+    already_registered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSummary:
+    """A subject and where it stands; `latest_version` is 0 when every version is deleted."""
+
+    name: str
+    latest_version: int
+    version_count: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompatibilitySettings:
+    """How candidates of a subject are judged, inherited values filled in."""
+
+    mode: Mode
+    policy: Policy
+    undecided: UndecidedPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEvent:
+    """One entry of the registry's change log.
+
+    `schema` is the version after the change, `previous` the one before it; a refusal carries
+    `rejected_text` and `report` instead of a version.
+    """
+
+    revision: int
+    sequence: int
+    kind: ChangeKind
+    subject: str
+    schema: RegisteredSchema | None
+    previous: RegisteredSchema | None
+    report: CompatibilityReport | None
+    settings: CompatibilitySettings | None
+    rejected_text: str
+    actor: Actor
+    changed_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaUpdate:
+    """A change of one subject, as its followers want it: what it means, from what, to what."""
+
+    action: UpdateAction
+    subject: str
+    old: RegisteredSchema | None
+    new: RegisteredSchema | None
+    report: CompatibilityReport | None
+    revision: int
+    changed_at_ns: int
+    rejected_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """How the local cache is doing.
+
+    `stale_since_ns` is the instant since which the watch is down, None while it is up.
+    """
+
+    hits: int
+    misses: int
+    subjects: int
+    revision: int
+    stale_since_ns: int | None
+
+
+def update_from_event(event: ChangeEvent) -> SchemaUpdate | None:
+    """Read a change as an update of its subject; None for changes of settings."""
+    actions = {
+        ChangeKind.REGISTRATION_REJECTED: UpdateAction.REJECTED,
+        ChangeKind.VERSION_DEPRECATED: UpdateAction.DEPRECATED,
+        ChangeKind.VERSION_DELETED: UpdateAction.DELETED,
+        ChangeKind.VERSION_RESTORED: UpdateAction.RESTORED,
+    }
+    if event.kind is ChangeKind.POLICY_CHANGED:
+        return None
+    if event.kind is ChangeKind.VERSION_REGISTERED:
+        if event.schema is None:
+            return None
+        action = UpdateAction(event.schema.action.value)
+    else:
+        action = actions[event.kind]
+    return SchemaUpdate(
+        action=action,
+        subject=event.subject,
+        old=event.previous,
+        new=event.schema,
+        report=event.report,
+        revision=event.revision,
+        changed_at_ns=event.changed_at_ns,
+        rejected_text=event.rejected_text,
+    )

@@ -1,0 +1,482 @@
+"""Clients of the schema registry, with a local cache that one background watch keeps true."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import grpc
+
+from tickmesh._registry import requests
+from tickmesh._registry.cache import SchemaCache
+from tickmesh._registry.cache_files import CacheFiles
+from tickmesh._registry.messages import (
+    registration_from_wire,
+    report_from_wire,
+    schema_from_wire,
+    settings_from_wire,
+    subject_from_wire,
+)
+from tickmesh._wire.credentials import ClientCredentials, credentials_of, open_channel
+from tickmesh._wire.metadata import REQUEST_ID
+from tickmesh._wire.status import error_from_rpc
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
+from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
+from tickmesh.config import load_client_config
+from tickmesh.errors import (
+    DeadlineExceededError,
+    EpochChangedError,
+    NotFoundError,
+    RevisionCompactedError,
+    TickmeshError,
+    UnavailableError,
+)
+from tickmesh.registered import update_from_event
+from tickmesh.watch import WatchCursor, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tickmesh._registry.timeline import Timeline
+    from tickmesh.api.registry.v1 import schema_pb2
+    from tickmesh.registered import (
+        CacheStatistics,
+        ChangeKind,
+        CompatibilitySettings,
+        RegisteredSchema,
+        Registration,
+        SchemaUpdate,
+        SubjectSummary,
+        UndecidedPolicy,
+    )
+    from tickmesh.schema import CompatibilityReport, Mode, Policy
+    from tickmesh.watch import SyncWatchCall, WatchMessage
+
+_Answer = TypeVar("_Answer")
+_Request = TypeVar("_Request")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_REFERENCES: Mapping[str, tuple[str, int]] = MappingProxyType({})
+
+DEFAULT_TIMEOUT_SECONDS = 10.0
+
+
+class RegistryClient:
+    """The registry from threads: every call blocks; a client may be shared by threads.
+
+    Reads of versions go through a local cache. The first read of a subject loads all its versions;
+    from then on one background watch applies every change, so an answer lags the registry by one
+    delivery of that watch. `cache_statistics().stale_since_ns` says since when the watch is down;
+    what is held goes on being answered. With a `cache_directory` it survives a restart as well.
+
+    Every method raises a subclass of `tickmesh.errors.TickmeshError`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        credentials: ClientCredentials | None = None,
+        cache_directory: Path | None = None,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        """Connect lazily to `address`, or to the one configured.
+
+        Args:
+            address: `host:port`.
+            credentials: TLS files and a token provider; those configured when None.
+            cache_directory: where timelines are kept across restarts; nowhere when None.
+            timeout_seconds: the deadline of each unary call.
+        """
+        config = load_client_config()
+        self.address = address or config.registry
+        self._timeout_seconds = timeout_seconds
+        self._channel = open_channel(
+            self.address, credentials or credentials_of(config), asynchronous=False
+        )
+        self._stub = SchemaRegistryServiceStub(self._channel)
+        self._cache = SchemaCache()
+        self._files = CacheFiles(cache_directory) if cache_directory else None
+        self._loads: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[SchemaUpdate], None]] = []
+        self._stopped = threading.Event()
+        self._calls: set[SyncWatchCall] = set()
+        self._follower: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the background watch and the connection. Safe to call twice."""
+        self._stopped.set()
+        with self._lock:
+            calls = list(self._calls)
+            follower = self._follower
+        for call in calls:
+            call.cancel()
+        if follower is not None and follower is not threading.current_thread():
+            follower.join(timeout=self._timeout_seconds)
+        self._channel.close()
+
+    # Reading versions ----------------------------------------------------------------------
+
+    def get(self, subject: str, *, version: int) -> RegisteredSchema:
+        """One version of a subject, whatever its state."""
+        found = self._timeline(subject).by_version.get(version)
+        if found is not None:
+            return found
+        answer = self._call(self._stub.GetSchema, requests.version_request(subject, version))
+        return self._held(answer.schema)
+
+    def latest(self, subject: str) -> RegisteredSchema:
+        """The highest version of a subject that is not deleted."""
+        found = self._timeline(subject).latest()
+        if found is None:
+            message = f"expected a version of {subject!r}, but all of them are deleted"
+            raise NotFoundError(message, reason="VERSION_NOT_FOUND")
+        return found
+
+    def in_force(
+        self, subject: str, *, at_ns: int | None = None, known_at_ns: int | None = None
+    ) -> RegisteredSchema:
+        """The version in force at an instant, as known at another; both default to now.
+
+        A backtest asks with both set to the event time, and never sees a future schema.
+        """
+        timeline = self._timeline(subject)
+        now_ns = time.time_ns()
+        if at_ns is None and known_at_ns is None:
+            found = timeline.in_force_now(now_ns)
+        else:
+            found = timeline.in_force(
+                at_ns=now_ns if at_ns is None else at_ns,
+                known_at_ns=now_ns if known_at_ns is None else known_at_ns,
+            )
+        if found is None:
+            message = f"no version of {subject!r} is in force at the instant asked"
+            raise NotFoundError(message, reason="NOTHING_IN_FORCE")
+        return found
+
+    def by_id(self, schema_id: int) -> RegisteredSchema:
+        """The earliest version that carries a schema id."""
+        found = self._cache.by_id(schema_id)
+        if found is not None:
+            return found
+        request = wire.GetSchemaRequest(schema_id=schema_id)
+        return self._held(self._call(self._stub.GetSchema, request).schema)
+
+    def by_fingerprint(self, fingerprint: str) -> RegisteredSchema:
+        """The earliest version that carries a fingerprint."""
+        found = self._cache.by_fingerprint(fingerprint)
+        if found is not None:
+            return found
+        request = wire.GetSchemaRequest(fingerprint=fingerprint)
+        return self._held(self._call(self._stub.GetSchema, request).schema)
+
+    def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
+        """Every version of a subject, ascending."""
+        return tuple(self._timeline(subject).by_version.values())
+
+    def subjects(self, *, prefix: str = "") -> list[SubjectSummary]:
+        """Every subject whose name begins with `prefix`, in order of names."""
+        found: list[SubjectSummary] = []
+        request = wire.ListSubjectsRequest(page_size=requests.PAGE_SIZE, prefix=prefix)
+        while True:
+            answer = self._call(self._stub.ListSubjects, request)
+            found.extend(subject_from_wire(subject) for subject in answer.subjects)
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    # Registering and judging ---------------------------------------------------------------
+
+    def register(
+        self,
+        subject: str,
+        text: str,
+        *,
+        references: Mapping[str, tuple[str, int]] = _NO_REFERENCES,
+        labels: Mapping[str, str] = _NOTHING,
+        effective_from_ns: int | None = None,
+        expected_version: int | None = None,
+        request_id: str | None = None,
+        dry_run: bool = False,
+        allow_breaking: bool = False,
+    ) -> Registration:
+        """Propose a schema for a subject and register it when compatibility allows.
+
+        Args:
+            subject: the subject; its first registration creates it.
+            text: JSON Schema, draft 2020-12 or draft-07.
+            references: `$ref` name → (subject, version).
+            labels: free labels.
+            effective_from_ns: from when on it is in force; now when None.
+            expected_version: the latest version must be this one; 0 for a new subject.
+            request_id: makes a retry of yours safe; retries made here are safe in any case.
+            dry_run: judge only.
+            allow_breaking: register in spite of the verdict; a permission of its own.
+
+        Raises:
+            IncompatibleSchemaError: the verdict refuses it; carries the witnesses.
+            InvalidArgumentError: the text is no schema; names the JSON Pointer.
+            ConflictError: `expected_version` is not the latest version.
+        """
+        request = requests.register_request(
+            subject,
+            text,
+            references=references,
+            labels=labels,
+            effective_from_ns=effective_from_ns,
+            expected_version=expected_version,
+            request_id=request_id,
+            dry_run=dry_run,
+            allow_breaking=allow_breaking,
+        )
+        answer = self._call(self._stub.RegisterSchema, request)
+        schema = self._complete(answer.schema) if dry_run else self._held(answer.schema)
+        return registration_from_wire(answer, schema=schema)
+
+    def check(
+        self,
+        subject: str,
+        text: str,
+        *,
+        references: Mapping[str, tuple[str, int]] = _NO_REFERENCES,
+        versions: Sequence[int] = (),
+        mode: Mode | None = None,
+        policy: Policy | None = None,
+    ) -> CompatibilityReport:
+        """Judge a candidate against registered versions, without writing."""
+        request = requests.check_request(
+            subject, text, references=references, versions=versions, mode=mode, policy=policy
+        )
+        return report_from_wire(self._call(self._stub.CheckCompatibility, request).report)
+
+    def compatibility(self, subject: str | None = None) -> CompatibilitySettings:
+        """The settings in effect for a subject, or the global ones for None."""
+        request = wire.GetCompatibilityRequest(subject=subject or "")
+        return settings_from_wire(self._call(self._stub.GetCompatibility, request).settings)
+
+    def set_compatibility(
+        self,
+        subject: str | None = None,
+        *,
+        mode: Mode | None = None,
+        policy: Policy | None = None,
+        undecided: UndecidedPolicy | None = None,
+    ) -> CompatibilitySettings:
+        """Set a subject's settings, or the global ones; None returns one to the inherited value."""
+        request = requests.settings_request(subject, mode=mode, policy=policy, undecided=undecided)
+        return settings_from_wire(self._call(self._stub.SetCompatibility, request).settings)
+
+    # Following changes ---------------------------------------------------------------------
+
+    def watch(
+        self,
+        *,
+        subjects: Sequence[str] = (),
+        prefix: str = "",
+        kinds: Sequence[ChangeKind] = (),
+        after_revision: int | None = None,
+        after_token: str | None = None,
+        snapshot: bool = False,
+        include_previous: bool = False,
+        progress_seconds: float = 10.0,
+    ) -> Iterator[WatchMessage]:
+        """Follow the change log for ever, resuming by itself; one whole revision a message.
+
+        Raises:
+            RevisionCompactedError: the start lies below what the log keeps; take a snapshot.
+            EpochChangedError: the token belongs to another store.
+        """
+        request = requests.watch_request(
+            subjects=subjects,
+            prefix=prefix,
+            kinds=kinds,
+            after_revision=after_revision,
+            after_token=after_token,
+            snapshot=snapshot,
+            include_previous=include_previous,
+            progress_seconds=progress_seconds,
+        )
+        cursor = WatchCursor(request, complete=self._complete)
+        return follow(self._open_watch, cursor, stopped=self._stopped)
+
+    def watch_schema_updates(self, subject: str) -> Iterator[SchemaUpdate]:
+        """Follow one subject from now on, as typed updates with the old and the new schema."""
+        for message in self.watch(subjects=[subject], include_previous=True):
+            for event in message.events:
+                update = update_from_event(event)
+                if update is not None:
+                    yield update
+
+    def add_listener(self, listener: Callable[[SchemaUpdate], None]) -> None:
+        """Call `listener` for every later change of any subject, in order, from the watch's thread.
+
+        The cache holds the change before the listener hears of it.
+        """
+        self._listeners.append(listener)
+        self._start_following(after_revision=None)
+
+    def cache_statistics(self) -> CacheStatistics:
+        """Hits, misses, and since when the watch is down."""
+        return self._cache.statistics()
+
+    # Inside --------------------------------------------------------------------------------
+
+    def _call(self, method: Callable[..., _Answer], request: _Request) -> _Answer:
+        metadata = ((REQUEST_ID, uuid.uuid4().hex),)
+        try:
+            return method(request, timeout=self._timeout_seconds, metadata=metadata)
+        except grpc.RpcError as failure:
+            raise error_from_rpc(failure, address=self.address) from None
+        except ValueError as closed:  # what grpc raises on a closed channel
+            raise UnavailableError("the client is closed") from closed
+
+    def _complete(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
+        referenced = {
+            reference.name: self.get(reference.subject, version=reference.version)
+            for reference in message.references
+        }
+        return schema_from_wire(message, referenced=referenced)
+
+    def _held(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
+        schema = self._complete(message)
+        self._cache.add(schema)
+        return schema
+
+    def _timeline(self, subject: str) -> Timeline:
+        found = self._cache.timeline(subject)
+        if found is not None:
+            return found
+        with self._lock:
+            load = self._loads.setdefault(subject, threading.Lock())
+        try:
+            with load:
+                return self._cache.timeline(subject) or self._load(subject)
+        finally:
+            with self._lock:
+                self._loads.pop(subject, None)
+
+    def _load(self, subject: str) -> Timeline:
+        self._cache.begin_load(subject)
+        try:
+            answer = self._list_versions(subject)
+            provisional = False
+        except (UnavailableError, DeadlineExceededError):
+            saved = self._files.load(subject) if self._files else None
+            if saved is None:
+                self._cache.abandon_load(subject)
+                raise
+            self._cache.disconnected(time.time_ns())
+            answer = saved
+            provisional = True
+        except BaseException:
+            self._cache.abandon_load(subject)
+            raise
+        versions = [self._complete(version) for version in answer.versions]
+        timeline = self._cache.finish_load(subject, versions, revision=answer.revision)
+        if not provisional and self._files:
+            self._files.save(subject, answer)
+        self._start_following(after_revision=None if provisional else answer.revision)
+        return timeline
+
+    def _list_versions(self, subject: str) -> wire.ListVersionsResponse:
+        whole = wire.ListVersionsResponse()
+        page_token = ""
+        while True:
+            request = requests.versions_request(subject, page_token)
+            answer = self._call(self._stub.ListVersions, request)
+            whole.versions.extend(answer.versions)
+            # The first page's revision: whatever changed since then comes by the watch as well.
+            whole.revision = whole.revision or answer.revision
+            page_token = answer.next_page_token
+            if not page_token:
+                return whole
+
+    def _open_watch(self, request: wire.WatchRequest) -> SyncWatchCall:
+        metadata = ((REQUEST_ID, uuid.uuid4().hex),)
+        call = self._stub.Watch(request, metadata=metadata)
+        with self._lock:
+            self._calls = {earlier for earlier in self._calls if earlier.is_active()}
+            self._calls.add(call)
+        if self._stopped.is_set():
+            call.cancel()
+        return call
+
+    def _start_following(self, *, after_revision: int | None) -> None:
+        with self._lock:
+            if self._follower is not None or self._stopped.is_set():
+                return
+            self._follower = threading.Thread(
+                target=self._follow,
+                kwargs={"after_revision": after_revision},
+                name="tickmesh-registry-watch",
+                daemon=True,
+            )
+            self._follower.start()
+
+    def _follow(self, *, after_revision: int | None) -> None:
+        """Apply the change log to the cache until the client is closed."""
+        start = after_revision
+        while not self._stopped.is_set():
+            try:
+                if start is None:
+                    start = self._reload()
+                request = requests.watch_request(after_revision=start, include_previous=True)
+                cursor = WatchCursor(request, complete=self._complete)
+                for message in follow(
+                    self._open_watch, cursor, stopped=self._stopped, on_interruption=self._lost
+                ):
+                    self._take(message)
+            except (EpochChangedError, RevisionCompactedError):
+                start = None
+            except TickmeshError as error:
+                self._lost(error)
+                start = None
+                self._stopped.wait(1.0)
+
+    def _take(self, message: WatchMessage) -> None:
+        for event in message.events:
+            changed = self._cache.apply(event)
+            if changed is not None and self._files:
+                self._save(changed.subject)
+            update = update_from_event(event)
+            if update is not None:
+                for listener in self._listeners:
+                    listener(update)
+        self._cache.connected(message.revision)
+
+    def _lost(self, _: TickmeshError | None) -> None:
+        self._cache.disconnected(time.time_ns())
+
+    def _reload(self) -> int:
+        """Load every held subject anew; returns the revision to follow from."""
+        head = self._call(self._stub.ListSubjects, wire.ListSubjectsRequest(page_size=1)).revision
+        for subject in self._cache.subjects():
+            self._cache.begin_load(subject)
+            try:
+                answer = self._list_versions(subject)
+            except NotFoundError:
+                self._cache.abandon_load(subject)
+                continue
+            versions = [self._complete(version) for version in answer.versions]
+            self._cache.finish_load(subject, versions, revision=answer.revision)
+            if self._files:
+                self._files.save(subject, answer)
+        return head
+
+    def _save(self, subject: str) -> None:
+        try:
+            answer = self._list_versions(subject)
+        except TickmeshError:
+            return  # the next load saves it
+        if self._files:
+            self._files.save(subject, answer)

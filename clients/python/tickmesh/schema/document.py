@@ -1,0 +1,288 @@
+"""A JSON Schema document: parsed exactly, checked within bounds, immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tickmesh.schema.canonical import canonical_text, fingerprint
+from tickmesh.schema.errors import SchemaError, pointer_of
+from tickmesh.schema.keywords import Dialect, JsonSchema
+from tickmesh.schema.patterns import check_pattern
+from tickmesh.schema.references import ReferenceIndex
+from tickmesh.schema.strict_json import parse_json, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import jsonschema_rs
+
+__all__ = [
+    "Dialect",
+    "JsonSchema",
+    "SchemaDocument",
+    "SchemaError",
+    "SchemaLimits",
+    "parse_document",
+    "parse_schema",
+]
+
+_STANDARD_VOCABULARIES = "https://json-schema.org/draft/2020-12/vocab/"
+
+
+@dataclass(frozen=True)
+class SchemaLimits:
+    """Bounds on what is taken as a schema.
+
+    Attributes:
+        max_bytes: Longest text, in bytes.
+        max_depth: Deepest nesting of objects and arrays in the text.
+        max_ref_expansions: Most subschemas that following every ``$ref`` may unfold to.
+        max_pattern_length: Longest regular expression, in characters.
+        max_fields: Most names under one ``properties``.
+    """
+
+    max_bytes: int = 1 << 20
+    max_depth: int = 64
+    max_ref_expansions: int = 100_000
+    max_pattern_length: int = 1024
+    max_fields: int = 10_000
+
+
+_DEFAULT_LIMITS = SchemaLimits()
+_NO_REFERENCES: Mapping[str, SchemaDocument] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class SchemaDocument:
+    """A parsed schema. Nobody changes ``root``: its objects are compared by identity.
+
+    Attributes:
+        text: The text as given.
+        root: The parsed schema; integral numbers are ``int``, other numbers ``Decimal``.
+        dialect: The draft it is written in.
+        references: Pinned documents by the name this schema's ``$ref`` use.
+        index: The subschemas, their places and the targets of their references.
+    """
+
+    text: str
+    root: JsonSchema
+    dialect: Dialect
+    references: Mapping[str, SchemaDocument] = field(repr=False)
+    index: ReferenceIndex = field(repr=False)
+
+    @cached_property
+    def canonical_text(self) -> str:
+        """Sorted keys, exact numbers, no annotations: equal for schemas that mean the same."""
+        return canonical_text(self.root, self.dialect)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits over the canonical text and the pinned references."""
+        pinned = {name: document.fingerprint for name, document in self.references.items()}
+        return fingerprint(self.canonical_text, pinned)
+
+    @cached_property
+    def plain(self) -> dict[str, Any] | bool:
+        """The ordinary ``json.loads`` form for validators, pinned references bundled in.
+
+        Without references it equals the text. With them every pinned document is embedded
+        under a name of its own, and the ``$ref`` that lead there are rewritten.
+        """
+        result = plain(self.root)
+        if not isinstance(result, dict) or not self.references:
+            return result if isinstance(result, dict) else bool(result)
+        for path, schema in self.index.subschemas():
+            pinned = self.index.pinned.get(id(schema))
+            if pinned is not None:
+                name, fragment = pinned
+                target = _follow(result, path)
+                target["$ref"] = _uri_of(self.references[name]) + (fragment and "#" + fragment)
+        definitions = "definitions" if self.dialect is Dialect.DRAFT_07 else "$defs"
+        embedded = result.setdefault(definitions, {})
+        for document in self.references.values():
+            uri = _uri_of(document)
+            body = document.plain
+            if isinstance(body, bool):
+                body = {} if body else {"not": {}}
+            embedded[uri] = {**body, "$schema": str(self.dialect), "$id": uri}
+        return result
+
+    def resolve(self, reference: str) -> JsonSchema:
+        """Returns the schema that a reference (``#/...``, ``#anchor``, a pinned name) leads to.
+
+        Raises:
+            SchemaError: REFERENCE_NOT_FOUND.
+        """
+        return self.index.resolve(reference if reference[:1] != "/" else "#" + reference)
+
+    def target_of(self, schema: Mapping[str, Any]) -> JsonSchema:
+        """Returns where the ``$ref`` of one of this document's own schema objects leads."""
+        return self.index.target_of(schema)
+
+
+def _follow(node: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
+    for part in path:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    assert isinstance(node, dict)
+    return node
+
+
+def _uri_of(document: SchemaDocument) -> str:
+    identifier = document.root.get("$id") if isinstance(document.root, dict) else None
+    if isinstance(identifier, str) and urlsplit(identifier).scheme:
+        return identifier.rstrip("#")
+    return f"urn:tickmesh:schema:{document.fingerprint}"
+
+
+def parse_schema(
+    text: str | bytes,
+    *,
+    references: Mapping[str, SchemaDocument] = _NO_REFERENCES,
+    limits: SchemaLimits = _DEFAULT_LIMITS,
+) -> SchemaDocument:
+    """Parses and checks the schema of a subject that holds rows.
+
+    Beyond `parse_document`: some row must be able to exist under it, and its defaults must be
+    single and valid, because readers fill them in.
+
+    Args:
+        text: The schema, UTF-8 when bytes.
+        references: Pinned documents by the name that this schema's ``$ref`` use.
+        limits: Bounds.
+
+    Raises:
+        SchemaError: With the JSON Pointer of the first thing wrong.
+    """
+    document = parse_document(text, references=references, limits=limits)
+    from tickmesh.schema.rows import check_rows
+
+    check_rows(document)
+    return document
+
+
+def parse_document(
+    text: str | bytes,
+    *,
+    references: Mapping[str, SchemaDocument] = _NO_REFERENCES,
+    limits: SchemaLimits = _DEFAULT_LIMITS,
+) -> SchemaDocument:
+    """Parses and checks any JSON Schema, for whole documents or as a target of references.
+
+    Args:
+        text: The schema, UTF-8 when bytes.
+        references: Pinned documents by the name that this schema's ``$ref`` use.
+        limits: Bounds.
+
+    Raises:
+        SchemaError: With the JSON Pointer of the first thing wrong.
+    """
+    root = parse_json(text, max_bytes=limits.max_bytes, max_depth=limits.max_depth)
+    if not isinstance(root, (dict, bool)):
+        raise SchemaError("NOT_A_SCHEMA", "a schema is a JSON object (or true, false); write one")
+    dialect = _dialect_of(root)
+    for name, document in references.items():
+        if document.dialect is not dialect:
+            raise SchemaError(
+                "MIXED_DIALECTS",
+                f"the referenced schema {name!r} is written in {document.dialect}, "
+                f"this one in {dialect}; use one draft",
+            )
+    _check_meta_schema(root, dialect)
+    index = ReferenceIndex(
+        root,
+        dialect=dialect,
+        references=references,
+        max_expansions=limits.max_ref_expansions,
+    )
+    for path, schema in index.subschemas():
+        _check_subschema(path, schema, dialect, limits)
+    document = SchemaDocument(
+        text=text if isinstance(text, str) else text.decode(),
+        root=root,
+        dialect=dialect,
+        references=MappingProxyType(dict(references)),
+        index=index,
+    )
+    _check_compiles(document)
+    return document
+
+
+def _dialect_of(root: JsonSchema) -> Dialect:
+    named = root.get("$schema", Dialect.DRAFT_2020_12) if isinstance(root, dict) else None
+    if named is None:
+        return Dialect.DRAFT_2020_12
+    for dialect in Dialect:
+        if isinstance(named, str) and named.rstrip("#") == dialect:
+            return dialect
+    raise SchemaError(
+        "UNKNOWN_DIALECT",
+        f"$schema is {named!r}; taken are {' and '.join(Dialect)} (the first when absent)",
+        pointer="/$schema",
+    )
+
+
+def _check_meta_schema(root: JsonSchema, dialect: Dialect) -> None:
+    import jsonschema_rs
+
+    try:
+        jsonschema_rs.meta.validate(root)
+    except jsonschema_rs.ValidationError as error:
+        if _is_pattern(error):
+            reason, message = "INVALID_PATTERN", "the pattern is no regular expression"
+        else:
+            reason, message = "INVALID_SCHEMA", f"no valid schema of {dialect}: {error.message}"
+        raise SchemaError(reason, message[:500], pointer=pointer_of(error.instance_path)) from None
+
+
+def _is_pattern(error: jsonschema_rs.ValidationError) -> bool:
+    return bool(error.instance_path) and error.instance_path[-1] == "pattern"
+
+
+def _check_subschema(
+    path: tuple[str | int, ...], schema: dict[str, Any], dialect: Dialect, limits: SchemaLimits
+) -> None:
+    if path and "$schema" in schema and _dialect_of(schema) is not dialect:
+        raise SchemaError(
+            "MIXED_DIALECTS",
+            "an embedded schema is written in another draft; use one",
+            pointer=pointer_of((*path, "$schema")),
+        )
+    for uri, needed in schema.get("$vocabulary", {}).items():
+        if needed and not uri.startswith(_STANDARD_VOCABULARIES):
+            raise SchemaError(
+                "UNKNOWN_VOCABULARY",
+                f"the vocabulary {uri!r} is required but not known here",
+                pointer=pointer_of((*path, "$vocabulary", uri)),
+            )
+    if isinstance(schema.get("pattern"), str):
+        check_pattern(
+            schema["pattern"],
+            max_length=limits.max_pattern_length,
+            pointer=pointer_of((*path, "pattern")),
+        )
+    for pattern in schema.get("patternProperties", {}):
+        check_pattern(
+            pattern,
+            max_length=limits.max_pattern_length,
+            pointer=pointer_of((*path, "patternProperties", pattern)),
+        )
+    if len(schema.get("properties", {})) > limits.max_fields:
+        raise SchemaError(
+            "TOO_MANY_FIELDS",
+            f"more than {limits.max_fields} names under one properties; split the schema",
+            pointer=pointer_of((*path, "properties")),
+        )
+
+
+def _check_compiles(document: SchemaDocument) -> None:
+    from tickmesh.schema.oracle import validator_of
+
+    try:
+        validator_of(document)
+    except ValueError as error:
+        message = str(error).split("\n", 1)[0][:300]
+        raise SchemaError("INVALID_SCHEMA", f"the schema does not compile: {message}") from None

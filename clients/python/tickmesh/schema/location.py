@@ -1,0 +1,403 @@
+"""Locations: all the subschemas that speak about one place in a row, taken together.
+
+A schema says things about a field in many ways: under ``properties``, through ``$ref`` and
+``allOf`` (always), through ``anyOf``, ``oneOf``, ``then``, ``else`` and ``dependentSchemas``
+(under a condition). A location gathers them and answers what the row rules need: which names
+are declared, whether it is a struct, what a missing field defaults to, whether null is admitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from tickmesh.schema.canonical import canonical_json
+from tickmesh.schema.errors import SchemaError
+from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, effective
+
+if TYPE_CHECKING:
+    from tickmesh.schema.document import SchemaDocument
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """One subschema at a location.
+
+    Attributes:
+        source: The schema object as it stands in the document.
+        keywords: The keywords that count under the document's dialect.
+        conditional: Whether it applies only when some condition holds.
+    """
+
+    source: Mapping[str, Any]
+    keywords: Mapping[str, Any]
+    conditional: bool
+
+
+MERE_REFERENCE = ANNOTATIONS | {"$ref"}
+"""A schema with these keywords only says what its target says."""
+
+
+class _Missing:
+    """No default; None is a default like any other."""
+
+
+MISSING: Final = _Missing()
+
+Applied: TypeAlias = tuple[tuple[JsonSchema, bool], ...]
+Key: TypeAlias = tuple[frozenset[tuple[int, bool]], object]
+
+
+class Location:
+    """Everything a document says about one place in a row."""
+
+    def __init__(
+        self, document: SchemaDocument, applied: Applied, *, refines: Location | None = None
+    ) -> None:
+        """Gathers the parts reached in place from the schemas applied, each maybe conditional.
+
+        Args:
+            document: The document the schemas belong to.
+            applied: The schemas, and whether each applies only under a condition.
+            refines: The location as it stands in the document, when this one assumes more. What
+                is declared and which cells may be null is then read there: assuming a
+                condition does not change how rows are resolved.
+        """
+        self.document = document
+        self.applied = applied
+        self.refines = refines
+        self._children: dict[str, Location] = {}
+        self._items: dict[int, Location] = {}
+        parts: dict[tuple[int, bool], Part] = {}
+        self.never = False
+        """Whether an unconditional ``false`` stands here: no value fits."""
+        for schema, conditional in applied:
+            self._gather(schema, parts, conditional=conditional)
+        self.parts: tuple[Part, ...] = tuple(parts.values())
+
+    @classmethod
+    def root(cls, document: SchemaDocument) -> Location:
+        """Returns the location of whole rows."""
+        return cls(document, ((document.root, False),))
+
+    @cached_property
+    def key(self) -> Key:
+        """Equal for two locations of one document at which the same subschemas apply."""
+        members = {
+            (id(part.source), part.conditional)
+            for part in self.parts
+            if not part.keywords.keys() <= MERE_REFERENCE
+        }
+        own = frozenset(members | {(0, True)} if self.never else members)
+        return own, None if self.refines is None else self.refines.key
+
+    @cached_property
+    def always(self) -> tuple[Part, ...]:
+        """The parts under no condition."""
+        return tuple(part for part in self.parts if not part.conditional)
+
+    @cached_property
+    def declared(self) -> tuple[str, ...]:
+        """The names declared here, in the order of the text."""
+        if self.refines is not None:
+            return self.refines.declared
+        names: dict[str, None] = {}
+        for part in self.parts:
+            names.update(dict.fromkeys(part.keywords.get("properties", ())))
+        for part in self.parts:
+            names.update(dict.fromkeys(part.keywords.get("required", ())))
+            names.update(dict.fromkeys(self._dependent_names(part)))
+        return tuple(names)
+
+    @cached_property
+    def is_struct(self) -> bool:
+        """Whether an object here has exactly its declared names; else it is a map or opaque."""
+        if self.refines is not None:
+            return self.refines.is_struct
+        return any(part.keywords.get("properties") for part in self.parts)
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The names required under no condition."""
+        return frozenset(name for part in self.always for name in part.keywords.get("required", ()))
+
+    def child(self, name: str) -> Location:
+        """Returns the location of the member called ``name`` of an object here."""
+        known = self._children.get(name)
+        if known is None:
+            applied = tuple(
+                (schema, part.conditional)
+                for part in self.parts
+                for schema in members_for(part.keywords, name)
+            )
+            refines = None if self.refines is None else self.refines.child(name)
+            known = self._children[name] = Location(self.document, applied, refines=refines)
+        return known
+
+    def item(self, index: int) -> Location:
+        """Returns the location of the item at ``index`` of an array here; -1 for the rest."""
+        known = self._items.get(index)
+        if known is None:
+            applied = tuple(
+                (schema, part.conditional)
+                for part in self.parts
+                for schema in item_for(part.keywords, index)
+            )
+            refines = None if self.refines is None else self.refines.item_at(index)
+            known = self._items[index] = Location(self.document, applied, refines=refines)
+        return known
+
+    @cached_property
+    def rest(self) -> Location:
+        """The location of the members of a map that no pattern and no property names."""
+        return Location(
+            self.document,
+            tuple(
+                (part.keywords["additionalProperties"], part.conditional)
+                for part in self.parts
+                if "additionalProperties" in part.keywords
+            ),
+            refines=None if self.refines is None else self.refines.rest,
+        )
+
+    def path_to(self, name: str) -> tuple[str, ...]:
+        """Returns the path in the document's text to the property ``name``, () when undeclared."""
+        for part in self.parts:
+            if name in part.keywords.get("properties", ()):
+                return (*self.own_path(part), "properties", name)
+        return ()
+
+    def own_path(self, part: Part) -> tuple[str, ...]:
+        """Returns the path in the document's text to a part, () when it stands elsewhere."""
+        pointer = self.document.index.pointer_to(dict_of(part.source))
+        steps = pointer.split("/")[1:] if pointer else []
+        return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
+
+    @cached_property
+    def prefix_length(self) -> int:
+        """How many leading items have subschemas of their own."""
+        return max((len(prefix_items(part.keywords)) for part in self.parts), default=0)
+
+    def item_at(self, index: int) -> Location:
+        """Returns the location of one item, sharing one location for all beyond the prefix."""
+        return self.item(index if 0 <= index < self.prefix_length else -1)
+
+    def default_of(self, name: str) -> Any:
+        """Returns the default a reader fills in for ``name``, `MISSING` when there is none.
+
+        It is found at the property or through ``$ref`` and ``allOf``, never behind a condition.
+
+        Raises:
+            SchemaError: DEFAULT_CONFLICT when two differ.
+        """
+        stated = [part.source["default"] for part in self._stating(name, "default")]
+        if len({canonical_json(value) for value in stated}) > 1:
+            raise SchemaError(
+                "DEFAULT_CONFLICT", f"two different defaults for {name!r}; keep one of them"
+            )
+        return stated[0] if stated else MISSING
+
+    def stated(self, name: str, keyword: str) -> list[Any]:
+        """Returns the values of an extension keyword at the property ``name``, each once."""
+        values = [part.source[keyword] for part in self._stating(name, keyword)]
+        return list({canonical_json(value): value for value in values}.values())
+
+    def _stating(self, name: str, keyword: str) -> Iterator[Part]:
+        schemas = tuple(
+            (part.keywords["properties"][name], False)
+            for part in self.always
+            if name in part.keywords.get("properties", ())
+        )
+        for part in Location(self.document, schemas).always:
+            if keyword in part.source:
+                yield part
+
+    def admits_null(self, name: str) -> bool:
+        """Whether a null cell of the field ``name`` may stand for JSON null."""
+        return self.child(name).accepts_null
+
+    @cached_property
+    def accepts_null(self) -> bool:
+        """Whether null is valid here; what stands behind conditions counts when it is alone."""
+        if self.refines is not None:
+            return self.refines.accepts_null
+        if self.never:
+            return False
+        always = [schema for schema, conditional in self.applied if not conditional]
+        if always:
+            return all(accepts_null(schema, self.document) for schema in always)
+        return not self.applied or any(
+            accepts_null(schema, self.document) for schema, _ in self.applied
+        )
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The JSON types that values here may have (never too few); integer is not number."""
+        kinds = ALL_TYPES
+        for schema, conditional in self.applied:
+            if not conditional:
+                kinds &= types_of(schema, self.document)
+        if not any(not conditional for _, conditional in self.applied) and self.applied:
+            kinds = frozenset().union(
+                *(types_of(schema, self.document) for schema, _ in self.applied)
+            )
+        return kinds
+
+    def _dependent_names(self, part: Part) -> Iterator[str]:
+        keyword = (
+            "dependencies" if self.document.dialect is Dialect.DRAFT_07 else "dependentRequired"
+        )
+        for name, needed in part.keywords.get(keyword, {}).items():
+            if isinstance(needed, list):
+                yield name
+                yield from needed
+
+    def _gather(
+        self,
+        schema: JsonSchema,
+        parts: dict[tuple[int, bool], Part],
+        *,
+        conditional: bool,
+    ) -> None:
+        if isinstance(schema, bool):
+            self.never = self.never or not (schema or conditional)
+            return
+        key = (id(schema), conditional)
+        if key in parts:
+            return
+        dialect = self.document.dialect
+        keywords = effective(schema, dialect)
+        parts[key] = Part(schema, keywords, conditional)
+        if "$ref" in keywords:
+            self._gather(self.document.target_of(schema), parts, conditional=conditional)
+        for member in keywords.get("allOf", ()):
+            self._gather(member, parts, conditional=conditional)
+        for member in declaring_branches(keywords, dialect):
+            self._gather(member, parts, conditional=True)
+
+
+def dict_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Narrows a schema object's type; parts always hold the document's own objects."""
+    assert isinstance(source, dict)
+    return source
+
+
+def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[JsonSchema]:
+    """Yields the subschemas that apply in place under a condition, and declare names there."""
+    yield from keywords.get("anyOf", ())
+    yield from keywords.get("oneOf", ())
+    if "if" in keywords:
+        yield from (keywords[name] for name in ("then", "else") if name in keywords)
+    dependent = "dependencies" if dialect is Dialect.DRAFT_07 else "dependentSchemas"
+    for member in keywords.get(dependent, {}).values():
+        if not isinstance(member, list):
+            yield member
+
+
+@lru_cache(maxsize=4096)
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name matches a pattern of ``patternProperties``, as the row oracle sees it."""
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid(name)
+
+
+def members_for(keywords: Mapping[str, Any], name: str) -> list[JsonSchema]:
+    """Returns the subschemas that one schema object applies to the member ``name``."""
+    found: list[JsonSchema] = []
+    if name in keywords.get("properties", ()):
+        found.append(keywords["properties"][name])
+    for pattern, schema in keywords.get("patternProperties", {}).items():
+        if matches(pattern, name):
+            found.append(schema)
+    if not found and "additionalProperties" in keywords:
+        found.append(keywords["additionalProperties"])
+    return found
+
+
+def prefix_items(keywords: Mapping[str, Any]) -> list[JsonSchema]:
+    """Returns the subschemas of the leading items (both drafts' spelling)."""
+    items = keywords.get("items")
+    prefix = items if isinstance(items, list) else keywords.get("prefixItems", [])
+    return list(prefix)
+
+
+def item_for(keywords: Mapping[str, Any], index: int) -> list[JsonSchema]:
+    """Returns the subschemas that one schema object applies to an item; index -1 is the rest."""
+    prefix = prefix_items(keywords)
+    if 0 <= index < len(prefix):
+        return [prefix[index]]
+    rest = "additionalItems" if isinstance(keywords.get("items"), list) else "items"
+    return [keywords[rest]] if rest in keywords else []
+
+
+ALL_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+
+
+def json_type(value: Any) -> str:
+    """Returns the type of an exact JSON value; ``number`` means: not integral."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return "integer"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, Mapping):
+        return "object"
+    return "array" if isinstance(value, (list, tuple)) else "number"
+
+
+def stated_types(kinds: str | Iterable[str]) -> frozenset[str]:
+    """Returns the types a ``type`` keyword admits; ``number`` admits integers too."""
+    named = frozenset({kinds} if isinstance(kinds, str) else kinds)
+    return named | {"integer"} if "number" in named else named
+
+
+def types_of(schema: JsonSchema, document: SchemaDocument) -> frozenset[str]:
+    """Returns the JSON types that values of a schema may have; never too few."""
+    if isinstance(schema, bool):
+        return ALL_TYPES if schema else frozenset()
+    keywords = effective(schema, document.dialect)
+    kinds = ALL_TYPES
+    if "type" in keywords:
+        kinds = stated_types(keywords["type"])
+    if "const" in keywords:
+        kinds &= {json_type(keywords["const"])}
+    if "enum" in keywords:
+        kinds &= {json_type(value) for value in keywords["enum"]}
+    if "$ref" in keywords:
+        kinds &= types_of(document.target_of(schema), document)
+    for member in keywords.get("allOf", ()):
+        kinds &= types_of(member, document)
+    for choice in ("anyOf", "oneOf"):
+        if choice in keywords:
+            kinds &= frozenset().union(*(types_of(each, document) for each in keywords[choice]))
+    return kinds
+
+
+def accepts_null(schema: JsonSchema, document: SchemaDocument) -> bool:
+    """Whether null is valid under a schema; exact, no keyword for other types can matter."""
+    if isinstance(schema, bool):
+        return schema
+    keywords = effective(schema, document.dialect)
+
+    def accepts(member: JsonSchema) -> bool:
+        return accepts_null(member, document)
+
+    verdicts = [
+        "type" not in keywords or "null" in stated_types(keywords["type"]),
+        "const" not in keywords or keywords["const"] is None,
+        "enum" not in keywords or None in keywords["enum"],
+        "$ref" not in keywords or accepts(document.target_of(schema)),
+        all(map(accepts, keywords.get("allOf", ()))),
+        "anyOf" not in keywords or any(map(accepts, keywords["anyOf"])),
+        "oneOf" not in keywords or sum(map(accepts, keywords["oneOf"])) == 1,
+        "not" not in keywords or not accepts(keywords["not"]),
+    ]
+    if "if" in keywords:
+        verdicts.append(accepts(keywords.get("then" if accepts(keywords["if"]) else "else", True)))
+    return all(verdicts)

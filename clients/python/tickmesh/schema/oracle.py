@@ -1,0 +1,90 @@
+"""The row oracle: jsonschema-rs judges one JSON value at a time, exactly.
+
+Everything else in the schema core is checked against it. Formats are asserted, because that is
+what the cleaner does; compatibility of whole documents takes them as annotations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.standalone import Standalone
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+    from tickmesh.schema.document import SchemaDocument
+
+BACKTRACK_LIMIT = 100_000
+"""Steps a regular expression with look-around may take on one string."""
+
+_validators: WeakKeyDictionary[SchemaDocument, dict[tuple[str, bool], Any]] = WeakKeyDictionary()
+
+
+class OracleUndecidedError(ValueError):
+    """A regular expression gave up on a value, so it is neither valid nor invalid."""
+
+
+def validator_of(
+    document: SchemaDocument, *, pointer: str = "", annotate_formats: bool = False
+) -> jsonschema_rs.Validator:
+    """Returns the compiled validator of a document, or of the subschema at a JSON Pointer.
+
+    Args:
+        document: The document; its validators live as long as it does.
+        pointer: JSON Pointer of the subschema; empty for the whole.
+        annotate_formats: Whether ``format`` only annotates, instead of being asserted.
+    """
+    import jsonschema_rs
+
+    compiled = _validators.setdefault(document, {})
+    key = (pointer, annotate_formats)
+    validator = compiled.get(key)
+    if validator is None:
+        schema: dict[str, Any] | bool = document.plain
+        registry = None
+        if pointer:
+            standalone = Standalone(document, name="oracle")
+            referred = standalone.refer(document.resolve(pointer))
+            schema = {"$schema": str(document.dialect), "allOf": [referred]}
+            registry = jsonschema_rs.Registry(
+                resources=standalone.resources,
+                draft=draft_of(document.dialect),
+                retriever=refuse_fetch,
+            )
+        validator = compiled[key] = jsonschema_rs.validator_for(
+            schema,
+            registry=registry,
+            validate_formats=not annotate_formats,
+            retriever=refuse_fetch,
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+        )
+    return validator
+
+
+def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:
+    """Judges one value.
+
+    Raises:
+        OracleUndecidedError: A regular expression ran out of steps.
+    """
+    if validator.is_valid(value):
+        return True
+    for error in validator.iter_errors(value):
+        if error.kind.name in ("backtrackLimitExceeded", "regexEngineFailure"):
+            raise OracleUndecidedError("a pattern took too many steps")
+    return False
+
+
+def refuse_fetch(uri: str) -> Any:
+    """Refuses to fetch: every reference is pinned at registration."""
+    raise ValueError(f"no such resource: {uri}")
+
+
+def draft_of(dialect: Dialect) -> int:
+    """Returns the number by which jsonschema-rs knows a dialect."""
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft7 if dialect is Dialect.DRAFT_07 else jsonschema_rs.Draft202012

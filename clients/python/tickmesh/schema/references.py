@@ -1,0 +1,263 @@
+"""Where every ``$ref`` of a schema leads; nothing is ever fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urldefrag, urljoin
+
+from tickmesh.schema.errors import SchemaError, pointer_of
+from tickmesh.schema.keywords import (
+    Dialect,
+    JsonSchema,
+    Path,
+    children,
+    effective,
+    in_place_children,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_DEEPEST_EXPANSION = 400
+
+
+class ReferencedDocument(Protocol):
+    """What a pinned reference offers: its own, already indexed schema."""
+
+    @property
+    def root(self) -> JsonSchema:
+        """The parsed schema."""
+        ...
+
+    @property
+    def index(self) -> ReferenceIndex:
+        """Its own index."""
+        ...
+
+
+class ReferenceIndex:
+    """The subschemas of one document, their places, and the targets of their references.
+
+    Subschemas are identified by object identity: the document keeps them alive and unchanged.
+    """
+
+    def __init__(
+        self,
+        root: JsonSchema,
+        *,
+        dialect: Dialect,
+        references: Mapping[str, ReferencedDocument],
+        max_expansions: int,
+    ) -> None:
+        """Indexes a document.
+
+        Raises:
+            SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP or TOO_MANY_REFERENCES.
+        """
+        self._root = root
+        self._dialect = dialect
+        self._references = references
+        self._paths: dict[int, Path] = {}
+        self._bases: dict[int, str] = {}
+        self._resources: dict[str, JsonSchema] = {"": root}
+        self._anchors: dict[str, JsonSchema] = {}
+        self._targets: dict[int, JsonSchema] = {}
+        self.pinned: dict[int, tuple[str, str]] = {}
+        """Schemas whose ``$ref`` leads to another document: reference name and fragment."""
+        for document in references.values():
+            self._targets.update(document.index.targets)
+        self._walk(root, (), "")
+        self._connect()
+        _Expansion(self, dialect, max_expansions).check(root)
+
+    @property
+    def targets(self) -> Mapping[int, JsonSchema]:
+        """Target of each ``$ref``, by the identity of the schema object that holds it."""
+        return self._targets
+
+    def target_of(self, schema: Mapping[str, Any]) -> JsonSchema:
+        """Returns the schema that the ``$ref`` of a schema object of this document leads to."""
+        return self._targets[id(schema)]
+
+    def pointer_to(self, schema: JsonSchema) -> str | None:
+        """Returns the JSON Pointer of a schema object, None when it is not of this document."""
+        path = self._paths.get(id(schema))
+        return None if path is None else pointer_of(path)
+
+    def subschemas(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Yields every schema object of the document with its path, parents first."""
+        for path in self._paths.values():
+            yield path, _follow(self._root, path)
+
+    def resolve(self, reference: str, *, base: str = "") -> JsonSchema:
+        """Returns the schema a reference leads to.
+
+        Raises:
+            SchemaError: REFERENCE_NOT_FOUND.
+        """
+        uri, fragment = urldefrag(urljoin(base, reference) if reference[:1] != "#" else reference)
+        name = urldefrag(reference)[0]
+        if name and name in self._references:
+            return self._references[name].index.resolve("#" + fragment)
+        if reference[:1] == "#":
+            uri = base
+        if uri and uri in self._references:
+            return self._references[uri].index.resolve("#" + fragment)
+        if fragment and not fragment.startswith("/"):
+            anchored = self._anchors.get(f"{uri}#{fragment}")
+            if anchored is not None:
+                return anchored
+        elif uri in self._resources:
+            return self._at(self._resources[uri], fragment, base=uri)
+        raise SchemaError(
+            "REFERENCE_NOT_FOUND",
+            f"the reference {reference!r} leads nowhere; references to other subjects are pinned "
+            "at registration and nothing is fetched",
+        )
+
+    def _at(self, resource: JsonSchema, fragment: str, *, base: str) -> JsonSchema:
+        node: Any = resource
+        for raw in fragment.split("/")[1:] if fragment else ():
+            part = unquote(raw).replace("~1", "/").replace("~0", "~")
+            if isinstance(node, dict) and part in node:
+                node = node[part]
+            elif isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+                node = node[int(part)]
+            else:
+                raise SchemaError(
+                    "REFERENCE_NOT_FOUND", f"there is no {part!r} at '#{fragment}'; define it"
+                )
+        if not isinstance(node, (dict, bool)):
+            raise SchemaError("REFERENCE_NOT_FOUND", f"'#{fragment}' is not a schema")
+        if isinstance(node, dict) and id(node) not in self._bases:
+            path = tuple(unquote(part) for part in fragment.split("/")[1:])
+            self._check_stray(node, path)
+            self._walk(node, path, base)
+            self._connect()
+        found: JsonSchema = node
+        return found
+
+    def _check_stray(self, node: dict[str, Any], path: Path) -> None:
+        """Checks a target that stands under an unknown keyword, where no meta-schema looks."""
+        import jsonschema_rs
+
+        if not jsonschema_rs.meta.is_valid({**node, "$schema": str(self._dialect)}):
+            raise SchemaError(
+                "INVALID_SCHEMA", "a reference leads to no valid schema", pointer=pointer_of(path)
+            )
+
+    def _walk(self, schema: JsonSchema, path: Path, base: str) -> None:
+        if isinstance(schema, bool) or id(schema) in self._bases:
+            return
+        identifier = effective(schema, self._dialect).get("$id")
+        if isinstance(identifier, str):
+            base = self._identify(schema, identifier, base)
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if isinstance(schema.get(keyword), str):
+                self._anchors[f"{base}#{schema[keyword]}"] = schema
+        self._paths[id(schema)] = path
+        self._bases[id(schema)] = base
+        for relative, child in children(schema, self._dialect):
+            self._walk(child, (*path, *relative), base)
+
+    def _identify(self, schema: JsonSchema, identifier: str, base: str) -> str:
+        uri, fragment = urldefrag(urljoin(base, identifier))
+        if fragment:
+            self._anchors[f"{uri}#{fragment}"] = schema
+        if identifier.startswith("#"):
+            return base
+        self._resources[uri] = schema
+        return uri
+
+    def _connect(self) -> None:
+        """Finds the target of every ``$ref``; targets may themselves bring new subschemas."""
+        for key, path in list(self._paths.items()):
+            if key in self._targets:
+                continue
+            schema = _follow(self._root, path)
+            reference = schema.get("$ref")
+            if reference is None:
+                continue
+            self._targets[key] = True
+            try:
+                self._targets[key] = self.resolve(reference, base=self._bases[key])
+            except SchemaError as error:
+                raise SchemaError(
+                    error.reason, error.message, pointer=pointer_of((*path, "$ref"))
+                ) from None
+            name = urldefrag(reference)[0]
+            joined = urldefrag(urljoin(self._bases[key], reference))[0]
+            for candidate in (name, joined):
+                if candidate and candidate in self._references:
+                    self.pinned[key] = (candidate, urldefrag(reference)[1])
+                    break
+
+
+def _follow(root: JsonSchema, path: Path) -> dict[str, Any]:
+    node: Any = root
+    for part in path:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    assert isinstance(node, dict)
+    return node
+
+
+class _Expansion:
+    """Bounds what a schema unfolds to, and finds references that never reach a keyword."""
+
+    def __init__(self, index: ReferenceIndex, dialect: Dialect, limit: int) -> None:
+        self._index = index
+        self._dialect = dialect
+        self._limit = limit
+        self._sizes: dict[int, int] = {}
+        self._looping: set[int] = set()
+        self._settled: set[int] = set()
+
+    def check(self, root: JsonSchema) -> None:
+        for path, schema in self._index.subschemas():
+            self._check_loop(schema, path)
+        if self._size(root, 0) > self._limit:
+            raise SchemaError(
+                "TOO_MANY_REFERENCES",
+                f"following every $ref unfolds to more than {self._limit} subschemas; "
+                "nest fewer references inside each other",
+            )
+
+    def _size(self, schema: JsonSchema, depth: int) -> int:
+        if isinstance(schema, bool):
+            return 1
+        known = self._sizes.get(id(schema))
+        if known is not None:
+            return known
+        if depth > _DEEPEST_EXPANSION:
+            raise SchemaError(
+                "TOO_DEEP", f"references nest deeper than {_DEEPEST_EXPANSION} levels"
+            )
+        self._sizes[id(schema)] = 1
+        size = 1
+        if "$ref" in schema:
+            size += self._size(self._index.target_of(schema), depth + 1)
+        counted = effective(schema, self._dialect)
+        for path, child in children(counted, self._dialect):
+            if path[0] not in ("$defs", "definitions"):
+                size += self._size(child, depth + 1)
+        self._sizes[id(schema)] = min(size, self._limit + 1)
+        return self._sizes[id(schema)]
+
+    def _check_loop(self, schema: JsonSchema, path: Path, depth: int = 0) -> None:
+        if isinstance(schema, bool) or id(schema) in self._settled:
+            return
+        if id(schema) in self._looping:
+            raise SchemaError(
+                "REFERENCE_LOOP",
+                "a reference leads back to itself without reaching a property or an item",
+                pointer=pointer_of(path),
+            )
+        if depth > _DEEPEST_EXPANSION:
+            raise SchemaError("TOO_DEEP", "references nest too deeply", pointer=pointer_of(path))
+        self._looping.add(id(schema))
+        if "$ref" in schema:
+            self._check_loop(self._index.target_of(schema), path, depth + 1)
+        for _, child in in_place_children(schema, self._dialect):
+            self._check_loop(child, path, depth + 1)
+        self._looping.discard(id(schema))
+        self._settled.add(id(schema))

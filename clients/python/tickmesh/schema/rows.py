@@ -1,0 +1,120 @@
+"""What must hold of a schema before rows are kept under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from tickmesh.schema.errors import SchemaError, pointer_of
+from tickmesh.schema.location import MISSING, Key, Location
+from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
+from tickmesh.schema.strict_json import plain
+
+if TYPE_CHECKING:
+    from tickmesh.schema.document import SchemaDocument
+    from tickmesh.schema.keywords import JsonSchema
+
+
+_checked: WeakSet[SchemaDocument] = WeakSet()
+
+
+def check_rows(document: SchemaDocument) -> None:
+    """Checks, once for each document, that rows can exist and that defaults can be filled in.
+
+    Raises:
+        SchemaError: NO_ROW, DEFAULT_CONFLICT, INVALID_DEFAULT, INVALID_ARROW_TYPE,
+            UNKNOWN_ROLE or DUPLICATE_ROLE.
+    """
+    from tickmesh.schema.projection import project
+
+    if document in _checked:
+        return
+    root = Location.root(document)
+    _check_inhabited(root, "", set())
+    _check_defaults(root, (), set())
+    project(document)
+    _checked.add(document)
+
+
+def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:
+    if location.key in seen:
+        return
+    seen.add(location.key)
+    kinds = location.types if field else location.types & {"object"}
+    if location.never or not kinds:
+        place = (
+            f"the required field {field!r} admits no value"
+            if field
+            else ("the root admits no object")
+        )
+        raise SchemaError("NO_ROW", f"no row can exist under this schema: {place}")
+    if kinds == {"object"}:
+        for name in location.required:
+            inner = f"{field}.{name}" if field else name
+            _check_inhabited(location.child(name), inner, seen)
+
+
+def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -> None:
+    if location.key in seen:
+        return
+    seen.add(location.key)
+    for name in location.declared:
+        child = location.child(name)
+        try:
+            default = location.default_of(name)
+        except SchemaError as error:
+            raise SchemaError(
+                error.reason, error.message, pointer=pointer_of(location.path_to(name))
+            ) from None
+        if default is not MISSING:
+            _check_default(location, name, plain(default))
+        _check_defaults(child, (*path, name), seen)
+    for index in range(-1, location.prefix_length):
+        _check_defaults(location.item(index), path, seen)
+    for part in location.parts:
+        extra = part.keywords.get("additionalProperties")
+        if isinstance(extra, dict):
+            inner = Location(location.document, ((extra, part.conditional),))
+            _check_defaults(inner, path, seen)
+
+
+def _check_default(location: Location, name: str, default: Any) -> None:
+    for schema, conditional in location.child(name).applied:
+        if conditional:
+            continue
+        try:
+            valid = accepts(location.document, schema, default)
+        except OracleUndecidedError:
+            valid = False
+        if not valid:
+            raise SchemaError(
+                "INVALID_DEFAULT",
+                f"the default {default!r} of {name!r} is not valid under its own schema; "
+                "a reader would fill in a bad value",
+                pointer=pointer_of((*location.path_to(name), "default")),
+            )
+
+
+def accepts(document: SchemaDocument, schema: JsonSchema, value: Any) -> bool:
+    """Whether a value is valid under a schema object of a document or of its references.
+
+    Raises:
+        OracleUndecidedError: A pattern ran out of steps.
+    """
+    if isinstance(schema, bool):
+        return schema
+    pointer = document.index.pointer_to(schema)
+    if pointer is not None:
+        return is_valid(validator_of(document, pointer=pointer), value)
+    return all(
+        accepts(referenced, schema, value)
+        for referenced in document.references.values()
+        if owns(referenced, schema)
+    )
+
+
+def owns(document: SchemaDocument, schema: JsonSchema) -> bool:
+    """Whether a schema object stands in a document or in one of its pinned references."""
+    return document.index.pointer_to(schema) is not None or any(
+        owns(referenced, schema) for referenced in document.references.values()
+    )

@@ -1,0 +1,54 @@
+"""Which subschemas apply to which field names: decided once per schema, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tickmesh.schema.validation.dialects import Dialect
+from tickmesh.schema.validation.oracle import FormatMode, Oracle
+from tickmesh.schema.validation.references import Target
+
+
+class NameMatcher:
+    """Applies `properties`, `patternProperties`, `additionalProperties`, `propertyNames` to names.
+
+    Names are few and known when a schema is compiled, so the row oracle itself matches them.
+    """
+
+    def __init__(self, dialect: Dialect, formats: FormatMode) -> None:
+        self._dialect = dialect
+        self._formats = formats
+        self._oracles: dict[str, Oracle] = {}
+
+    def applicable(self, target: Target, names: Iterable[str]) -> Iterator[tuple[str, Target]]:
+        """Each name with each subschema that judges its value."""
+        schema = target.schema
+        properties = schema.get("properties", {})
+        patterns = schema.get("patternProperties", {})
+        for name in names:
+            matched = False
+            if name in properties:
+                matched = True
+                yield name, target.child(properties[name], "properties", name)
+            for pattern, subschema in patterns.items():
+                if self._matches(pattern, name):
+                    matched = True
+                    yield name, target.child(subschema, "patternProperties", pattern)
+            if not matched and "additionalProperties" in schema:
+                yield name, target.child(schema["additionalProperties"], "additionalProperties")
+
+    def is_valid_name(self, target: Target, name: str) -> bool | None:
+        """The verdict of ``propertyNames`` on a name; None when it leads elsewhere by reference."""
+        names = target.schema["propertyNames"]
+        if "$ref" in str(names) or "$dynamicRef" in str(names):
+            return None
+        return self._accepts(repr(names), names, name)
+
+    def _matches(self, pattern: str, name: str) -> bool:
+        return self._accepts(pattern, {"pattern": pattern}, name)
+
+    def _accepts(self, key: str, schema: Any, name: str) -> bool:
+        if key not in self._oracles:
+            self._oracles[key] = Oracle(schema, self._dialect, formats=self._formats)
+        return self._oracles[key].is_valid_document(name)

@@ -1,0 +1,215 @@
+"""The compiled plan: nodes that judge the cells of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from tickmesh.schema.validation import masks
+from tickmesh.schema.validation.cells import Cells
+from tickmesh.schema.validation.masks import VALID, Constant, Mask
+
+Finding = tuple[int, Mask]
+"""A site and the mask of its keyword, aligned with the rows of the node that recorded it."""
+
+Findings = list[Finding]
+
+NullSites = tuple[tuple[int, Constant], ...]
+"""The keywords that refuse null, or leave it undecided."""
+
+Kernel = Callable[[Cells], Mask]
+
+
+class Method(StrEnum):
+    """How a keyword is decided."""
+
+    TYPE = "type"
+    """By the Arrow type alone, at no cost per row."""
+    STATISTICS = "statistics"
+    """Proven for a whole batch by its extremes or its dictionary, else by a kernel."""
+    KERNEL = "kernel"
+    COMPOSED = "composed"
+    """Mask algebra over other keywords."""
+    ORACLE = "row oracle"
+    """Row by row."""
+
+
+class Node(Protocol):
+    """Judges cells that are not null; what it answers for null cells is overridden."""
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells; keywords that alone decide a row add what they found."""
+
+
+@dataclass(slots=True)
+class Check:
+    """One keyword.
+
+    Attributes:
+        kernel: Its kernel.
+        site: Its bit's site, None inside an applicator, which answers for it.
+    """
+
+    kernel: Kernel
+    site: int | None
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        mask = self.kernel(cells)
+        if mask is not VALID and self.site is not None:
+            findings.append((self.site, mask))
+        return mask
+
+
+@dataclass(slots=True)
+class All:
+    """Every node must hold."""
+
+    nodes: Sequence[Node]
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        return masks.conjunction([node.judge(cells, findings) for node in self.nodes])
+
+
+@dataclass(slots=True)
+class Applicator:
+    """Mask algebra over branches; the branches record nothing."""
+
+    branches: Sequence[Node]
+    combine: Callable[[list[Mask]], Mask]
+
+    def __call__(self, cells: Cells) -> Mask:
+        return self.combine([branch.judge(cells, []) for branch in self.branches])
+
+
+@dataclass(slots=True)
+class Fixed:
+    """The same verdict for every cell."""
+
+    verdict: Constant
+
+    def __call__(self, cells: Cells) -> Mask:
+        return self.verdict
+
+
+@dataclass(slots=True)
+class Field:
+    """A schema at a field of a row or of a struct.
+
+    Attributes:
+        position: The field's place.
+        node: Judges the field's cells.
+    """
+
+    position: int
+    node: Node
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        return self.node.judge(cells.child(self.position), findings)
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A schema at a column of scalars: fixes up null cells and non-finite ones.
+
+    Attributes:
+        node: Judges the cells that are not null.
+        null: The verdict of a null cell under the reading of this column.
+        null_sites: The keywords that refuse a null cell.
+    """
+
+    node: Node
+    null: Constant
+    null_sites: NullSites
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        if pt.is_dictionary(cells.array.type):
+            return self._judge_dictionary(cells, findings)
+        cells = cells.decoded
+        found: Findings = []
+        mask = self.node.judge(cells, found)
+        return self._fix(cells, mask, found, findings)
+
+    def _fix(self, cells: Cells, mask: Mask, found: Findings, findings: Findings) -> Mask:
+        if pt.is_floating(cells.array.type) and cells.nonfinite is not None:
+            # Not a number at all: the row is bad by NONFINITE, and no keyword is to blame.
+            mask = masks.override(cells.nonfinite, VALID, mask)
+            found = [(site, masks.override(cells.nonfinite, VALID, each)) for site, each in found]
+        if cells.missing:
+            mask = masks.override(cells.is_missing, self.null, mask)
+            found = [(site, masks.override(cells.is_missing, VALID, each)) for site, each in found]
+            found += _refused_nulls(cells, self.null_sites)
+        findings += found
+        return mask
+
+    def _judge_dictionary(self, cells: Cells, findings: Findings) -> Mask:
+        dictionary = cells.array.dictionary
+        if dictionary.null_count or len(dictionary) > cells.length:
+            return self.judge(cells.decoded, findings)
+        found: Findings = []
+        values = Cells(dictionary).decoded
+        mask = self.node.judge(values, found)
+        holes = values.nonfinite if pt.is_floating(values.array.type) else None
+        if holes is not None:
+            return self.judge(cells.decoded, findings)
+        indices = cells.array.indices
+        mask = _take(mask, indices)
+        return self._fix(
+            cells, mask, [(site, _take(each, indices)) for site, each in found], findings
+        )
+
+
+@dataclass(slots=True)
+class Nested:
+    """A schema at a column of structs, lists or maps: judges the rows that are not null."""
+
+    node: Node
+    null: Constant
+    null_sites: NullSites
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        cells = cells.decoded
+        if not cells.missing:
+            return self.node.judge(cells, findings)
+        found: Findings = []
+        mask = self.node.judge(cells.present, found)
+        findings += [(site, scatter(cells, VALID, each)) for site, each in found]
+        findings += _refused_nulls(cells, self.null_sites)
+        return scatter(cells, self.null, mask)
+
+
+@dataclass(slots=True)
+class NullColumn:
+    """A column of Arrow's null type: every cell is null."""
+
+    null: Constant
+    null_sites: NullSites
+
+    def judge(self, cells: Cells, findings: Findings) -> Mask:
+        findings += self.null_sites
+        return self.null
+
+
+def scatter(cells: Cells, null: Constant, mask: Mask) -> Mask:
+    """A mask over the present cells, as a mask over all cells."""
+    if mask is null:
+        return mask
+    if isinstance(mask, Constant):
+        return masks.override(cells.is_missing, null, mask)
+    base = masks.expand(null, cells.length)
+    return pc.replace_with_mask(base, cells.is_present, mask)
+
+
+def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:
+    return [
+        (site, masks.override(cells.is_missing, verdict, VALID)) for site, verdict in null_sites
+    ]
+
+
+def _take(mask: Mask, indices: pa.Array) -> Mask:
+    return mask if isinstance(mask, Constant) else mask.take(indices)

@@ -1,0 +1,397 @@
+"""The tick store from Python: put, read, follow."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+from tickmesh._ticks.commands import put_command, read_command
+from tickmesh._ticks.connection import TickConnection
+from tickmesh._ticks.frames import to_batches
+from tickmesh._ticks.put_stream import PutStream
+from tickmesh._ticks.reading import read_table, stream_batches
+from tickmesh._ticks.tail import Tail, TailBatch
+from tickmesh._ticks.time_arguments import instant_ns
+from tickmesh._ticks.writer import Producer, PutReceipt, TickWriter
+from tickmesh._wire.credentials import credentials_of
+from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
+from tickmesh.config import load_client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from tickmesh._ticks.commands import AcknowledgementName, OrderName
+    from tickmesh._ticks.frames import TickData
+    from tickmesh._ticks.time_arguments import Instant, TimeZone
+    from tickmesh._wire.credentials import ClientCredentials
+    from tickmesh.api.tickstore.v1 import dataset_pb2
+    from tickmesh.config import ClientConfig
+
+__all__ = [
+    "Producer",
+    "PutReceipt",
+    "Tail",
+    "TailBatch",
+    "TickClient",
+    "TickWriter",
+    "instant_ns",
+]
+
+_PAGE_SIZE = 1_000
+
+
+class TickClient:
+    """A client of the tick store; may be shared by threads. A context manager.
+
+    Every method raises `tickmesh.errors.TickmeshError`s. Wherever an instant is taken, an int is
+    nanoseconds since the epoch, a datetime, Timestamp or datetime64 is taken with its zone, and
+    text such as `"2024-08-08T09:30"`, a date (its midnight) and naive values need `tz=`. Ranges are
+    half-open: `start` belongs to them, `end` does not.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        flight_address: str | None = None,
+        credentials: ClientCredentials | None = None,
+        config: ClientConfig | None = None,
+        timeout_seconds: float = 10.0,
+    ) -> None:
+        """Makes a client; connects on first use.
+
+        Args:
+            address: `host:port` of the control service (gRPC); the configured one when None.
+            flight_address: `host:port` of the data service (Flight); the configured one when None.
+            credentials: TLS files and token; the configured ones when None.
+            config: The client's settings; loaded when None.
+            timeout_seconds: The deadline of control calls. Data moves without one.
+        """
+        config = config or load_client_config()
+        self._connection = TickConnection(
+            address=address or config.tickstore,
+            flight_address=flight_address or config.tickstore_flight,
+            credentials=credentials or credentials_of(config),
+        )
+        self._timeout_seconds = timeout_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections. Safe to call twice."""
+        self._connection.close()
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def put(
+        self,
+        subject: str,
+        data: TickData,
+        *,
+        version: int | None = None,
+        tz: TimeZone | None = None,
+    ) -> PutReceipt:
+        """Stores all rows or none: they become visible together, durable, when this returns.
+
+        Args:
+            subject: The registry subject; the dataset of its name is created by the first put.
+            data: A pyarrow Table, RecordBatch, RecordBatchReader or iterable of RecordBatches, or
+                a pandas or polars DataFrame.
+            version: The schema version the rows were made for; the one in force when None.
+            tz: The zone of zone-less timestamp columns; without it such columns are refused.
+
+        Raises:
+            InvalidArgumentError: rows or columns are not valid; `violations` says which and why.
+            NotFoundError: the registry knows no such subject or version.
+            UnavailableError: the store is away. Nothing is stored, unless the connection was lost
+                while the end of the upload was under way; `writer` retries without that doubt.
+        """
+        batches = iter(to_batches(data, tz=tz))
+        first = next(batches, None)
+        if first is None:
+            return PutReceipt(rows=0, batches=0, duplicates=0, dataset_revision=0)
+        stream = PutStream(
+            self._connection, put_command(subject, version=version, atomic=True), first.schema
+        )
+        count = rows = 0
+        try:
+            batch: pa.RecordBatch | None = first
+            while batch is not None:
+                stream.write(batch, commands_pb2.PutMetadata())
+                count += 1
+                rows += batch.num_rows
+                batch = next(batches, None)
+            marker = commands_pb2.FinalMarker(batches=count, rows=rows)
+            stream.write(first.slice(0, 0), commands_pb2.PutMetadata(final=marker))
+        except BaseException:
+            # Without its marker the upload is dropped.
+            stream.abandon()
+            raise
+        stream.close()
+        return PutReceipt(
+            rows=stream.acknowledged.rows,
+            batches=count,
+            duplicates=stream.acknowledged.duplicates,
+            dataset_revision=stream.acknowledged.dataset_revision,
+        )
+
+    def writer(
+        self,
+        subject: str,
+        *,
+        producer_id: str | None = None,
+        version: int | None = None,
+        ack: AcknowledgementName = "durable",
+        on_behalf_of: str | None = None,
+        retry_seconds: float = 60.0,
+    ) -> TickWriter:
+        """Opens a writer that joins small puts and sends each message until it is stored once.
+
+        Args:
+            subject: The registry subject; its dataset is created when it is not there.
+            producer_id: A stable id, so that a restarted producer goes on after `last_sequence` and
+                its predecessor is fenced; a fresh one when None.
+            version: The schema version the rows are made for; the one in force when None.
+            ack: `durable`: acknowledged once synchronised to disk; `received`: once judged.
+            on_behalf_of: The principal the caller writes for.
+            retry_seconds: How long an unreachable store is tried again before the writer fails.
+        """
+        producer = self.open_producer(subject, producer_id or f"writer-{uuid.uuid4().hex}")
+        return TickWriter(
+            self._connection,
+            subject,
+            producer=producer,
+            version=version,
+            ack=ack,
+            on_behalf_of=on_behalf_of,
+            retry_seconds=retry_seconds,
+        )
+
+    def open_producer(self, subject: str, producer_id: str) -> Producer:
+        """Opens a new epoch of a producer: older ones are fenced, sequences go on."""
+        answer = self._call(
+            "OpenProducer",
+            tick_store_service_pb2.OpenProducerRequest(dataset=subject, producer_id=producer_id),
+        ).producer
+        return Producer(
+            producer_id=producer_id,
+            epoch=answer.producer_epoch,
+            last_sequence=answer.last_sequence,
+        )
+
+    def create_dataset(self, subject: str, *, naive_time_zone: str = "") -> dataset_pb2.Dataset:
+        """Creates the dataset of a registered subject before its first put.
+
+        Args:
+            subject: The registry subject.
+            naive_time_zone: The IANA zone in which zone-less timestamps of puts are read; refused
+                when empty.
+        """
+        answer: dataset_pb2.Dataset = self._call(
+            "CreateDataset",
+            tick_store_service_pb2.CreateDatasetRequest(
+                dataset=subject, naive_time_zone=naive_time_zone
+            ),
+        ).dataset
+        return answer
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def read(
+        self,
+        dataset: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        symbols: Sequence[str] | str | None = None,
+        columns: Sequence[str] | None = None,
+        tz: TimeZone | None = None,
+        limit: int | None = None,
+        order: OrderName = "arrival",
+        as_of: int | None = None,
+        version: int | None = None,
+        stamps: bool = False,
+    ) -> pa.Table:
+        """Reads one snapshot into a table.
+
+        Args:
+            dataset: The dataset.
+            start: Event times from here on.
+            end: Event times before here.
+            symbols: Only these symbols.
+            columns: Only these columns, in this order.
+            tz: The zone of `start` and `end` where they name none.
+            limit: At most so many rows, the first in `order`.
+            order: `arrival`, as committed, or `time`, by event time.
+            as_of: The dataset revision to read; the newest when None.
+            version: The schema version to read under; the dataset's newest when None.
+            stamps: Adds `_schema_version`, `_ingest_time` and `_dataset_revision`.
+        """
+        command = read_command(
+            dataset,
+            start=start,
+            end=end,
+            symbols=symbols,
+            columns=columns,
+            tz=tz,
+            limit=limit,
+            order=order,
+            as_of=as_of,
+            version=version,
+            stamps=stamps,
+        )
+        return read_table(self._connection, command)
+
+    def stream(
+        self,
+        dataset: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        symbols: Sequence[str] | str | None = None,
+        columns: Sequence[str] | None = None,
+        tz: TimeZone | None = None,
+        limit: int | None = None,
+        order: OrderName = "arrival",
+        as_of: int | None = None,
+        version: int | None = None,
+        stamps: bool = False,
+    ) -> pa.RecordBatchReader:
+        """Reads one snapshot batch by batch, in bounded memory; arguments as for `read`."""
+        command = read_command(
+            dataset,
+            start=start,
+            end=end,
+            symbols=symbols,
+            columns=columns,
+            tz=tz,
+            limit=limit,
+            order=order,
+            as_of=as_of,
+            version=version,
+            stamps=stamps,
+        )
+        return stream_batches(self._connection, command)
+
+    def to_pandas(
+        self,
+        dataset: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        symbols: Sequence[str] | str | None = None,
+        columns: Sequence[str] | None = None,
+        tz: TimeZone | None = None,
+        limit: int | None = None,
+        order: OrderName = "arrival",
+        as_of: int | None = None,
+    ) -> pd.DataFrame:
+        """Reads into a pandas DataFrame; arguments as for `read`.
+
+        Raises:
+            ImportError: pandas is not installed; the message is the pip line.
+        """
+        try:
+            import pandas  # noqa: F401, ICN001 — asked for early, for the pip line
+        except ImportError:
+            raise ImportError("to_pandas() needs pandas: pip install 'tickmesh[pandas]'") from None
+        return self.read(
+            dataset,
+            start=start,
+            end=end,
+            symbols=symbols,
+            columns=columns,
+            tz=tz,
+            limit=limit,
+            order=order,
+            as_of=as_of,
+        ).to_pandas()
+
+    def to_polars(
+        self,
+        dataset: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        symbols: Sequence[str] | str | None = None,
+        columns: Sequence[str] | None = None,
+        tz: TimeZone | None = None,
+        limit: int | None = None,
+        order: OrderName = "arrival",
+        as_of: int | None = None,
+    ) -> pl.DataFrame:
+        """Reads into a polars DataFrame; arguments as for `read`.
+
+        Raises:
+            ImportError: polars is not installed; the message is the pip line.
+        """
+        try:
+            import polars as pl
+        except ImportError:
+            raise ImportError("to_polars() needs polars: pip install 'tickmesh[polars]'") from None
+        table = self.read(
+            dataset,
+            start=start,
+            end=end,
+            symbols=symbols,
+            columns=columns,
+            tz=tz,
+            limit=limit,
+            order=order,
+            as_of=as_of,
+        )
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def tail(
+        self,
+        dataset: str,
+        *,
+        after: str | None = None,
+        symbols: Sequence[str] | str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Tail:
+        """Follows a dataset: everything after a position, then rows as they are committed (T8).
+
+        Args:
+            dataset: The dataset.
+            after: A position of an earlier tail; from the first row when None.
+            symbols: Only these symbols.
+            columns: Only these columns.
+        """
+        command = read_command(dataset, symbols=symbols, columns=columns)
+        command.follow = True
+        command.resume_token = after or ""
+        return Tail(self._connection, command)
+
+    # Knowing ----------------------------------------------------------------------------------
+
+    def datasets(self, *, prefix: str = "") -> list[dataset_pb2.Dataset]:
+        """Every dataset whose name begins with `prefix`, in order of names."""
+        found: list[dataset_pb2.Dataset] = []
+        request = tick_store_service_pb2.ListDatasetsRequest(page_size=_PAGE_SIZE, prefix=prefix)
+        while True:
+            answer = self._call("ListDatasets", request)
+            found.extend(answer.datasets)
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    def statistics(self, dataset: str | None = None) -> tick_store_service_pb2.GetStatsResponse:
+        """What a dataset, or the whole store, holds and how it is doing."""
+        answer: tick_store_service_pb2.GetStatsResponse = self._call(
+            "GetStats", tick_store_service_pb2.GetStatsRequest(dataset=dataset or "")
+        )
+        return answer
+
+    def _call(self, method: str, request: object) -> Any:
+        return self._connection.call(method, request, timeout_seconds=self._timeout_seconds)

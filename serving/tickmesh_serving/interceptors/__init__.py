@@ -1,0 +1,1 @@
+"""The policies every call passes, on gRPC and on Flight; `chain.py` fixes their order."""

@@ -1,0 +1,31 @@
+"""Innermost: turns what was raised into the status that the caller and the outer policies see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+
+if TYPE_CHECKING:
+    from tickmesh_serving.errors import ErrorTable
+    from tickmesh_serving.rpc_call import RpcCall
+
+_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class ErrorsInterceptor:
+    """Applies the error table."""
+
+    name = "errors"
+
+    def __init__(self, errors: ErrorTable) -> None:
+        self._errors = errors
+
+    def begin(self, call: RpcCall) -> None:
+        """Nothing was raised yet."""
+
+    def end(self, call: RpcCall) -> None:
+        """Give the error its status and code, once."""
+        if call.error is not None and call.status is None:
+            call.status = self._errors.to_status(call.error, call)
+            call.code = _NAMES[call.status.code]

@@ -1,0 +1,101 @@
+"""From a process that was put together to an exit code: the loop, the signals, the last way out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from tickmesh.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh_serving.server import ServiceProcess
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.server")
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_CONFIG = 78
+
+_PARENT_CHECK_SECONDS = 1.0
+
+
+def run(process_factory: Callable[[], ServiceProcess]) -> int:
+    """Serve until SIGTERM or Ctrl-C; a second signal ends at once.
+
+    Args:
+        process_factory: puts the server together; called on the event loop.
+
+    Returns:
+        0 after a clean stop, 78 after a ConfigError (printed), 1 after another failure (logged).
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(process_factory))
+
+
+async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, stop)
+    parent = os.getppid()
+    watches: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
+    try:
+        process = process_factory()
+        if process.config.stop_with_parent:
+            watches.add(loop.create_task(_stop_when_orphaned(parent, stop)))
+        if not await _start(process, stop):
+            return EXIT_OK
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_CONFIG
+    except Exception:  # noqa: BLE001 - the last stop before the exit code
+        _log.exception("server.start.failed")
+        return EXIT_FAILURE
+    await stop.wait()
+    if not await process.stop():
+        _leave(EXIT_OK)
+    return EXIT_OK
+
+
+async def _stop_when_orphaned(parent: int, stop: asyncio.Event) -> None:
+    """Nobody would ever stop the services of a supervisor that was killed."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    _log.warning("server.parent_gone", parent=parent)
+    stop.set()
+
+
+async def _start(process: ServiceProcess, stop: asyncio.Event) -> bool:
+    """Start the process; a signal in the meantime gives it up. Return whether it serves."""
+    starting = asyncio.ensure_future(process.start())
+    waiting = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        waiting.cancel()
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.wait({starting})
+    return False
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        _log.warning("server.stopped_at_once")
+        _leave(EXIT_FAILURE)
+    stop.set()
+
+
+def _leave(code: int) -> None:
+    """Leave although threads hang in C++, where no Python exit would ever come to an end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

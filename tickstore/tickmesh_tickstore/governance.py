@@ -1,0 +1,312 @@
+"""Judges batches against exact schema versions of the registry (T1)."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tickmesh import errors as client_errors
+from tickmesh.schema.validation import compile_schema
+from tickmesh_tickstore.errors import (
+    InvalidRequestError,
+    RegistryUnavailableError,
+    SubjectUnknownError,
+    VersionUnknownError,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tickmesh.schema import SchemaDocument
+    from tickmesh.schema.validation import Validator, Verdicts
+
+_EXAMINED_ROWS = 1_000
+"""Of the bad rows of a batch, so many are asked for their reasons: the rest have no new ones."""
+_MAX_RULES = 20
+_CACHED_VERSIONS = 4_096
+
+
+class SchemaVersion(Protocol):
+    """What the store needs to know of one registered version."""
+
+    @property
+    def subject(self) -> str:
+        """The subject it belongs to."""
+
+    @property
+    def version(self) -> int:
+        """Its number within the subject."""
+
+    @property
+    def schema_id(self) -> int:
+        """Its id in the registry."""
+
+    @property
+    def state(self) -> str:
+        """`active`, `deprecated` or `deleted`."""
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """Its columns: the Arrow projection."""
+
+    @property
+    def document(self) -> SchemaDocument:
+        """The schema itself."""
+
+
+class SchemaSource(Protocol):
+    """Where schema versions come from: the registry's client, or a dictionary in tests.
+
+    Every method raises `tickmesh.errors.NotFoundError` for what does not exist and
+    `tickmesh.errors.UnavailableError` for what cannot be known now.
+    """
+
+    def latest(self, subject: str) -> SchemaVersion:
+        """The newest version of a subject."""
+
+    def in_force(self, subject: str) -> SchemaVersion:
+        """The version of a subject in force now."""
+
+    def get(self, subject: str, *, version: int) -> SchemaVersion:
+        """One version of a subject."""
+
+    def by_id(self, schema_id: int) -> SchemaVersion:
+        """The version with an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """One rule that rows of a batch break.
+
+    Attributes:
+        column: The column, or the empty string where the rule is about the row.
+        rule: The rule's code, such as `MINIMUM`.
+        rows: How many of the examined rows break it.
+        example: What one of them breaks, in words.
+    """
+
+    column: str
+    rule: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a batch is refused.
+
+    Attributes:
+        schema: The version that refuses it, for people.
+        bad_rows: Rows that are not valid, of `rows`.
+        rows: Rows of the batch.
+        first_bad_row: The first of them, counted from 0 in the batch.
+        rules: The rules broken, most frequent first.
+        examined: How many bad rows were asked for their reasons.
+    """
+
+    schema: str
+    bad_rows: int
+    rows: int
+    first_bad_row: int
+    rules: tuple[BrokenRule, ...]
+    examined: int
+
+    def __str__(self) -> str:
+        what = "; ".join(self.describe(rule) for rule in self.rules[:3])
+        return (
+            f"{self.bad_rows} of {self.rows} rows are not valid under {self.schema} "
+            f"(first: row {self.first_bad_row}): {what}. Correct or leave out these rows and send "
+            "the batch again, or send it to the cleaner, which stores the good rows and keeps the "
+            "bad ones with their reasons."
+        )
+
+    def describe(self, rule: BrokenRule) -> str:
+        """One rule in words: column, rule, row count, example."""
+        where = f"column '{rule.column}'" if rule.column else "the row"
+        count = f"{rule.rows} row{'' if rule.rows == 1 else 's'}"
+        if self.examined < self.bad_rows:
+            count += f" of the first {self.examined} bad ones"
+        return f"{where} breaks {rule.rule} in {count} ({rule.example})"
+
+    @property
+    def violations(self) -> tuple[tuple[str, str], ...]:
+        """`(column, description)` of each broken rule."""
+        return tuple((rule.column or "*", self.describe(rule)) for rule in self.rules)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Every dynamic value, by lower camel case name."""
+        values = {
+            "schema": self.schema,
+            "rows": str(self.bad_rows),
+            "batchRows": str(self.rows),
+            "firstBadRow": str(self.first_bad_row),
+        }
+        if self.rules:
+            values["column"] = self.rules[0].column
+            values["rule"] = self.rules[0].rule
+        return values
+
+
+class GovernedSchema:
+    """One exact schema version, ready to judge batches of its projection.
+
+    Attributes:
+        subject: The registry subject.
+        version: The version within it.
+        schema_id: Its id in the registry.
+        projection: Its columns.
+        label: Its name for people: `ticks.trades version 3`.
+    """
+
+    def __init__(self, registered: SchemaVersion) -> None:
+        self.subject = registered.subject
+        self.version = registered.version
+        self.schema_id = registered.schema_id
+        self.projection = registered.arrow_schema
+        self.label = f"{self.subject} version {self.version}"
+        self.document = registered.document
+        self._validator: Validator = compile_schema(registered.document, self.projection)
+
+    def judge(self, batch: pa.RecordBatch) -> Refusal | None:
+        """Judges every row; None means all are valid."""
+        verdicts = self._validator.check(batch)
+        if verdicts.all_good:
+            return None
+        return self._refusal(verdicts, batch.num_rows)
+
+    def _refusal(self, verdicts: Verdicts, rows: int) -> Refusal:
+        bad = verdicts.bad_indices[:_EXAMINED_ROWS].to_pylist()
+        counts: Counter[tuple[str, str]] = Counter()
+        examples: dict[tuple[str, str], str] = {}
+        for row in bad:
+            broken = {}
+            for reason in verdicts.reasons(row):
+                column = reason.instance_path.lstrip("/").split("/", 1)[0]
+                column = column.replace("~1", "/").replace("~0", "~")
+                broken[column, reason.code] = reason.message
+            counts.update(broken.keys())
+            for key, message in broken.items():
+                examples.setdefault(key, message)
+        return Refusal(
+            schema=self.label,
+            bad_rows=verdicts.bad_count,
+            rows=rows,
+            first_bad_row=bad[0],
+            rules=tuple(
+                BrokenRule(column, rule, count, examples[column, rule])
+                for (column, rule), count in counts.most_common(_MAX_RULES)
+            ),
+            examined=len(bad),
+        )
+
+
+class Governance:
+    """Finds the schema version a stream names and keeps it compiled; safe for any thread."""
+
+    def __init__(self, source: SchemaSource) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._compiled: dict[tuple[str, int], GovernedSchema] = {}
+
+    def schema_for(
+        self, subject: str, *, version: int | None = None, schema_id: int | None = None
+    ) -> GovernedSchema:
+        """The exact version named, or the one in force now when none is.
+
+        Raises:
+            SubjectUnknownError: the registry has no such subject.
+            VersionUnknownError: the subject has no such version, or it was deleted.
+            InvalidRequestError: the version named is deprecated: it takes no new rows.
+            RegistryUnavailableError: it was never seen here and the registry does not answer.
+        """
+        registered = self._find(subject, version, schema_id)
+        if registered.subject != subject:
+            raise VersionUnknownError(
+                f"Schema id {schema_id} belongs to subject '{registered.subject}', not to "
+                f"'{subject}'.",
+                metadata={"subject": subject, "schemaId": str(schema_id)},
+                resource=("schema", str(schema_id)),
+            )
+        if registered.state == "deleted":
+            raise _version_unknown(subject, version, schema_id)
+        if registered.state == "deprecated":
+            raise InvalidRequestError(
+                f"Version {registered.version} of '{subject}' is deprecated and takes no new rows; "
+                "put under the version in force: leave the version out.",
+                metadata={"subject": subject, "version": str(registered.version)},
+                violations=[("schema_version", "expected a version that is not deprecated")],
+            )
+        return self._compile(registered)
+
+    def readable(self, subject: str, *, version: int) -> GovernedSchema:
+        """A version to read under, deprecated or not. Raises as `schema_for`."""
+        return self._compile(self._find(subject, version, None))
+
+    def current_version(self, subject: str) -> int | None:
+        """The version in force now; None where the registry cannot tell."""
+        try:
+            return self._source.in_force(subject).version
+        except client_errors.TickmeshError:
+            return None
+
+    def _find(self, subject: str, version: int | None, schema_id: int | None) -> SchemaVersion:
+        try:
+            if schema_id is not None:
+                return self._source.by_id(schema_id)
+            if version is not None:
+                return self._source.get(subject, version=version)
+            return self._source.in_force(subject)
+        except client_errors.NotFoundError as error:
+            if error.reason == "SUBJECT_NOT_FOUND":
+                raise subject_unknown(subject) from error
+            raise _version_unknown(subject, version, schema_id) from error
+        except (client_errors.UnavailableError, client_errors.DeadlineExceededError) as error:
+            raise RegistryUnavailableError(
+                f"The schema of '{subject}' was never seen here and the registry does not answer; "
+                "retry when it is back.",
+                metadata={"subject": subject},
+                retry_after_seconds=1.0,
+            ) from error
+
+    def _compile(self, registered: SchemaVersion) -> GovernedSchema:
+        key = (registered.subject, registered.version)
+        compiled = self._compiled.get(key)
+        if compiled is not None and compiled.schema_id == registered.schema_id:
+            return compiled
+        with self._lock:
+            compiled = GovernedSchema(registered)
+            self._compiled.pop(key, None)
+            if len(self._compiled) >= _CACHED_VERSIONS:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[key] = compiled
+            return compiled
+
+
+def _version_unknown(
+    subject: str, version: int | None, schema_id: int | None
+) -> VersionUnknownError:
+    if version is not None:
+        named = f"version {version}"
+    elif schema_id is not None:
+        named = f"schema id {schema_id}"
+    else:
+        named = "version in force now"
+    return VersionUnknownError(
+        f"Subject '{subject}' has no {named}; see `tickmesh schema versions {subject}`.",
+        metadata={"subject": subject, "version": named},
+        resource=("schema version", f"{subject} {named}"),
+    )
+
+
+def subject_unknown(subject: str) -> SubjectUnknownError:
+    """The refusal of a subject the registry does not know, with the way to make it known."""
+    return SubjectUnknownError(
+        f"The registry knows no subject '{subject}'. Make a schema from a sample with "
+        f"`tickmesh schema infer FILE --subject {subject}`, register it with "
+        f"`tickmesh schema register {subject} SCHEMA.json`, and put again.",
+        metadata={"subject": subject},
+        resource=("subject", subject),
+    )
