@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from tickmesh.decoding.decoded import DecodeError
 from tickmesh.decoding.source_spec import Compression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CHUNK_BYTES: Final = 1 << 20
 _PACKED_BYTES: Final = 1 << 16
