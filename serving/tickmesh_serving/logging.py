@@ -39,7 +39,12 @@ def configure_logging(config: LoggingConfig, *, service: str) -> None:
         _adder_of_service(service),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=True)]
+        [
+            structlog.dev.ConsoleRenderer(
+                # Rich tracebacks print local variables, and with them rows and secrets.
+                exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -24,6 +24,8 @@ EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_CONFIG = 78
 
+_PARENT_CHECK_SECONDS = 1.0
+
 
 def run(process_factory: Callable[[], ServiceProcess]) -> int:
     """Serve until SIGTERM or Ctrl-C; a second signal ends at once.
@@ -43,8 +45,12 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop)
+    parent = os.getppid()
+    watches: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
     try:
         process = process_factory()
+        if process.config.stop_with_parent:
+            watches.add(loop.create_task(_stop_when_orphaned(parent, stop)))
         if not await _start(process, stop):
             return EXIT_OK
     except ConfigError as error:
@@ -57,6 +63,14 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
     if not await process.stop():
         _leave(EXIT_OK)
     return EXIT_OK
+
+
+async def _stop_when_orphaned(parent: int, stop: asyncio.Event) -> None:
+    """Nobody would ever stop the services of a supervisor that was killed."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    _log.warning("server.parent_gone", parent=parent)
+    stop.set()
 
 
 async def _start(process: ServiceProcess, stop: asyncio.Event) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.rpc_call import RpcCall
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.rpc")
+_standard_log = logging.getLogger("tickmesh.rpc")
 
 _SERVER_FAULT = {"INTERNAL", "UNKNOWN", "DATA_LOSS"}
 _WORTH_A_LOOK = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
@@ -32,7 +34,8 @@ class LoggingInterceptor:
     def end(self, call: RpcCall) -> None:
         """Say how it ended."""
         if call.code == "OK":
-            _log.debug("rpc.completed", **self._facts(call))
+            if _standard_log.isEnabledFor(logging.DEBUG):  # gathering the facts costs most
+                _log.debug("rpc.completed", **self._facts(call))
             return
         facts = self._facts(call)
         if call.status is not None:

@@ -1,1 +1,1 @@
-"""The client library, without sockets."""
+"""Tests."""
