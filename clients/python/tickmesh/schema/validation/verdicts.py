@@ -29,7 +29,11 @@ class Verdicts:
         verdict: The mask of the rows, nothing undecided.
         findings: What each site found, aligned with the rows.
         explain: Renders the reasons of one row.
+        oracle_rows: How many rows the row oracle had to judge.
         bits_of: The reason bits of rows that the kernels left partly undecided.
+
+    Attributes:
+        oracle_rows: How many rows the row oracle had to judge.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class Verdicts:
         verdict: Mask,
         findings: Findings,
         *,
+        oracle_rows: int,
         explain: Callable[[Rows, int], tuple[Reason, ...]],
         bits_of: Callable[[Rows, pa.Array], Sequence[int]],
     ) -> None:
         self._rows = rows
         self._verdict = verdict
         self._findings = findings
+        self.oracle_rows = oracle_rows
         self._explain = explain
         self._bits_of = bits_of
 
