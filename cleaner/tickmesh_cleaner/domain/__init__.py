@@ -1,1 +1,1 @@
-"""Jobs, balance and quarantine records, free of transport and database."""
+"""What the cleaner talks about: jobs, intents, balances, quarantined rows. Pure."""

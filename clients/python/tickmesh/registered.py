@@ -96,7 +96,9 @@ class RegisteredSchema:
     labels: Mapping[str, str]
     actor: Actor
     arrow_schema_ipc: bytes = field(repr=False)
-    referenced: Mapping[str, RegisteredSchema] = field(default=_NO_REFERENCES, repr=False)
+    referenced: Mapping[str, RegisteredSchema] = field(
+        default_factory=lambda: _NO_REFERENCES, repr=False
+    )
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:

@@ -1,1 +1,1 @@
-"""Tests."""
+"""The client library, without sockets."""

@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 findings, 69 unavailable, 78 bad confi
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import sys
 from importlib.metadata import entry_points
@@ -46,10 +47,14 @@ _SERVER_NOUNS = {
 class LazyNouns(click.Group):
     """A group whose commands are imported when they are called, not before."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         return [*_NOUNS, *_SERVER_NOUNS]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click calls it so
+        cmd_name: str,
+    ) -> click.Command | None:
         if cmd_name in _NOUNS:
             module, _, name = _NOUNS[cmd_name].partition(":")
             found = getattr(importlib.import_module(module), name)
@@ -134,7 +139,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _follows(arguments: Sequence[str], option: str, value: str) -> bool:
-    return (option, value) in zip(arguments, arguments[1:], strict=False)
+    return (option, value) in itertools.pairwise(arguments)
 
 
 def _show(error: TickmeshError, *, as_json: bool) -> None:

@@ -243,7 +243,9 @@ class Compiler:
 
     def _object(self, target: Target, place: Place) -> Iterable[Node]:
         schema, data_type = target.schema, place.data_type
-        types = {data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)}
+        types = {
+            data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)
+        }
         fields = {
             name: Presence(position, self.reads_null((*place.path, name)))
             for position, name in enumerate(types)
@@ -492,9 +494,7 @@ def _compile_if(compiler: Compiler, target: Target, place: Place) -> Node:
         return compiler.site(target, place, keyword, Applicator([node], masks.conjunction))
 
     then, otherwise = branch("then"), branch("else")
-    return Conditional(
-        branch("if"), then, otherwise, site("then", then), site("else", otherwise)
-    )
+    return Conditional(branch("if"), then, otherwise, site("then", then), site("else", otherwise))
 
 
 def _compile_dynamic_reference(compiler: Compiler, target: Target, place: Place) -> Node:

@@ -72,7 +72,9 @@ class Rendering:
     open_paths: frozenset[Path] = frozenset()
     integer_paths: frozenset[Path] = frozenset()
 
-    def rows(self, rows: Rows, indices: pa.Array | Sequence[int] | None = None) -> list[RenderedRow]:
+    def rows(
+        self, rows: Rows, indices: pa.Array | Sequence[int] | None = None
+    ) -> list[RenderedRow]:
         """Render the rows at ``indices`` (all rows when None), in that order."""
         columns = []
         for position, name in enumerate(rows.schema.names):
@@ -275,5 +277,3 @@ class _Object:
 @dataclass(frozen=True, slots=True)
 class _Map:
     cells: list[tuple[str, Any]]
-
-

@@ -108,7 +108,11 @@ class Validator:
     def _judge(self, batch: pa.RecordBatch) -> _Judged:
         findings: Findings = []
         mask = self._plan.judge(Cells(batch), findings)
-        if isinstance(mask, masks.Constant) and mask is not masks.UNDECIDED and not self._open_columns:
+        if (
+            isinstance(mask, masks.Constant)
+            and mask is not masks.UNDECIDED
+            and not self._open_columns
+        ):
             return _Judged(batch.num_rows, mask, findings, 0)
         unsure = masks.undecided(mask, batch.num_rows)
         for column in self._open_columns:

@@ -98,7 +98,9 @@ class Verdicts:
         if unsure is not masks.INVALID and unsure.true_count:
             rows = self.bad_indices.filter(unsure)
             further = pa.array(self._bits_of(self._rows, rows), pa.uint64())
-            words = pc.replace_with_mask(words, unsure, pc.bit_wise_or(words.filter(unsure), further))
+            words = pc.replace_with_mask(
+                words, unsure, pc.bit_wise_or(words.filter(unsure), further)
+            )
         return pc.replace_with_mask(pa.repeat(pa.scalar(0, pa.uint64()), len(self)), bad, words)
 
     def reasons(self, row: int) -> tuple[Reason, ...]:

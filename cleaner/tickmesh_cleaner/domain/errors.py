@@ -1,0 +1,202 @@
+"""Why a call or a job of the cleaner fails.
+
+Every error carries the fields the servers' error table reads: `reason` (a value of the contract's
+`ErrorReason`, without its prefix), `message` (what was expected, what came, what to do), and
+`metadata` with every changing part of the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class CleanerError(Exception):
+    """The root of everything the cleaner refuses on purpose."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: Mapping[str, str] = metadata
+
+
+class InvalidArgumentError(CleanerError):
+    """A field of a request is missing or out of bounds."""
+
+    reason = "INVALID_ARGUMENT"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}", field=field)
+        self.violations = ((field, description),)
+
+
+class JobNotFoundError(CleanerError):
+    """No job has this id."""
+
+    reason = "JOB_NOT_FOUND"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}; list them with ListJobs", jobId=job_id)
+        self.resource = ("job", job_id)
+
+
+class SubjectNotFoundError(CleanerError):
+    """The registry knows no such subject."""
+
+    reason = "SUBJECT_NOT_FOUND"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(
+            f"the registry knows no subject {subject!r}; infer and register a schema first "
+            f"(tickmesh schema infer FILE --subject {subject}, tickmesh schema register)",
+            subject=subject,
+        )
+        self.resource = ("subject", subject)
+
+
+class SourceNotFoundError(CleanerError):
+    """The file does not exist, or lies outside the source roots."""
+
+    reason = "SOURCE_NOT_FOUND"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no file {name!r} below the cleaner's source roots; "
+            "check the path, or send the file by UploadSource",
+            source=name,
+        )
+        self.resource = ("source", name)
+
+
+class InvalidSourceSpecError(CleanerError):
+    """The source spec is wrong at the key named."""
+
+    reason = "INVALID_SOURCE_SPEC"
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(f"source spec, {key or 'top level'}: {message}", key=key)
+        self.violations = ((f"source_spec.{key}" if key else "source_spec", message),)
+
+
+class SourceUnreadableError(CleanerError):
+    """The source cannot be decoded as the spec says."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str, offset: int) -> None:
+        super().__init__(
+            f"{name} cannot be read on from byte {offset}: {cause}; what stands before it is "
+            "committed and its balance holds",
+            source=name,
+            offset=str(offset),
+        )
+
+
+class SourceChangedError(CleanerError):
+    """The source changed while it was read."""
+
+    reason = "SOURCE_CHANGED"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is no longer the file this job began with; "
+            "clean it again as a new job once nothing writes to it",
+            source=name,
+        )
+
+
+class JobStateError(CleanerError):
+    """The job's state does not allow this."""
+
+    reason = "JOB_STATE"
+
+
+class UploadNotFoundError(CleanerError):
+    """No upload has this id."""
+
+    reason = "UPLOAD_NOT_FOUND"
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            f"no finished upload has the id {upload_id!r}; send the file by UploadSource",
+            uploadId=upload_id,
+        )
+        self.resource = ("upload", upload_id)
+
+
+class UploadOffsetError(CleanerError):
+    """The upload must go on at the offset named."""
+
+    reason = "UPLOAD_OFFSET"
+
+    def __init__(self, upload_id: str, *, expected: int, got: int) -> None:
+        super().__init__(
+            f"upload {upload_id} goes on at offset {expected}, not {got}; send from there",
+            uploadId=upload_id,
+            expectedOffset=str(expected),
+            offset=str(got),
+        )
+
+
+class DigestMismatchError(CleanerError):
+    """The bytes received do not have the digest sent."""
+
+    reason = "DIGEST_MISMATCH"
+
+    def __init__(self, *, expected: str, actual: str) -> None:
+        super().__init__(
+            f"the bytes received have SHA-256 {actual}, the digest sent is {expected}; "
+            "the upload was dropped, send it again",
+            expected=expected,
+            actual=actual,
+        )
+
+
+class QuarantineEmptyError(CleanerError):
+    """Nothing in quarantine matches."""
+
+    reason = "QUARANTINE_EMPTY"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no row in quarantine matches the filter, or those that do are held by a replay "
+            "that still runs; widen the filter or see ListJobs"
+        )
+
+
+class LimitExceededError(CleanerError):
+    """A limit was reached."""
+
+    reason = "LIMIT_EXCEEDED"
+
+    def __init__(self, what: str, *, limit: int) -> None:
+        super().__init__(f"{what}: the limit is {limit}", limit=str(limit))
+
+
+class RegistryUnavailableError(CleanerError):
+    """The registry does not answer and the schema was never seen here."""
+
+    reason = "REGISTRY_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(
+            f"the registry does not answer and no schema of {subject!r} was ever seen here; "
+            "the job goes on by itself once it does",
+            subject=subject,
+        )
+
+
+class TickStoreUnavailableError(CleanerError):
+    """The tick store does not answer."""
+
+    reason = "TICKSTORE_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+    def __init__(self, detail: str = "") -> None:
+        tail = f" ({detail})" if detail else ""
+        super().__init__(
+            f"the tick store does not answer{tail}; the job goes on by itself once it does"
+        )

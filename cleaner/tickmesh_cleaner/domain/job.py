@@ -1,0 +1,183 @@
+"""A cleaning job: what it reads, under which subject it judges, where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.domain.errors import JobStateError
+from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job will never run again."""
+        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+
+
+class SchemaChangePolicy(StrEnum):
+    """What a job does when a breaking schema change arrives while it runs."""
+
+    QUARANTINE = "quarantine"
+    PIN = "pin"
+    PAUSE = "pause"
+
+
+class JobRequest(StrEnum):
+    """What was last asked of a job; obeyed at its next checkpoint."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file below one of the source roots, as the caller named it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedSource:
+    """A file that was sent by UploadSource."""
+
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineSource:
+    """Rows in quarantine, selected when the job was made.
+
+    Attributes:
+        filter: What selected them.
+        schema_version: The version to judge under; the one in force when 0.
+        mended_spec: The source spec to decode with, TOML; each row's own when empty.
+    """
+
+    filter: QuarantineFilter
+    schema_version: int = 0
+    mended_spec: str = ""
+
+
+JobSource = FileSource | UploadedSource | QuarantineSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentity:
+    """What a source held when its job first read it.
+
+    Attributes:
+        digest: Hexadecimal SHA-256 of the content as it lies there (packed, if it is packed).
+        signature: Device, inode, size and modification time: a cheap sign of change.
+        size_bytes: Size of that content.
+    """
+
+    digest: str
+    signature: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One cleaning job.
+
+    Attributes:
+        id: Its id.
+        subject: The subject rows are judged under.
+        dataset: The dataset good rows go to; equals the subject.
+        source: Where records come from.
+        source_name: The source in words, without secrets.
+        source_spec: The source spec, TOML; empty when names are the schema's.
+        file_name: The file name that the format and constants are taken from.
+        schema_change_policy: What a breaking change does.
+        again: Whether rows stored by an earlier run over this source are stored again.
+        request_id: The caller's key for safe retries; empty without one.
+        principal: Who made it.
+        on_behalf_of: On whose behalf; empty for itself.
+        created_at_ns: When it was made.
+        state: Where it stands.
+        requested: What was last asked of it.
+        message: Why it failed, waits or is paused.
+        error_reason: The reason code of a failure.
+        balance: The account of its committed batches.
+        schema_versions: The versions its batches were judged under, ascending.
+        ended_at_ns: When it ended; 0 before.
+        producer_id: The producer its rows are stored under; empty until it first ran.
+        identity: What the source held when it first ran.
+        column_names: The names a header gave; empty where there is none.
+        approved_version: The newest version a resumed job may judge under.
+        stored_before: The tick store's last sequence of the producer when this job first opened it:
+            what lies at or below it was stored by an earlier run. None until then.
+        owner: The process that runs it; empty when none does.
+    """
+
+    id: str
+    subject: str
+    dataset: str
+    source: JobSource
+    source_name: str
+    created_at_ns: int
+    source_spec: str = ""
+    file_name: str = ""
+    schema_change_policy: SchemaChangePolicy = SchemaChangePolicy.QUARANTINE
+    again: bool = False
+    request_id: str = ""
+    principal: str = "anonymous"
+    on_behalf_of: str = ""
+    state: JobState = JobState.PENDING
+    requested: JobRequest = JobRequest.RUN
+    message: str = ""
+    error_reason: str = ""
+    balance: Balance = field(default_factory=Balance)
+    schema_versions: tuple[int, ...] = ()
+    ended_at_ns: int = 0
+    producer_id: str = ""
+    identity: SourceIdentity | None = None
+    column_names: tuple[str, ...] = ()
+    approved_version: int = 0
+    stored_before: int | None = None
+    owner: str = ""
+
+
+def check_can_pause(job: Job) -> None:
+    """Raises JobStateError when the job has ended."""
+    if job.state.ended:
+        raise JobStateError(
+            f"job {job.id} is {job.state}; only a job that has not ended can be paused",
+            jobId=job.id,
+            state=job.state.value,
+        )
+
+
+def check_can_resume(job: Job) -> None:
+    """Raises JobStateError when the job has ended."""
+    if job.state.ended:
+        raise JobStateError(
+            f"job {job.id} is {job.state}; only a job that has not ended can be resumed, "
+            "make a new job: rows already stored are counted as duplicates",
+            jobId=job.id,
+            state=job.state.value,
+        )
+
+
+def check_can_cancel(job: Job) -> None:
+    """Raises JobStateError when the job has ended otherwise than by a cancel."""
+    if job.state.ended and job.state is not JobState.CANCELLED:
+        raise JobStateError(
+            f"job {job.id} is {job.state} already; there is nothing to cancel",
+            jobId=job.id,
+            state=job.state.value,
+        )

@@ -1,0 +1,75 @@
+"""What judging makes of a range: the two halves of its rows, and their account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import pyarrow as pa
+
+from tickmesh.registered import RegisteredSchema
+from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+from tickmesh_cleaner.sources.source import SourceBatch
+from tickmesh_cleaner.store.quarantine_rows import HeldAgain
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBatch:
+    """A range after judging.
+
+    Attributes:
+        good: Rows that go to the sink, in the order of the source.
+        records: Rows that go to the quarantine file, in its order.
+        balance: The account, good rows counted as stored.
+        released: Ids of quarantined rows that pass now.
+        held_again: Quarantined rows that still fail; empty unless rows are replayed, and then
+            `records` holds them and nothing is entered in the index anew.
+    """
+
+    good: pa.RecordBatch
+    records: tuple[QuarantineRecord, ...]
+    balance: Balance
+    released: tuple[int, ...] = ()
+    held_again: tuple[HeldAgain, ...] = ()
+
+    @property
+    def entered(self) -> tuple[QuarantineRecord, ...]:
+        """Records the index does not know yet."""
+        return () if self.held_again else self.records
+
+
+def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch:
+    """One batch of consecutive ones: for a range that an older release cut more coarsely."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = pa.Table.from_batches([part.good for part in parts], schema=schema.arrow_schema)
+    good = rows.combine_chunks().to_batches()
+    held_again: list[HeldAgain] = []
+    records: list[QuarantineRecord] = []
+    for part in parts:
+        held_again.extend(
+            replace(held, file_row=held.file_row + len(records)) for held in part.held_again
+        )
+        records.extend(part.records)
+    return JudgedBatch(
+        good=good[0] if good else pa.RecordBatch.from_pylist([], schema=schema.arrow_schema),
+        records=tuple(records),
+        balance=sum((part.balance for part in parts), Balance()),
+        released=tuple(row_id for part in parts for row_id in part.released),
+        held_again=tuple(held_again),
+    )
+
+
+class Judge(Protocol):
+    """Judges batches under a schema. The same batch and schema give the same answer."""
+
+    @property
+    def rule_set_fingerprint(self) -> str:
+        """Names the rules and the source spec, as intents record them."""
+        ...
+
+    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+        """Splits a batch."""
+        ...

@@ -1,0 +1,154 @@
+"""Quarantine files: the bad rows of one batch, as one Parquet file named by (job, n).
+
+Writing one again writes the same rows under the same name, so the effect may be repeated. Any
+Parquet reader opens them; docs/quarantine.md shows a few.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tickmesh_cleaner.domain.quarantine import (
+    QuarantinedRow,
+    QuarantineEntry,
+    QuarantineRecord,
+    RowReason,
+)
+
+REASON_TYPE = pa.struct(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("instance_path", pa.string(), nullable=False),
+        pa.field("schema_path", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+    ]
+)
+
+RECORD_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("row_in_record", pa.int32(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+        pa.field("document", pa.string(), nullable=False),
+        pa.field("reasons", pa.list_(REASON_TYPE), nullable=False),
+        pa.field("schema_id", pa.int32(), nullable=False),
+        pa.field("schema_version", pa.int32(), nullable=False),
+        pa.field("rule_set_fingerprint", pa.string(), nullable=False),
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("first_seen_ns", pa.int64(), nullable=False),
+    ]
+)
+"""What a quarantine file holds of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FileName:
+    job_id: str
+    n: int
+
+
+class QuarantineFiles:
+    """The quarantine files below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+
+    def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
+        """Writes and synchronises the file of one batch; nothing when it has no bad rows."""
+        if not records:
+            return
+        path = self._path(_FileName(job_id, n))
+        if not path.parent.exists():
+            path.parent.mkdir()
+            _synchronise_directory(self._directory)
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            pq.write_table(table_of_records(records), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _synchronise_directory(path.parent)
+
+    def count_rows(self, *, job_id: str, n: int) -> int:
+        """How many rows the file of a batch holds; 0 when there is none."""
+        path = self._path(_FileName(job_id, n))
+        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+
+    def read(self, entries: Sequence[QuarantineEntry]) -> list[QuarantinedRow]:
+        """The rows of these entries, in their order; each file is read once."""
+        tables: dict[_FileName, pa.Table] = {}
+        rows = []
+        for entry in entries:
+            name = _FileName(entry.file_job_id, entry.file_n)
+            if name not in tables:
+                tables[name] = pq.read_table(self._path(name), schema=RECORD_SCHEMA)
+            found = tables[name].slice(entry.file_row, 1).to_pylist()[0]
+            rows.append(QuarantinedRow(entry, _record(found)))
+        return rows
+
+    def table(self, entries: Sequence[QuarantineEntry]) -> pa.Table:
+        """The rows of these entries as columns, in their order (`RECORD_SCHEMA`)."""
+        parts = []
+        start = 0
+        while start < len(entries):
+            name = _FileName(entries[start].file_job_id, entries[start].file_n)
+            stop = start
+            while stop < len(entries) and name == _FileName(
+                entries[stop].file_job_id, entries[stop].file_n
+            ):
+                stop += 1
+            held = pq.read_table(self._path(name), schema=RECORD_SCHEMA)
+            parts.append(held.take(pa.array([entry.file_row for entry in entries[start:stop]])))
+            start = stop
+        return pa.concat_tables(parts) if parts else RECORD_SCHEMA.empty_table()
+
+    def _path(self, name: _FileName) -> Path:
+        return self._directory / name.job_id / f"{name.n:010d}.parquet"
+
+
+def table_of_records(records: Sequence[QuarantineRecord]) -> pa.Table:
+    """Records as columns (`RECORD_SCHEMA`)."""
+    columns = {
+        name: [getattr(record, name) for record in records]
+        for name in RECORD_SCHEMA.names
+        if name != "reasons"
+    }
+    columns["reasons"] = [
+        [
+            {
+                "code": reason.code,
+                "instance_path": reason.instance_path,
+                "schema_path": reason.schema_path,
+                "message": reason.message,
+            }
+            for reason in record.reasons
+        ]
+        for record in records
+    ]
+    return pa.table(columns, schema=RECORD_SCHEMA)
+
+
+def _record(found: dict[str, object]) -> QuarantineRecord:
+    reasons = found.pop("reasons")
+    assert isinstance(reasons, list)
+    return QuarantineRecord(
+        reasons=tuple(RowReason(**reason) for reason in reasons),
+        **found,  # type: ignore[arg-type]  # the file's schema is the record's
+    )
+
+
+def _synchronise_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

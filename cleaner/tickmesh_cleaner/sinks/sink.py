@@ -1,0 +1,59 @@
+"""What the pipeline needs of a sink: numbered writes that may be repeated."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from tickmesh.registered import RegisteredSchema
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedProducer:
+    """The epoch now open for a producer, and the last batch the sink holds of it."""
+
+    epoch: int
+    last_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A batch is durable.
+
+    Attributes:
+        duplicate: Whether the sink held it before.
+        dataset_revision: The dataset revision that holds its rows; 0 when the sink has none.
+    """
+
+    duplicate: bool
+    dataset_revision: int
+
+
+class Sink(Protocol):
+    """Where good rows go. Batches of a producer are numbered densely from 1."""
+
+    def open(self, producer_id: str) -> OpenedProducer:
+        """Opens a new epoch of a producer and fences older ones. May be called again.
+
+        Raises:
+            TickStoreUnavailableError: The sink does not answer.
+        """
+        ...
+
+    def write(
+        self, n: int, batch: pa.RecordBatch, *, schema: RegisteredSchema, start: str, end: str
+    ) -> Future[Written]:
+        """Sends batch n; the answer comes when it is durable.
+
+        Sending n again has no further effect than an answer that says so. The future fails with
+        TickStoreUnavailableError when the sink went away: then everything unanswered must be sent
+        again after another `open`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends the connection; unanswered writes fail."""
+        ...

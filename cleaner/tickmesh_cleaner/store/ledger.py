@@ -1,0 +1,193 @@
+"""The ledger: intents, commits, and the one transaction that makes a batch done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+
+from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.domain.intent import Commit, Intent
+from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+from tickmesh_cleaner.store.database import Database
+from tickmesh_cleaner.store.jobs import check_owner, read_job
+from tickmesh_cleaner.store.quarantine_rows import (
+    HeldAgain,
+    hold_again,
+    insert_entries,
+    release,
+)
+from tickmesh_cleaner.store.tables import COMMITS, INTENTS, JOBS
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Where the ledger of a producer stands.
+
+    Attributes:
+        last_n: The last batch that has an intent; 0 when none has.
+        end: Where its range ends; None when none has.
+        schema_version: The version it is judged under; 0 when none has.
+        open: Intents without a commit, ascending.
+        last_committed_n: The last committed batch; 0 when none is.
+    """
+
+    last_n: int
+    end: str | None
+    schema_version: int
+    open: tuple[Intent, ...]
+    last_committed_n: int
+
+
+class Ledger:
+    """Reads and writes the ledger. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def state(self, producer_id: str) -> LedgerState:
+        """Where the ledger of a producer stands."""
+        with self._database.read() as connection:
+            last = (
+                connection.execute(
+                    select(INTENTS)
+                    .where(INTENTS.c.producer_id == producer_id)
+                    .order_by(INTENTS.c.n.desc())
+                    .limit(1)
+                )
+                .mappings()
+                .first()
+            )
+            open_rows = connection.execute(
+                select(INTENTS)
+                .where(INTENTS.c.producer_id == producer_id, ~_is_committed())
+                .order_by(INTENTS.c.n)
+            ).mappings()
+            intents = tuple(Intent(**row) for row in open_rows)
+            committed = connection.execute(
+                select(func.coalesce(func.max(COMMITS.c.n), 0)).where(
+                    COMMITS.c.producer_id == producer_id
+                )
+            ).scalar_one()
+        return LedgerState(
+            last_n=last["n"] if last else 0,
+            end=last["end"] if last else None,
+            schema_version=last["schema_version"] if last else 0,
+            open=intents,
+            last_committed_n=committed,
+        )
+
+    def adopt(self, job: Job) -> Job:
+        """Begins a later run over the same source.
+
+        What earlier jobs of the producer committed are this job's duplicates, counted once; intents
+        they left open become this job's own. Does nothing when called again.
+        """
+        with self._database.write() as connection:
+            current = read_job(connection, job.id)
+            check_owner(current, job.owner)
+            own = COMMITS.c.job_id == job.id
+            of_producer = COMMITS.c.producer_id == job.producer_id
+            begun = connection.execute(select(func.count()).where(of_producer, own)).scalar_one()
+            if begun or current.balance.records:
+                return current
+            lines = connection.execute(select(COMMITS.c.balance).where(of_producer, ~own)).scalars()
+            duplicates = sum(
+                (Balance.from_json(json.loads(line)).as_duplicates() for line in lines), Balance()
+            )
+            connection.execute(
+                update(INTENTS)
+                .where(INTENTS.c.producer_id == job.producer_id, ~_is_committed())
+                .values(job_id=job.id)
+            )
+            connection.execute(
+                update(JOBS)
+                .where(JOBS.c.id == job.id)
+                .values(balance=json.dumps(duplicates.to_json()))
+            )
+            return read_job(connection, job.id)
+
+    def write_intent(self, intent: Intent, *, owner: str) -> None:
+        """Records an intent before any of its effects."""
+        with self._database.write() as connection:
+            check_owner(read_job(connection, intent.job_id), owner)
+            connection.execute(INTENTS.insert().values(**asdict(intent)))
+
+    def commit(
+        self,
+        commit: Commit,
+        *,
+        owner: str,
+        committed_at_ns: int,
+        held: Sequence[QuarantineRecord] = (),
+        released: Sequence[int] = (),
+        held_again: Sequence[HeldAgain] = (),
+    ) -> Job:
+        """Makes a batch done: index, balance line, releases and the job's account at once.
+
+        Args:
+            commit: What became of the batch.
+            owner: The process that believes to own the job.
+            committed_at_ns: Now.
+            held: Rows of its quarantine file that were never held before, in the file's order.
+            released: Ids of quarantined rows a replay has stored.
+            held_again: Quarantined rows a replay had to keep, with their place in its file.
+
+        Returns:
+            The job as it is now.
+        """
+        with self._database.write() as connection:
+            job = read_job(connection, commit.job_id)
+            check_owner(job, owner)
+            connection.execute(
+                COMMITS.insert().values(
+                    producer_id=commit.producer_id,
+                    n=commit.n,
+                    job_id=commit.job_id,
+                    balance=json.dumps(commit.balance.to_json()),
+                    stored=commit.balance.stored,
+                    quarantined=commit.balance.quarantined,
+                    dataset_revision=commit.dataset_revision,
+                    schema_version=commit.schema_version,
+                    committed_at_ns=committed_at_ns,
+                )
+            )
+            insert_entries(connection, job, n=commit.n, records=held)
+            release(connection, job, row_ids=released)
+            hold_again(connection, job, n=commit.n, rows=held_again)
+            versions = sorted({*job.schema_versions, commit.schema_version} - {0})
+            connection.execute(
+                update(JOBS)
+                .where(JOBS.c.id == job.id)
+                .values(
+                    balance=json.dumps((job.balance + commit.balance).to_json()),
+                    schema_versions=json.dumps(versions),
+                )
+            )
+            return read_job(connection, job.id)
+
+    def commits_of_job(self, job_id: str) -> list[tuple[int, int, int, int]]:
+        """(n, rows stored, rows quarantined, dataset revision) of a job's batches, ascending."""
+        query = (
+            select(COMMITS.c.n, COMMITS.c.stored, COMMITS.c.quarantined, COMMITS.c.dataset_revision)
+            .where(COMMITS.c.job_id == job_id)
+            .order_by(COMMITS.c.n)
+        )
+        with self._database.read() as connection:
+            return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]  # four columns
+
+    def balance_lines(self, job_id: str) -> Balance:
+        """The sum of the balance lines of a job's committed batches."""
+        query = select(COMMITS.c.balance).where(COMMITS.c.job_id == job_id)
+        with self._database.read() as connection:
+            lines = connection.execute(query).scalars().all()
+        return sum((Balance.from_json(json.loads(line)) for line in lines), Balance())
+
+
+def _is_committed() -> ColumnElement[bool]:
+    return exists().where(
+        COMMITS.c.producer_id == INTENTS.c.producer_id, COMMITS.c.n == INTENTS.c.n
+    )

@@ -1,0 +1,19 @@
+"""Jobs, the ledger of intents and commits, the quarantine index, uploads."""
+
+from alembic import op
+from tickmesh_cleaner.store.tables import METADATA
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Creates all the tables as they were first released."""
+    METADATA.create_all(op.get_bind())
+
+
+def downgrade() -> None:
+    """Drops them."""
+    METADATA.drop_all(op.get_bind())

@@ -1,0 +1,101 @@
+"""Changes of the quarantine index, made inside the transaction of a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
+from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
+
+_ROWS_A_STATEMENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAgain:
+    """A quarantined row that a replay had to keep: its id and its row in the replay's file."""
+
+    row_id: int
+    file_row: int
+    reasons: tuple[RowReason, ...]
+
+
+def insert_entries(
+    connection: Connection, job: Job, *, n: int, records: Sequence[QuarantineRecord]
+) -> None:
+    """Enters the rows of a batch's quarantine file, in the file's order."""
+    if not records:
+        return
+    highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
+    first_id = connection.execute(highest).scalar_one() + 1
+    connection.execute(
+        QUARANTINE.insert(),
+        [
+            {
+                "id": first_id + row,
+                "job_id": job.id,
+                "subject": job.subject,
+                "state": QuarantineState.QUARANTINED.value,
+                "replay_job_id": "",
+                "claimed_by": "",
+                "claim_position": 0,
+                "file_job_id": job.id,
+                "file_n": n,
+                "file_row": row,
+            }
+            for row in range(len(records))
+        ],
+    )
+    _insert_reasons(
+        connection,
+        ((first_id + row, record.reasons) for row, record in enumerate(records)),
+    )
+
+
+def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None:
+    """Marks rows a replay has stored. Only rows this replay claimed are touched."""
+    for ids in _chunks(row_ids):
+        connection.execute(
+            update(QUARANTINE)
+            .where(QUARANTINE.c.id.in_(ids), QUARANTINE.c.claimed_by == job.id)
+            .values(state=QuarantineState.RELEASED.value, replay_job_id=job.id, claimed_by="")
+        )
+
+
+def hold_again(connection: Connection, job: Job, *, n: int, rows: Sequence[HeldAgain]) -> None:
+    """Gives rows that failed a replay their fresh reasons and their place in its file."""
+    for row in rows:
+        connection.execute(
+            update(QUARANTINE)
+            .where(QUARANTINE.c.id == row.row_id, QUARANTINE.c.claimed_by == job.id)
+            .values(
+                replay_job_id=job.id,
+                claimed_by="",
+                file_job_id=job.id,
+                file_n=n,
+                file_row=row.file_row,
+            )
+        )
+    for ids in _chunks([row.row_id for row in rows]):
+        connection.execute(delete(QUARANTINE_REASONS).where(QUARANTINE_REASONS.c.row_id.in_(ids)))
+    _insert_reasons(connection, ((row.row_id, row.reasons) for row in rows))
+
+
+def _insert_reasons(
+    connection: Connection, reasons_of: Iterable[tuple[int, tuple[RowReason, ...]]]
+) -> None:
+    rows = [
+        {"row_id": row_id, "code": code, "instance_path": path}
+        for row_id, reasons in reasons_of
+        for code, path in sorted({(reason.code, reason.instance_path) for reason in reasons})
+    ]
+    if rows:
+        connection.execute(QUARANTINE_REASONS.insert(), rows)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), _ROWS_A_STATEMENT):
+        yield ids[start : start + _ROWS_A_STATEMENT]

@@ -1,0 +1,54 @@
+"""The cleaner's memory as one object, locked to one process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from tickmesh_cleaner.store.database import Database
+from tickmesh_cleaner.store.jobs import JobStore
+from tickmesh_cleaner.store.ledger import Ledger
+from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
+from tickmesh_cleaner.store.uploads import UploadStore
+
+
+class HomeInUseError(RuntimeError):
+    """Another cleaner runs on the same home."""
+
+
+class CleanerStore:
+    """Jobs, ledger, quarantine index and uploads below one directory.
+
+    The directory is locked by the kernel as long as the process lives, so a process that opens it
+    knows that every earlier owner is dead: the lock is the lease of all its jobs.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Locks the directory, opens the database, migrates it.
+
+        Args:
+            directory: Created when missing.
+
+        Raises:
+            HomeInUseError: Another process holds the lock.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise HomeInUseError(
+                "another cleaner runs on this data directory; stop it, or choose another"
+            ) from error
+        self._database = Database(directory / "cleaner.sqlite")
+        self.jobs = JobStore(self._database)
+        self.ledger = Ledger(self._database)
+        self.quarantine = QuarantineIndex(self._database)
+        self.uploads = UploadStore(self._database)
+
+    def close(self) -> None:
+        """Closes the database and gives the directory free."""
+        self._database.close()
+        os.close(self._lock)

@@ -1,0 +1,45 @@
+"""Arrow IPC files and streams to batches of their own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from tickmesh.decoding import tabular
+from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
+
+FILE_MAGIC = b"ARROW1"
+
+
+def decode(
+    stream: BinaryIO, *, start: Position, end: Position | None, batch_records: int
+) -> Iterator[DecodedBatch]:
+    """Yield batches of the source's columns; see ``open_decoder``.
+
+    Raises:
+        DecodeError: CORRUPT when it is neither an Arrow file nor an Arrow stream.
+    """
+    first = stream.read(len(FILE_MAGIC))
+    stream.seek(-len(first), 1)
+    try:
+        if first == FILE_MAGIC:
+            file = pa.ipc.open_file(stream)
+            source = (file.get_batch(index) for index in range(file.num_record_batches))
+        else:
+            source = iter(pa.ipc.open_stream(stream))
+    except (pa.ArrowException, OSError) as error:
+        raise DecodeError(
+            "CORRUPT",
+            f"neither an Arrow file nor an Arrow stream: {str(error).splitlines()[0][:200]}",
+        ) from None
+
+    def read(row: int) -> Iterator[pa.RecordBatch]:
+        skip = row
+        for batch in source:
+            if skip < batch.num_rows:
+                yield batch.slice(skip)
+            skip = max(0, skip - batch.num_rows)
+
+    yield from tabular.batches(read, start=start, end=end, batch_records=batch_records)

@@ -1,0 +1,373 @@
+"""Cutting unpacked text into records, in batches that come out the same every time.
+
+A batch is the longest run of records that holds at most ``batch_records`` records and
+``batch_bytes`` bytes, counted from the batch's own start. Nothing else decides where it ends (not
+how the file was read, not what came before), so a range of positions can be decoded again at any
+time to the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
+from tickmesh.decoding.quoting import record_ends
+
+BATCH_RECORDS: Final = 65_536
+BATCH_BYTES: Final = 8 << 20
+MAX_RECORD_BYTES: Final = 1 << 20
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_NEWLINE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Consecutive records as one block of bytes.
+
+    Attributes:
+        start: Place of the first record.
+        end: Place after the last.
+        data: The bytes, line ends included.
+        bounds: Where each record begins in ``data``, and after the last where ``data`` ends.
+        offsets: Offset of each record in the content.
+        lines: Line number of each record.
+        rejects: Records left out of ``data``.
+    """
+
+    start: Position
+    end: Position
+    data: bytes
+    bounds: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    rejects: tuple[RecordReject, ...] = field(default=())
+
+    def __len__(self) -> int:
+        """Number of records in ``data``."""
+        return len(self.offsets)
+
+    def record(self, index: int) -> bytes:
+        """The bytes of one record without its line end."""
+        return self.data[self.bounds[index] : self.bounds[index + 1]].rstrip(b"\r\n")
+
+    def raw(self, indices: Sequence[int]) -> list[bytes]:
+        """The bytes of some records without their line ends."""
+        return [self.record(index) for index in indices]
+
+    def without(self, rejects: Sequence[tuple[int, str, str]]) -> Frame:
+        """The frame without some records, given as (index, code, message)."""
+        if not rejects:
+            return self
+        keep = np.ones(len(self), dtype=bool)
+        refused = []
+        for index, code, message in rejects:
+            keep[index] = False
+            refused.append(
+                RecordReject(
+                    offset=int(self.offsets[index]),
+                    line=int(self.lines[index]),
+                    raw=self.record(index)[:MAX_RECORD_BYTES],
+                    code=code,
+                    message=message,
+                )
+            )
+        lengths = np.diff(self.bounds)[keep]
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], keep, [False])).astype(np.int8)))
+        data = b"".join(
+            self.data[self.bounds[first] : self.bounds[last]]
+            for first, last in zip(edges[::2], edges[1::2], strict=True)
+        )
+        return Frame(
+            start=self.start,
+            end=self.end,
+            data=data,
+            bounds=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+            offsets=self.offsets[keep],
+            lines=self.lines[keep],
+            rejects=tuple(sorted((*self.rejects, *refused), key=lambda reject: reject.offset)),
+        )
+
+
+def frames(
+    content: Iterator[bytes],
+    *,
+    start: Position,
+    end: Position | None,
+    quote: bytes = b"",
+    delimiter: bytes = b",",
+    batch_records: int = BATCH_RECORDS,
+    batch_bytes: int = BATCH_BYTES,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Iterator[Frame]:
+    """Cut the content into frames.
+
+    Args:
+        content: The unpacked bytes from ``start`` on.
+        start: Where the content begins.
+        end: Where to stop; None means where the content ends.
+        quote: Quote character inside which a line end does not end a record; empty for none.
+        delimiter: Character between fields, read only with ``quote``.
+        batch_records: Most records of a frame.
+        batch_bytes: Most bytes of a frame.
+        max_record_bytes: A longer record is rejected as LINE_TOO_LONG.
+
+    Raises:
+        DecodeError: Whatever the content raises, after every whole record before it; ENCODING for
+            UTF-16; SOURCE_CHANGED when the content ends before ``end``.
+    """
+    cutter = _Cutter(content, start=start, end=end, batch_bytes=batch_bytes)
+    while True:
+        frame = cutter.next_frame(
+            quote=quote,
+            delimiter=delimiter,
+            batch_records=batch_records,
+            max_record_bytes=max_record_bytes,
+        )
+        if frame is None:
+            break
+        if len(frame) or frame.rejects:
+            yield _checked(frame, max_record_bytes=max_record_bytes)
+    if cutter.failure is not None:
+        raise cutter.failure
+
+
+class _Cutter:
+    """The bytes read and not yet cut."""
+
+    def __init__(
+        self, content: Iterator[bytes], *, start: Position, end: Position | None, batch_bytes: int
+    ) -> None:
+        self._content = content
+        self._position = start
+        self._remaining = None if end is None else end.offset - start.offset
+        self._batch_bytes = batch_bytes
+        self._buffer = b""
+        self._newlines = 0
+        self._ended = False
+        self.failure: DecodeError | None = None
+        if start.offset == 0:
+            self._leave_out_byte_order_mark()
+
+    def next_frame(
+        self, *, quote: bytes, delimiter: bytes, batch_records: int, max_record_bytes: int
+    ) -> Frame | None:
+        """The next frame, or None at the end of the content."""
+        while True:
+            self._fill(batch_records)
+            if not self._buffer:
+                return None
+            window = self._buffer[: self._batch_bytes]
+            whole = self._ended and len(window) == len(self._buffer)
+            ends = record_ends(window, quote=quote, delimiter=delimiter)
+            full = whole or len(window) == self._batch_bytes or len(ends) >= batch_records
+            if not full:
+                self._read()
+                continue
+            if whole and self.failure is None and (not len(ends) or ends[-1] < len(window)):
+                if not quote or not _open_at_end(window, ends, quote=quote, delimiter=delimiter):
+                    ends = np.append(ends, len(window))
+            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=bool(quote))
+            if frame is not None:
+                return frame
+            if whole and self.failure is not None:
+                return None
+            return self._cut_first_line(max_record_bytes, unclosed=bool(quote) and quote in window)
+
+    def _cut(
+        self,
+        window: bytes,
+        ends: NDArray[np.int64],
+        batch_records: int,
+        max_record_bytes: int,
+        *,
+        quoted: bool,
+    ) -> Frame | None:
+        """A frame of the records that end at ``ends``; None when there are none to take."""
+        starts = np.concatenate(([0], ends[:-1])).astype(np.int64) if len(ends) else ends
+        data = np.frombuffer(window, dtype=np.uint8)
+        if quoted and len(ends):
+            long = np.flatnonzero(ends - starts > max_record_bytes)
+            for index in long:
+                if window.find(b"\n", int(starts[index]), int(ends[index]) - 1) >= 0:
+                    # Several lines inside quotes, too many to be meant: give up the quote instead.
+                    starts, ends = starts[:index], ends[:index]
+                    break
+        if not len(ends):
+            return None
+        lengths = ends - starts
+        first = data[starts]
+        blank = (first == _NEWLINE) | (
+            (lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE)
+        )
+        records = np.flatnonzero(~blank)
+        if len(records) > batch_records:
+            records = records[:batch_records]
+            used = int(ends[records[-1]])
+        else:
+            used = int(ends[-1])
+        taken = window[:used]
+        begin = starts[records]
+        lines = self._line_numbers(taken, begin, quoted=quoted)
+        offsets = begin + self._position.offset
+        bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
+        return self._frame(taken, bounds, offsets, lines, used=used)
+
+    def _line_numbers(
+        self, taken: bytes, begin: NDArray[np.int64], *, quoted: bool
+    ) -> NDArray[np.int64]:
+        newlines = taken.count(b"\n")
+        if newlines in (len(begin), len(begin) - 1) and not quoted:
+            return np.arange(self._position.line, self._position.line + len(begin), dtype=np.int64)
+        places = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
+        return np.searchsorted(places, begin).astype(np.int64) + self._position.line
+
+    def _frame(
+        self,
+        data: bytes,
+        bounds: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        lines: NDArray[np.int64],
+        *,
+        used: int,
+        rejects: tuple[RecordReject, ...] = (),
+    ) -> Frame:
+        newlines = self._buffer.count(b"\n", 0, used)
+        start = self._position
+        self._position = Position(
+            offset=start.offset + used,
+            line=start.line + newlines,
+            record=start.record + len(offsets) + len(rejects),
+        )
+        self._buffer = self._buffer[used:]
+        self._newlines -= newlines
+        return Frame(start, self._position, data, bounds, offsets, lines, rejects)
+
+    def _cut_first_line(self, max_record_bytes: int, *, unclosed: bool) -> Frame:
+        """A frame that only rejects the line at the front: too long, or with a quote left open."""
+        place = self._buffer.find(b"\n")
+        raw = self._buffer[: place if place >= 0 else None]
+        if unclosed and 0 <= len(raw) <= max_record_bytes:
+            code = "UNTERMINATED_QUOTE"
+            message = (
+                f"a quote opened on this line is not closed within {max_record_bytes} bytes or "
+                "before the end of the source; double it, or set `quote` of [csv]"
+            )
+        else:
+            code = "LINE_TOO_LONG"
+            message = f"expected a record of at most {max_record_bytes} bytes"
+        reject = RecordReject(
+            offset=self._position.offset,
+            line=self._position.line,
+            raw=raw[:max_record_bytes].rstrip(b"\r"),
+            code=code,
+            message=message,
+        )
+        start = self._position
+        skipped = 0
+        while place < 0 and not self._ended:
+            skipped += len(self._buffer)
+            self._buffer = b""
+            self._read()
+            place = self._buffer.find(b"\n")
+        used = place + 1 if place >= 0 else len(self._buffer)
+        self._buffer = self._buffer[used:]
+        self._newlines = self._buffer.count(b"\n")
+        self._position = Position(
+            offset=start.offset + skipped + used,
+            line=start.line + (place >= 0),
+            record=start.record + 1,
+        )
+        none = np.zeros(0, dtype=np.int64)
+        bounds = np.zeros(1, dtype=np.int64)
+        return Frame(start, self._position, b"", bounds, none, none, (reject,))
+
+    def _fill(self, batch_records: int) -> None:
+        while (
+            not self._ended
+            and self._newlines < batch_records
+            and len(self._buffer) < self._batch_bytes
+        ):
+            self._read()
+
+    def _read(self) -> None:
+        """Append one chunk, or note the end or the failure of the content."""
+        if self._ended:
+            return
+        if self._remaining == 0:
+            self._ended = True
+            return
+        try:
+            chunk = next(self._content, b"")
+        except DecodeError as error:
+            self.failure = error
+            self._ended = True
+            return
+        if not chunk:
+            self._ended = True
+            if self._remaining:
+                self.failure = DecodeError(
+                    "SOURCE_CHANGED",
+                    f"the source ends {self._remaining} bytes before the range to be read again",
+                    offset=self._position.offset + len(self._buffer),
+                )
+            return
+        if self._remaining is not None:
+            chunk = chunk[: self._remaining]
+            self._remaining -= len(chunk)
+        self._buffer += chunk
+        self._newlines += chunk.count(b"\n")
+
+    def _leave_out_byte_order_mark(self) -> None:
+        while len(self._buffer) < 3 and not self._ended:
+            self._read()
+        if self._buffer[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DecodeError(
+                "ENCODING", "the text begins with a UTF-16 byte order mark; convert it to UTF-8"
+            )
+        if self._buffer.startswith(_BYTE_ORDER_MARK):
+            self._buffer = self._buffer[3:]
+            self._position = Position(offset=3)
+
+
+def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
+    """Whether the last, unended line of the window leaves a quote open."""
+    tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
+    found = record_ends(tail, quote=quote, delimiter=delimiter)
+    return not len(found) or int(found[-1]) < len(tail)
+
+
+def _checked(frame: Frame, *, max_record_bytes: int) -> Frame:
+    """The frame without records that are too long or not UTF-8."""
+    rejects: list[tuple[int, str, str]] = []
+    lengths = np.diff(frame.bounds)
+    if len(lengths) and int(lengths.max()) > max_record_bytes:
+        for index in np.flatnonzero(lengths > max_record_bytes):
+            if len(frame.record(int(index))) > max_record_bytes:
+                message = f"expected a record of at most {max_record_bytes} bytes"
+                rejects.append((int(index), "LINE_TOO_LONG", message))
+    if not frame.data.isascii():
+        long = {index for index, _, _ in rejects}
+        rejects.extend(item for item in _not_utf8(frame) if item[0] not in long)
+    return frame.without(rejects)
+
+
+def _not_utf8(frame: Frame) -> Iterator[tuple[int, str, str]]:
+    view = memoryview(frame.data)
+    begin = int(frame.bounds[0])
+    while begin < len(view):
+        try:
+            str(view[begin:], "utf-8")
+        except UnicodeDecodeError as error:
+            place = begin + error.start
+            index = int(np.searchsorted(frame.bounds, place, side="right")) - 1
+            within = place - int(frame.bounds[index])
+            message = f"expected UTF-8, got byte 0x{view[place]:02X} at byte {within} of the record"
+            yield index, "BAD_UTF8", message
+            begin = int(frame.bounds[index + 1])
+        else:
+            return

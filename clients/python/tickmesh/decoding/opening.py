@@ -1,0 +1,117 @@
+"""One way to decode any source: ``open_decoder``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tickmesh.decoding import arrow_ipc, csv, jsonl, parquet
+from tickmesh.decoding.compression import chunks
+from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
+from tickmesh.decoding.framing import BATCH_RECORDS
+from tickmesh.decoding.source_spec import Format, SourceSpec
+
+
+def open_decoder(
+    source: str | Path | BinaryIO,
+    spec: SourceSpec,
+    *,
+    start: Position | None = None,
+    end: Position | None = None,
+    batch_records: int = BATCH_RECORDS,
+) -> Iterator[DecodedBatch]:
+    """Decode a source in batches, in bounded memory whatever its size.
+
+    Batches depend on nothing but the bytes from ``start`` on and ``batch_records``, so decoding
+    [from, to) again yields byte-identical batches.
+
+    Args:
+        source: A file's path, or a binary stream at its beginning (seekable for Parquet and Arrow
+            files, and to begin in the middle of a CSV file with a header). A stream is not closed.
+        spec: Format, packing and dialect of the source, and the columns its header must have.
+        start: Where to begin; a batch's ``start`` or ``end``. None means at the beginning.
+        end: Where to stop; a batch's ``end``. None means at the end.
+        batch_records: Most records of a batch.
+
+    Yields:
+        Batches of at most ``batch_records`` records and 8 MiB of content.
+
+    Raises:
+        DecodeError: The source as a whole cannot be read on: EMPTY, TRUNCATED, CORRUPT, ENCODING,
+            WRONG_DELIMITER, COLUMN_COUNT, MISSING_COLUMN, DUPLICATE_COLUMN, SOURCE_CHANGED …;
+            raised after every batch that was whole.
+        OSError: The path cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = (
+            stack.enter_context(Path(source).open("rb"))
+            if isinstance(source, str | Path)
+            else source
+        )
+        begin = start or Position()
+        match spec.format:
+            case Format.CSV:
+                yield from _csv(stream, spec, start=begin, end=end, batch_records=batch_records)
+            case Format.JSONL:
+                content = _refuse_empty(
+                    chunks(stream, spec.compression, skip_bytes=begin.offset), begin
+                )
+                yield from jsonl.decode(
+                    content, prefix=spec.prefix, start=begin, end=end, batch_records=batch_records
+                )
+            case Format.PARQUET:
+                yield from parquet.decode(stream, start=begin, end=end, batch_records=batch_records)
+            case Format.ARROW:
+                yield from arrow_ipc.decode(
+                    stream, start=begin, end=end, batch_records=batch_records
+                )
+
+
+def expected_columns(spec: SourceSpec) -> frozenset[str]:
+    """The raw columns that a spec reads."""
+    names = {mapping.path for kind in spec.records for mapping in kind.fields}
+    names |= {kind.when.path for kind in (*spec.records, *spec.skip) if kind.when is not None}
+    names |= {
+        mapping.time.date[6:]
+        for kind in spec.records
+        for mapping in kind.fields
+        if mapping.time and (mapping.time.date or "").startswith("field:")
+    }
+    return frozenset(name for name in names if name is not None)
+
+
+def _csv(
+    stream: BinaryIO,
+    spec: SourceSpec,
+    *,
+    start: Position,
+    end: Position | None,
+    batch_records: int,
+) -> Iterator[DecodedBatch]:
+    dialect = spec.csv
+    names = dialect.names
+    if not names:
+        home = stream.tell() if stream.seekable() else 0
+        header = csv.header_frame(chunks(stream, spec.compression), dialect)
+        names = csv.header_names(header, dialect, expected=expected_columns(spec))
+        if not stream.seekable():
+            raise DecodeError("NOT_SEEKABLE", "a CSV source with a header must be seekable")
+        stream.seek(home)
+        start = max(start, Position(offset=header.end.offset, line=header.end.line))
+    content = chunks(stream, spec.compression, skip_bytes=start.offset)
+    if dialect.names:
+        content = _refuse_empty(content, start)
+    yield from csv.decode(
+        content, dialect=dialect, names=names, start=start, end=end, batch_records=batch_records
+    )
+
+
+def _refuse_empty(content: Iterator[bytes], start: Position) -> Iterator[bytes]:
+    empty = True
+    for chunk in content:
+        empty = False
+        yield chunk
+    if empty and start == Position():
+        raise DecodeError("EMPTY", "the source is empty: expected at least one record")

@@ -1,0 +1,152 @@
+"""Batches of typed columns, cut by row number the same way every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
+from tickmesh.decoding.framing import BATCH_BYTES
+
+_PLAIN: Final = {
+    pa.string_view(): pa.string(),
+    pa.binary_view(): pa.binary(),
+}
+
+
+def position_of_row(row: int) -> Position:
+    """The place before a row, counted from 0."""
+    return Position(offset=row, line=row + 1, record=row)
+
+
+def batches(
+    read: Callable[[int], Iterator[pa.RecordBatch]],
+    *,
+    start: Position,
+    end: Position | None,
+    batch_records: int,
+) -> Iterator[DecodedBatch]:
+    """Yield decoded batches of exactly ``batch_records`` rows, fewer where rows are large.
+
+    Args:
+        read: Yields the source's batches from a row on.
+        start: The first row.
+        end: The row to stop before.
+        batch_records: Most rows of a batch.
+
+    Raises:
+        DecodeError: CORRUPT with the row number when the source cannot be read on or holds values
+            that are no valid Arrow data; SOURCE_CHANGED when it ends before ``end``.
+    """
+    row = start.record
+    stop = None if end is None else end.record
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    source = read(row)
+    while True:
+        wanted = batch_records if stop is None else min(batch_records, stop - row)
+        failure: DecodeError | None = None
+        ended = False
+        while count < wanted and not ended:
+            try:
+                batch = next(source, None)
+            except (pa.ArrowException, OSError) as error:
+                failure = _corrupt(error, row=row + count)
+                batch = None
+            if batch is None:
+                ended = True
+            else:
+                waiting.append(batch)
+                count += batch.num_rows
+        taken = min(count, wanted)
+        if taken:
+            whole = _joined(waiting)
+            yield from _bounded(_sound(whole.slice(0, taken), row=row), row=row)
+            waiting, count = [whole.slice(taken)], count - taken
+            row += taken
+        if failure is not None:
+            raise failure
+        if stop is not None and row >= stop:
+            return
+        if ended and not count:
+            if stop is not None:
+                raise DecodeError(
+                    "SOURCE_CHANGED",
+                    f"the source ends at row {row}, before row {stop} that was read from it",
+                    offset=row,
+                )
+            return
+
+
+def _joined(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def _sound(batch: pa.RecordBatch, *, row: int) -> pa.RecordBatch:
+    """The batch after a full check of buffers from outside, in types that kernels can work on."""
+    try:
+        batch.validate(full=True)
+        columns = [_plain(column) for column in batch.columns]
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _corrupt(error, row=row) from None
+    fields = [
+        field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if pa.types.is_run_end_encoded(column.type):
+        import pyarrow.compute as pc
+
+        column = pc.run_end_decode(column)
+    return column.cast(_PLAIN[column.type]) if column.type in _PLAIN else column
+
+
+def _bounded(batch: pa.RecordBatch, *, row: int) -> Iterator[DecodedBatch]:
+    """Halve the batch until each part is within the bound on bytes; parts halve no further."""
+    if batch.num_rows > 1 and batch.nbytes > BATCH_BYTES:
+        middle = batch.num_rows // 2
+        yield from _bounded(batch.slice(0, middle), row=row)
+        yield from _bounded(batch.slice(middle), row=row + middle)
+        return
+    rows = np.arange(row, row + batch.num_rows, dtype=np.int64)
+    yield DecodedBatch(
+        start=position_of_row(row),
+        end=position_of_row(row + batch.num_rows),
+        record_count=batch.num_rows,
+        columns=batch,
+        offsets=pa.array(rows),
+        lines=pa.array(rows + 1),
+        rejects=(),
+        raw=lambda indices: [_row_text(batch, index) for index in indices],
+    )
+
+
+def _row_text(batch: pa.RecordBatch, index: int) -> bytes:
+    """A row as JSON: what stands for its raw bytes in a file that has no lines."""
+    row = batch.slice(index, 1).to_pylist()[0]
+    return json.dumps(row, ensure_ascii=False, default=_as_text).encode()
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Decimal | timedelta):
+        return str(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return repr(value)
+
+
+def _corrupt(error: Exception, *, row: int) -> DecodeError:
+    detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return DecodeError(
+        "CORRUPT", f"the source cannot be read on after row {row}: {detail}", offset=row
+    )

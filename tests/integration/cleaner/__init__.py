@@ -1,0 +1,1 @@
+"""The cleaner among real processes."""
