@@ -77,7 +77,11 @@ def _get_stats(
         rows_committed=counters.rows_committed,
         duplicate_batches=counters.duplicate_batches,
         refused_batches=counters.refused_batches,
-        registry_stale_since_ns=store.registry_stale_since_ns() or 0,
+        registry_stale_since_ns=store.governance.stale_since_ns() or 0,
+        recovery=wire.RecoveryStats(
+            duration_seconds=store.recovery.duration_seconds,
+            torn_bytes=store.recovery.torn_bytes,
+        ),
     )
 
 

@@ -72,8 +72,30 @@ class PlannedRead:
     rows: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecoverySummary:
+    """What opening the store found, over all datasets.
+
+    Attributes:
+        duration_seconds: How long it took.
+        rows: Rows read back from logs.
+        torn_bytes: Bytes behind the last whole frames that were cut; never acknowledged ones.
+    """
+
+    duration_seconds: float = 0.0
+    rows: int = 0
+    torn_bytes: int = 0
+
+
 class TickStore:
-    """The application layer: the same functions behind gRPC, Flight and whatever comes later."""
+    """The application layer: the same functions behind gRPC, Flight and whatever comes later.
+
+    Attributes:
+        engine: Where rows are kept.
+        governance: What judges them.
+        counters: What the store has done since its start.
+        recovery: What opening it found.
+    """
 
     def __init__(
         self,
@@ -85,8 +107,10 @@ class TickStore:
         counters: PutCounters,
         clock: Clock,
         max_endpoints: int = 4,
+        recovery: RecoverySummary | None = None,
     ) -> None:
         self.engine = engine
+        self.recovery = recovery or RecoverySummary()
         self.governance = governance
         self.counters = counters
         self._settings = settings

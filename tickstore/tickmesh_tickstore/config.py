@@ -4,7 +4,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tickmesh.config import ClientConfig
 from tickmesh_serving.config import ServingConfig
 
 
@@ -42,8 +41,8 @@ class ReadingConfig:
 class TickStoreConfig:
     """Everything the tick store can be told."""
 
-    registry: str = ClientConfig.registry
-    """`host:port` of the schema registry."""
+    registry: str = ""
+    """`host:port` of the schema registry; by default where clients of this machine find it."""
     store: StoreConfig = field(default_factory=StoreConfig)
     """Where rows are kept."""
     reading: ReadingConfig = field(default_factory=ReadingConfig)

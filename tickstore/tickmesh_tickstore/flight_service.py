@@ -21,7 +21,7 @@ from tickmesh_tickstore.put_session import Progress
 from tickmesh_tickstore.tail_session import serve_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tickmesh_serving.flight import FlightCall
     from tickmesh_tickstore.application import PlannedRead, TickStore
@@ -34,9 +34,14 @@ _MAX_LISTED_FLIGHTS = 1_000
 class TickStoreFlight:
     """`FlightHandlers` of the tick store."""
 
-    def __init__(self, store: TickStore, *, max_lag_rows: int) -> None:
-        self._store = store
+    def __init__(self, store: Callable[[], TickStore], *, max_lag_rows: int) -> None:
+        """Takes where to find the store once it is open: calls come only then."""
+        self._open_store = store
         self._max_lag_rows = max_lag_rows
+
+    @property
+    def _store(self) -> TickStore:
+        return self._open_store()
 
     def put(
         self,
@@ -79,9 +84,7 @@ class TickStoreFlight:
                 "do_get.",
                 violations=[("follow", "expected true")],
             )
-        serve_tail(
-            self._store, call, command, reader, writer, max_lag_rows=self._max_lag_rows
-        )
+        serve_tail(self._store, call, command, reader, writer, max_lag_rows=self._max_lag_rows)
 
     def info(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
         """Plans a read: its endpoints are disjoint parts of one snapshot, in order."""

@@ -12,6 +12,8 @@ from tickmesh_serving.server import GrpcService
 from tickmesh_tickstore.actions import HANDLERS, SERVICE_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import grpc
 
     from tickmesh_tickstore.application import TickStore
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 class TickStoreServicer(stubs.TickStoreServiceServicer):
     """Runs each handler in a thread: the engine's calls block on disk."""
 
-    def __init__(self, store: TickStore) -> None:
+    def __init__(self, store: Callable[[], TickStore]) -> None:
         self._store = store
 
     async def _answer(self, method: str, request: Any) -> Any:
         _, handler, _ = HANDLERS[method]
-        return await asyncio.to_thread(handler, self._store, current_call(), request)
+        return await asyncio.to_thread(handler, self._store(), current_call(), request)
 
     async def CreateDataset(  # noqa: D102, N802 — as in the contract
         self,
@@ -63,8 +65,8 @@ class TickStoreServicer(stubs.TickStoreServiceServicer):
         return await self._answer("GetStats", request)
 
 
-def grpc_service(store: TickStore) -> GrpcService:
-    """The service as the chassis takes it."""
+def grpc_service(store: Callable[[], TickStore]) -> GrpcService:
+    """The service as the chassis takes it; `store` is asked once calls are served."""
     servicer = TickStoreServicer(store)
     return GrpcService(
         SERVICE_NAME,
