@@ -122,9 +122,7 @@ def _unpacked(stream: BinaryIO, first: bytes, compression: Compression) -> Itera
 def _packing(compression: Compression) -> _Packing:
     if compression is Compression.GZIP:
         return _Packing(
-            open_member=lambda: zlib.decompressobj(wbits=31),
-            errors=(zlib.error,),
-            step_bytes=1 << 15,
+            open_member=lambda: zlib.decompressobj(wbits=31), errors=(zlib.error,), step_bytes=1 << 15
         )
     try:
         import zstandard

@@ -8,6 +8,7 @@ from typing import Final
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from tickmesh.decoding.arrow import int64_array
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import Frame, frames
 from tickmesh.decoding.source_spec import MAX_NAMES, CsvDialect
@@ -119,8 +120,8 @@ def decode(
             end=kept.end,
             record_count=len(kept) + len(kept.rejects),
             columns=columns,
-            offsets=pa.array(kept.offsets),
-            lines=pa.array(kept.lines),
+            offsets=int64_array(kept.offsets),
+            lines=int64_array(kept.lines),
             rejects=kept.rejects,
             raw=kept.raw,
         )
@@ -249,3 +250,4 @@ def _refuse_delimiter(found: str, dialect: CsvDialect, *, wanted: str, offset: i
 
 def _toml(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'
+

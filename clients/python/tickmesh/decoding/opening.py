@@ -45,19 +45,13 @@ def open_decoder(
         OSError: The path cannot be read.
     """
     with contextlib.ExitStack() as stack:
-        stream = (
-            stack.enter_context(Path(source).open("rb"))
-            if isinstance(source, str | Path)
-            else source
-        )
+        stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
         begin = start or Position()
         match spec.format:
             case Format.CSV:
                 yield from _csv(stream, spec, start=begin, end=end, batch_records=batch_records)
             case Format.JSONL:
-                content = _refuse_empty(
-                    chunks(stream, spec.compression, skip_bytes=begin.offset), begin
-                )
+                content = _refuse_empty(chunks(stream, spec.compression, skip_bytes=begin.offset), begin)
                 yield from jsonl.decode(
                     content, prefix=spec.prefix, start=begin, end=end, batch_records=batch_records
                 )

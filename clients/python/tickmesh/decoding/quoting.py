@@ -43,7 +43,9 @@ def _balanced(
     )
 
 
-def _walk(data: bytes, newlines: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> list[int]:
+def _walk(
+    data: bytes, newlines: NDArray[np.int64], *, quote: bytes, delimiter: bytes
+) -> list[int]:
     """The same, line by line, for text with stray quotes in the middle of fields."""
     mark, comma = re.escape(quote), re.escape(delimiter)
     opening = re.compile(b"(?:^|%b)%b" % (comma, mark))

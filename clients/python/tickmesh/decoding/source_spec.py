@@ -339,11 +339,7 @@ def _check(spec: SourceSpec) -> None:
 
 def _check_dialect(spec: SourceSpec) -> None:
     dialect = spec.csv
-    if (
-        len(dialect.delimiter) != 1
-        or not dialect.delimiter.isascii()
-        or dialect.delimiter in "\r\n"
-    ):
+    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii() or dialect.delimiter in "\r\n":
         raise SourceSpecError(
             f"expected one ASCII character, got {dialect.delimiter!r}", key="csv.delimiter"
         )

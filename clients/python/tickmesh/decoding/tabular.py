@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from tickmesh.decoding.arrow import int64_array
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES
 
@@ -96,15 +97,15 @@ def _sound(batch: pa.RecordBatch, *, row: int) -> pa.RecordBatch:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _corrupt(error, row=row) from None
     fields = [
-        field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)
+        field.with_type(column.type)
+        for field, column in zip(batch.schema, columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_run_end_encoded(column.type):
-        import pyarrow.compute as pc
-
+        
         column = pc.run_end_decode(column)
     return column.cast(_PLAIN[column.type]) if column.type in _PLAIN else column
 
@@ -122,8 +123,8 @@ def _bounded(batch: pa.RecordBatch, *, row: int) -> Iterator[DecodedBatch]:
         end=position_of_row(row + batch.num_rows),
         record_count=batch.num_rows,
         columns=batch,
-        offsets=pa.array(rows),
-        lines=pa.array(rows + 1),
+        offsets=int64_array(rows),
+        lines=int64_array(rows + 1),
         rejects=(),
         raw=lambda indices: [_row_text(batch, index) for index in indices],
     )
