@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh_tickstore.errors import NaiveTimestampError, RowsRefusedError, WrongColumnsError
+from tickmesh_tickstore.errors import NaiveTimestampError, InvalidRowsError, ColumnsRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class ColumnMatching:
         """Returns the batch under the projection, copying only the columns that change.
 
         Raises:
-            RowsRefusedError: a value does not fit the column's type without loss.
+            InvalidRowsError: a value does not fit the column's type without loss.
         """
         if not self.changes:
             return batch
@@ -80,7 +80,7 @@ def match_columns(
 
     Raises:
         NaiveTimestampError: the only fault is timestamps without a zone.
-        WrongColumnsError: columns are missing, unknown, twice there, or of other types.
+        ColumnsRefusedError: columns are missing, unknown, twice there, or of other types.
     """
     faults: list[tuple[str, str]] = []
     naive: list[tuple[str, str]] = []
@@ -314,7 +314,7 @@ def _lossy(field: Any, came: pa.DataType, label: str) -> str:
 def _refuse(faults: list[tuple[str, str]], naive: list[tuple[str, str]], label: str) -> None:
     violations = [*faults, *naive]
     more = f" ({len(violations) - 1} more columns at fault.)" if len(violations) > 1 else ""
-    raised = WrongColumnsError if faults else NaiveTimestampError
+    raised = ColumnsRefusedError if faults else NaiveTimestampError
     raise raised(
         violations[0][1] + more,
         metadata={"columns": ",".join(name for name, _ in violations), "schema": label},
@@ -322,7 +322,7 @@ def _refuse(faults: list[tuple[str, str]], naive: list[tuple[str, str]], label: 
     )
 
 
-def _does_not_fit(field: Any, column: pa.Array) -> RowsRefusedError:
+def _does_not_fit(field: Any, column: pa.Array) -> InvalidRowsError:
     rows = _changed_rows(column, field.type)
     count = "rows" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
     message = (
@@ -332,7 +332,7 @@ def _does_not_fit(field: Any, column: pa.Array) -> RowsRefusedError:
     metadata = {"column": field.name, "rule": "LOSSLESS_CHANGE"}
     if rows is not None:
         metadata["rows"] = str(rows)
-    return RowsRefusedError(message, metadata=metadata, violations=[(field.name, message)])
+    return InvalidRowsError(message, metadata=metadata, violations=[(field.name, message)])
 
 
 def _changed_rows(column: pa.Array, wanted: pa.DataType) -> int | None:

@@ -1,26 +1,28 @@
-"""What the tick store refuses and why: one exception class per reason of the contract."""
+"""What the service refuses, beside what the engine does, and the code of each on the wire."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Self
+
+import grpc
+
+from tickmesh_serving.errors import ErrorTable
+from tickmesh_tickstore.domain import errors as domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tickmesh_serving.identifiers import IdGenerator
 
-class TickStoreError(Exception):
-    """A refusal with a reason a program can act on and a message a person can.
+
+class ServiceError(domain.TickStoreError):
+    """A refusal that can also say which parts of the request are at fault.
 
     Attributes:
-        reason: The value of the contract's `ErrorReason`, without its prefix.
-        message: What was expected, what came, and what to do.
-        metadata: Every dynamic value of the message, by lower camel case name.
-        violations: `(field, description)` for each part of the request at fault.
+        violations: `(field, description)` for each part at fault.
         resource: `(type, name)` of the thing that is missing, if one is.
         retry_after_seconds: How long to wait before the same call can succeed, if waiting helps.
     """
-
-    reason: ClassVar[str] = "INTERNAL"
 
     def __init__(
         self,
@@ -31,110 +33,139 @@ class TickStoreError(Exception):
         resource: tuple[str, str] | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.metadata: dict[str, str] = dict(metadata or {})
+        super().__init__(message, metadata=metadata)
         self.violations = tuple(violations)
         self.resource = resource
         self.retry_after_seconds = retry_after_seconds
 
-    def with_metadata(self, **metadata: str) -> TickStoreError:
-        """Adds what only the caller knows, such as the rows a stream has stored, and returns self."""
-        self.metadata.update(metadata)
+    def knowing(self, **metadata: str) -> Self:
+        """Adds what only the caller knows, such as the rows a stream has stored; returns self."""
+        self.metadata = {**self.metadata, **metadata}
         return self
 
 
-class InvalidRequestError(TickStoreError):
+class InvalidRequestError(ServiceError):
     """A field of the request is missing or out of bounds."""
 
     reason = "INVALID_ARGUMENT"
 
 
-class SubjectUnknownError(TickStoreError):
+class SubjectUnknownError(ServiceError):
     """The registry has no such subject."""
 
     reason = "SUBJECT_NOT_FOUND"
 
 
-class VersionUnknownError(TickStoreError):
+class VersionUnknownError(ServiceError):
     """The subject has no such version."""
 
     reason = "VERSION_NOT_FOUND"
 
 
-class WrongColumnsError(TickStoreError):
+class ColumnsRefusedError(ServiceError):
     """Columns are missing, unknown, or of types that cannot be changed without loss."""
 
     reason = "WRONG_COLUMNS"
 
 
-class NaiveTimestampError(TickStoreError):
+class NaiveTimestampError(ServiceError):
     """A timestamp column names no time zone, so its instants are unknown."""
 
     reason = "NAIVE_TIMESTAMP"
 
 
-class RowsRefusedError(TickStoreError):
+class InvalidRowsError(ServiceError):
     """Rows are not valid under the schema version they were put under."""
 
     reason = "ROWS_REFUSED"
 
 
-class MalformedDataError(TickStoreError):
+class MalformedDataError(ServiceError):
     """The Arrow data or its metadata cannot be read."""
 
     reason = "MALFORMED_DATA"
 
 
-class UploadIncompleteError(TickStoreError):
-    """An atomic upload ended without its marker, or the marker does not match."""
-
-    reason = "UPLOAD_INCOMPLETE"
-
-
-class TicketInvalidError(TickStoreError):
+class TicketInvalidError(ServiceError):
     """A ticket is forged, malformed, or made for another principal or key."""
 
     reason = "TICKET_INVALID"
 
 
-class TicketExpiredError(TickStoreError):
+class TicketExpiredError(ServiceError):
     """A ticket is past its time."""
 
     reason = "TICKET_EXPIRED"
 
 
-class VersionNotReadableError(TickStoreError):
+class VersionNotReadableError(ServiceError):
     """Rows of another schema version cannot be read as asked without loss."""
 
     reason = "VERSION_NOT_READABLE"
 
 
-class LimitExceededError(TickStoreError):
-    """A bound of the store was reached; the same call can succeed later or in smaller parts."""
-
-    reason = "LIMIT_EXCEEDED"
-
-
-class SlowConsumerError(TickStoreError):
+class SlowConsumerError(ServiceError):
     """The reader of a live tail fell too far behind and is told where to resume."""
 
     reason = "SLOW_CONSUMER"
 
 
-class RegistryUnavailableError(TickStoreError):
+class RegistryUnavailableError(ServiceError):
     """The schema version was never seen here and the registry does not answer."""
 
     reason = "REGISTRY_UNAVAILABLE"
 
 
-class DrainingError(TickStoreError):
+class DrainingError(ServiceError):
     """The server is draining."""
 
     reason = "DRAINING"
 
 
-class TokenInvalidError(TickStoreError):
+class TokenInvalidError(ServiceError):
     """A position token is malformed or of another dataset."""
 
     reason = "TOKEN_INVALID"
+
+
+CODES: Mapping[type[Exception], grpc.StatusCode] = {
+    InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
+    SubjectUnknownError: grpc.StatusCode.NOT_FOUND,
+    VersionUnknownError: grpc.StatusCode.NOT_FOUND,
+    ColumnsRefusedError: grpc.StatusCode.INVALID_ARGUMENT,
+    NaiveTimestampError: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidRowsError: grpc.StatusCode.INVALID_ARGUMENT,
+    MalformedDataError: grpc.StatusCode.INVALID_ARGUMENT,
+    TicketInvalidError: grpc.StatusCode.PERMISSION_DENIED,
+    TicketExpiredError: grpc.StatusCode.FAILED_PRECONDITION,
+    VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
+    SlowConsumerError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    RegistryUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    DrainingError: grpc.StatusCode.UNAVAILABLE,
+    TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.DatasetNotFoundError: grpc.StatusCode.NOT_FOUND,
+    domain.DatasetAlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    domain.SchemaVersionNotFoundError: grpc.StatusCode.NOT_FOUND,
+    domain.WrongColumnsError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.RowsRefusedError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.SequenceGapError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.ProducerFencedError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.ProducerNotOpenError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.StoreFailedError: grpc.StatusCode.UNAVAILABLE,
+    domain.StoreClosedError: grpc.StatusCode.UNAVAILABLE,
+    domain.DiskFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    domain.SnapshotGoneError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.FutureRevisionError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    domain.NoEventTimeError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
+}
+"""`StoreCorruptError` is left out on purpose: it is a defect, its details belong in the log."""
+
+
+def error_table(*, ids: IdGenerator | None = None) -> ErrorTable:
+    """The one table behind both transports."""
+    return ErrorTable(CODES, ids=ids)

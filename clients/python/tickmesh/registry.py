@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         UndecidedPolicy,
     )
     from tickmesh.schema import CompatibilityReport, Mode, Policy
-    from tickmesh.watch import WatchMessage
+    from tickmesh.watch import SyncWatchCall, WatchMessage
 
 _Answer = TypeVar("_Answer")
 _Request = TypeVar("_Request")
@@ -104,7 +104,7 @@ class RegistryClient:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[SchemaUpdate], None]] = []
         self._stopped = threading.Event()
-        self._calls: set[grpc.CallIterator[wire.WatchResponse]] = set()
+        self._calls: set[SyncWatchCall] = set()
         self._follower: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -401,7 +401,7 @@ class RegistryClient:
             if not page_token:
                 return whole
 
-    def _open_watch(self, request: wire.WatchRequest) -> grpc.CallIterator[wire.WatchResponse]:
+    def _open_watch(self, request: wire.WatchRequest) -> SyncWatchCall:
         metadata = ((REQUEST_ID, uuid.uuid4().hex),)
         call = self._stub.Watch(request, metadata=metadata)
         with self._lock:

@@ -211,6 +211,8 @@ class SyncWatchCall(_Cancellable, Protocol):
 
     def __iter__(self) -> Iterator[wire.WatchResponse]: ...
 
+    def is_active(self) -> bool: ...
+
 
 def follow(
     open_stream: Callable[[wire.WatchRequest], SyncWatchCall],
@@ -253,7 +255,9 @@ def follow(
 
 
 async def follow_async(
-    open_stream: Callable[[wire.WatchRequest], grpc.aio.UnaryStreamCall[object, object]],
+    open_stream: Callable[
+        [wire.WatchRequest], grpc.aio.UnaryStreamCall[wire.WatchRequest, wire.WatchResponse]
+    ],
     cursor: WatchCursor,
     *,
     prepare: Callable[[wire.WatchResponse], Awaitable[None]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tickmesh.api.registry.v1 import schema_pb2
+from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
 from tickmesh.errors import EpochChangedError, UnavailableError
 from tickmesh.registered import RegisteredSchema
@@ -30,10 +30,12 @@ def events(revision: int, *, prev: int, count: int = 1, fragment: bool = False) 
         fragment=fragment,
     )
     for _ in range(count):
-        event = response.events.add(revision=revision, subject="s", kind=6)
-        event.settings.mode = 2
-        event.settings.policy = 1
-        event.settings.undecided = 1
+        event = response.events.add(
+            revision=revision, subject="s", kind=change_pb2.CHANGE_KIND_POLICY_CHANGED
+        )
+        event.settings.mode = compatibility_pb2.COMPATIBILITY_MODE_FULL
+        event.settings.policy = compatibility_pb2.COMPATIBILITY_POLICY_RECORD
+        event.settings.undecided = compatibility_pb2.UNDECIDED_POLICY_REFUSE
     return response
 
 

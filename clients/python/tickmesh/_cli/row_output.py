@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pyarrow as pa
@@ -46,15 +46,18 @@ def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
             for field in schema
         ]
         schema = pa.schema(flat)
-    writers = {
-        ".parquet": lambda: parquet.ParquetWriter(out, schema),
-        ".csv": lambda: csv.CSVWriter(out, schema),
-        ".arrow": lambda: pa.ipc.new_file(str(out), schema),
-    }
-    if out.suffix not in writers:
-        raise click.BadParameter(f"expected a name ending in {', '.join(writers)}, was {out.name}")
     rows = 0
-    with writers[out.suffix]() as writer:
+    writer: parquet.ParquetWriter | csv.CSVWriter | pa.RecordBatchFileWriter
+    if out.suffix == ".parquet":
+        writer = parquet.ParquetWriter(out, schema)
+    elif out.suffix == ".csv":
+        writer = csv.CSVWriter(str(out), schema)
+    elif out.suffix == ".arrow":
+        writer = pa.ipc.new_file(str(out), schema)
+    else:
+        message = f"expected a name ending in .parquet, .csv or .arrow, was {out.name}"
+        raise click.BadParameter(message)
+    with writer:
         for batch in reader:
             fitting = batch if batch.schema.equals(schema) else batch.cast(schema)
             writer.write_batch(fitting)
@@ -62,7 +65,7 @@ def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
     return rows
 
 
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _texts(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_nested(column.type):

@@ -57,9 +57,7 @@ def stream_batches(
     return pa.RecordBatchReader.from_batches(info.schema, batches())
 
 
-def _plan(
-    connection: TickConnection, command: commands_pb2.ReadCommand
-) -> flight.FlightInfo:
+def _plan(connection: TickConnection, command: commands_pb2.ReadCommand) -> flight.FlightInfo:
     with connection.errors():
         return connection.flight.get_flight_info(
             command_descriptor(command), connection.options(timeout_seconds=60.0)

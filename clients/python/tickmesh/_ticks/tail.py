@@ -101,9 +101,7 @@ class Tail:
             writer.write_metadata(_control(_CREDITS, self.position))
             try:
                 for chunk in reader:
-                    metadata = commands_pb2.TailMetadata.FromString(
-                        chunk.app_metadata.to_pybytes()
-                    )
+                    metadata = commands_pb2.TailMetadata.FromString(chunk.app_metadata.to_pybytes())
                     self.position = metadata.position_token
                     if chunk.data is None or metadata.heartbeat:
                         continue

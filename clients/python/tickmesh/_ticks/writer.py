@@ -280,17 +280,13 @@ class TickWriter:
 
     def _wait_for_work(self) -> bool:
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closing or self._waiting or self._unacknowledged
-            )
+            self._changed.wait_for(lambda: self._closing or self._waiting or self._unacknowledged)
             return not self._closing
 
     def _next_message(self) -> tuple[int, pa.RecordBatch] | None:
         """Joins what waits into the next message; None when the stream or the writer ends."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closing or self._stream_ended or self._waiting
-            )
+            self._changed.wait_for(lambda: self._closing or self._stream_ended or self._waiting)
             if self._closing or self._stream_ended:
                 return None
             parts = [self._waiting.popleft()]

@@ -6,15 +6,19 @@ Lines are only cut here. The JSON itself is read where it is known which values 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, Position
 from tickmesh.decoding.framing import Frame, frames
-from tickmesh.decoding.source_spec import Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tickmesh.decoding.source_spec import Prefix
 
 JSON_COLUMN = "json"
 
@@ -44,8 +48,8 @@ def decode(
             end=kept.end,
             record_count=len(kept) + len(kept.rejects),
             columns=columns,
-            offsets=pa.array(kept.offsets),
-            lines=pa.array(kept.lines),
+            offsets=int64_array(kept.offsets),
+            lines=int64_array(kept.lines),
             rejects=kept.rejects,
             raw=kept.raw,
         )
@@ -53,8 +57,11 @@ def decode(
 
 def _texts(frame: Frame) -> pa.StringArray:
     """The records as strings over the frame's own bytes; line ends stay, as JSON white space."""
-    bounds = pa.py_buffer(frame.bounds.astype(np.int32))
-    return pa.StringArray.from_buffers(len(frame), bounds, pa.py_buffer(frame.data))
+    data, bounds = frame.data, frame.bounds.astype(np.int32)
+    if not data.endswith(b"\n"):
+        data += b"\n"
+        bounds[-1] = len(data)
+    return pa.StringArray.from_buffers(len(frame), pa.py_buffer(bounds.data), pa.py_buffer(data))
 
 
 def _split(frame: Frame, prefix: Prefix) -> tuple[pa.RecordBatch, Frame]:
@@ -73,8 +80,6 @@ def _split(frame: Frame, prefix: Prefix) -> tuple[pa.RecordBatch, Frame]:
         parts = parts.filter(whole)
     values = parts.flatten()
     step = count + 1
-    places = pa.array(np.arange(0, len(values), step, dtype=np.int64))
-    columns = [
-        values.take(pc.add(places, part)) for part in (count, *range(count))
-    ]
+    places = int64_array(np.arange(0, len(values), step, dtype=np.int64))
+    columns = [values.take(pc.add(places, part)) for part in (count, *range(count))]
     return pa.RecordBatch.from_arrays(columns, names=names), frame

@@ -47,9 +47,9 @@ def parse_arrow_type(text: str) -> tuple[pa.DataType, frozenset[str], int | None
     Raises:
         SchemaError: INVALID_ARROW_TYPE.
     """
-    import pyarrow
+    import pyarrow as arrow  # noqa: ICN001 - the stubs' literal overloads do not fit names from text
 
-    pa: Any = pyarrow
+    pa: Any = arrow
     if text in _PLAIN:
         return pa.type_for_alias(text), _PLAIN[text], None
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError
@@ -36,7 +36,8 @@ class Part:
     conditional: bool
 
 
-_MERE_REFERENCE = ANNOTATIONS | {"$ref"}
+MERE_REFERENCE = ANNOTATIONS | {"$ref"}
+"""A schema with these keywords only says what its target says."""
 
 
 class _Missing:
@@ -45,16 +46,28 @@ class _Missing:
 
 MISSING: Final = _Missing()
 
-Applied = tuple[tuple[JsonSchema, bool], ...]
+Applied: TypeAlias = tuple[tuple[JsonSchema, bool], ...]
+Key: TypeAlias = tuple[frozenset[tuple[int, bool]], object]
 
 
 class Location:
     """Everything a document says about one place in a row."""
 
-    def __init__(self, document: SchemaDocument, applied: Applied) -> None:
-        """Gathers the parts reached in place from the schemas applied, each maybe conditional."""
+    def __init__(
+        self, document: SchemaDocument, applied: Applied, *, refines: Location | None = None
+    ) -> None:
+        """Gathers the parts reached in place from the schemas applied, each maybe conditional.
+
+        Args:
+            document: The document the schemas belong to.
+            applied: The schemas, and whether each applies only under a condition.
+            refines: The location as it stands in the document, when this one assumes more. What
+                is declared and which cells may be null is then read there: assuming a
+                condition does not change how rows are resolved.
+        """
         self.document = document
         self.applied = applied
+        self.refines = refines
         self._children: dict[str, Location] = {}
         self._items: dict[int, Location] = {}
         parts: dict[tuple[int, bool], Part] = {}
@@ -70,14 +83,15 @@ class Location:
         return cls(document, ((document.root, False),))
 
     @cached_property
-    def key(self) -> frozenset[tuple[int, bool]]:
+    def key(self) -> Key:
         """Equal for two locations of one document at which the same subschemas apply."""
         members = {
             (id(part.source), part.conditional)
             for part in self.parts
-            if not part.keywords.keys() <= _MERE_REFERENCE
+            if not part.keywords.keys() <= MERE_REFERENCE
         }
-        return frozenset(members | {(0, True)} if self.never else members)
+        own = frozenset(members | {(0, True)} if self.never else members)
+        return own, None if self.refines is None else self.refines.key
 
     @cached_property
     def always(self) -> tuple[Part, ...]:
@@ -87,6 +101,8 @@ class Location:
     @cached_property
     def declared(self) -> tuple[str, ...]:
         """The names declared here, in the order of the text."""
+        if self.refines is not None:
+            return self.refines.declared
         names: dict[str, None] = {}
         for part in self.parts:
             names.update(dict.fromkeys(part.keywords.get("properties", ())))
@@ -98,6 +114,8 @@ class Location:
     @cached_property
     def is_struct(self) -> bool:
         """Whether an object here has exactly its declared names; else it is a map or opaque."""
+        if self.refines is not None:
+            return self.refines.is_struct
         return any(part.keywords.get("properties") for part in self.parts)
 
     @cached_property
@@ -114,7 +132,8 @@ class Location:
                 for part in self.parts
                 for schema in members_for(part.keywords, name)
             )
-            known = self._children[name] = Location(self.document, applied)
+            refines = None if self.refines is None else self.refines.child(name)
+            known = self._children[name] = Location(self.document, applied, refines=refines)
         return known
 
     def item(self, index: int) -> Location:
@@ -126,8 +145,35 @@ class Location:
                 for part in self.parts
                 for schema in item_for(part.keywords, index)
             )
-            known = self._items[index] = Location(self.document, applied)
+            refines = None if self.refines is None else self.refines.item_at(index)
+            known = self._items[index] = Location(self.document, applied, refines=refines)
         return known
+
+    @cached_property
+    def rest(self) -> Location:
+        """The location of the members of a map that no pattern and no property names."""
+        return Location(
+            self.document,
+            tuple(
+                (part.keywords["additionalProperties"], part.conditional)
+                for part in self.parts
+                if "additionalProperties" in part.keywords
+            ),
+            refines=None if self.refines is None else self.refines.rest,
+        )
+
+    def path_to(self, name: str) -> tuple[str, ...]:
+        """Returns the path in the document's text to the property ``name``, () when undeclared."""
+        for part in self.parts:
+            if name in part.keywords.get("properties", ()):
+                return (*self.own_path(part), "properties", name)
+        return ()
+
+    def own_path(self, part: Part) -> tuple[str, ...]:
+        """Returns the path in the document's text to a part, () when it stands elsewhere."""
+        pointer = self.document.index.pointer_to(dict_of(part.source))
+        steps = pointer.split("/")[1:] if pointer else []
+        return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
 
     @cached_property
     def prefix_length(self) -> int:
@@ -136,7 +182,7 @@ class Location:
 
     def item_at(self, index: int) -> Location:
         """Returns the location of one item, sharing one location for all beyond the prefix."""
-        return self.item(index if index < self.prefix_length else -1)
+        return self.item(index if 0 <= index < self.prefix_length else -1)
 
     def default_of(self, name: str) -> Any:
         """Returns the default a reader fills in for ``name``, `MISSING` when there is none.
@@ -175,6 +221,8 @@ class Location:
     @cached_property
     def accepts_null(self) -> bool:
         """Whether null is valid here; what stands behind conditions counts when it is alone."""
+        if self.refines is not None:
+            return self.refines.accepts_null
         if self.never:
             return False
         always = [schema for schema, conditional in self.applied if not conditional]
@@ -228,6 +276,12 @@ class Location:
             self._gather(member, parts, conditional=conditional)
         for member in declaring_branches(keywords, dialect):
             self._gather(member, parts, conditional=True)
+
+
+def dict_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Narrows a schema object's type; parts always hold the document's own objects."""
+    assert isinstance(source, dict)
+    return source
 
 
 def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[JsonSchema]:

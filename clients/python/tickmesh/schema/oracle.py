@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.standalone import Standalone
+
 if TYPE_CHECKING:
     import jsonschema_rs
 
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
 
 BACKTRACK_LIMIT = 100_000
 """Steps a regular expression with look-around may take on one string."""
-
-ROOT_URI = "urn:tickmesh:row-oracle:root"
 
 _validators: WeakKeyDictionary[SchemaDocument, dict[tuple[str, bool], Any]] = WeakKeyDictionary()
 
@@ -45,10 +46,14 @@ def validator_of(
         schema: dict[str, Any] | bool = document.plain
         registry = None
         if pointer:
+            standalone = Standalone(document, name="oracle")
+            referred = standalone.refer(document.resolve(pointer))
+            schema = {"$schema": str(document.dialect), "allOf": [referred]}
             registry = jsonschema_rs.Registry(
-                resources=[(ROOT_URI, schema)], retriever=refuse_fetch
+                resources=standalone.resources,
+                draft=draft_of(document.dialect),
+                retriever=refuse_fetch,
             )
-            schema = {"$schema": str(document.dialect), "$ref": f"{ROOT_URI}#{_escape(pointer)}"}
         validator = compiled[key] = jsonschema_rs.validator_for(
             schema,
             registry=registry,
@@ -78,7 +83,8 @@ def refuse_fetch(uri: str) -> Any:
     raise ValueError(f"no such resource: {uri}")
 
 
-def _escape(pointer: str) -> str:
-    from urllib.parse import quote
+def draft_of(dialect: Dialect) -> int:
+    """Returns the number by which jsonschema-rs knows a dialect."""
+    import jsonschema_rs
 
-    return quote(pointer, safe="/~!$&'()*+,;=:@-._")
+    return jsonschema_rs.Draft7 if dialect is Dialect.DRAFT_07 else jsonschema_rs.Draft202012

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from tickmesh.schema.arrow_types import parse_arrow_type
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.keywords import effective
-from tickmesh.schema.location import Location
+from tickmesh.schema.location import Key, Location
 from tickmesh.schema.roles import roles_of
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class _Projector:
 
     def __init__(self, field_ids: FieldIds) -> None:
         self._field_ids = field_ids
-        self._inside: list[frozenset[tuple[int, bool]]] = []
+        self._inside: list[Key] = []
 
     def field(self, location: Location, name: str, path: tuple[str, ...]) -> pa.Field[Any]:
         import pyarrow as pa
@@ -251,7 +251,7 @@ class _Projector:
 
 
 def _metadata_of(projected: pa.Field[Any]) -> Metadata:
-    return dict(projected.metadata or {})
+    return {**cast("Metadata", projected.metadata or {})}
 
 
 def _keywords_at(location: Location) -> set[str]:

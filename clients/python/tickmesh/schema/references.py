@@ -108,14 +108,14 @@ class ReferenceIndex:
             if anchored is not None:
                 return anchored
         elif uri in self._resources:
-            return self._at(self._resources[uri], fragment, uri)
+            return self._at(self._resources[uri], fragment, base=uri)
         raise SchemaError(
             "REFERENCE_NOT_FOUND",
             f"the reference {reference!r} leads nowhere; references to other subjects are pinned "
             "at registration and nothing is fetched",
         )
 
-    def _at(self, resource: JsonSchema, fragment: str, base: str) -> JsonSchema:
+    def _at(self, resource: JsonSchema, fragment: str, *, base: str) -> JsonSchema:
         node: Any = resource
         for raw in fragment.split("/")[1:] if fragment else ():
             part = unquote(raw).replace("~1", "/").replace("~0", "~")
@@ -131,9 +131,20 @@ class ReferenceIndex:
             raise SchemaError("REFERENCE_NOT_FOUND", f"'#{fragment}' is not a schema")
         if isinstance(node, dict) and id(node) not in self._bases:
             path = tuple(unquote(part) for part in fragment.split("/")[1:])
+            self._check_stray(node, path)
             self._walk(node, path, base)
             self._connect()
-        return node
+        found: JsonSchema = node
+        return found
+
+    def _check_stray(self, node: dict[str, Any], path: Path) -> None:
+        """Checks a target that stands under an unknown keyword, where no meta-schema looks."""
+        import jsonschema_rs
+
+        if not jsonschema_rs.meta.is_valid({**node, "$schema": str(self._dialect)}):
+            raise SchemaError(
+                "INVALID_SCHEMA", "a reference leads to no valid schema", pointer=pointer_of(path)
+            )
 
     def _walk(self, schema: JsonSchema, path: Path, base: str) -> None:
         if isinstance(schema, bool) or id(schema) in self._bases:

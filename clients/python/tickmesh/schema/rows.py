@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from tickmesh.schema.errors import SchemaError, pointer_of
-from tickmesh.schema.location import MISSING, Location
+from tickmesh.schema.location import MISSING, Key, Location
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
 from tickmesh.schema.strict_json import plain
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
 
 
+_checked: WeakSet[SchemaDocument] = WeakSet()
+
+
 def check_rows(document: SchemaDocument) -> None:
-    """Checks that rows can exist under a schema and that its defaults can be filled in.
+    """Checks, once for each document, that rows can exist and that defaults can be filled in.
 
     Raises:
         SchemaError: NO_ROW, DEFAULT_CONFLICT, INVALID_DEFAULT, INVALID_ARROW_TYPE,
@@ -23,15 +27,16 @@ def check_rows(document: SchemaDocument) -> None:
     """
     from tickmesh.schema.projection import project
 
+    if document in _checked:
+        return
     root = Location.root(document)
     _check_inhabited(root, "", set())
     _check_defaults(root, (), set())
     project(document)
+    _checked.add(document)
 
 
-def _check_inhabited(
-    location: Location, field: str, seen: set[frozenset[tuple[int, bool]]]
-) -> None:
+def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:
     if location.key in seen:
         return
     seen.add(location.key)
@@ -49,9 +54,7 @@ def _check_inhabited(
             _check_inhabited(location.child(name), inner, seen)
 
 
-def _check_defaults(
-    location: Location, path: tuple[str, ...], seen: set[frozenset[tuple[int, bool]]]
-) -> None:
+def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -> None:
     if location.key in seen:
         return
     seen.add(location.key)
@@ -61,7 +64,7 @@ def _check_defaults(
             default = location.default_of(name)
         except SchemaError as error:
             raise SchemaError(
-                error.reason, error.message, pointer=pointer_of(_place(location, name))
+                error.reason, error.message, pointer=pointer_of(location.path_to(name))
             ) from None
         if default is not MISSING:
             _check_default(location, name, plain(default))
@@ -80,7 +83,7 @@ def _check_default(location: Location, name: str, default: Any) -> None:
         if conditional:
             continue
         try:
-            valid = _accepts(location.document, schema, default)
+            valid = accepts(location.document, schema, default)
         except OracleUndecidedError:
             valid = False
         if not valid:
@@ -88,18 +91,23 @@ def _check_default(location: Location, name: str, default: Any) -> None:
                 "INVALID_DEFAULT",
                 f"the default {default!r} of {name!r} is not valid under its own schema; "
                 "a reader would fill in a bad value",
-                pointer=pointer_of((*_place(location, name), "default")),
+                pointer=pointer_of((*location.path_to(name), "default")),
             )
 
 
-def _accepts(document: SchemaDocument, schema: JsonSchema, value: Any) -> bool:
+def accepts(document: SchemaDocument, schema: JsonSchema, value: Any) -> bool:
+    """Whether a value is valid under a schema object of a document or of its references.
+
+    Raises:
+        OracleUndecidedError: A pattern ran out of steps.
+    """
     if isinstance(schema, bool):
         return schema
     pointer = document.index.pointer_to(schema)
     if pointer is not None:
         return is_valid(validator_of(document, pointer=pointer), value)
     return all(
-        _accepts(referenced, schema, value)
+        accepts(referenced, schema, value)
         for referenced in document.references.values()
         if owns(referenced, schema)
     )
@@ -110,21 +118,3 @@ def owns(document: SchemaDocument, schema: JsonSchema) -> bool:
     return document.index.pointer_to(schema) is not None or any(
         owns(referenced, schema) for referenced in document.references.values()
     )
-
-
-def _place(location: Location, name: str) -> tuple[str, ...]:
-    for part in location.parts:
-        if name in part.keywords.get("properties", ()):
-            pointer = location.document.index.pointer_to(dict_of(part.source))
-            if pointer is not None:
-                steps = [
-                    step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]
-                ]
-                return (*steps, "properties", name)
-    return ()
-
-
-def dict_of(source: Any) -> dict[str, Any]:
-    """Narrows a schema object's type; parts always hold the document's own dicts."""
-    assert isinstance(source, dict)
-    return source

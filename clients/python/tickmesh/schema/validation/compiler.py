@@ -119,6 +119,13 @@ class Compiler:
         finally:
             self._stack.remove(here)
 
+    def unlisted(self, target: Target, place: Place) -> Node:
+        """The node of a schema that stands for one keyword: its own keywords are not explained."""
+        listed = len(self.steps)
+        node = _all(list(self._keywords(target, place.undeciding)))
+        del self.steps[listed:]
+        return node
+
     def check(self, target: Target, place: Place, keyword: str, kernel: Kernel, *more: str) -> Node:
         """The node of one keyword."""
         return Check(kernel, self.site(target, place, keyword, kernel, *more))
@@ -236,7 +243,9 @@ class Compiler:
 
     def _object(self, target: Target, place: Place) -> Iterable[Node]:
         schema, data_type = target.schema, place.data_type
-        types = {data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)}
+        types = {
+            data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)
+        }
         fields = {
             name: Presence(position, self.reads_null((*place.path, name)))
             for position, name in enumerate(types)
@@ -401,13 +410,51 @@ def _compile_type(compiler: Compiler, target: Target, place: Place) -> Node:
 
 
 def _compile_enum(compiler: Compiler, target: Target, place: Place) -> Node:
-    kernel = values.one_of(target.schema["enum"], place.kind, place.data_type)
+    kernel = _one_of(compiler, target, place, target.schema["enum"])
     return compiler.check(target, place, "enum", kernel)
 
 
 def _compile_const(compiler: Compiler, target: Target, place: Place) -> Node:
-    kernel = values.one_of([target.schema["const"]], place.kind, place.data_type)
+    kernel = _one_of(compiler, target, place, [target.schema["const"]])
     return compiler.check(target, place, "const", kernel)
+
+
+def _one_of(compiler: Compiler, target: Target, place: Place, members: list[Any]) -> Kernel:
+    """Equality with one of the members; Arrow has no kernel for it on structs and lists."""
+    if place.kind is Kind.OBJECT:
+        nodes = [
+            compiler.unlisted(target.child(_equal_object(member)), place)
+            for member in members
+            if isinstance(member, Mapping)
+        ]
+    elif place.kind is Kind.ARRAY:
+        nodes = [
+            compiler.unlisted(target.child(_equal_array(member, target.dialect)), place)
+            for member in members
+            if isinstance(member, list)
+        ]
+    else:
+        return values.one_of(members, place.kind, place.data_type)
+    return Applicator(nodes, masks.disjunction) if nodes else Fixed(INVALID)
+
+
+def _equal_object(member: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema that only this object fulfils."""
+    return {
+        "properties": {name: {"const": value} for name, value in member.items()},
+        "required": list(member),
+        "additionalProperties": False,
+    }
+
+
+def _equal_array(member: list[Any], dialect: Dialect) -> dict[str, Any]:
+    """A schema that only this array fulfils."""
+    heads = "items" if dialect is Dialect.DRAFT_07 else "prefixItems"
+    return {
+        heads: [{"const": value} for value in member],
+        "minItems": len(member),
+        "maxItems": len(member),
+    }
 
 
 def _compile_all_of(compiler: Compiler, target: Target, place: Place) -> Node:
@@ -447,9 +494,7 @@ def _compile_if(compiler: Compiler, target: Target, place: Place) -> Node:
         return compiler.site(target, place, keyword, Applicator([node], masks.conjunction))
 
     then, otherwise = branch("then"), branch("else")
-    return Conditional(
-        branch("if"), then, otherwise, site("then", then), site("else", otherwise)
-    )
+    return Conditional(branch("if"), then, otherwise, site("then", then), site("else", otherwise))
 
 
 def _compile_dynamic_reference(compiler: Compiler, target: Target, place: Place) -> Node:

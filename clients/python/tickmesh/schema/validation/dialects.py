@@ -78,9 +78,7 @@ def subschemas(schema: Any, dialect: Dialect) -> Iterator[tuple[Pointer, Any]]:
 
 def json_pointer(tokens: Pointer | tuple[str | int, ...]) -> str:
     """RFC 6901 text of a pointer."""
-    return "".join(
-        "/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens
-    )
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def pointer_tokens(text: str) -> Pointer:

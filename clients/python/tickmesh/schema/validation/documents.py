@@ -72,16 +72,18 @@ class Rendering:
     open_paths: frozenset[Path] = frozenset()
     integer_paths: frozenset[Path] = frozenset()
 
-    def rows(self, rows: Rows, indices: pa.Array | Sequence[int] | None = None) -> list[RenderedRow]:
+    def rows(
+        self, rows: Rows, indices: pa.Array | Sequence[int] | None = None
+    ) -> list[RenderedRow]:
         """Render the rows at ``indices`` (all rows when None), in that order."""
-        if indices is not None:
-            rows = rows.take(pa.array(indices, pa.int64()) if not isinstance(indices, pa.Array) else indices)
-        columns = [
-            (name, self._cells(_whole(rows.column(position)), (name,)))
-            for position, name in enumerate(rows.schema.names)
-        ]
+        columns = []
+        for position, name in enumerate(rows.schema.names):
+            array = decode(_whole(rows.column(position)))
+            if indices is not None:
+                array = array.take(pa.array(indices, pa.int64()))
+            columns.append((name, self._cells(array, (name,))))
         rendered = []
-        for index in range(rows.num_rows):
+        for index in range(rows.num_rows if indices is None else len(indices)):
             row = RenderedRow({})
             self._fill(row, row.document, (), [(name, cells[index]) for name, cells in columns], ())
             rendered.append(row)
@@ -208,18 +210,34 @@ def row_documents(
 
 
 def decode(array: pa.Array) -> pa.Array:
-    """Undo dictionary, run-end and view encodings that kernels do not take."""
+    """Undo the dictionary, run-end and view encodings of a column, which few kernels take."""
     if pt.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
     if pt.is_dictionary(array.type):
         return decode(array.dictionary_decode())
-    if pt.is_string_view(array.type):
-        return array.cast(pa.large_string())
-    if pt.is_binary_view(array.type):
-        return array.cast(pa.large_binary())
-    if pt.is_list_view(array.type) or pt.is_large_list_view(array.type):
-        return array.cast(pa.large_list(array.type.value_field))
-    return array
+    plain = _without_views(array.type)
+    return array if plain is array.type else array.cast(plain)
+
+
+def _without_views(data_type: pa.DataType) -> pa.DataType:
+    """The same type with offsets in place of views; the very same object when it has none."""
+    if pt.is_string_view(data_type):
+        return pa.large_string()
+    if pt.is_binary_view(data_type):
+        return pa.large_binary()
+    if pt.is_struct(data_type):
+        fields = [data_type.field(i) for i in range(data_type.num_fields)]
+        plain = [_without_views(field.type) for field in fields]
+        if all(new is field.type for new, field in zip(plain, fields, strict=True)):
+            return data_type
+        return pa.struct([f.with_type(t) for f, t in zip(fields, plain, strict=True)])
+    views = pt.is_list_view(data_type) or pt.is_large_list_view(data_type)
+    if views or pt.is_list(data_type) or pt.is_large_list(data_type):
+        item = data_type.value_field
+        plain_item = _without_views(item.type)
+        if plain_item is not item.type or views:
+            return pa.large_list(item.with_type(plain_item))
+    return data_type
 
 
 def temporal_text(array: pa.Array) -> pa.Array:
@@ -259,5 +277,3 @@ class _Object:
 @dataclass(frozen=True, slots=True)
 class _Map:
     cells: list[tuple[str, Any]]
-
-

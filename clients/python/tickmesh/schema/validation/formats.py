@@ -118,5 +118,3 @@ class _Years:
             pc.greater_equal(numbers.array, self._first), pc.less_equal(numbers.array, self._last)
         )
         return pc.if_else(inside, True, None)
-
-

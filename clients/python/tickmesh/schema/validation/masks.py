@@ -162,9 +162,7 @@ def has_failures(mask: Mask) -> bool:
 
 def is_clean(mask: Mask) -> bool:
     """Whether every row is surely valid."""
-    return mask is VALID or (
-        not isinstance(mask, Constant) and mask.true_count == len(mask)
-    )
+    return mask is VALID or (not isinstance(mask, Constant) and mask.true_count == len(mask))
 
 
 def _operand(mask: Mask) -> Any:

@@ -236,7 +236,6 @@ def _scalar(code: int) -> int:
     return code
 
 
-
 def _literal(code: int) -> str:
     character = chr(_scalar(code))
     return character if character.isascii() and character.isalnum() else rf"\x{{{code:x}}}"

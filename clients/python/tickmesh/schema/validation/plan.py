@@ -159,7 +159,9 @@ class Scalar:
             return self.judge(cells.decoded, findings)
         indices = cells.array.indices
         mask = _take(mask, indices)
-        return self._fix(cells, mask, [(site, _take(each, indices)) for site, each in found], findings)
+        return self._fix(
+            cells, mask, [(site, _take(each, indices)) for site, each in found], findings
+        )
 
 
 @dataclass(slots=True)
@@ -211,5 +213,3 @@ def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:
 
 def _take(mask: Mask, indices: pa.Array) -> Mask:
     return mask if isinstance(mask, Constant) else mask.take(indices)
-
-

@@ -113,7 +113,9 @@ def null_verdict(
     if "enum" in schema:
         verdicts.append(any(member is None for member in schema["enum"]))
     for keyword, fold in (("allOf", _all), ("anyOf", _any), ("oneOf", _one)):
-        branches = [inner(branch, keyword, str(i)) for i, branch in enumerate(schema.get(keyword, ()))]
+        branches = [
+            inner(branch, keyword, str(i)) for i, branch in enumerate(schema.get(keyword, ()))
+        ]
         if keyword in schema:
             verdicts.append(fold(branches))
     if "not" in schema:
@@ -177,7 +179,9 @@ class _Walk:
             self._keywords(target, data_type, path, context)
         self._stack.remove(place)
 
-    def _keywords(self, target: Target, data_type: pa.DataType, path: Path, context: Context) -> None:
+    def _keywords(
+        self, target: Target, data_type: pa.DataType, path: Path, context: Context
+    ) -> None:
         schema = target.schema
         if "type" in schema and path:
             self._at(path).types |= type_names(schema)
@@ -214,7 +218,9 @@ class _Walk:
 
     def _object(self, target: Target, data_type: pa.DataType, path: Path, context: Context) -> None:
         schema = target.schema
-        fields = {data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)}
+        fields = {
+            data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)
+        }
         for name, subschema in self._names.applicable(target, fields):
             null = null_verdict(subschema, self._index)
             self._at((*path, name)).add(context, null, absent=True)

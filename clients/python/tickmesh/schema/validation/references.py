@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin
 from tickmesh.schema.validation.dialects import (
     Dialect,
     Pointer,
+    UnsupportedSchemaError,
     dialect_of,
     pointer_tokens,
     subschemas,
@@ -28,16 +29,19 @@ class Target:
         document: The URI of the document it stands in.
         pointer: Its place in that document.
         base: The URI its references are relative to.
+        dialect: The dialect it is read in.
     """
 
     schema: Any
     document: str
     pointer: Pointer
     base: str
+    dialect: Dialect
 
     def child(self, schema: Any, *tokens: str) -> Target:
         """A subschema of this schema."""
-        return Target(schema, self.document, self.pointer + tokens, _base(schema, self.base))
+        base = _base(schema, self.base, self.dialect)
+        return Target(schema, self.document, self.pointer + tokens, base, self.dialect)
 
 
 class SchemaIndex:
@@ -53,13 +57,13 @@ class SchemaIndex:
         self, root: Any, dialect: Dialect, references: Mapping[str, Any] | None = None
     ) -> None:
         self.dialect = dialect
-        self.root = Target(root, "", (), _base(root, _DOCUMENT_URI))
+        self.root = Target(root, "", (), _base(root, _DOCUMENT_URI, dialect), dialect)
         self._resources: dict[str, Target] = {}
         self._anchors: dict[tuple[str, str], Target] = {}
         self._add(self.root, _DOCUMENT_URI)
         for uri, document in (references or {}).items():
-            if isinstance(document, bool) or dialect_of(document) is dialect:
-                target = Target(document, uri, (), _base(document, uri))
+            if _speaks(document, dialect):
+                target = Target(document, uri, (), _base(document, uri, dialect), dialect)
                 self._add(target, uri)
 
     def resolve(self, reference: str, base: str) -> Target | None:
@@ -114,10 +118,20 @@ def _join(base: str, reference: str) -> str:
     return urljoin(base, reference)
 
 
-def _base(schema: Any, base: str) -> str:
-    if isinstance(schema, Mapping) and isinstance(schema.get("$id"), str):
+def _base(schema: Any, base: str, dialect: Dialect) -> str:
+    if not isinstance(schema, Mapping) or (dialect is Dialect.DRAFT_07 and "$ref" in schema):
+        return base
+    if isinstance(schema.get("$id"), str):
         return _join(base, schema["$id"])
     return base
+
+
+def _speaks(document: Any, dialect: Dialect) -> bool:
+    # A document in another dialect is left to the oracle.
+    try:
+        return "$schema" not in document or dialect_of(document) is dialect
+    except (TypeError, UnsupportedSchemaError):
+        return isinstance(document, bool)
 
 
 def _step(schema: Any, token: str) -> tuple[Any] | None:

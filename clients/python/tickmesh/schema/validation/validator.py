@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +38,13 @@ class ParsedSchema(Protocol):
 
 
 SchemaSource: TypeAlias = "ParsedSchema | str | Mapping[str, Any] | bool"
+
+
+class _Judged(NamedTuple):
+    rows: int
+    verdict: Mask
+    findings: Findings
+    oracle_rows: int
 
 
 class Validator:
@@ -88,17 +95,25 @@ class Validator:
             )
         batches = [rows] if isinstance(rows, pa.RecordBatch) else rows.to_batches()
         parts = [self._judge(batch) for batch in batches]
-        if len(parts) == 1:
-            verdict, findings = parts[0]
-        else:
-            verdict, findings = _concatenated(parts, [batch.num_rows for batch in batches])
-        return Verdicts(rows, verdict, findings, explain=self._reasons, bits_of=self._bits)
+        whole = parts[0] if len(parts) == 1 else _concatenated(parts)
+        return Verdicts(
+            rows,
+            whole.verdict,
+            whole.findings,
+            oracle_rows=whole.oracle_rows,
+            explain=self._reasons,
+            bits_of=self._bits,
+        )
 
-    def _judge(self, batch: pa.RecordBatch) -> tuple[Mask, Findings]:
+    def _judge(self, batch: pa.RecordBatch) -> _Judged:
         findings: Findings = []
         mask = self._plan.judge(Cells(batch), findings)
-        if isinstance(mask, masks.Constant) and mask is not masks.UNDECIDED and not self._open_columns:
-            return mask, findings
+        if (
+            isinstance(mask, masks.Constant)
+            and mask is not masks.UNDECIDED
+            and not self._open_columns
+        ):
+            return _Judged(batch.num_rows, mask, findings, 0)
         unsure = masks.undecided(mask, batch.num_rows)
         for column in self._open_columns:
             # Another reading of a null cell may save a row the preferred one refuses.
@@ -107,11 +122,12 @@ class Validator:
                 unsure = pc.or_(unsure, masks.failures(mask, batch.num_rows))
                 break
         if not unsure.true_count:
-            return mask, findings
+            return _Judged(batch.num_rows, mask, findings, 0)
         indices = pc.indices_nonzero(unsure)
         found = [self._oracle.is_valid(row) for row in self._rendering.rows(batch, indices)]
         whole = masks.expand(mask, batch.num_rows)
-        return pc.replace_with_mask(whole, unsure, pa.array(found, pa.bool_())), findings
+        verdict = pc.replace_with_mask(whole, unsure, pa.array(found, pa.bool_()))
+        return _Judged(batch.num_rows, verdict, findings, len(found))
 
     def _reasons(self, rows: Rows, row: int) -> tuple[Reason, ...]:
         return self._oracle.reasons(self._rendering.rows(rows, [row])[0])
@@ -209,24 +225,18 @@ def _references(schema: SchemaSource) -> dict[str, Any]:
     return {uri: document.plain for uri, document in references.items()}
 
 
-def _concatenated(
-    parts: list[tuple[Mask, Findings]], lengths: list[int]
-) -> tuple[Mask, Findings]:
-    verdicts = [masks.expand(mask, n) for (mask, _), n in zip(parts, lengths, strict=True)]
+def _concatenated(parts: list[_Judged]) -> _Judged:
+    verdicts = [masks.expand(part.verdict, part.rows) for part in parts]
     verdict = pa.concat_arrays(verdicts) if verdicts else pa.array([], pa.bool_())
     findings: Findings = []
-    total, before = sum(lengths), 0
-    for (_, found), length in zip(parts, lengths, strict=True):
-        after = total - before - length
-        for site, mask in found:
-            padded = [
-                masks.expand(masks.VALID, before),
-                masks.expand(mask, length),
-                masks.expand(masks.VALID, after),
-            ]
-            findings.append((site, pa.concat_arrays(padded)))
-        before += length
-    return verdict, findings
+    before, total = 0, sum(part.rows for part in parts)
+    for part in parts:
+        after = total - before - part.rows
+        for site, mask in part.findings:
+            pieces = [(masks.VALID, before), (mask, part.rows), (masks.VALID, after)]
+            findings.append((site, pa.concat_arrays([masks.expand(*piece) for piece in pieces])))
+        before += part.rows
+    return _Judged(total, verdict, findings, sum(part.oracle_rows for part in parts))
 
 
 def _fields(schema: pa.Schema) -> str:

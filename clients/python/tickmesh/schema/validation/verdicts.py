@@ -29,7 +29,11 @@ class Verdicts:
         verdict: The mask of the rows, nothing undecided.
         findings: What each site found, aligned with the rows.
         explain: Renders the reasons of one row.
+        oracle_rows: How many rows the row oracle had to judge.
         bits_of: The reason bits of rows that the kernels left partly undecided.
+
+    Attributes:
+        oracle_rows: How many rows the row oracle had to judge.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class Verdicts:
         verdict: Mask,
         findings: Findings,
         *,
+        oracle_rows: int,
         explain: Callable[[Rows, int], tuple[Reason, ...]],
         bits_of: Callable[[Rows, pa.Array], Sequence[int]],
     ) -> None:
         self._rows = rows
         self._verdict = verdict
         self._findings = findings
+        self.oracle_rows = oracle_rows
         self._explain = explain
         self._bits_of = bits_of
 
@@ -92,7 +98,9 @@ class Verdicts:
         if unsure is not masks.INVALID and unsure.true_count:
             rows = self.bad_indices.filter(unsure)
             further = pa.array(self._bits_of(self._rows, rows), pa.uint64())
-            words = pc.replace_with_mask(words, unsure, pc.bit_wise_or(words.filter(unsure), further))
+            words = pc.replace_with_mask(
+                words, unsure, pc.bit_wise_or(words.filter(unsure), further)
+            )
         return pc.replace_with_mask(pa.repeat(pa.scalar(0, pa.uint64()), len(self)), bad, words)
 
     def reasons(self, row: int) -> tuple[Reason, ...]:

@@ -1,0 +1,1 @@
+"""Raw values to the values of schema fields: exact, in columns, every change counted."""

@@ -1,0 +1,139 @@
+"""Rows made of records: exactly the schema's columns, and everything that did not fit them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from tickmesh.decoding.conversion import grammar
+from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tickmesh.decoding.decoded import RecordReject
+
+ABSENT: Final = "ABSENT"
+"""Code of a cell whose JSON key is not there although the schema requires it (null would do)."""
+
+NULL: Final = "NULL"
+"""Code of a cell that is JSON null although the schema does not admit null (absence would do)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellFailure:
+    """Cells of one column that hold no value of the field's type, for one reason.
+
+    Attributes:
+        column: Name of the schema's field.
+        rows: Rows of the mapped batch; their cells are null there.
+        code: UPPER_SNAKE, such as NOT_A_NUMBER, REPR_OVERFLOW, NONFINITE, NOT_A_TIME, NULL.
+        raw: What stood there.
+        form: Whether ``raw`` is text as the source has it, or JSON.
+    """
+
+    column: str
+    rows: pa.Int64Array
+    code: str
+    raw: pa.StringArray
+    form: Literal["text", "json"] = "text"
+
+    @property
+    def message(self) -> str:
+        """What was expected."""
+        if self.code == ABSENT:
+            return "expected the field to be there"
+        if self.code == NULL:
+            return "expected a value or no field at all, not null"
+        return FAILURE_MESSAGES[self.code]
+
+    def value(self, index: int) -> Any:
+        """The raw value of the ``index``-th failed cell as JSON; numbers are int or Decimal."""
+        text = self.raw[index].as_py()
+        if self.form == "json":
+            return _exact_json(text)
+        return _exact_json(text) if grammar.NUMBER_PATTERN.fullmatch(text) else text
+
+
+@dataclass(frozen=True, slots=True)
+class MappedBatch:
+    """The rows that a decoded batch makes.
+
+    Attributes:
+        batch: The rows; failed cells are null, also in fields that admit no null.
+        record_index: For each row, the row of ``DecodedBatch.columns`` it was made of.
+        failures: Cells that could not be filled.
+        rejects: Records that make no rows, such as UNMAPPED_KIND and MALFORMED.
+        skipped: Records of kinds under ``skip``, by kind.
+        records_without_rows: Records of a kind that is mapped which made no row (empty arrays).
+        extras: Values under raw fields that nothing reads, by raw field.
+        coercions: Cells changed on the way, by code; ``COERCION_MEANINGS`` says them in words.
+    """
+
+    batch: pa.RecordBatch
+    record_index: pa.Int32Array
+    failures: tuple[CellFailure, ...]
+    rejects: tuple[RecordReject, ...]
+    skipped: Mapping[str, int]
+    records_without_rows: int
+    extras: Mapping[str, int]
+    coercions: Mapping[str, int]
+    integer_times: frozenset[str] = frozenset()
+
+    def document(self, row: int) -> dict[str, Any]:
+        """One row as a JSON document; failed cells hold their raw value, null cells are absent."""
+        document = {
+            field.name: json_value(
+                self.batch.column(place)[row], integer_time=field.name in self.integer_times
+            )
+            for place, field in enumerate(self.batch.schema)
+            if self.batch.column(place)[row].is_valid
+        }
+        for failure in self.failures:
+            place = failure.rows.to_pylist().index(row) if row in failure.rows.to_pylist() else -1
+            if place >= 0 and failure.code != ABSENT:
+                document[failure.column] = failure.value(place)
+        return document
+
+
+def json_value(scalar: Any, *, integer_time: bool = False) -> Any:
+    """An Arrow value as JSON has it: instants as RFC 3339, binary as base64, decimals exact."""
+    kind = scalar.type
+    if not scalar.is_valid:
+        return None
+    if pt.is_timestamp(kind):
+        count = scalar.cast(pa.int64()).as_py()
+        return count if integer_time else _instant_text(count, unit=kind.unit)
+    if pt.is_struct(kind):
+        return {
+            field.name: json_value(scalar[field.name])
+            for field in kind
+            if scalar[field.name].is_valid
+        }
+    if pt.is_list(kind) or pt.is_large_list(kind):
+        return [json_value(item) for item in scalar.values]
+    value = scalar.as_py()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value
+
+
+def _instant_text(count: int, *, unit: str) -> str:
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    seconds, rest = divmod(count, per_second)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f"{rest:0{len(str(per_second)) - 1}d}".rstrip("0") if rest else ""
+    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+
+
+def _exact_json(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal)

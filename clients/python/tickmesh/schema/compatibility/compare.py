@@ -1,0 +1,145 @@
+"""Compares versions under a policy and a mode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tickmesh.schema.compatibility.report import (
+    Action,
+    Change,
+    Comparison,
+    CompatibilityReport,
+    Mode,
+    Policy,
+    Verdict,
+    worst,
+)
+from tickmesh.schema.document import SchemaDocument, parse_document, parse_schema
+from tickmesh.schema.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OFFERED = (Policy.RECORD, Policy.CONTAINMENT)
+
+
+def compare(
+    old: SchemaDocument | str,
+    new: SchemaDocument | str,
+    *,
+    policy: Policy = Policy.RECORD,
+    mode: Mode = Mode.BACKWARD,
+) -> CompatibilityReport:
+    """Compares two versions.
+
+    Args:
+        old: The earlier version, or its text.
+        new: The later version, or its text.
+        policy: The question asked.
+        mode: The directions asked; transitive modes equal the plain ones, there is one version.
+
+    Raises:
+        SchemaError: A text is no schema, or POLICY_NOT_OFFERED.
+    """
+    before, after = _parsed(old, policy), _parsed(new, policy)
+    return _report([(None, before)], after, policy=policy, mode=mode)
+
+
+def compare_with_history(
+    history: Sequence[tuple[int, SchemaDocument]],
+    new: SchemaDocument,
+    *,
+    policy: Policy = Policy.RECORD,
+    mode: Mode = Mode.BACKWARD_TRANSITIVE,
+) -> CompatibilityReport:
+    """Compares a candidate with the versions of a subject that the mode asks for.
+
+    Args:
+        history: The subject's versions, ascending by number.
+        new: The candidate.
+        policy: The question asked.
+        mode: The latest version only, or every version when transitive; NONE compares nothing.
+
+    Raises:
+        SchemaError: POLICY_NOT_OFFERED.
+    """
+    versions = list(reversed(history))
+    chosen = versions if mode.transitive else versions[:1]
+    return _report(chosen, new, policy=policy, mode=mode)
+
+
+def action_of(previous: SchemaDocument | None, new: SchemaDocument) -> Action:
+    """Returns what registering a version does to its subject, whatever the mode.
+
+    A change is compatible only when backward compatibility of rows is proven.
+    """
+    if previous is None:
+        return Action.FIRST
+    proven = compare(previous, new).verdict is Verdict.COMPATIBLE
+    return Action.COMPATIBLE_CHANGE if proven else Action.BREAKING_CHANGE
+
+
+def _report(
+    versions: Sequence[tuple[int | None, SchemaDocument]],
+    new: SchemaDocument,
+    *,
+    policy: Policy,
+    mode: Mode,
+) -> CompatibilityReport:
+    _check_offered(policy)
+    comparisons = []
+    for version, old in versions:
+        for direction in mode.directions:
+            writer, reader = (old, new) if direction is Mode.BACKWARD else (new, old)
+            verdict, changes = _decide(writer, reader, policy)
+            comparisons.append(Comparison(version, direction, verdict, changes))
+    return CompatibilityReport(
+        verdict=worst([comparison.verdict for comparison in comparisons]),
+        mode=mode,
+        policy=policy,
+        comparisons=tuple(comparisons),
+        engine=_engine(),
+    )
+
+
+def _decide(
+    writer: SchemaDocument, reader: SchemaDocument, policy: Policy
+) -> tuple[Verdict, tuple[Change, ...]]:
+    if writer.dialect is not reader.dialect:
+        return Verdict.UNDECIDED, (
+            Change(
+                kind="dialect_changed",
+                path="/$schema",
+                verdict=Verdict.UNDECIDED,
+                reason="DIALECT_CHANGED",
+                message=f"{writer.dialect} and {reader.dialect} are not compared; write both "
+                "versions in one draft",
+            ),
+        )
+    if policy is Policy.CONTAINMENT:
+        from tickmesh.schema.compatibility.documents import compare_documents
+
+        return compare_documents(writer, reader)
+    from tickmesh.schema.compatibility.record import compare_rows
+
+    return compare_rows(writer, reader)
+
+
+def _check_offered(policy: Policy) -> None:
+    if policy not in OFFERED:
+        raise SchemaError(
+            "POLICY_NOT_OFFERED",
+            f"the policy {policy} is not offered; offered are {', '.join(OFFERED)}",
+        )
+
+
+def _parsed(schema: SchemaDocument | str, policy: Policy) -> SchemaDocument:
+    if isinstance(schema, SchemaDocument):
+        return schema
+    return parse_schema(schema) if policy is Policy.RECORD else parse_document(schema)
+
+
+def _engine() -> str:
+    from importlib.metadata import version
+
+    return f"tickmesh.schema.compatibility/1 (jsonschema-rs {version('jsonschema-rs')})"

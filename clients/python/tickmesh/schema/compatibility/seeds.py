@@ -1,0 +1,91 @@
+"""Values worth trying at one place: the edges that both versions draw there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tickmesh.schema.canonical import canonical_json
+from tickmesh.schema.compatibility.sample_strings import sample_strings
+from tickmesh.schema.strict_json import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tickmesh.schema.location import Location
+
+_LONGEST_STRING = 10_000
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_FORMATS = {
+    "date-time": ("2024-01-02T03:04:05Z", "2024-02-29T23:59:59.123456789+01:00"),
+    "date": ("2024-01-02", "2024-02-29"),
+    "time": ("03:04:05Z", "23:59:59.5+02:00"),
+    "duration": ("P1D", "PT1H"),
+    "email": ("a@example.com",),
+    "hostname": ("example.com",),
+    "ipv4": ("192.0.2.1",),
+    "ipv6": ("2001:db8::1",),
+    "uri": ("https://example.com/a",),
+    "uuid": ("123e4567-e89b-12d3-a456-426614174000",),
+    "json-pointer": ("/a/0",),
+    "regex": ("^a$",),
+}
+_STRINGS = ("a", "A", "0", "", "é", "AAPL", "x y", "1", "-", "2024-01-02", "a" * 64)
+_NUMBERS = (1, 0, -1, 2, 100, 1.5, 0.25, -0.5, 10**6, 1e-9, 2**53 + 1, -(2**63), 2**64, 1e300)
+
+
+def stated_values(locations: Iterable[Location]) -> list[Any]:
+    """Returns the constants that locations name: enums, consts, defaults and examples."""
+    found: list[Any] = []
+    for location in locations:
+        for part in location.parts:
+            keywords = part.keywords
+            found += keywords.get("enum", ())
+            found += (
+                keywords.get("examples", ()) if isinstance(keywords.get("examples"), list) else ()
+            )
+            found += [keywords[name] for name in ("const", "default") if name in keywords]
+    return [plain(value) for value in unique(found)]
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Returns the values without repetition, in order; 1 and 1.0 are one value."""
+    return list({canonical_json(value): value for value in values}.values())
+
+
+def numbers(locations: Iterable[Location]) -> Iterator[Any]:
+    """Yields numbers at and around every bound and multiple named."""
+    for location in locations:
+        for part in location.parts:
+            for bound in _BOUNDS:
+                if bound in part.keywords:
+                    yield from _around(part.keywords[bound])
+            step = part.keywords.get("multipleOf")
+            if step is not None:
+                yield from (plain(step * factor) for factor in (1, 2, 3, 7, 11, 1000, -1))
+    yield from _NUMBERS
+
+
+def _around(bound: int | Decimal) -> Iterator[Any]:
+    yield plain(bound)
+    for step in (1, -1, 10, -10):
+        yield plain(bound + step)
+    for fraction in (Decimal("0.5"), Decimal("-0.5"), Decimal("0.01"), Decimal("-0.01")):
+        yield plain(bound + fraction)
+
+
+def strings(locations: Iterable[Location]) -> Iterator[str]:
+    """Yields strings of every length, pattern and format named."""
+    for location in locations:
+        for part in location.parts:
+            keywords = part.keywords
+            yield from _FORMATS.get(keywords.get("format", ""), ())
+            if "pattern" in keywords:
+                yield from sample_strings(keywords["pattern"])
+            for bound in ("minLength", "maxLength"):
+                if bound in keywords:
+                    length = keywords[bound]
+                    for each in (length, length - 1, length + 1):
+                        if 0 <= each <= _LONGEST_STRING:
+                            yield "a" * each
+    yield from _STRINGS

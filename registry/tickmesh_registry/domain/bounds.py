@@ -1,0 +1,98 @@
+"""Bounds of what a request may hold."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .versions import Reference
+
+_SUBJECT = re.compile(r"[A-Za-z0-9._/-]{1,255}", re.ASCII)
+_MAX_LABELS = 64
+_MAX_LABEL_KEY = 63
+_MAX_LABEL_VALUE = 255
+_MAX_REFERENCES = 64
+_MAX_REQUEST_ID = 128
+_MAX_PAGE_SIZE = 1_000
+_DEFAULT_PAGE_SIZE = 100
+MAX_INSTANT_NS = 2**63 - 1
+
+
+def require_subject(name: str, *, field: str = "subject") -> str:
+    """Returns the subject's name, or raises InvalidArgumentError when it cannot be one."""
+    if _SUBJECT.fullmatch(name) is None:
+        raise InvalidArgumentError.of(
+            field,
+            "expected 1 to 255 characters of ASCII letters, digits, '.', '_', '-' and '/', "
+            f"got {_shortened(name)}",
+        )
+    return name
+
+
+def require_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the labels, or raises InvalidArgumentError when they are too many or too long."""
+    if len(labels) > _MAX_LABELS:
+        raise InvalidArgumentError.of(
+            "labels", f"expected at most {_MAX_LABELS}, got {len(labels)}"
+        )
+    for key, value in labels.items():
+        if not 1 <= len(key) <= _MAX_LABEL_KEY:
+            raise InvalidArgumentError.of(
+                "labels",
+                f"expected keys of 1 to {_MAX_LABEL_KEY} characters, got {_shortened(key)}",
+            )
+        if len(value) > _MAX_LABEL_VALUE:
+            raise InvalidArgumentError.of(
+                f"labels[{key}]",
+                f"expected at most {_MAX_LABEL_VALUE} characters, got {len(value)}",
+            )
+    return dict(labels)
+
+
+def require_references(references: Sequence[Reference]) -> tuple[Reference, ...]:
+    """Returns the references, or raises InvalidArgumentError when one cannot be resolved."""
+    if len(references) > _MAX_REFERENCES:
+        raise InvalidArgumentError.of(
+            "references", f"expected at most {_MAX_REFERENCES}, got {len(references)}"
+        )
+    names: set[str] = set()
+    for position, reference in enumerate(references):
+        field = f"references[{position}]"
+        if not reference.name:
+            raise InvalidArgumentError.of(f"{field}.name", "expected the `$ref` string, got none")
+        if reference.name in names:
+            raise InvalidArgumentError.of(
+                f"{field}.name", f"{_shortened(reference.name)} is given twice"
+            )
+        names.add(reference.name)
+        require_subject(reference.subject, field=f"{field}.subject")
+        if reference.version < 1:
+            raise InvalidArgumentError.of(
+                f"{field}.version", f"expected 1 or more, got {reference.version}"
+            )
+    return tuple(references)
+
+
+def require_request_id(request_id: str) -> str:
+    """Returns the idempotency key (empty for none), or raises InvalidArgumentError."""
+    if len(request_id) > _MAX_REQUEST_ID:
+        raise InvalidArgumentError.of(
+            "request_id", f"expected at most {_MAX_REQUEST_ID} characters, got {len(request_id)}"
+        )
+    return request_id
+
+
+def require_page_size(page_size: int) -> int:
+    """Returns how many items a page holds: 100 for 0, never more than 1,000."""
+    if page_size < 0:
+        raise InvalidArgumentError.of("page_size", f"expected 0 or more, got {page_size}")
+    return min(page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)
+
+
+def _shortened(text: str) -> str:
+    return repr(text) if len(text) <= 80 else f"{text[:77]!r}… ({len(text)} characters)"

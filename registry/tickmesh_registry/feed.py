@@ -1,0 +1,316 @@
+"""One watcher: a cursor into the ring or the log, and what it asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from .domain.changes import Change, ChangeKind, WatchFilter
+from .domain.errors import (
+    DrainingError,
+    EpochChangedError,
+    RevisionCompactedError,
+    RevisionInFutureError,
+)
+from .domain.tokens import WatchToken
+from .ring import EncodedChange, EncodedRevision
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+
+    from tickmesh_serving.principal import Principal
+
+    from .domain.versions import Version
+    from .store import Head
+    from .watch import WatchHub
+
+LOG_PAGE_CHANGES = 128
+_RING_PAGE_REVISIONS = 256
+_SNAPSHOT_PAGE_VERSIONS = 64
+_RESPONSE_BYTES = 1 << 20
+_DRAIN_SPREAD_SECONDS = 2.0
+
+
+class DeliveryKind(Enum):
+    """What a delivery is."""
+
+    EVENTS = "events"
+    SNAPSHOT_PART = "snapshot_part"
+    SNAPSHOT_END = "snapshot_end"
+    PROGRESS = "progress"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of a watch.
+
+    Attributes:
+        kind: What it is.
+        revision: The revision it brings the watcher to.
+        prev_revision: The revision of the delivery before it, 0 on the first.
+        token: Where to resume after it; empty where one must not resume.
+        events: Encoded changes, in order.
+        fragment: Whether more of the same revision follows.
+        compact_revision: The log begins after this revision.
+    """
+
+    kind: DeliveryKind
+    revision: int
+    prev_revision: int
+    token: str
+    compact_revision: int
+    events: Sequence[bytes] = ()
+    fragment: bool = False
+
+
+class Start(Enum):
+    """Where a watch begins when no position is given."""
+
+    NOW = "now"
+    SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOrder:
+    """What a watcher asks for.
+
+    Attributes:
+        start: Now, a snapshot, a revision (exclusive), or a token (exclusive).
+        filter: What to deliver.
+        progress_seconds: A PROGRESS at least this often.
+        include_previous: Whether events carry the version before the change.
+    """
+
+    start: Start | int | WatchToken
+    filter: WatchFilter = field(default_factory=WatchFilter)
+    progress_seconds: float = 10.0
+    include_previous: bool = False
+
+
+class Authorizer(Protocol):
+    """Decides what a principal may be told; asked for every change at the time of delivery."""
+
+    def __call__(self, principal: Principal, change: Change) -> bool:
+        """Says whether the principal may see the change."""
+
+
+def may_see_everything(principal: Principal, change: Change) -> bool:  # noqa: ARG001
+    """The authorizer of a registry without identities."""
+    return True
+
+
+class Feed:
+    """One watcher: a cursor and what it asked for."""
+
+    def __init__(self, hub: WatchHub, order: WatchOrder, principal: Principal) -> None:
+        self._hub = hub
+        self._order = order
+        self._principal = principal
+        self._cursor = 0
+        self._previous = 0
+
+    async def run(self) -> AsyncGenerator[Delivery]:
+        """Delivers until the registry drains; see `WatchHub.watch`."""
+        hub = self._hub
+        if self._order.start is Start.SNAPSHOT:
+            async for delivery in self._snapshot():
+                yield delivery
+        else:
+            self._cursor = await self._position(self._order.start)
+            yield self._delivery(DeliveryKind.PROGRESS)
+        progress_at = self._next_progress()
+        while not hub.draining:
+            for revision in await self._next_revisions():
+                for delivery in self._events(revision):
+                    yield delivery
+                self._cursor = revision.revision
+            if hub.clock.monotonic_ns() >= progress_at:
+                yield self._delivery(DeliveryKind.PROGRESS)
+                progress_at = self._next_progress()
+            if self._cursor >= hub.revision and not hub.draining:
+                await self._idle_until(progress_at)
+        yield self._delivery(DeliveryKind.DRAINING)
+        raise draining_error()
+
+    async def _position(self, start: Start | int | WatchToken) -> int:
+        """The revision to begin after, checked against the store itself, never the ring."""
+        hub = self._hub
+        head = await hub.store.head()
+        if isinstance(start, Start):
+            return head.revision
+        revision = start.revision if isinstance(start, WatchToken) else start
+        if isinstance(start, WatchToken) and start.epoch != head.epoch:
+            raise EpochChangedError(
+                "the token belongs to another store, or to the time before a restore; start a "
+                "watch with a snapshot",
+                metadata={"tokenEpoch": start.epoch, "storeEpoch": head.epoch},
+            )
+        if revision < head.compact_revision:
+            raise _compacted(revision, head)
+        if revision > head.revision:
+            raise RevisionInFutureError.of(
+                asked=revision, compacted=head.compact_revision, current=head.revision
+            )
+        return revision
+
+    async def _next_revisions(self) -> Sequence[EncodedRevision]:
+        hub = self._hub
+        if self._cursor >= hub.ring.floor:
+            return hub.ring.since(self._cursor, limit=_RING_PAGE_REVISIONS)
+        hub.log_reads += 1
+        page = await hub.store.changes_after(self._cursor, limit=LOG_PAGE_CHANGES)
+        if self._cursor < page.head.compact_revision:
+            raise _compacted(self._cursor, page.head)
+        return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
+
+    async def _idle_until(self, monotonic_ns: int) -> None:
+        changed = self._hub.changed
+        seconds = (monotonic_ns - self._hub.clock.monotonic_ns()) / 1e9
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await changed.wait()
+            except TimeoutError:
+                return
+
+    def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
+        matching = [each for each in revision.changes if self._wants(each.change)]
+        if not matching:
+            return
+        *fragments, last = _parts(matching, include_previous=self._order.include_previous)
+        for part in fragments:
+            yield self._delivery(
+                DeliveryKind.EVENTS, revision=revision.revision, events=part, fragment=True
+            )
+        yield self._delivery(DeliveryKind.EVENTS, revision=revision.revision, events=last)
+
+    async def _snapshot(self) -> AsyncIterator[Delivery]:
+        """The matching versions as of one revision, then the end mark.
+
+        The parts are read page by page, so that a slow watcher holds no database snapshot open;
+        versions are immutable, and those registered later are left out by their revision.
+        """
+        head = await self._hub.store.head()
+        pending: list[EncodedChange] = []
+        pending_bytes = 0
+        async for version in self._versions(head.revision):
+            change = _as_change(version)
+            if not self._hub.may_see(self._principal, change):
+                continue
+            pending.append(EncodedChange(change, self._hub.encode))
+            pending_bytes += len(pending[-1].plain)
+            if pending_bytes >= _RESPONSE_BYTES or len(pending) >= _SNAPSHOT_PAGE_VERSIONS:
+                yield self._snapshot_part(head.revision, pending)
+                pending, pending_bytes = [], 0
+        if pending:
+            yield self._snapshot_part(head.revision, pending)
+        self._cursor = head.revision
+        yield self._delivery(DeliveryKind.SNAPSHOT_END)
+
+    async def _versions(self, through: int) -> AsyncIterator[Version]:
+        wanted = self._order.filter
+        names = [name for name in sorted(wanted.subjects) if wanted.matches_subject(name)]
+        if wanted.subjects and not names:
+            return
+        for name in names or [None]:
+            after = (wanted.subject_prefix, 0) if name is None else (name, 0)
+            while True:
+                async with self._hub.store.snapshot() as reader:
+                    page = await reader.versions_through(
+                        through, after=after, limit=_SNAPSHOT_PAGE_VERSIONS
+                    )
+                for version in page:
+                    if not wanted.matches_subject(version.subject) or (
+                        name is not None and version.subject != name
+                    ):
+                        break
+                    yield version
+                else:
+                    if len(page) == _SNAPSHOT_PAGE_VERSIONS:
+                        after = (page[-1].subject, page[-1].version)
+                        continue
+                break
+
+    def _snapshot_part(self, revision: int, changes: Iterable[EncodedChange]) -> Delivery:
+        return self._delivery(
+            DeliveryKind.SNAPSHOT_PART,
+            revision=revision,
+            events=[change.plain for change in changes],
+            fragment=True,
+        )
+
+    def _wants(self, change: Change) -> bool:
+        return self._order.filter.matches(change) and self._hub.may_see(self._principal, change)
+
+    def _next_progress(self) -> int:
+        """A little early and spread out, so that "at least every" holds and nobody marches."""
+        seconds = self._order.progress_seconds * random.uniform(0.8, 0.95)  # noqa: S311
+        return self._hub.clock.monotonic_ns() + round(seconds * 1e9)
+
+    def _delivery(
+        self,
+        kind: DeliveryKind,
+        *,
+        revision: int | None = None,
+        events: Sequence[bytes] = (),
+        fragment: bool = False,
+    ) -> Delivery:
+        reached = self._cursor if revision is None else revision
+        delivery = Delivery(
+            kind=kind,
+            revision=reached,
+            prev_revision=self._previous,
+            token="" if fragment else WatchToken(self._hub.epoch, reached).encode(),
+            compact_revision=self._hub.compact_revision,
+            events=events,
+            fragment=fragment,
+        )
+        self._previous = reached
+        return delivery
+
+
+def _parts(changes: Iterable[EncodedChange], *, include_previous: bool) -> list[list[bytes]]:
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for change in changes:
+        encoded = change.encoded(include_previous=include_previous)
+        if parts[-1] and size + len(encoded) > _RESPONSE_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(encoded)
+        size += len(encoded)
+    return parts
+
+
+def _as_change(version: Version) -> Change:
+    return Change(
+        revision=version.revision,
+        sequence=0,
+        kind=ChangeKind.VERSION_REGISTERED,
+        subject=version.subject,
+        schema=version,
+        previous=None,
+        action=version.action,
+        report=None,
+        settings=None,
+        rejected_text=None,
+        actor=version.actor,
+        changed_at_ns=version.registered_at_ns,
+    )
+
+
+def _compacted(cursor: int, head: Head) -> RevisionCompactedError:
+    return RevisionCompactedError.of(
+        asked=cursor, compacted=head.compact_revision, current=head.revision
+    )
+
+
+def draining_error() -> DrainingError:
+    return DrainingError(
+        "the registry is going down; resume from your last token at another replica or later",
+        retry_after_seconds=random.uniform(0.0, _DRAIN_SPREAD_SECONDS),  # noqa: S311
+    )

@@ -1,0 +1,167 @@
+"""What the registry asks of a schema language, and the language it speaks.
+
+Everything here is pure and may take long: callers run it off the event loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .domain.compatibility import Action, Mode, Policy, Verdict
+from .domain.errors import InvalidArgumentError, InvalidSchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tickmesh.schema import SchemaDocument
+
+
+class Document(Protocol):
+    """A parsed schema."""
+
+    @property
+    def canonical_text(self) -> str:
+        """Its canonical form."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the canonical form and of pinned references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A schema as Arrow sees it.
+
+    Attributes:
+        arrow_schema: An encapsulated Arrow IPC schema message.
+        field_ids: All field ids of the subject, old and new, as JSON text.
+    """
+
+    arrow_schema: bytes
+    field_ids: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The answer to "may this candidate follow?".
+
+    Attributes:
+        verdict: The verdict under mode and policy.
+        content: The whole report, ready for JSON.
+    """
+
+    verdict: Verdict
+    content: Mapping[str, Any]
+
+
+class SchemaFormat(Protocol):
+    """A schema language."""
+
+    def parse(self, text: str, references: Mapping[str, Document]) -> Document:
+        """Parses a text; raises InvalidSchemaError with a JSON Pointer."""
+
+    def project(
+        self, document: Document, *, subject: str, version: int, field_ids: str
+    ) -> Projection:
+        """Projects a schema to Arrow, giving ids to fields that have none yet."""
+
+    def judge(
+        self,
+        history: Sequence[tuple[int, Document]],
+        candidate: Document,
+        *,
+        mode: Mode,
+        policy: Policy,
+    ) -> Judgement:
+        """Compares a candidate with the versions the mode picks of an ascending history."""
+
+    def action(self, previous: Document | None, candidate: Document) -> Action:
+        """Says what registering the candidate after `previous` does, whatever the mode."""
+
+
+class JsonSchemaFormat:
+    """JSON Schema, by the core that clients run too."""
+
+    def parse(self, text: str, references: Mapping[str, Document]) -> SchemaDocument:
+        """Parses a text; raises InvalidSchemaError with a JSON Pointer."""
+        from tickmesh.schema import SchemaDocument, SchemaError, parse_schema
+
+        pinned = {
+            name: document
+            for name, document in references.items()
+            if isinstance(document, SchemaDocument)
+        }
+        try:
+            document = parse_schema(text, references=pinned)
+            _ = document.fingerprint  # computed here, off the event loop
+        except SchemaError as error:
+            raise _invalid(error) from error
+        return document
+
+    def project(
+        self, document: Document, *, subject: str, version: int, field_ids: str
+    ) -> Projection:
+        """Projects a schema to Arrow, giving ids to fields that have none yet."""
+        from tickmesh.schema import FieldIds, SchemaError, project
+
+        try:
+            ids = FieldIds.from_json(field_ids or "{}").extended(_own(document))
+            schema = project(_own(document), subject=subject, version=version, field_ids=ids)
+        except SchemaError as error:
+            raise _invalid(error) from error
+        return Projection(schema.serialize().to_pybytes(), ids.to_json())
+
+    def judge(
+        self,
+        history: Sequence[tuple[int, Document]],
+        candidate: Document,
+        *,
+        mode: Mode,
+        policy: Policy,
+    ) -> Judgement:
+        """Compares a candidate with the versions the mode picks of an ascending history."""
+        from tickmesh.schema.compatibility import compare_with_history
+
+        report = compare_with_history(
+            [(version, _own(document)) for version, document in history],
+            _own(candidate),
+            policy=policy,
+            mode=mode,
+        )
+        return Judgement(report.verdict, report.to_json())
+
+    def action(self, previous: Document | None, candidate: Document) -> Action:
+        """Says what registering the candidate after `previous` does, whatever the mode."""
+        from tickmesh.schema.compatibility import action_of
+
+        return action_of(None if previous is None else _own(previous), _own(candidate))
+
+
+_FORMATS: Mapping[str, SchemaFormat] = {"json-schema": JsonSchemaFormat()}
+
+
+def format_named(name: str) -> SchemaFormat:
+    """The schema language of that name; raises InvalidArgumentError when there is none."""
+    found = _FORMATS.get(name)
+    if found is None:
+        raise InvalidArgumentError.of(
+            "format", f"expected one of {', '.join(_FORMATS)}, got {name!r}"
+        )
+    return found
+
+
+def _own(document: Document) -> SchemaDocument:
+    from tickmesh.schema import SchemaDocument
+
+    assert isinstance(document, SchemaDocument)
+    return document
+
+
+def _invalid(error: Any) -> InvalidSchemaError:
+    place = error.pointer or "the root"
+    return InvalidSchemaError(
+        f"the text is no schema that can be registered: {error.message} (at {place})",
+        metadata={"schemaReason": error.reason, "pointer": error.pointer},
+        violations=((f"text#{error.pointer}", error.message),),
+    )

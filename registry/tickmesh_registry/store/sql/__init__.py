@@ -1,0 +1,1 @@
+"""The SQL engine: versions and change log in tables, the revision in a counter row."""

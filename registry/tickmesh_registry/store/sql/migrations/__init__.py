@@ -1,0 +1,1 @@
+"""Migrations of the registry's tables, oldest first in `versions/`."""

@@ -1,0 +1,1 @@
+"""One file for each step; a file that was released is never edited."""

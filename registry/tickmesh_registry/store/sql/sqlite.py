@@ -1,0 +1,102 @@
+"""SQLite connections: one that writes and checkpoints, a few that only read.
+
+SQLite before 3.51.3 can corrupt a database when two connections write or checkpoint at once (the
+WAL-reset bug). So one connection writes and is the only one that ever checkpoints, one process
+holds a file lock, and the readers are closed before the writer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from typing import IO, TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from tickmesh_registry.domain.errors import StoreSetupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_READERS = 4
+_BUSY_TIMEOUT_MILLISECONDS = 5_000
+_COMMON_PRAGMAS = (
+    f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}",
+    "foreign_keys=ON",
+    "mmap_size=0",
+)
+# In WAL mode only FULL syncs on commit: with NORMAL a committed revision could be lost.
+_WRITER_PRAGMAS = (*_COMMON_PRAGMAS, "journal_mode=WAL", "synchronous=FULL")
+_READER_PRAGMAS = (*_COMMON_PRAGMAS, "wal_autocheckpoint=0", "query_only=ON")
+
+
+def writer_engine(path: Path) -> AsyncEngine:
+    """An engine of one connection, whose transactions hold the write lock from the start."""
+    return _engine(path, size=1, pragmas=_WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
+
+
+def reader_engine(path: Path) -> AsyncEngine:
+    """An engine whose transactions are snapshots."""
+    return _engine(path, size=_READERS, pragmas=_READER_PRAGMAS, begin="BEGIN")
+
+
+def _engine(path: Path, *, size: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=_BUSY_TIMEOUT_MILLISECONDS / 1_000,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin by the statement below
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class ProcessLock:
+    """Keeps a second process from writing the same database."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock.
+
+        Raises:
+            StoreSetupError: Another process holds it, or the directory cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("ab")
+        except OSError as error:
+            raise StoreSetupError(
+                f"store.url: cannot write to {self._path.parent}: {error.strerror}"
+            ) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise StoreSetupError(
+                f"store.url: another process holds {self._path}; a SQLite registry is served by "
+                "one process: stop the other, or name another file"
+            ) from error
+        self._file = file
+
+    def release(self) -> None:
+        """Gives the lock back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

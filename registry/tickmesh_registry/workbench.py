@@ -1,0 +1,118 @@
+"""Threads for work that would hold up the event loop, and the parsed schemas it needs again."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from .cache import BoundedCache
+from .domain.errors import LimitExceededError, VersionNotFoundError
+from .formats import Document, format_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .domain.versions import Reference, Version
+    from .store import Reader
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+_THREADS = 2
+_MAX_WAITING = 256
+_HISTORY_PAGE = 100
+_CACHED_TEXT_BYTES = 32 << 20
+
+
+class Workbench:
+    """Parses and compares schemas off the event loop."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schema")
+        self._waiting = 0
+        self._documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
+            max_weight=_CACHED_TEXT_BYTES, weigh=lambda entry: entry[1]
+        )
+
+    async def run(
+        self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Runs a function in a thread.
+
+        Raises:
+            LimitExceededError: Too much work waits already.
+        """
+        if self._waiting >= _MAX_WAITING:
+            raise LimitExceededError(
+                f"{_MAX_WAITING} schema checks wait already; retry later",
+                metadata={"limit": str(_MAX_WAITING)},
+                retry_after_seconds=1.0,
+            )
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, partial(function, *args, **kwargs)
+            )
+        finally:
+            self._waiting -= 1
+
+    async def parse(
+        self, reader: Reader, format_name: str, text: str, references: Sequence[Reference]
+    ) -> Document:
+        """Parses a text with its references resolved from the store.
+
+        Raises:
+            InvalidSchemaError: The text is no valid schema.
+            VersionNotFoundError: A reference leads nowhere.
+        """
+        pinned = await self._pinned(reader, references)
+        return await self.run(format_named(format_name).parse, text, pinned)
+
+    async def document(self, reader: Reader, version: Version) -> Document:
+        """The parsed schema of a registered version."""
+        key = (version.subject, version.version)
+        known = self._documents.get(key)
+        if known is not None:
+            return known[0]
+        document = await self.parse(reader, version.format, version.text, version.references)
+        self._documents.put(key, (document, len(version.text) + 1))
+        return document
+
+    async def history(
+        self, reader: Reader, subject: str, numbers: Sequence[int]
+    ) -> list[tuple[int, Document]]:
+        """The parsed schemas of versions of a subject, by ascending numbers."""
+        found = {number: self._documents.get((subject, number)) for number in numbers}
+        documents = {number: entry[0] for number, entry in found.items() if entry is not None}
+        missing = [number for number in numbers if number not in documents]
+        after = missing[0] - 1 if missing else 0
+        while missing and after < missing[-1]:
+            page = await reader.versions(subject, after=after, limit=_HISTORY_PAGE)
+            if not page:
+                break
+            for version in page:
+                if version.version in found and version.version not in documents:
+                    documents[version.version] = await self.document(reader, version)
+            after = page[-1].version
+        return [(number, documents[number]) for number in numbers]
+
+    def remember(self, version: Version, document: Document) -> None:
+        """Keeps a schema that was just registered: the next candidate is compared with it."""
+        self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
+
+    def close(self) -> None:
+        """Lets the threads end; work that has not begun is dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _pinned(
+        self, reader: Reader, references: Sequence[Reference]
+    ) -> Mapping[str, Document]:
+        pinned: dict[str, Document] = {}
+        for reference in references:
+            version = await reader.version(reference.subject, reference.version)
+            if version is None:
+                raise VersionNotFoundError.of(reference.subject, reference.version)
+            pinned[reference.name] = await self.document(reader, version)
+        return pinned

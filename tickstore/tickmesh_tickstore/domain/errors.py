@@ -1,0 +1,207 @@
+"""What can go wrong in a tick store, in the words a producer or reader can act on.
+
+Every error carries a `reason` (the name clients switch on), a one-sentence `message` (what was
+expected, what came, how to mend it) and `metadata` with every changing value of the message.
+Messages hold no path, no SQL and no traceback: they are sent to clients as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "DatasetAlreadyExistsError",
+    "DatasetNotFoundError",
+    "DiskFullError",
+    "FutureRevisionError",
+    "GenerationNotReadableError",
+    "InvalidArgumentError",
+    "LimitExceededError",
+    "NoEventTimeError",
+    "NoSymbolError",
+    "ProducerFencedError",
+    "ProducerNotOpenError",
+    "RowsRefusedError",
+    "SchemaVersionNotFoundError",
+    "SequenceGapError",
+    "SnapshotGoneError",
+    "StoreClosedError",
+    "StoreCorruptError",
+    "StoreFailedError",
+    "TickStoreError",
+    "UploadIncompleteError",
+    "WrongColumnsError",
+]
+
+
+class TickStoreError(Exception):
+    """The root of everything the tick store refuses or fails at.
+
+    Attributes:
+        reason: Stable upper-case name of the kind of error.
+        message: One sentence for a person.
+        metadata: Every dynamic value of the message, as text.
+    """
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+
+
+class InvalidArgumentError(TickStoreError):
+    """A request that can never be answered as it stands."""
+
+    reason = "INVALID_ARGUMENT"
+
+
+class DatasetNotFoundError(TickStoreError):
+    """No dataset of that name."""
+
+    reason = "DATASET_NOT_FOUND"
+
+
+class DatasetAlreadyExistsError(TickStoreError):
+    """A dataset of that name exists already."""
+
+    reason = "DATASET_ALREADY_EXISTS"
+
+
+class SchemaVersionNotFoundError(TickStoreError):
+    """Rows named a schema version which the dataset was never told of."""
+
+    reason = "SCHEMA_VERSION_NOT_FOUND"
+
+
+class WrongColumnsError(TickStoreError):
+    """The columns of a batch are not those of the schema version it names."""
+
+    reason = "WRONG_COLUMNS"
+
+
+class RowsRefusedError(TickStoreError):
+    """The judge refused a message; none of its rows was stored (T1).
+
+    Attributes:
+        refusal: What the judge returned, untouched.
+    """
+
+    reason = "ROWS_REFUSED"
+
+    def __init__(self, refusal: object) -> None:
+        super().__init__(
+            f"rows were refused: {refusal}; none of this message is stored: mend the rows and send it again"
+        )
+        self.refusal = refusal
+
+
+class SequenceGapError(TickStoreError):
+    """A producer skipped a sequence: something it sent earlier never arrived (T4)."""
+
+    reason = "SEQUENCE_GAP"
+
+    def __init__(self, *, producer_id: str, expected: int, got: int) -> None:
+        super().__init__(
+            f"producer {producer_id!r} sent sequence {got}, expected {expected}: send again from {expected}",
+            metadata={"producer_id": producer_id, "expected": str(expected), "got": str(got)},
+        )
+
+
+class ProducerFencedError(TickStoreError):
+    """A newer epoch of the same producer was opened; this one must stop (T4)."""
+
+    reason = "PRODUCER_FENCED"
+
+    def __init__(self, *, producer_id: str, epoch: int, current_epoch: int) -> None:
+        super().__init__(
+            f"producer {producer_id!r} epoch {epoch} is fenced: epoch {current_epoch} is open; "
+            "stop this writer or open the producer again",
+            metadata={
+                "producer_id": producer_id,
+                "epoch": str(epoch),
+                "current_epoch": str(current_epoch),
+            },
+        )
+
+
+class ProducerNotOpenError(TickStoreError):
+    """A sequence came from a producer, or an epoch, which was never opened."""
+
+    reason = "PRODUCER_NOT_OPEN"
+
+    def __init__(self, *, producer_id: str, epoch: int) -> None:
+        super().__init__(
+            f"producer {producer_id!r} epoch {epoch} is not open here: open the producer first",
+            metadata={"producer_id": producer_id, "epoch": str(epoch)},
+        )
+
+
+class StoreFailedError(TickStoreError):
+    """Stable storage failed; the dataset takes no more writes until the store is restarted."""
+
+    reason = "STORE_FAILED"
+
+
+class StoreCorruptError(TickStoreError):
+    """Acknowledged data no longer matches its checksum; nothing is dropped by itself."""
+
+    reason = "STORE_CORRUPT"
+
+
+class StoreClosedError(TickStoreError):
+    """The store is shutting down."""
+
+    reason = "STORE_CLOSED"
+
+
+class DiskFullError(TickStoreError):
+    """No space left. Nothing acknowledged is lost; writes go on when there is space again."""
+
+    reason = "DISK_FULL"
+
+
+class SnapshotGoneError(TickStoreError):
+    """A range or position belongs to a dataset that is no longer there."""
+
+    reason = "SNAPSHOT_GONE"
+
+
+class FutureRevisionError(TickStoreError):
+    """A read asked for a dataset revision that does not exist yet."""
+
+    reason = "REVISION_IN_FUTURE"
+
+
+class UploadIncompleteError(TickStoreError):
+    """An atomic upload's final marker does not agree with what arrived; nothing is stored (T3)."""
+
+    reason = "UPLOAD_INCOMPLETE"
+
+
+class LimitExceededError(TickStoreError):
+    """A bound of the store would be passed (T11)."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
+class NoEventTimeError(TickStoreError):
+    """A time range or time order was asked of a dataset without an event time."""
+
+    reason = "NO_EVENT_TIME"
+
+
+class NoSymbolError(TickStoreError):
+    """Symbols were asked of a dataset without a symbol column."""
+
+    reason = "NO_SYMBOL"
+
+
+class GenerationNotReadableError(TickStoreError):
+    """Rows of an older schema version cannot be read losslessly under the asked one (T9)."""
+
+    reason = "GENERATION_NOT_READABLE"

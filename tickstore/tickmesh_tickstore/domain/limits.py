@@ -1,0 +1,44 @@
+"""Every bound of the storage engine in one place (T11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["EngineLimits"]
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLimits:
+    """Bounds of one engine. Sizes are bytes of Arrow buffers unless said otherwise.
+
+    Attributes:
+        message_bytes: One appended batch.
+        group_rows: Rows joined into one commit group; a larger single batch is a group by itself.
+        group_bytes: The same in bytes.
+        group_wait_seconds: How long a group may go on collecting while more keeps arriving.
+        waiting_bytes: Appends waiting for a dataset's writer; beyond it `append` blocks.
+        log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
+        unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
+        staged_bytes: All atomic uploads that are not committed yet.
+        producers: Producers one dataset remembers.
+        open_segments: Segments kept memory-mapped.
+        served_bytes: One batch handed to a reader.
+        materialised_rows: Rows a read may hold at once where it cannot stream (time order, stamps).
+        writer_idle_seconds: A dataset's writer thread ends after so long without work.
+    """
+
+    message_bytes: int = 64 * _MIB
+    group_rows: int = 262_144
+    group_bytes: int = 32 * _MIB
+    group_wait_seconds: float = 0.002
+    waiting_bytes: int = 64 * _MIB
+    log_bytes: int = 64 * _MIB
+    unsealed_logs: int = 2
+    staged_bytes: int = 4096 * _MIB
+    producers: int = 100_000
+    open_segments: int = 512
+    served_bytes: int = 4 * _MIB
+    materialised_rows: int = 16_000_000
+    writer_idle_seconds: float = 30.0

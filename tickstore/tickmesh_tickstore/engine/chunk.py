@@ -1,0 +1,249 @@
+"""Chunks: batches of one schema version in arrival order, with the stamps of their rows.
+
+Stamps are kept as runs (consecutive rows that share a dataset revision), never per row.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.positions import Position
+from tickmesh_tickstore.domain.stamps import Origin, Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.engine.columns import RowLayout
+
+__all__ = ["Chunk", "Runs", "append_chunk", "merge_chunks"]
+
+_MERGE_WIDTH = 16
+_FULL_ROWS = 32_768
+_FULL_LEVEL = 99
+_HEADER = struct.Struct("<IqqqI")
+_NO_TIME = -(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Consecutive rows that share a dataset revision and an ingest time.
+
+    Attributes:
+        revisions: Dataset revision of each run, ascending.
+        row_ends: Rows of the chunk up to the end of each run.
+        ingest_times: Ingest time of each run in ns since the epoch.
+    """
+
+    revisions: array[int]
+    row_ends: array[int]
+    ingest_times: array[int]
+
+    @classmethod
+    def single(cls, *, revision: int, rows: int, ingest_time_ns: int) -> Runs:
+        """The runs of a chunk that arrived at once."""
+        return cls(array("q", (revision,)), array("q", (rows,)), array("q", (ingest_time_ns,)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Runs]) -> Runs:
+        """The runs of chunks put behind one another."""
+        revisions, row_ends, ingest_times = array("q"), array("q"), array("q")
+        rows = 0
+        for part in parts:
+            revisions.extend(part.revisions)
+            row_ends.extend(rows + end for end in part.row_ends)
+            ingest_times.extend(part.ingest_times)
+            rows = row_ends[-1]
+        return cls(revisions, row_ends, ingest_times)
+
+    def sliced(self, start: int, stop: int) -> Runs:
+        """The runs of rows `start` to `stop`, which hold at least one row."""
+        first = bisect_left(self.row_ends, start + 1)
+        last = bisect_left(self.row_ends, stop)
+        ends = array("q", (min(end, stop) - start for end in self.row_ends[first : last + 1]))
+        return Runs(self.revisions[first : last + 1], ends, self.ingest_times[first : last + 1])
+
+    def counts(self) -> list[int]:
+        """Rows in each run."""
+        return [end - start for start, end in zip((0, *self.row_ends), self.row_ends, strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A batch with what is known of its rows. Immutable; readers share it.
+
+    Attributes:
+        batch: The rows.
+        stamp: The schema version they were judged against.
+        origin: Who wrote them.
+        runs: Their dataset revisions and ingest times.
+        first_row: Rows of the first run's revision which lie in chunks before this one.
+        time_span: Least and greatest event time in ns, `None` when unknown.
+        level: How often small chunks were merged into this one.
+    """
+
+    batch: pa.RecordBatch
+    stamp: Stamp
+    origin: Origin
+    runs: Runs
+    first_row: int
+    time_span: tuple[int, int] | None
+    level: int = 0
+
+    @property
+    def first_position(self) -> Position:
+        """The cut before the chunk's first row."""
+        return Position(self.runs.revisions[0], self.first_row)
+
+    @property
+    def last_revision(self) -> int:
+        """Dataset revision of the chunk's last row."""
+        return self.runs.revisions[-1]
+
+    def end_position(self) -> Position:
+        """The cut behind the chunk's last row."""
+        runs = self.runs
+        if len(runs.revisions) == 1:
+            return Position(runs.revisions[0], self.first_row + runs.row_ends[0])
+        return Position(runs.revisions[-1], runs.row_ends[-1] - runs.row_ends[-2])
+
+    def position_at(self, row: int) -> Position:
+        """The cut before one of the chunk's rows."""
+        ends = self.runs.row_ends
+        index = bisect_left(ends, row + 1)
+        begins = ends[index - 1] if index else 0
+        return Position(
+            self.runs.revisions[index], row - begins + (self.first_row if index == 0 else 0)
+        )
+
+    def rows_before(self, cut: Position) -> int:
+        """How many of the chunk's rows lie before a cut."""
+        runs = self.runs
+        index = bisect_left(runs.revisions, cut.revision)
+        before = runs.row_ends[index - 1] if index else 0
+        if index < len(runs.revisions) and runs.revisions[index] == cut.revision:
+            skipped = self.first_row if index == 0 else 0
+            rows = runs.row_ends[index] - before
+            before += min(max(cut.row - skipped, 0), rows)
+        return before
+
+    def between(self, after: Position, through: Position) -> Chunk | None:
+        """The rows between two cuts, without a copy; `None` when there are none."""
+        return self.rows(self.rows_before(after), self.rows_before(through))
+
+    def rows(self, start: int, stop: int) -> Chunk | None:
+        """Rows `start` to `stop`, without a copy; `None` when there are none."""
+        if start >= stop:
+            return None
+        if start == 0 and stop == self.batch.num_rows:
+            return self
+        return replace(
+            self,
+            batch=self.batch.slice(start, stop - start),
+            runs=self.runs.sliced(start, stop),
+            first_row=self.position_at(start).row,
+        )
+
+    def pack_stamps(self) -> bytes:
+        """Everything but rows and schema version, for a segment's batch metadata."""
+        low, high = self.time_span or (_NO_TIME, _NO_TIME)
+        runs = self.runs
+        origin = json.dumps([self.origin.principal, self.origin.on_behalf_of]).encode()
+        header = _HEADER.pack(len(runs.revisions), self.first_row, low, high, len(origin))
+        return b"".join(
+            (
+                header,
+                origin,
+                runs.revisions.tobytes(),
+                runs.row_ends.tobytes(),
+                runs.ingest_times.tobytes(),
+            )
+        )
+
+    @classmethod
+    def unpack(cls, batch: pa.RecordBatch, stamp: Stamp, packed: bytes) -> Chunk:
+        """Undo `pack_stamps`."""
+        count, first_row, low, high, origin_length = _HEADER.unpack_from(packed)
+        at = _HEADER.size
+        principal, on_behalf_of = json.loads(packed[at : at + origin_length])
+        at += origin_length
+        arrays = []
+        for _ in range(3):
+            values = array("q")
+            values.frombytes(packed[at : at + 8 * count])
+            arrays.append(values)
+            at += 8 * count
+        return cls(
+            batch,
+            stamp,
+            Origin(principal, on_behalf_of),
+            Runs(*arrays),
+            first_row,
+            None if low == _NO_TIME else (low, high),
+            _FULL_LEVEL,
+        )
+
+    @classmethod
+    def arrived(
+        cls,
+        batch: pa.RecordBatch,
+        layout: RowLayout,
+        *,
+        revision: int,
+        ingest_time_ns: int,
+        origin: Origin,
+        first_row: int = 0,
+    ) -> Chunk:
+        """The chunk of rows that were just written under one dataset revision."""
+        return cls(
+            batch,
+            layout.stamp,
+            origin,
+            Runs.single(revision=revision, rows=batch.num_rows, ingest_time_ns=ingest_time_ns),
+            first_row,
+            layout.time_span(batch),
+            _FULL_LEVEL if batch.num_rows >= _FULL_ROWS else 0,
+        )
+
+
+def append_chunk(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
+    """Put a chunk behind others, merging small ones so that many small appends read like one.
+
+    Sixteen neighbours of one level become one of the next, so a row is copied at most a few times
+    and a dataset of n small appends has O(log n) small chunks.
+    """
+    chunks = (*chunks, chunk)
+    while len(chunks) >= _MERGE_WIDTH:
+        last = chunks[-_MERGE_WIDTH:]
+        first = last[0]
+        if first.level == _FULL_LEVEL or not all(
+            other.level == first.level
+            and other.stamp == first.stamp
+            and other.origin == first.origin
+            for other in last
+        ):
+            break
+        chunks = (*chunks[:-_MERGE_WIDTH], merge_chunks(last))
+    return chunks
+
+
+def merge_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    """One chunk of neighbours of the same schema version and origin; copies their rows."""
+    first = chunks[0]
+    batch = pa.concat_batches([chunk.batch for chunk in chunks])
+    spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
+    return Chunk(
+        batch,
+        first.stamp,
+        first.origin,
+        Runs.joined([chunk.runs for chunk in chunks]),
+        first.first_row,
+        (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+        _FULL_LEVEL if batch.num_rows >= _FULL_ROWS else first.level + 1,
+    )

@@ -1,0 +1,77 @@
+"""Which columns play which role, and event times as int ns whatever their unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from tickmesh_tickstore.domain.stamps import Stamp
+
+__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide"]
+
+ROLE_KEY = b"tickmesh.role"
+"""Field metadata key that names a column's role."""
+
+_NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+
+def ceiling_divide(value: int, divisor: int) -> int:
+    """The least integer not below `value / divisor`."""
+    return -(-value // divisor)
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """The columns of one schema version.
+
+    Attributes:
+        stamp: The schema version.
+        schema: Its Arrow projection.
+        event_time: Name of the event time column, if there is one of a timestamp type.
+        symbol: Name of the symbol column, if there is one of a string type.
+        time_unit_ns: ns in one unit of the event time column; 1 without one.
+    """
+
+    stamp: Stamp
+    schema: pa.Schema
+    event_time: str | None
+    symbol: str | None
+    time_unit_ns: int
+
+    @classmethod
+    def of(cls, stamp: Stamp, schema: pa.Schema) -> RowLayout:
+        """Read the roles from the schema's field metadata."""
+        event_time = symbol = None
+        unit = 1
+        for field in schema:
+            role = (field.metadata or {}).get(ROLE_KEY)
+            if role == b"event_time" and pa.types.is_timestamp(field.type):
+                event_time, unit = field.name, _NS_PER_UNIT[field.type.unit]
+            elif role == b"symbol" and _is_text(field.type):
+                symbol = field.name
+        return cls(stamp, schema, event_time, symbol, unit)
+
+    def time_span(self, batch: pa.RecordBatch) -> tuple[int, int] | None:
+        """Least and greatest event time in ns; `None` when the batch has none."""
+        if self.event_time is None or batch.num_rows == 0:
+            return None
+        span = pc.min_max(batch.column(self.event_time))
+        low, high = span["min"], span["max"]
+        if not low.is_valid:
+            return None
+        # `.value` is exact; `as_py` would refuse or round what datetime cannot hold.
+        return low.value * self.time_unit_ns, high.value * self.time_unit_ns
+
+
+def _is_text(data_type: pa.DataType) -> bool:
+    if pa.types.is_dictionary(data_type):
+        data_type = data_type.value_type
+    return (
+        pa.types.is_string(data_type)
+        or pa.types.is_large_string(data_type)
+        or pa.types.is_string_view(data_type)
+    )

@@ -1,0 +1,443 @@
+"""One dataset: its single writer, its visible state, and whoever waits for either."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.errors import (
+    LimitExceededError,
+    SchemaVersionNotFoundError,
+    StoreClosedError,
+    StoreFailedError,
+    TickStoreError,
+    WrongColumnsError,
+)
+from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.group import AppendWork, CommitGroup, OpenWork, UploadWork, Work
+from tickmesh_tickstore.engine.interface import DatasetInfo
+from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.producers import ProducerLedger, ProducerSequence, ProducerState
+    from tickmesh_tickstore.domain.stamps import Origin, Stamp
+    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.interface import Judge
+    from tickmesh_tickstore.engine.journal import Journal, StagedPart
+    from tickmesh_tickstore.engine.parts import DatasetState, Part
+
+__all__ = ["Dataset"]
+
+_log = logging.getLogger(__name__)
+
+
+class Dataset:
+    """A dataset of any engine; what differs between engines is its journal.
+
+    All writes go through one thread, which runs only while there is work. Readers take `state`,
+    an immutable value, and never wait for the writer.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        dataset_id: str,
+        layouts: Sequence[RowLayout],
+        state: DatasetState,
+        ledger: ProducerLedger,
+        journal: Journal,
+        limits: EngineLimits,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.dataset_id = dataset_id
+        self._layouts = {layout.stamp: layout for layout in layouts}
+        self._state = state
+        self._ledger = ledger
+        self._journal = journal
+        self._limits = limits
+        self._now_ns = now_ns
+        self._last_ingest_time_ns = 0
+        self._lock = threading.Lock()
+        self._work_came = threading.Condition(self._lock)
+        self._room_came = threading.Condition(self._lock)
+        self._state_changed = threading.Condition(self._lock)
+        self._waiting: deque[Work] = deque()
+        self._waiting_bytes = 0
+        self._writer: threading.Thread | None = None
+        self._failure: TickStoreError | None = None
+        self._closed = False
+
+    # What readers see.
+
+    @property
+    def state(self) -> DatasetState:
+        """Everything visible."""
+        return self._state
+
+    @property
+    def journal(self) -> Journal:
+        """Where entries go."""
+        return self._journal
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Appends that wait for the writer."""
+        return self._waiting_bytes
+
+    @property
+    def failure(self) -> TickStoreError | None:
+        """Why no more writes are taken."""
+        return self._failure
+
+    @property
+    def newest(self) -> RowLayout:
+        """The newest schema version."""
+        return max(self._layouts.values(), key=lambda layout: layout.stamp.schema_version)
+
+    def info(self) -> DatasetInfo:
+        """The dataset as it stands."""
+        layouts = sorted(self._layouts.values(), key=lambda layout: layout.stamp.schema_version)
+        newest = layouts[-1]
+        return DatasetInfo(
+            self.name,
+            self.dataset_id,
+            self._state.revision,
+            tuple((layout.stamp, layout.schema) for layout in layouts),
+            newest.event_time,
+            newest.symbol,
+        )
+
+    def wait_for_change(
+        self, seen: DatasetState, timeout_seconds: float, ended: threading.Event
+    ) -> None:
+        """Wait until more than `seen` is visible, the time is over, or the reader has ended.
+
+        Raises:
+            StoreClosedError: The dataset was closed.
+        """
+        with self._lock:
+            self._state_changed.wait_for(
+                lambda: self._state.revision > seen.revision or self._closed or ended.is_set(),
+                timeout_seconds,
+            )
+            if self._closed:
+                raise StoreClosedError(
+                    "the store is shutting down: read on from your position later"
+                )
+
+    def wake_readers(self) -> None:
+        """Let waiting readers look whether they were closed."""
+        with self._lock:
+            self._state_changed.notify_all()
+
+    # Versions.
+
+    @property
+    def layouts(self) -> tuple[RowLayout, ...]:
+        """Every schema version."""
+        return tuple(self._layouts.values())
+
+    def layout(self, stamp: Stamp) -> RowLayout:
+        """The columns of a schema version.
+
+        Raises:
+            SchemaVersionNotFoundError: The dataset takes no rows of it.
+        """
+        layout = self._layouts.get(stamp)
+        if layout is None:
+            raise SchemaVersionNotFoundError(
+                f"dataset {self.name!r} does not know schema version {stamp.schema_version}: add it first",
+                metadata={
+                    "dataset": self.name,
+                    "schema_id": stamp.schema_id,
+                    "schema_version": str(stamp.schema_version),
+                },
+            )
+        return layout
+
+    def find_version(self, layout: RowLayout) -> bool:
+        """Whether the version is known already.
+
+        Raises:
+            WrongColumnsError: It is known with another schema.
+        """
+        for known in self._layouts.values():
+            if known.stamp.schema_version != layout.stamp.schema_version:
+                continue
+            if known.stamp != layout.stamp or not known.schema.equals(
+                layout.schema, check_metadata=True
+            ):
+                raise WrongColumnsError(
+                    f"dataset {self.name!r} knows schema version {layout.stamp.schema_version} with "
+                    "another schema: versions are immutable, register a new one",
+                    metadata={
+                        "dataset": self.name,
+                        "schema_version": str(layout.stamp.schema_version),
+                    },
+                )
+            return True
+        return False
+
+    def take_version(self, layout: RowLayout) -> None:
+        """Take rows of a further version from now on."""
+        self._layouts = {**self._layouts, layout.stamp: layout}
+
+    # Writing.
+
+    def append(
+        self,
+        batch: pa.RecordBatch,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        producer: ProducerSequence | None,
+        origin: Origin,
+        following: AppendFuture | None,
+    ) -> AppendFuture:
+        """Hand rows to the writer; see `TickEngine.append`."""
+        layout = self.layout(stamp)
+        require_columns(layout, batch)
+        size = pa.ipc.get_record_batch_size(batch)
+        if size > self._limits.message_bytes:
+            raise LimitExceededError(
+                f"a message of {size} bytes is over the limit of {self._limits.message_bytes}: "
+                "send smaller batches",
+                metadata={"bytes": str(size), "limit": str(self._limits.message_bytes)},
+            )
+        if following is not None and following.done() and following.error is None:
+            following = None
+        work = AppendWork(batch, layout, judge, producer, origin, following, size)
+        self._hand_in(work)
+        return work.future
+
+    def open_producer(self, producer_id: str) -> ProducerState:
+        """Open a producer; see `TickEngine.open_producer`."""
+        work = OpenWork(producer_id)
+        self._hand_in(work)
+        work.future.result()
+        assert work.state is not None
+        return work.state
+
+    def commit_upload(
+        self,
+        staged: StagedPart,
+        *,
+        layout: RowLayout,
+        producer: ProducerSequence | None,
+        origin: Origin,
+    ) -> AppendFuture:
+        """Make staged rows visible, or drop them if their sequence is a duplicate."""
+        work = UploadWork(staged, layout, producer, origin)
+        self._hand_in(work)
+        return work.future
+
+    def _hand_in(self, work: Work) -> None:
+        with self._lock:
+            while (
+                self._waiting_bytes
+                and self._waiting_bytes + work.size > self._limits.waiting_bytes
+                and self._failure is None
+                and not self._closed
+            ):
+                self._room_came.wait()
+            if self._failure is not None:
+                raise self._failure
+            if self._closed:
+                raise StoreClosedError("the store is shutting down: write again when it is back")
+            self._waiting.append(work)
+            self._waiting_bytes += work.size
+            if self._writer is None:
+                self._writer = threading.Thread(
+                    target=self._write_until_idle, name=f"writer-{self.name}", daemon=True
+                )
+                self._writer.start()
+            elif len(self._waiting) == 1:
+                self._work_came.notify()
+
+    def _write_until_idle(self) -> None:
+        while works := self._take_waiting():
+            self._commit(works)
+
+    def _take_waiting(self) -> list[Work]:
+        limits = self._limits
+        with self._lock:
+            if not self._waiting and not self._closed:
+                self._work_came.wait(limits.writer_idle_seconds)
+            works: list[Work] = []
+            rows = size = 0
+            while self._waiting and rows < limits.group_rows and size < limits.group_bytes:
+                work = self._waiting.popleft()
+                if isinstance(work, AppendWork):
+                    rows += work.batch.num_rows
+                size += work.size
+                works.append(work)
+            if not works:
+                # Under the lock: whoever hands in work next starts a new thread.
+                self._writer = None
+            self._waiting_bytes -= size
+            self._room_came.notify_all()
+            return works
+
+    def _commit(self, works: Sequence[Work]) -> None:
+        if self._failure is not None:
+            for work in works:
+                work.future.fail(self._failure)
+            return
+        ingest_time_ns = max(self._now_ns(), self._last_ingest_time_ns)
+        self._last_ingest_time_ns = ingest_time_ns
+        group = CommitGroup(
+            self._ledger,
+            revision=self._state.revision,
+            ingest_time_ns=ingest_time_ns,
+            group_rows=self._limits.group_rows,
+        )
+        try:
+            group.add_all(works)
+            if group.entries:
+                self._journal.write(group.entries)
+                group.mark_received()
+                self._journal.sync()
+                self._publish(group.entries)
+        except StoreFailedError as error:
+            group.fail(error)
+            self._stop(error)
+            return
+        except TickStoreError as error:
+            group.fail(error)
+            return
+        except Exception as error:
+            # Unknown how much is written: go no further, and let no producer wait for ever.
+            _log.exception("the writer of dataset %s broke", self.name)
+            failure = StoreFailedError(
+                f"the writer of dataset {self.name!r} broke: restart the store",
+                metadata={"dataset": self.name},
+            )
+            failure.__cause__ = error
+            for work in works:
+                if not work.future.done():
+                    work.future.fail(failure)
+            self._stop(failure)
+            return
+        group.mark_durable()
+        self._rotate_if_due()
+
+    def _rotate_if_due(self) -> None:
+        try:
+            self._journal.committed(revision=self._state.revision, ledger=self._ledger)
+        except StoreFailedError as error:
+            self._stop(error)
+        except TickStoreError as error:
+            _log.warning("dataset %s keeps its present log: %s", self.name, error.message)
+
+    def _publish(self, entries: Sequence[Entry]) -> None:
+        log_number = self._journal.log_number
+        placed = [self._placed(entry, log_number) for entry in entries]
+        with self._lock:
+            state = self._state
+            for entry, rows in zip(entries, placed, strict=True):
+                if rows is None:
+                    state = state.at_revision(entry.revision)
+                elif isinstance(rows, Chunk):
+                    state = state.with_chunk(rows, log_number=log_number)
+                else:
+                    state = state.with_part(rows)
+            self._state = state
+            self._state_changed.notify_all()
+
+    def _placed(self, entry: Entry, log_number: int) -> Chunk | Part | None:
+        if isinstance(entry, ProducerEntry):
+            self._ledger.record_opened(entry.producer_id, entry.epoch)
+            return None
+        self._ledger.record_stored(entry.sequences, revision=entry.revision)
+        if isinstance(entry, PartEntry):
+            part = entry.staged.place(
+                revision=entry.revision,
+                ingest_time_ns=entry.ingest_time_ns,
+                log_number=log_number,
+            )
+            return part if part.row_count else None
+        return chunk_of(entry)
+
+    def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
+        """The rows of a log now live in other parts."""
+        with self._lock:
+            self._state = self._state.with_sealed(log_number, parts)
+
+    def _stop(self, error: TickStoreError) -> None:
+        _log.critical("dataset %s takes no more writes: %s", self.name, error.message)
+        with self._lock:
+            self._failure = error
+            waiting, self._waiting = list(self._waiting), deque()
+            self._waiting_bytes = 0
+            self._room_came.notify_all()
+        for work in waiting:
+            work.future.fail(error)
+
+    def close(self) -> None:
+        """Write what was handed in, then release the journal."""
+        with self._lock:
+            self._closed = True
+            writer = self._writer
+            self._work_came.notify_all()
+            self._room_came.notify_all()
+            self._state_changed.notify_all()
+        if writer is not None:
+            writer.join()
+        self._journal.close()
+
+
+def chunk_of(entry: RowsEntry) -> Chunk | None:
+    """The chunk an entry's rows become; `None` without rows."""
+    if entry.batch.num_rows == 0:
+        return None
+    return Chunk.arrived(
+        entry.batch,
+        entry.layout,
+        revision=entry.revision,
+        ingest_time_ns=entry.ingest_time_ns,
+        origin=entry.origin,
+    )
+
+
+def require_columns(layout: RowLayout, batch: pa.RecordBatch) -> None:
+    """See that a batch has exactly a version's columns.
+
+    Raises:
+        WrongColumnsError: It has others.
+    """
+    schema = batch.schema
+    if schema.equals(layout.schema):
+        return
+    expected = {field.name: field for field in layout.schema}
+    missing = [name for name in expected if name not in schema.names]
+    unknown = [name for name in schema.names if name not in expected]
+    changed = [
+        f"{field.name} {field.type} instead of {expected[field.name].type}"
+        for field in schema
+        if field.name in expected and not field.equals(expected[field.name])
+    ]
+    found = "; ".join(
+        f"{what} {', '.join(names)}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("changed", changed))
+        if names
+    )
+    raise WrongColumnsError(
+        f"columns are not those of schema version {layout.stamp.schema_version}: "
+        f"{found or 'in another order'}; send exactly the version's columns",
+        metadata={
+            "schema_version": str(layout.stamp.schema_version),
+            "missing": ",".join(missing),
+            "unknown": ",".join(unknown),
+            "changed": ",".join(changed),
+        },
+    )

@@ -1,0 +1,1 @@
+"""The disk engine: write-ahead log, memory-mapped segments, SQL manifest."""

@@ -1,0 +1,59 @@
+"""Where a dataset's files live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+
+__all__ = ["DatasetDirectory"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDirectory:
+    """The files of one dataset: `logs/`, `segments/`, `staging/`."""
+
+    root: Path
+    dataset_id: str
+
+    @property
+    def logs(self) -> Path:
+        """Write-ahead logs."""
+        return self.root / "logs"
+
+    @property
+    def segments(self) -> Path:
+        """Immutable segments."""
+        return self.root / "segments"
+
+    @property
+    def staging(self) -> Path:
+        """Atomic uploads that are not committed; emptied at start."""
+        return self.root / "staging"
+
+    def log(self, number: int) -> Path:
+        """A log by number."""
+        return self.logs / f"{number:010d}.log"
+
+    def log_numbers(self) -> list[int]:
+        """The logs there are, oldest first."""
+        return sorted(int(path.stem) for path in self.logs.glob("*.log"))
+
+    def segment(self, segment_id: str) -> Path:
+        """A segment by id."""
+        return self.segments / f"{segment_id}.arrow"
+
+    def staged(self, upload_id: str) -> Path:
+        """A staged upload by id."""
+        return self.staging / f"{upload_id}.arrow"
+
+    def create(self, files: FileSystem) -> None:
+        """Create the directories, durably."""
+        for path in (self.root, self.logs, self.segments, self.staging):
+            path.mkdir(parents=True, exist_ok=True)
+        files.sync_directory(self.root)
+        files.sync_directory(self.root.parent)

@@ -1,0 +1,193 @@
+"""The disk engine: opening a store, and what each of its datasets is made of."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from tickmesh_tickstore.domain.errors import StoreFailedError
+from tickmesh_tickstore.domain.limits import EngineLimits
+from tickmesh_tickstore.engine.dataset import Dataset
+from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
+from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
+from tickmesh_tickstore.engine.disk.log import DiskJournal
+from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
+from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
+from tickmesh_tickstore.engine.disk.sealing import Sealer
+from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
+from tickmesh_tickstore.engine.disk.staging import DiskStaging
+from tickmesh_tickstore.engine.engine import DatasetEngine, random_id
+from tickmesh_tickstore.engine.interface import DatasetStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.uploads import Staging
+
+__all__ = ["DiskEngine"]
+
+_log = logging.getLogger(__name__)
+
+
+class DiskEngine(DatasetEngine):
+    """A store in a directory. One process at a time holds it.
+
+    Attributes:
+        recovery: What opening found, one report for each dataset.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        limits: EngineLimits | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+        new_id: Callable[[], str] = random_id,
+        files: FileSystem | None = None,
+    ) -> None:
+        """Open a store, creating it if there is none.
+
+        Raises:
+            StoreFailedError: Another process holds it.
+            StoreCorruptError: Acknowledged rows are damaged.
+            OSError: The directory cannot be used.
+        """
+        super().__init__(limits=limits, now_ns=now_ns, new_id=new_id)
+        self._root = root
+        self._files = files or PosixFileSystem()
+        root.mkdir(parents=True, exist_ok=True)
+        self._lock_descriptor = _hold(root)
+        self._manifest = Manifest(root / "manifest.sqlite")
+        self._incarnation = self._manifest.begin_incarnation()
+        self._cache = SegmentCache(limit=self._limits.open_segments)
+        self._directories: dict[str, DatasetDirectory] = {}
+        self._by_id: dict[str, Dataset] = {}
+        self._sealer = Sealer(
+            manifest=self._manifest,
+            files=self._files,
+            cache=self._cache,
+            unsealed_logs=self._limits.unsealed_logs,
+            find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
+        )
+        self.recovery: tuple[RecoveryReport, ...] = ()
+        try:
+            stored = self._manifest.load()
+            self.recovery = tuple(self._open_dataset(each) for each in stored)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
+        directory = DatasetDirectory(self._root / "datasets" / stored.dataset_id, stored.dataset_id)
+        directory.create(self._files)
+        recovered = recover(
+            stored,
+            directory,
+            files=self._files,
+            cache=self._cache,
+            producer_limit=self._limits.producers,
+        )
+        journal = DiskJournal(
+            directory=directory,
+            files=self._files,
+            sealer=self._sealer,
+            limits=self._limits,
+            incarnation=self._incarnation,
+            log_number=recovered.log_number,
+            offset=recovered.offset,
+            revision=recovered.state.revision,
+        )
+        dataset = Dataset(
+            name=stored.name,
+            dataset_id=stored.dataset_id,
+            layouts=stored.layouts,
+            state=recovered.state,
+            ledger=recovered.ledger,
+            journal=journal,
+            limits=self._limits,
+            now_ns=self._now_ns,
+        )
+        self._directories[stored.dataset_id] = directory
+        self._by_id[stored.dataset_id] = dataset
+        self._datasets = {**self._datasets, stored.name: dataset}
+        for full in recovered.full_logs:
+            self._sealer.submit(
+                stored.dataset_id,
+                log_number=full.log_number,
+                through_revision=full.through_revision,
+                producers=full.producers,
+            )
+        report = recovered.report
+        _log.info("dataset %s opened at revision %d", report.dataset, report.revision)
+        return report
+
+    def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
+        dataset_id = self._new_id()
+        self._manifest.add_dataset(dataset_id, name, layout)
+        self._open_dataset(StoredDataset(dataset_id, name, 0, (layout,), (), ()))
+        return self._datasets[name]
+
+    def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
+        self._manifest.add_version(dataset.dataset_id, layout)
+
+    def _new_staging(self, dataset: Dataset, layout: RowLayout) -> Staging:
+        return DiskStaging(
+            upload_id=self._new_id(),
+            layout=layout,
+            directory=self._directories[dataset.dataset_id],
+            files=self._files,
+            cache=self._cache,
+        )
+
+    def statistics(self, name: str) -> DatasetStatistics:
+        """See `TickEngine.statistics`."""
+        dataset = self._find(name)
+        state = dataset.state
+        segments = [
+            part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
+        ]
+        spans = [record.time_span for record in segments if record.time_span is not None]
+        journal = dataset.journal
+        assert isinstance(journal, DiskJournal)
+        return DatasetStatistics(
+            state.revision,
+            state.row_count,
+            len(segments),
+            state.row_count - sum(record.row_count for record in segments),
+            journal.log_bytes,
+            sum(record.byte_count for record in segments),
+            min((low for low, _ in spans), default=None),
+            max((high for _, high in spans), default=None),
+            dataset.waiting_bytes,
+            dataset.failure.message if dataset.failure else "",
+        )
+
+    def wait_until_sealed(self, timeout_seconds: float) -> bool:
+        """Wait until every full log is sealed; whether that came in time."""
+        return self._sealer.wait_until_sealed(timeout_seconds)
+
+    def close(self) -> None:
+        """See `TickEngine.close`."""
+        if self._closed:
+            return
+        super().close()
+        self._sealer.close()
+        self._manifest.close()
+        os.close(self._lock_descriptor)
+
+
+def _hold(root: Path) -> int:
+    descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreFailedError(
+            "another process holds this store: stop it, or use another directory"
+        ) from error
+    return descriptor

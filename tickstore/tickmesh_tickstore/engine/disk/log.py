@@ -1,0 +1,188 @@
+"""The write-ahead log of one dataset: numbered files of frames, one active."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
+from tickmesh_tickstore.engine.disk.frame import FrameKind, encode_frame
+from tickmesh_tickstore.engine.disk.segment import SegmentPart
+from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.producers import ProducerLedger
+    from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
+    from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.sealing import Sealer
+
+__all__ = ["DiskJournal"]
+
+_log = logging.getLogger(__name__)
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_OVERGROWN = 4
+
+
+class DiskJournal:
+    """See `Journal`. Its state changes only on the dataset's writer thread."""
+
+    def __init__(
+        self,
+        *,
+        directory: DatasetDirectory,
+        files: FileSystem,
+        sealer: Sealer,
+        limits: EngineLimits,
+        incarnation: int,
+        log_number: int,
+        offset: int,
+        revision: int,
+    ) -> None:
+        self._directory = directory
+        self._files = files
+        self._sealer = sealer
+        self._limits = limits
+        self._incarnation = incarnation
+        self._log_number = log_number
+        self._offset = offset
+        self._written_revision = self._synced_revision = revision
+        self._failed = False
+        path = directory.log(log_number)
+        if path.exists():
+            self._descriptor = files.open(path)
+        else:
+            self._descriptor = files.create(path)
+            files.sync_directory(path.parent)
+
+    @property
+    def log_number(self) -> int:
+        """See `Journal.log_number`."""
+        return self._log_number
+
+    @property
+    def log_bytes(self) -> int:
+        """Bytes in the active log."""
+        return self._offset
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """See `Journal.write`."""
+        if self._offset > _OVERGROWN * self._limits.log_bytes:
+            raise DiskFullError(
+                "rows arrive faster than they can be moved out of the log: "
+                "see that there is disk space, then write again"
+            )
+        buffers: list[memoryview] = []
+        for entry in entries:
+            buffers.extend(self._frame(entry))
+        size = sum(map(len, buffers))
+        try:
+            self._files.write(self._descriptor, buffers, self._offset)
+        except OSError as error:
+            self._undo_write(error)
+            raise DiskFullError(
+                "no space left on the store's disk; nothing of this message is stored: "
+                "make room, then write again"
+            ) from error
+        self._offset += size
+        self._written_revision = entries[-1].revision
+
+    def _undo_write(self, error: OSError) -> None:
+        if error.errno in _NO_SPACE:
+            try:
+                self._files.truncate(self._descriptor, self._offset)
+            except OSError as again:
+                raise self._failure("a log could not be cut back", again) from again
+            return
+        raise self._failure("a log could not be written", error) from error
+
+    def sync(self) -> None:
+        """See `Journal.sync`."""
+        try:
+            self._files.sync(self._descriptor)
+        except OSError as error:
+            # The kernel may have dropped the dirty pages: a second fsync would lie.
+            raise self._failure("a log could not be synced", error) from error
+        self._synced_revision = self._written_revision
+
+    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """See `Journal.committed`: begin a new log when the active one is full."""
+        if self._offset < self._limits.log_bytes or not self._sealer.has_room(
+            self._directory.dataset_id
+        ):
+            return
+        number = self._log_number + 1
+        path = self._directory.log(number)
+        try:
+            descriptor = self._files.create(path)
+            self._files.sync_directory(path.parent)
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise DiskFullError("no space left for a new log") from error
+            raise self._failure("a new log could not be begun", error) from error
+        self._files.close(self._descriptor)
+        full = self._log_number
+        self._descriptor, self._log_number, self._offset = descriptor, number, 0
+        self._sealer.submit(
+            self._directory.dataset_id,
+            log_number=full,
+            through_revision=revision,
+            producers=ledger.take_changed(),
+        )
+
+    def close(self) -> None:
+        """See `Journal.close`."""
+        self._files.close(self._descriptor)
+
+    def _failure(self, what: str, error: OSError) -> StoreFailedError:
+        _log.critical("dataset %s: %s: %s", self._directory.dataset_id, what, error)
+        return StoreFailedError(
+            f"stable storage failed ({errno.errorcode.get(error.errno or 0, 'unknown')}): "
+            "this dataset takes no more writes; what was acknowledged as durable is safe; "
+            "mend the disk and restart the store"
+        )
+
+    def _frame(self, entry: Entry) -> list[memoryview]:
+        if isinstance(entry, ProducerEntry):
+            return encode_frame(
+                FrameKind.PRODUCER_OPENED,
+                incarnation=self._incarnation,
+                revision=entry.revision,
+                synced_through=self._synced_revision,
+                ingest_time_ns=entry.ingest_time_ns,
+                names={"producer_id": entry.producer_id, "epoch": entry.epoch},
+            )
+        if isinstance(entry, PartEntry):
+            part = entry.staged.place(
+                revision=entry.revision,
+                ingest_time_ns=entry.ingest_time_ns,
+                log_number=self._log_number,
+            )
+            assert isinstance(part, SegmentPart)
+            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), None
+        else:
+            kind, names, payload = FrameKind.ROWS, None, _ipc_stream(entry.batch)
+        return encode_frame(
+            kind,
+            incarnation=self._incarnation,
+            revision=entry.revision,
+            synced_through=self._synced_revision,
+            ingest_time_ns=entry.ingest_time_ns,
+            stamp=entry.layout.stamp,
+            origin=entry.origin,
+            sequences=entry.sequences,
+            names=names,
+            payload=payload,
+        )
+
+
+def _ipc_stream(batch: pa.RecordBatch) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()

@@ -1,0 +1,275 @@
+"""The manifest: which segments, up to which revision, with which producers. One SQLite file.
+
+A log's sealing is one transaction: its segments appear, the position behind which logs still count
+moves on, and the producers' records follow. `synchronous=FULL`: in WAL mode `NORMAL` loses
+committed transactions at a power cut.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.pool import StaticPool
+
+from tickmesh_tickstore.domain.producers import ProducerRecord
+from tickmesh_tickstore.domain.stamps import Stamp
+from tickmesh_tickstore.engine.columns import RowLayout
+from tickmesh_tickstore.engine.disk.segment import SegmentRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Manifest", "StoredDataset"]
+
+_metadata = sa.MetaData()
+_store = sa.Table(
+    "store",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("incarnation", sa.Integer, nullable=False),
+)
+_datasets = sa.Table(
+    "datasets",
+    _metadata,
+    sa.Column("dataset_id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+    sa.Column("sealed_revision", sa.Integer, nullable=False),
+)
+_versions = sa.Table(
+    "versions",
+    _metadata,
+    sa.Column("dataset_id", sa.ForeignKey("datasets.dataset_id"), primary_key=True),
+    sa.Column("schema_version", sa.Integer, primary_key=True),
+    sa.Column("schema_id", sa.String, nullable=False),
+    sa.Column("arrow_schema", sa.LargeBinary, nullable=False),
+)
+_segments = sa.Table(
+    "segments",
+    _metadata,
+    sa.Column("dataset_id", sa.ForeignKey("datasets.dataset_id"), primary_key=True),
+    sa.Column("segment_id", sa.String, primary_key=True),
+    sa.Column("log_number", sa.Integer, nullable=False),
+    sa.Column("schema_id", sa.String, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("first_revision", sa.Integer, nullable=False),
+    sa.Column("last_revision", sa.Integer, nullable=False),
+    sa.Column("row_count", sa.Integer, nullable=False),
+    sa.Column("byte_count", sa.Integer, nullable=False),
+    sa.Column("min_time_ns", sa.Integer),
+    sa.Column("max_time_ns", sa.Integer),
+    sa.Column("uploaded_at_ns", sa.Integer),
+)
+_producers = sa.Table(
+    "producers",
+    _metadata,
+    sa.Column("dataset_id", sa.ForeignKey("datasets.dataset_id"), primary_key=True),
+    sa.Column("producer_id", sa.String, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("last_sequence", sa.Integer, nullable=False),
+    sa.Column("recent", sa.LargeBinary, nullable=False),
+)
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataset:
+    """What the manifest knows of a dataset.
+
+    Attributes:
+        dataset_id: Its id.
+        name: Its name.
+        sealed_revision: Logs count only behind this revision.
+        layouts: Its schema versions.
+        segments: Its segments in arrival order.
+        producers: Its producers as of `sealed_revision`.
+    """
+
+    dataset_id: str
+    name: str
+    sealed_revision: int
+    layouts: tuple[RowLayout, ...]
+    segments: tuple[SegmentRecord, ...]
+    producers: tuple[tuple[str, ProducerRecord], ...]
+
+
+class Manifest:
+    """The manifest of one store. Every method is one transaction, durable on return."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+        with self._engine.connect() as connection:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.exec_driver_sql(f"PRAGMA {pragma}")
+        _metadata.create_all(self._engine)
+
+    def begin_incarnation(self) -> int:
+        """Count a start of the engine."""
+        statement = insert(_store).values(id=1, format=_FORMAT, incarnation=1)
+        counted = statement.on_conflict_do_update(
+            index_elements=["id"], set_={"incarnation": _store.c.incarnation + 1}
+        ).returning(_store.c.incarnation)
+        with self._lock, self._engine.begin() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def add_dataset(self, dataset_id: str, name: str, layout: RowLayout) -> None:
+        """Add a dataset with its first version."""
+        with self._lock, self._engine.begin() as connection:
+            connection.execute(
+                sa.insert(_datasets).values(dataset_id=dataset_id, name=name, sealed_revision=0)
+            )
+            connection.execute(sa.insert(_versions).values(_version_row(dataset_id, layout)))
+
+    def add_version(self, dataset_id: str, layout: RowLayout) -> None:
+        """Add a version to a dataset."""
+        with self._lock, self._engine.begin() as connection:
+            connection.execute(sa.insert(_versions).values(_version_row(dataset_id, layout)))
+
+    def seal(
+        self,
+        dataset_id: str,
+        *,
+        through_revision: int,
+        segments: Sequence[SegmentRecord],
+        producers: Sequence[tuple[str, ProducerRecord]],
+    ) -> None:
+        """A log's rows live in segments now."""
+        upsert = insert(_producers)
+        upsert = upsert.on_conflict_do_update(
+            index_elements=["dataset_id", "producer_id"],
+            set_={name: upsert.excluded[name] for name in ("epoch", "last_sequence", "recent")},
+        )
+        with self._lock, self._engine.begin() as connection:
+            if segments:
+                connection.execute(
+                    sa.insert(_segments), [_segment_row(dataset_id, each) for each in segments]
+                )
+            if producers:
+                connection.execute(
+                    upsert,
+                    [
+                        {
+                            "dataset_id": dataset_id,
+                            "producer_id": name,
+                            "epoch": record.epoch,
+                            "last_sequence": record.last_sequence,
+                            "recent": record.pack_recent(),
+                        }
+                        for name, record in producers
+                    ],
+                )
+            connection.execute(
+                sa.update(_datasets)
+                .where(_datasets.c.dataset_id == dataset_id)
+                .values(sealed_revision=through_revision)
+            )
+
+    def load(self) -> list[StoredDataset]:
+        """Every dataset."""
+        with self._lock, self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_datasets).order_by(_datasets.c.name)).all()
+            return [
+                StoredDataset(
+                    row.dataset_id,
+                    row.name,
+                    row.sealed_revision,
+                    _load_layouts(connection, row.dataset_id),
+                    _load_segments(connection, row.dataset_id),
+                    _load_producers(connection, row.dataset_id),
+                )
+                for row in rows
+            ]
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._engine.dispose()
+
+
+def _version_row(dataset_id: str, layout: RowLayout) -> dict[str, object]:
+    return {
+        "dataset_id": dataset_id,
+        "schema_version": layout.stamp.schema_version,
+        "schema_id": layout.stamp.schema_id,
+        "arrow_schema": layout.schema.serialize().to_pybytes(),
+    }
+
+
+def _segment_row(dataset_id: str, record: SegmentRecord) -> dict[str, object]:
+    low, high = record.time_span or (None, None)
+    return {
+        "dataset_id": dataset_id,
+        "segment_id": record.segment_id,
+        "log_number": record.log_number,
+        "schema_id": record.stamp.schema_id,
+        "schema_version": record.stamp.schema_version,
+        "first_revision": record.first_revision,
+        "last_revision": record.last_revision,
+        "row_count": record.row_count,
+        "byte_count": record.byte_count,
+        "min_time_ns": low,
+        "max_time_ns": high,
+        "uploaded_at_ns": record.uploaded_at_ns,
+    }
+
+
+def _load_layouts(connection: sa.Connection, dataset_id: str) -> tuple[RowLayout, ...]:
+    rows = connection.execute(
+        sa.select(_versions)
+        .where(_versions.c.dataset_id == dataset_id)
+        .order_by(_versions.c.schema_version)
+    )
+    return tuple(
+        RowLayout.of(
+            Stamp(row.schema_id, row.schema_version),
+            pa.ipc.read_schema(pa.py_buffer(row.arrow_schema)),
+        )
+        for row in rows
+    )
+
+
+def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentRecord, ...]:
+    rows = connection.execute(
+        sa.select(_segments)
+        .where(_segments.c.dataset_id == dataset_id)
+        .order_by(_segments.c.first_revision)
+    )
+    return tuple(
+        SegmentRecord(
+            row.segment_id,
+            row.log_number,
+            Stamp(row.schema_id, row.schema_version),
+            row.first_revision,
+            row.last_revision,
+            row.row_count,
+            row.byte_count,
+            None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
+            row.uploaded_at_ns,
+        )
+        for row in rows
+    )
+
+
+def _load_producers(
+    connection: sa.Connection, dataset_id: str
+) -> tuple[tuple[str, ProducerRecord], ...]:
+    rows = connection.execute(sa.select(_producers).where(_producers.c.dataset_id == dataset_id))
+    return tuple(
+        (
+            row.producer_id,
+            ProducerRecord(row.epoch, row.last_sequence, ProducerRecord.unpack_recent(row.recent)),
+        )
+        for row in rows
+    )

@@ -1,0 +1,268 @@
+"""Opening a dataset after whatever happened to it (T10)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.errors import StoreCorruptError
+from tickmesh_tickstore.domain.producers import ProducerLedger
+from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.disk.frame import MAGIC, Frame, FrameKind, read_frame
+from tickmesh_tickstore.engine.disk.segment import SegmentPart, SegmentRecord
+from tickmesh_tickstore.engine.parts import DatasetState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.domain.producers import ProducerRecord
+    from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
+    from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.manifest import StoredDataset
+    from tickmesh_tickstore.engine.disk.segment import SegmentCache
+
+__all__ = ["FullLog", "RecoveredDataset", "RecoveryReport", "recover"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What opening a dataset found.
+
+    Attributes:
+        dataset: Its name.
+        revision: Newest dataset revision after opening.
+        frames: Log frames read back.
+        rows: Rows read back from logs.
+        torn_bytes: Bytes behind the last whole frame that were cut off. They were never
+            acknowledged as durable.
+        removed_files: Files that belonged to no committed row.
+        seconds: How long it took.
+    """
+
+    dataset: str
+    revision: int
+    frames: int
+    rows: int
+    torn_bytes: int
+    removed_files: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FullLog:
+    """A log before the active one, still to be sealed."""
+
+    log_number: int
+    through_revision: int
+    producers: Sequence[tuple[str, ProducerRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredDataset:
+    """A dataset ready to go on.
+
+    Attributes:
+        state: Everything visible.
+        ledger: Its producers.
+        log_number: The log to go on with.
+        offset: Where to go on in it.
+        full_logs: Earlier logs to seal, in order.
+        report: What was found.
+    """
+
+    state: DatasetState
+    ledger: ProducerLedger
+    log_number: int
+    offset: int
+    full_logs: tuple[FullLog, ...]
+    report: RecoveryReport
+
+
+def recover(
+    stored: StoredDataset,
+    directory: DatasetDirectory,
+    *,
+    files: FileSystem,
+    cache: SegmentCache,
+    producer_limit: int,
+) -> RecoveredDataset:
+    """Read a dataset's logs back, cut a torn tail, and remove what no commit refers to.
+
+    Rows stay in the logs, memory-mapped: memory does not grow with them.
+
+    Raises:
+        StoreCorruptError: A frame that had been acknowledged is damaged or missing.
+        OSError: The files cannot be read.
+    """
+    return _Recovery(stored, directory, files, cache, producer_limit).run()
+
+
+class _Recovery:
+    def __init__(
+        self,
+        stored: StoredDataset,
+        directory: DatasetDirectory,
+        files: FileSystem,
+        cache: SegmentCache,
+        producer_limit: int,
+    ) -> None:
+        self._stored = stored
+        self._directory = directory
+        self._files = files
+        self._cache = cache
+        self._layouts: dict[Stamp, RowLayout] = {each.stamp: each for each in stored.layouts}
+        self._ledger = ProducerLedger(limit=producer_limit)
+        for name, record in stored.producers:
+            self._ledger.restore(name, record)
+        sealed = tuple(self._part(record) for record in stored.segments)
+        rows = sum(part.row_count for part in sealed)
+        self._state = DatasetState(stored.sealed_revision, sealed, (), rows)
+        self._frames = self._rows = self._torn_bytes = 0
+        self._incarnation = 0
+
+    def run(self) -> RecoveredDataset:
+        began = time.monotonic()
+        numbers = self._directory.log_numbers()
+        full: list[FullLog] = []
+        offset = 0
+        for number in numbers:
+            before = self._state.revision
+            offset = self._read_log(number, is_last=number == numbers[-1])
+            if number == numbers[-1]:
+                break
+            if self._state.revision == before:
+                self._files.remove(self._directory.log(number))
+            else:
+                full.append(FullLog(number, self._state.revision, self._ledger.take_changed()))
+        removed = self._remove_orphans()
+        highest = max((record.log_number for record in self._stored.segments), default=0)
+        report = RecoveryReport(
+            self._stored.name,
+            self._state.revision,
+            self._frames,
+            self._rows,
+            self._torn_bytes,
+            removed,
+            time.monotonic() - began,
+        )
+        number = numbers[-1] if numbers else highest + 1
+        return RecoveredDataset(self._state, self._ledger, number, offset, tuple(full), report)
+
+    def _read_log(self, number: int, *, is_last: bool) -> int:
+        path = self._directory.log(number)
+        if path.stat().st_size == 0:
+            return 0
+        log = pa.memory_map(str(path)).read_buffer()
+        offset = 0
+        while (frame := read_frame(log, offset)) is not None and self._follows(frame):
+            if frame.revision > self._stored.sealed_revision:
+                self._apply(frame, number)
+            offset += frame.length
+        if offset < log.size:
+            self._require_torn(log, offset)
+            if is_last:
+                self._cut(number, offset, log.size)
+        return offset
+
+    def _follows(self, frame: Frame) -> bool:
+        if frame.incarnation < self._incarnation:
+            return False
+        self._incarnation = frame.incarnation
+        return frame.revision <= self._stored.sealed_revision or (
+            frame.revision == self._state.revision + 1
+        )
+
+    def _require_torn(self, log: pa.Buffer, offset: int) -> None:
+        expected = self._state.revision + 1
+        content = memoryview(log).tobytes()
+        at = content.find(MAGIC, offset)
+        while at >= 0:
+            frame = read_frame(log, at) if at % 8 == 0 else None
+            if frame is not None and frame.synced_through >= expected:
+                raise StoreCorruptError(
+                    f"dataset {self._stored.name!r}: revision {expected} was acknowledged but is "
+                    "damaged on disk; nothing was changed: restore it from a copy",
+                    metadata={"dataset": self._stored.name, "revision": str(expected)},
+                )
+            at = content.find(MAGIC, at + 1)
+
+    def _cut(self, number: int, offset: int, size: int) -> None:
+        _log.warning(
+            "dataset %s: cut %d torn bytes behind revision %d; none was acknowledged as durable",
+            self._stored.name,
+            size - offset,
+            self._state.revision,
+        )
+        self._torn_bytes += size - offset
+        descriptor = self._files.open(self._directory.log(number))
+        try:
+            self._files.truncate(descriptor, offset)
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)
+
+    def _apply(self, frame: Frame, log_number: int) -> None:
+        self._frames += 1
+        if frame.kind is FrameKind.PRODUCER_OPENED:
+            self._ledger.record_opened(frame.names["producer_id"], frame.names["epoch"])
+            self._state = self._state.at_revision(frame.revision)
+            return
+        self._ledger.record_stored(frame.sequences, revision=frame.revision)
+        if frame.kind is FrameKind.UPLOAD:
+            part = self._part(self._uploaded(frame, log_number))
+            if part.row_count:
+                self._state = self._state.with_part(part)
+            else:
+                self._state = self._state.at_revision(frame.revision)
+            return
+        batch = frame.batch()
+        if batch.num_rows == 0:
+            self._state = self._state.at_revision(frame.revision)
+            return
+        self._rows += batch.num_rows
+        chunk = Chunk.arrived(
+            batch,
+            self._layouts[frame.stamp],
+            revision=frame.revision,
+            ingest_time_ns=frame.ingest_time_ns,
+            origin=frame.origin,
+        )
+        self._state = self._state.with_chunk(chunk, log_number=log_number)
+
+    @staticmethod
+    def _uploaded(frame: Frame, log_number: int) -> SegmentRecord:
+        span = frame.names["time_span"]
+        return SegmentRecord(
+            frame.names["segment_id"],
+            log_number,
+            frame.stamp,
+            frame.revision,
+            frame.revision,
+            frame.names["row_count"],
+            frame.names["byte_count"],
+            None if span is None else (span[0], span[1]),
+            frame.ingest_time_ns,
+        )
+
+    def _part(self, record: SegmentRecord) -> SegmentPart:
+        return SegmentPart(record, self._directory.segment(record.segment_id), self._cache)
+
+    def _remove_orphans(self) -> int:
+        known = {
+            part.path
+            for part in (*self._state.sealed, *self._state.recent)
+            if isinstance(part, SegmentPart)
+        }
+        orphans = [path for path in self._directory.segments.iterdir() if path not in known]
+        orphans += self._directory.staging.iterdir()
+        for path in orphans:
+            self._files.remove(path)
+        return len(orphans)

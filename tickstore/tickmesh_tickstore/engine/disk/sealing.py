@@ -1,0 +1,186 @@
+"""Sealing: full logs become segments, in the background and in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tickmesh_tickstore.engine.disk.segment import (
+    SegmentPart,
+    SegmentRecord,
+    sealed_groups,
+    write_segment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh_tickstore.domain.producers import ProducerRecord
+    from tickmesh_tickstore.engine.chunk import Chunk
+    from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
+    from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.manifest import Manifest
+    from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.parts import Part
+
+__all__ = ["Sealer"]
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    dataset_id: str
+    log_number: int
+    through_revision: int
+    producers: Sequence[tuple[str, ProducerRecord]]
+
+
+class Sealer:
+    """The one thread of an engine that turns full logs into segments.
+
+    A log is removed only after its segments are synced and the manifest's transaction is durable,
+    so a crash at any point leaves either the log or the segments as the truth.
+    """
+
+    def __init__(
+        self,
+        *,
+        manifest: Manifest,
+        files: FileSystem,
+        cache: SegmentCache,
+        unsealed_logs: int,
+        find: Callable[[str], tuple[Dataset, DatasetDirectory]],
+    ) -> None:
+        self._manifest = manifest
+        self._files = files
+        self._cache = cache
+        self._unsealed_logs = unsealed_logs
+        self._find = find
+        self._changed = threading.Condition()
+        self._tasks: deque[_Task] = deque()
+        self._pending: Counter[str] = Counter()
+        self._failing = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
+        self._thread.start()
+
+    def has_room(self, dataset_id: str) -> bool:
+        """Wait until a further log of the dataset may be handed in.
+
+        `False` when sealing fails or ends: the present log has to go on.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._pending[dataset_id] < self._unsealed_logs or self._failing or self._closed
+                )
+            )
+            return self._pending[dataset_id] < self._unsealed_logs and not self._closed
+
+    def submit(
+        self,
+        dataset_id: str,
+        *,
+        log_number: int,
+        through_revision: int,
+        producers: Sequence[tuple[str, ProducerRecord]],
+    ) -> None:
+        """Hand in a full log whose last revision is `through_revision`."""
+        with self._changed:
+            self._tasks.append(_Task(dataset_id, log_number, through_revision, producers))
+            self._pending[dataset_id] += 1
+            self._changed.notify_all()
+
+    def wait_until_sealed(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is left to seal; whether that came in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._tasks, timeout_seconds)
+
+    def close(self) -> None:
+        """Finish the log at hand; the others are sealed after the next start."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._tasks or self._closed)
+                if self._closed:
+                    return
+                task = self._tasks[0]
+            try:
+                self._seal(task)
+            except Exception:
+                # The log still holds every row: nothing is lost by trying again later.
+                _log.exception("a log of dataset %s could not be sealed", task.dataset_id)
+                with self._changed:
+                    self._failing = True
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._closed, _RETRY_SECONDS)
+                continue
+            with self._changed:
+                self._failing = False
+                self._tasks.popleft()
+                self._pending[task.dataset_id] -= 1
+                self._changed.notify_all()
+
+    def _seal(self, task: _Task) -> None:
+        dataset, directory = self._find(task.dataset_id)
+        parts: list[Part] = []
+        records: list[SegmentRecord] = []
+        for part in dataset.state.recent:
+            if part.log_number != task.log_number:
+                continue
+            if isinstance(part, SegmentPart):
+                records.append(part.record)
+                parts.append(part)
+                continue
+            for group in sealed_groups(part.chunks()):
+                record = self._write(directory, dataset, task.log_number, group)
+                records.append(record)
+                parts.append(SegmentPart(record, directory.segment(record.segment_id), self._cache))
+        self._files.sync_directory(directory.segments)
+        self._manifest.seal(
+            task.dataset_id,
+            through_revision=task.through_revision,
+            segments=records,
+            producers=task.producers,
+        )
+        dataset.replace_log(task.log_number, parts)
+        self._files.remove(directory.log(task.log_number))
+
+    def _write(
+        self,
+        directory: DatasetDirectory,
+        dataset: Dataset,
+        log_number: int,
+        chunks: Sequence[Chunk],
+    ) -> SegmentRecord:
+        first = chunks[0]
+        segment_id = f"{first.first_position.revision:019d}"
+        path = directory.segment(segment_id)
+        size = write_segment(path, dataset.layout(first.stamp).schema, chunks)
+        descriptor = self._files.open(path)
+        try:
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)
+        spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
+        return SegmentRecord(
+            segment_id,
+            log_number,
+            first.stamp,
+            first.first_position.revision,
+            chunks[-1].last_revision,
+            sum(chunk.batch.num_rows for chunk in chunks),
+            size,
+            (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+        )

@@ -1,0 +1,229 @@
+"""Recent segments: Arrow IPC files in arrival order, memory-mapped, never rewritten in place.
+
+Beside each batch stands the stamps of its rows and its least and greatest event time, as the batch's
+own metadata: any Arrow reader opens a segment, and a segment explains itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.stamps import Stamp
+from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
+from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "SegmentCache",
+    "SegmentPart",
+    "SegmentRecord",
+    "SegmentWriter",
+    "sealed_groups",
+    "write_segment",
+]
+
+_STAMPS_KEY = b"tickmesh.stamps"
+_SEGMENT_BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A segment as the manifest and the log know it.
+
+    Attributes:
+        segment_id: Its name within the dataset.
+        log_number: The log its rows were first written to, or announced in.
+        stamp: The schema version of its rows.
+        first_revision: Dataset revision of the first row.
+        last_revision: Dataset revision of the last row.
+        row_count: Rows.
+        byte_count: Bytes of the file.
+        time_span: Least and greatest event time in ns, `None` when unknown.
+        uploaded_at_ns: Ingest time of an atomic upload, whose rows got their one revision after
+            the file was written; `None` for rows that came through the log.
+    """
+
+    segment_id: str
+    log_number: int
+    stamp: Stamp
+    first_revision: int
+    last_revision: int
+    row_count: int
+    byte_count: int
+    time_span: tuple[int, int] | None
+    uploaded_at_ns: int | None = None
+
+    def to_names(self) -> dict[str, Any]:
+        """What a log frame has to keep of an upload's segment."""
+        return {
+            "segment_id": self.segment_id,
+            "row_count": self.row_count,
+            "byte_count": self.byte_count,
+            "time_span": self.time_span,
+        }
+
+
+class SegmentCache:
+    """Open segments, the most recently used ones (T11)."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._open: OrderedDict[Path, tuple[Chunk, ...]] = OrderedDict()
+
+    def chunks(self, path: Path, record: SegmentRecord) -> tuple[Chunk, ...]:
+        """A segment's rows by memory map."""
+        with self._lock:
+            chunks = self._open.get(path)
+            if chunks is not None:
+                self._open.move_to_end(path)
+                return chunks
+        chunks = tuple(_read_segment(path, record))
+        with self._lock:
+            self._open[path] = chunks
+            while len(self._open) > self._limit:
+                self._open.popitem(last=False)
+        return chunks
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPart:
+    """A segment's rows as a part of a dataset."""
+
+    record: SegmentRecord
+    path: Path
+    cache: SegmentCache
+
+    @property
+    def log_number(self) -> int:
+        """See `Part.log_number`."""
+        return self.record.log_number
+
+    @property
+    def first_revision(self) -> int:
+        """See `Part.first_revision`."""
+        return self.record.first_revision
+
+    @property
+    def last_revision(self) -> int:
+        """See `Part.last_revision`."""
+        return self.record.last_revision
+
+    @property
+    def row_count(self) -> int:
+        """See `Part.row_count`."""
+        return self.record.row_count
+
+    @property
+    def time_span(self) -> tuple[int, int] | None:
+        """See `Part.time_span`."""
+        return self.record.time_span
+
+    def chunks(self) -> Sequence[Chunk]:
+        """The rows, memory-mapped."""
+        return self.cache.chunks(self.path, self.record)
+
+
+def _read_segment(path: Path, record: SegmentRecord) -> Iterator[Chunk]:
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    for index in range(reader.num_record_batches):
+        batch, metadata = reader.get_batch_with_custom_metadata(index)
+        chunk = Chunk.unpack(batch, record.stamp, metadata[_STAMPS_KEY])
+        if record.uploaded_at_ns is not None:
+            runs = Runs.single(
+                revision=record.first_revision,
+                rows=batch.num_rows,
+                ingest_time_ns=record.uploaded_at_ns,
+            )
+            chunk = replace(chunk, runs=runs)
+        yield chunk
+
+
+class SegmentWriter:
+    """Writes chunks of one schema version into a segment file."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._sink = pa.OSFile(str(path), "wb")
+        # The file format knows one dictionary a column, which may only grow.
+        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+        self._writer = pa.ipc.new_file(self._sink, schema, options=options)
+        self._dictionaries = GrowingDictionaries()
+
+    def write(self, chunks: Sequence[Chunk]) -> None:
+        """Add chunks.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        for chunk in chunks:
+            self._writer.write_batch(
+                self._dictionaries.recode(chunk.batch),
+                custom_metadata={_STAMPS_KEY: chunk.pack_stamps()},
+            )
+
+    def close(self) -> int:
+        """Finish the file, which is not synced yet; its bytes.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self._writer.close()
+        size = int(self._sink.tell())
+        self._sink.close()
+        return size
+
+    def abandon(self) -> None:
+        """Close the file without finishing it."""
+        if not self._sink.closed:
+            self._sink.close()
+
+
+def write_segment(path: Path, schema: pa.Schema, chunks: Sequence[Chunk]) -> int:
+    """Write a whole segment and return its bytes; the file is not synced yet.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    writer = SegmentWriter(path, schema)
+    try:
+        writer.write(chunks)
+        return writer.close()
+    finally:
+        writer.abandon()
+
+
+def sealed_groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """Split a log's rows into segments (one schema version each), small neighbours merged."""
+    group: list[Chunk] = []
+    small: list[Chunk] = []
+    small_rows = 0
+
+    def settle() -> None:
+        nonlocal small_rows
+        if small:
+            group.append(merge_chunks(small) if len(small) > 1 else small[0])
+            small.clear()
+            small_rows = 0
+
+    for chunk in chunks:
+        before = small[-1] if small else (group[-1] if group else None)
+        if before is not None and before.stamp != chunk.stamp:
+            settle()
+            yield group
+            group = []
+        rows = chunk.batch.num_rows
+        if small and (small[0].origin != chunk.origin or small_rows + rows > _SEGMENT_BATCH_ROWS):
+            settle()
+        small.append(chunk)
+        small_rows += rows
+    settle()
+    if group:
+        yield group

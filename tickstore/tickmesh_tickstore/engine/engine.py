@@ -1,0 +1,215 @@
+"""What every engine does alike: find the dataset, hand the call on."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from tickmesh_tickstore.domain.errors import (
+    DatasetAlreadyExistsError,
+    DatasetNotFoundError,
+    InvalidArgumentError,
+    StoreClosedError,
+)
+from tickmesh_tickstore.domain.limits import EngineLimits
+from tickmesh_tickstore.domain.positions import START, Position
+from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
+from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
+from tickmesh_tickstore.engine.columns import RowLayout
+from tickmesh_tickstore.engine.follow import TailFollower
+from tickmesh_tickstore.engine.interface import (
+    DatasetInfo,
+    DatasetStatistics,
+    Follower,
+    Judge,
+    ScanPlan,
+    Upload,
+)
+from tickmesh_tickstore.engine.scan import SnapshotRead
+from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+
+    from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
+    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.dataset import Dataset
+
+__all__ = ["DatasetEngine"]
+
+_LONGEST_NAME = 255
+
+
+def random_id() -> str:
+    """An id nobody else has."""
+    return uuid.uuid4().hex
+
+
+class DatasetEngine(ABC):
+    """See `TickEngine`. Engines differ in how a dataset comes to be and where uploads wait."""
+
+    def __init__(
+        self,
+        *,
+        limits: EngineLimits | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+        new_id: Callable[[], str] = random_id,
+    ) -> None:
+        self._limits = limits or EngineLimits()
+        self._now_ns = now_ns
+        self._new_id = new_id
+        self._lock = threading.Lock()
+        self._datasets: dict[str, Dataset] = {}
+        self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
+        self._closed = False
+
+    @abstractmethod
+    def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
+        """Create a dataset, durably."""
+
+    @abstractmethod
+    def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
+        """Remember a further version, durably."""
+
+    @abstractmethod
+    def _new_staging(self, dataset: Dataset, layout: RowLayout) -> Staging:
+        """Room for an atomic upload."""
+
+    @abstractmethod
+    def statistics(self, name: str) -> DatasetStatistics:
+        """See `TickEngine.statistics`."""
+
+    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+        """See `TickEngine.create_dataset`."""
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise InvalidArgumentError(
+                f"a dataset's name has 1 to {_LONGEST_NAME} characters, got {len(name)}"
+            )
+        layout = RowLayout.of(stamp, schema)
+        with self._lock:
+            self._require_open()
+            if name in self._datasets:
+                raise DatasetAlreadyExistsError(
+                    f"dataset {name!r} exists already: add a version to it instead",
+                    metadata={"dataset": name},
+                )
+            dataset = self._make_dataset(name, layout)
+            self._datasets = {**self._datasets, name: dataset}
+        return dataset.info()
+
+    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+        """See `TickEngine.add_version`."""
+        layout = RowLayout.of(stamp, schema)
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            if not dataset.find_version(layout):
+                self._keep_version(dataset, layout)
+                dataset.take_version(layout)
+        return dataset.info()
+
+    def dataset(self, name: str) -> DatasetInfo:
+        """See `TickEngine.dataset`."""
+        return self._find(name).info()
+
+    def datasets(self) -> tuple[DatasetInfo, ...]:
+        """See `TickEngine.datasets`."""
+        found = self._datasets
+        return tuple(found[name].info() for name in sorted(found))
+
+    def append(
+        self,
+        name: str,
+        batch: pa.RecordBatch,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        producer: ProducerSequence | None = None,
+        origin: Origin = ANONYMOUS,
+        following: AppendFuture | None = None,
+    ) -> AppendFuture:
+        """See `TickEngine.append`."""
+        return self._find(name).append(
+            batch,
+            stamp=stamp,
+            judge=judge,
+            producer=producer,
+            origin=origin,
+            following=following,
+        )
+
+    def open_producer(self, name: str, producer_id: str) -> ProducerState:
+        """See `TickEngine.open_producer`."""
+        return self._find(name).open_producer(producer_id)
+
+    def begin_upload(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        producer: ProducerSequence | None = None,
+        origin: Origin = ANONYMOUS,
+    ) -> Upload:
+        """See `TickEngine.begin_upload`."""
+        dataset = self._find(name)
+        layout = dataset.layout(stamp)
+        return AtomicUpload(
+            dataset,
+            self._new_staging(dataset, layout),
+            self._staging_budget,
+            layout=layout,
+            judge=judge,
+            producer=producer,
+            origin=origin,
+        )
+
+    def plan(self, request: ScanRequest, *, max_endpoints: int = 1) -> ScanPlan:
+        """See `TickEngine.plan`."""
+        read = SnapshotRead(self._find(request.dataset), request, self._limits)
+        return read.plan(max_endpoints)
+
+    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
+        """See `TickEngine.scan`."""
+        if not isinstance(request, ScanRequest):
+            request = ScanRequest.from_payload(request)
+        return SnapshotRead(self._find(request.dataset), request, self._limits).reader()
+
+    def follow(
+        self,
+        name: str,
+        *,
+        after: Position = START,
+        symbols: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Follower:
+        """See `TickEngine.follow`."""
+        return TailFollower(
+            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+        )
+
+    def close(self) -> None:
+        """See `TickEngine.close`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for dataset in self._datasets.values():
+            dataset.close()
+
+    def _find(self, name: str) -> Dataset:
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            raise DatasetNotFoundError(
+                f"no dataset {name!r} here: create it first", metadata={"dataset": name}
+            )
+        return dataset
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("the store is shutting down: try again when it is back")

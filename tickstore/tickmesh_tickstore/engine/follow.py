@@ -1,0 +1,127 @@
+"""The live tail: read from storage behind a position, then wait for more (T8)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
+from tickmesh_tickstore.domain.positions import Position
+from tickmesh_tickstore.engine.interface import Followed
+from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.engine.chunk import Chunk
+    from tickmesh_tickstore.engine.dataset import Dataset
+
+__all__ = ["TailFollower"]
+
+_MOST_ROWS = 65_536
+
+
+class TailFollower:
+    """See `Follower`."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        limits: EngineLimits,
+        *,
+        after: Position,
+        symbols: Sequence[str] | None,
+        columns: Sequence[str] | None,
+    ) -> None:
+        end = Position.after_revision(dataset.state.revision)
+        if after > end:
+            raise InvalidArgumentError(
+                f"position {after.token()} is behind the end of dataset {dataset.name!r}: "
+                "use a token this dataset gave out",
+                metadata={"position": after.token(), "end": end.token()},
+            )
+        self._dataset = dataset
+        self._limits = limits
+        self._position = after
+        self._selection = Selection.of(dataset.newest, symbols=symbols)
+        full = reader_schema(dataset.newest, dataset.layouts)
+        self._columns = list(full.names if columns is None else columns)
+        unknown = [name for name in self._columns if name not in full.names]
+        if unknown:
+            raise InvalidArgumentError(
+                f"no column {', '.join(map(repr, unknown))}; there are {', '.join(full.names)}",
+                metadata={"unknown": ",".join(unknown)},
+            )
+        self._resolver = Resolver(full, dataset.layout)
+        self._schema = pa.schema([full.field(name) for name in self._columns], full.metadata)
+        self._closed = threading.Event()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """See `Follower.schema`."""
+        return self._schema
+
+    @property
+    def position(self) -> Position:
+        """See `Follower.position`."""
+        return self._position
+
+    def lag_rows(self) -> int:
+        """See `Follower.lag_rows`."""
+        state = self._dataset.state
+        rows = 0
+        for part in state.parts_between(self._position, Position.after_revision(state.revision)):
+            if part.first_revision > self._position.revision:
+                rows += part.row_count
+            else:
+                rows += sum(
+                    chunk.batch.num_rows - chunk.rows_before(self._position)
+                    for chunk in part.chunks()
+                )
+        return rows
+
+    def wait(self, timeout_seconds: float) -> Followed | None:
+        """See `Follower.wait`."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            if self._closed.is_set():
+                raise StoreClosedError("the follower is closed")
+            state = self._dataset.state
+            chunk = next(state.chunks_between(self._position), None)
+            if chunk is not None:
+                followed = self._give(chunk)
+                if followed is not None:
+                    return followed
+                if time.monotonic() < deadline:
+                    continue
+                return None
+            self._position = max(self._position, Position.after_revision(state.revision))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._dataset.wait_for_change(state, left, self._closed)
+
+    def _give(self, chunk: Chunk) -> Followed | None:
+        chunk = chunk.rows(0, min(chunk.batch.num_rows, self._affordable_rows(chunk))) or chunk
+        self._position = chunk.end_position()
+        batch = self._resolver.resolve(chunk.batch, chunk.stamp)
+        if self._selection.is_filter:
+            batch = batch.filter(self._selection.mask(batch))
+            if batch.num_rows == 0:
+                return None
+        return Followed(batch.select(self._columns), self._position, chunk.stamp)
+
+    def _affordable_rows(self, chunk: Chunk) -> int:
+        size = pa.ipc.get_record_batch_size(chunk.batch)
+        fitting = self._limits.served_bytes * chunk.batch.num_rows // max(size, 1)
+        return max(1, min(_MOST_ROWS, fitting))
+
+    def close(self) -> None:
+        """See `Follower.close`."""
+        self._closed.set()
+        self._dataset.wake_readers()

@@ -1,0 +1,314 @@
+"""The storage engine's interface. One conformance suite runs against every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tickmesh_tickstore.domain.positions import START, Position
+from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
+    from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+
+__all__ = [
+    "DatasetInfo",
+    "DatasetStatistics",
+    "Followed",
+    "Follower",
+    "Judge",
+    "ScanPlan",
+    "TickEngine",
+    "Upload",
+]
+
+Judge = Callable[["pa.RecordBatch"], object | None]
+"""Judges rows: `None` lets them in, any other object refuses them and reaches the producer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A dataset as it stands.
+
+    Attributes:
+        name: Its name, which is its subject's.
+        dataset_id: The id of this very dataset, never used again.
+        revision: Its newest dataset revision; 0 before the first change.
+        versions: The schema versions it takes rows of, ascending, with their Arrow schemas.
+        event_time: Name of the event time column of the newest version, if any.
+        symbol: Name of the symbol column of the newest version, if any.
+    """
+
+    name: str
+    dataset_id: str
+    revision: int
+    versions: tuple[tuple[Stamp, pa.Schema], ...]
+    event_time: str | None
+    symbol: str | None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The newest version's Arrow schema."""
+        return self.versions[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatistics:
+    """Figures of one dataset.
+
+    Attributes:
+        revision: Newest dataset revision.
+        rows: Rows stored.
+        segments: Immutable segments.
+        unsealed_rows: Rows that live in the write-ahead log.
+        log_bytes: Bytes in the present log.
+        segment_bytes: Bytes in segments.
+        min_time_ns: Least event time in segments, `None` when unknown.
+        max_time_ns: Greatest event time in segments, `None` when unknown.
+        waiting_bytes: Appends that wait for the writer.
+        failure: Why the dataset takes no more writes; empty while it does.
+    """
+
+    revision: int
+    rows: int
+    segments: int
+    unsealed_rows: int
+    log_bytes: int
+    segment_bytes: int
+    min_time_ns: int | None
+    max_time_ns: int | None
+    waiting_bytes: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """A read split into disjoint ranges of one snapshot, in order.
+
+    Attributes:
+        schema: The rows' schema.
+        dataset_revision: The snapshot.
+        ranges: What to hand to `scan`, one after the other or side by side.
+    """
+
+    schema: pa.Schema
+    dataset_revision: int
+    ranges: tuple[PlannedRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Some rows of a tail.
+
+    Attributes:
+        batch: The rows, under the schema the follower was opened with.
+        position: The cut behind them; following after it goes on without gap or duplicate (T8).
+        stamp: The schema version they were judged against.
+    """
+
+    batch: pa.RecordBatch
+    position: Position
+    stamp: Stamp
+
+
+class Follower(Protocol):
+    """A reader that goes on with whatever arrives. For one thread at a time.
+
+    It reads from storage at its own pace: a slow one costs no memory and misses nothing.
+    """
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of every batch, fixed for the follower's life."""
+        ...
+
+    @property
+    def position(self) -> Position:
+        """The cut behind the last batch given out."""
+        ...
+
+    def lag_rows(self) -> int:
+        """Rows that are visible but not given out yet."""
+        ...
+
+    def wait(self, timeout_seconds: float) -> Followed | None:
+        """The next rows, at once if there are any; `None` when none came in time.
+
+        Raises:
+            StoreClosedError: The follower or its engine was closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it; a waiting thread is woken."""
+        ...
+
+
+class Upload(Protocol):
+    """An atomic upload (T3): nothing of it is visible before `commit`. A context manager.
+
+    Leaving the context without `commit` drops it.
+    """
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Judge and stage one batch.
+
+        Raises:
+            RowsRefusedError, WrongColumnsError, LimitExceededError, DiskFullError: The upload is
+                dropped.
+        """
+        ...
+
+    def commit(self, *, batches: int, rows: int) -> AppendFuture:
+        """The final marker: make everything visible under one dataset revision.
+
+        Raises:
+            UploadIncompleteError: Other numbers of batches or rows arrived; the upload is dropped.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Drop it."""
+        ...
+
+    def __enter__(self) -> Upload: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class TickEngine(Protocol):
+    """Stores ticks by dataset. Every method may be called from any thread."""
+
+    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+        """Create a dataset with its first schema version; durable on return.
+
+        Raises:
+            DatasetAlreadyExistsError: The name is taken.
+            InvalidArgumentError: The name is empty or too long.
+        """
+        ...
+
+    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+        """Let a dataset take rows of a further schema version; durable on return.
+
+        Doing so again with the same schema changes nothing.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            WrongColumnsError: The version is known with another schema.
+        """
+        ...
+
+    def dataset(self, name: str) -> DatasetInfo:
+        """A dataset as it stands.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+        """
+        ...
+
+    def datasets(self) -> tuple[DatasetInfo, ...]:
+        """All datasets by name."""
+        ...
+
+    def append(
+        self,
+        name: str,
+        batch: pa.RecordBatch,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        producer: ProducerSequence | None = None,
+        origin: Origin = ANONYMOUS,
+        following: AppendFuture | None = None,
+    ) -> AppendFuture:
+        """Hand rows to the dataset's writer; blocks while too much is waiting (T11).
+
+        The judge sees whole commit groups: the rows of all messages that name the same judge
+        object are joined. It runs on the writer's thread and must not keep the batch.
+
+        Args:
+            name: The dataset.
+            batch: Exactly the columns of the schema version.
+            stamp: The schema version.
+            judge: Decides whether the rows are let in.
+            producer: The message's sequence, for exactly once (T4).
+            origin: Who writes.
+            following: The message before this one in the same stream: if that one fails, this one
+                fails with the same error instead of being stored behind a hole.
+
+        Raises:
+            DatasetNotFoundError, SchemaVersionNotFoundError, WrongColumnsError,
+            LimitExceededError, StoreFailedError, StoreClosedError: Nothing was queued.
+        """
+        ...
+
+    def open_producer(self, name: str, producer_id: str) -> ProducerState:
+        """Open a new epoch of a producer and fence the older ones; durable on return (T4).
+
+        Raises:
+            DatasetNotFoundError, LimitExceededError, DiskFullError, StoreFailedError: Not opened.
+        """
+        ...
+
+    def begin_upload(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        producer: ProducerSequence | None = None,
+        origin: Origin = ANONYMOUS,
+    ) -> Upload:
+        """Begin an atomic upload; its sequence, if any, names the upload as a whole."""
+        ...
+
+    def plan(self, request: ScanRequest, *, max_endpoints: int = 1) -> ScanPlan:
+        """Pin a snapshot and split a read into ranges of about equal size."""
+        ...
+
+    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
+        """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
+
+        Rows of every schema version are read under the dataset's newest one: columns by name,
+        missing ones null.
+
+        Raises:
+            DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
+            NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            GenerationNotReadableError: Some rows cannot be read losslessly under the newest version.
+            LimitExceededError: More rows than may be held at once.
+        """
+        ...
+
+    def follow(
+        self,
+        name: str,
+        *,
+        after: Position = START,
+        symbols: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Follower:
+        """Everything behind a position, then whatever arrives (T8)."""
+        ...
+
+    def statistics(self, name: str) -> DatasetStatistics:
+        """Figures of one dataset."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was handed in, then release everything. Safe to call twice."""
+        ...

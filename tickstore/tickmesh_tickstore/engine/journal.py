@@ -1,0 +1,120 @@
+"""What a dataset's writer hands to storage: entries, one dataset revision each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from tickmesh_tickstore.domain.producers import ProducerLedger, SequenceRun
+    from tickmesh_tickstore.domain.stamps import Origin
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.parts import Part
+
+__all__ = ["Entry", "Journal", "PartEntry", "ProducerEntry", "RowsEntry", "StagedPart"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsEntry:
+    """Rows of one commit group, one schema version and one origin.
+
+    Attributes:
+        revision: The dataset revision they get.
+        ingest_time_ns: ns since the epoch.
+        layout: Their schema version.
+        origin: Who wrote them.
+        sequences: The producer sequences they were sent under.
+        batch: The rows, possibly none.
+    """
+
+    revision: int
+    ingest_time_ns: int
+    layout: RowLayout
+    origin: Origin
+    sequences: tuple[SequenceRun, ...]
+    batch: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerEntry:
+    """A producer epoch that was opened."""
+
+    revision: int
+    ingest_time_ns: int
+    producer_id: str
+    epoch: int
+
+
+class StagedPart(Protocol):
+    """All rows of an atomic upload, complete, synced and ready to become visible."""
+
+    @property
+    def row_count(self) -> int:
+        """Its rows."""
+        ...
+
+    def place(self, *, revision: int, ingest_time_ns: int, log_number: int) -> Part:
+        """The part these rows become under a dataset revision."""
+        ...
+
+    def discard(self) -> None:
+        """Forget the rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartEntry:
+    """An atomic upload that becomes visible (T3)."""
+
+    revision: int
+    ingest_time_ns: int
+    layout: RowLayout
+    origin: Origin
+    sequences: tuple[SequenceRun, ...]
+    staged: StagedPart
+
+
+Entry = RowsEntry | ProducerEntry | PartEntry
+
+
+class Journal(Protocol):
+    """The write-ahead log of one dataset, used by its writer thread alone."""
+
+    @property
+    def log_number(self) -> int:
+        """Number of the log that `write` writes to."""
+        ...
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write entries in order.
+
+        Raises:
+            DiskFullError: None of them is written; the journal goes on.
+            StoreFailedError: Unknown how much is written; the journal takes nothing more.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Bring what was written onto stable storage.
+
+        Raises:
+            StoreFailedError: Unknown what is on stable storage; the journal takes nothing more.
+        """
+        ...
+
+    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """A commit is visible; a good moment to begin a new log.
+
+        Raises:
+            DiskFullError: No new log could be begun; the present one goes on.
+            StoreFailedError: The journal takes nothing more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is open. Everything synced stays."""
+        ...

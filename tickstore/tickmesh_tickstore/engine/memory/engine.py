@@ -1,0 +1,129 @@
+"""The memory engine: everything but durability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tickmesh_tickstore.domain.producers import ProducerLedger
+from tickmesh_tickstore.engine.chunk import Chunk, Runs
+from tickmesh_tickstore.engine.dataset import Dataset
+from tickmesh_tickstore.engine.engine import DatasetEngine
+from tickmesh_tickstore.engine.interface import DatasetStatistics
+from tickmesh_tickstore.engine.parts import DatasetState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.journal import Entry
+
+__all__ = ["MemoryEngine"]
+
+_ONLY_LOG = 1
+
+
+class MemoryEngine(DatasetEngine):
+    """A store that is gone when the process ends."""
+
+    def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
+        return Dataset(
+            name=name,
+            dataset_id=self._new_id(),
+            layouts=(layout,),
+            state=DatasetState(0),
+            ledger=ProducerLedger(limit=self._limits.producers),
+            journal=_MemoryJournal(),
+            limits=self._limits,
+            now_ns=self._now_ns,
+        )
+
+    def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
+        """The dataset itself remembers it."""
+
+    def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:
+        return _MemoryStaging()
+
+    def statistics(self, name: str) -> DatasetStatistics:
+        """See `TickEngine.statistics`."""
+        dataset = self._find(name)
+        state = dataset.state
+        return DatasetStatistics(
+            revision=state.revision,
+            rows=state.row_count,
+            segments=0,
+            unsealed_rows=state.row_count,
+            log_bytes=0,
+            segment_bytes=0,
+            min_time_ns=None,
+            max_time_ns=None,
+            waiting_bytes=dataset.waiting_bytes,
+            failure=dataset.failure.message if dataset.failure else "",
+        )
+
+
+class _MemoryJournal:
+    @property
+    def log_number(self) -> int:
+        return _ONLY_LOG
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Rows are kept by the dataset's state."""
+
+    def sync(self) -> None:
+        """Nothing outlives the process."""
+
+    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """One log is enough."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _MemoryStaging:
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+
+    @property
+    def row_count(self) -> int:
+        return sum(chunk.batch.num_rows for chunk in self._chunks)
+
+    def add(self, chunk: Chunk) -> None:
+        self._chunks.append(chunk)
+
+    def complete(self) -> _MemoryStaging:
+        return self
+
+    def discard(self) -> None:
+        self._chunks.clear()
+
+    def place(self, *, revision: int, ingest_time_ns: int, log_number: int) -> _MemoryPart:
+        chunks = []
+        for chunk in self._chunks:
+            runs = Runs.single(
+                revision=revision, rows=chunk.batch.num_rows, ingest_time_ns=ingest_time_ns
+            )
+            chunks.append(replace(chunk, runs=runs))
+        return _MemoryPart(log_number, revision, tuple(chunks))
+
+
+@dataclass(frozen=True, slots=True)
+class _MemoryPart:
+    log_number: int
+    first_revision: int
+    held: tuple[Chunk, ...]
+
+    @property
+    def last_revision(self) -> int:
+        return self.first_revision
+
+    @property
+    def row_count(self) -> int:
+        return sum(chunk.batch.num_rows for chunk in self.held)
+
+    @property
+    def time_span(self) -> tuple[int, int] | None:
+        return None
+
+    def chunks(self) -> Sequence[Chunk]:
+        return self.held

@@ -1,0 +1,189 @@
+"""Atomic uploads (T3): judged as they come, staged apart, visible only through their final marker."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol, Self
+
+import pyarrow as pa
+
+from tickmesh_tickstore.domain.errors import (
+    InvalidArgumentError,
+    LimitExceededError,
+    RowsRefusedError,
+    UploadIncompleteError,
+)
+from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.dataset import require_columns
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tickmesh_tickstore.domain.producers import ProducerSequence
+    from tickmesh_tickstore.domain.stamps import Origin
+    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.interface import Judge
+    from tickmesh_tickstore.engine.journal import StagedPart
+
+__all__ = ["AtomicUpload", "Staging", "StagingBudget"]
+
+
+class StagingBudget:
+    """The bytes that all uncommitted uploads of an engine may take (T11)."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Take bytes.
+
+        Raises:
+            LimitExceededError: Too many are taken.
+        """
+        with self._lock:
+            if self._taken + size > self._limit:
+                raise LimitExceededError(
+                    f"uncommitted uploads may take {self._limit} bytes in all: "
+                    "commit or abort others, or send less at once",
+                    metadata={"limit": str(self._limit), "what": "staged_bytes"},
+                )
+            self._taken += size
+
+    def give_back(self, size: int) -> None:
+        """Give bytes back."""
+        with self._lock:
+            self._taken -= size
+
+
+class Staging(Protocol):
+    """Where one upload's rows wait."""
+
+    def add(self, chunk: Chunk) -> None:
+        """Stage rows.
+
+        Raises:
+            DiskFullError, StoreFailedError: They cannot be kept.
+        """
+        ...
+
+    def complete(self) -> StagedPart:
+        """No more rows come; bring all of them onto stable storage.
+
+        Raises:
+            DiskFullError, StoreFailedError: They cannot be kept.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget the rows."""
+        ...
+
+
+class AtomicUpload:
+    """See `Upload`. For one thread."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        staging: Staging,
+        budget: StagingBudget,
+        *,
+        layout: RowLayout,
+        judge: Judge,
+        producer: ProducerSequence | None,
+        origin: Origin,
+    ) -> None:
+        self._dataset = dataset
+        self._staging = staging
+        self._budget = budget
+        self._layout = layout
+        self._judge = judge
+        self._producer = producer
+        self._origin = origin
+        self._batches = self._rows = self._bytes = 0
+        self._open = True
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """See `Upload.append`."""
+        self._require_open()
+        try:
+            require_columns(self._layout, batch)
+            size = pa.ipc.get_record_batch_size(batch)
+            self._budget.take(size)
+            self._bytes += size
+            refusal = self._judge(batch)
+            if refusal is not None:
+                raise RowsRefusedError(refusal)
+            if batch.num_rows:
+                self._staging.add(
+                    Chunk.arrived(
+                        batch,
+                        self._layout,
+                        revision=0,
+                        ingest_time_ns=0,
+                        origin=self._origin,
+                        first_row=self._rows,
+                    )
+                )
+        except BaseException:
+            self.abort()
+            raise
+        self._batches += 1
+        self._rows += batch.num_rows
+
+    def commit(self, *, batches: int, rows: int) -> AppendFuture:
+        """See `Upload.commit`."""
+        self._require_open()
+        try:
+            if (batches, rows) != (self._batches, self._rows):
+                raise UploadIncompleteError(
+                    f"the marker says {batches} batches of {rows} rows, {self._batches} of "
+                    f"{self._rows} arrived: nothing is stored, send the whole upload again",
+                    metadata={
+                        "batches": str(self._batches),
+                        "rows": str(self._rows),
+                        "expected_batches": str(batches),
+                        "expected_rows": str(rows),
+                    },
+                )
+            staged = self._staging.complete()
+        except BaseException:
+            self.abort()
+            raise
+        self._close()
+        try:
+            return self._dataset.commit_upload(
+                staged, layout=self._layout, producer=self._producer, origin=self._origin
+            )
+        except BaseException:
+            staged.discard()
+            raise
+
+    def abort(self) -> None:
+        """See `Upload.abort`."""
+        if self._open:
+            self._close()
+            self._staging.discard()
+
+    def _close(self) -> None:
+        self._open = False
+        self._budget.give_back(self._bytes)
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise InvalidArgumentError("the upload is over: begin another one")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abort()
