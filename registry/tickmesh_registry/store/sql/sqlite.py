@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tickmesh_registry.domain.errors import StoreSetupError
+from tickmesh.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,21 +76,19 @@ class ProcessLock:
         """Takes the lock.
 
         Raises:
-            StoreSetupError: Another process holds it, or the directory cannot be written.
+            ConfigError: Another process holds it, or the directory cannot be written.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("ab")
         except OSError as error:
-            raise StoreSetupError(
-                f"store.url: cannot write to {self._path.parent}: {error.strerror}"
-            ) from error
+            raise ConfigError(f"cannot write to {self._path.parent}: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.close()
-            raise StoreSetupError(
-                f"store.url: another process holds {self._path}; a SQLite registry is served by "
+            raise ConfigError(
+                f"another process holds {self._path}; a SQLite registry is served by "
                 "one process: stop the other, or name another file"
             ) from error
         self._file = file

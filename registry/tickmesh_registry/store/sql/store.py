@@ -11,7 +11,8 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from tickmesh_registry.domain.errors import StoreSetupError, StoreUnavailableError
+from tickmesh.errors import ConfigError
+from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store import Committed, Head, LogPage, Result, Transaction
 from tickmesh_registry.store.write_line import WriteLine
 
@@ -54,8 +55,8 @@ class SqliteStore:
                 await connection.run_sync(lambda sync: migrate(sync, epoch=self._new_epoch))
         except DatabaseError as error:
             await self.close()
-            raise StoreSetupError(
-                f"store.url: {self._path} cannot be opened as a SQLite database: {error.orig}"
+            raise ConfigError(
+                f"{self._path} cannot be opened as a SQLite database: {error.orig}"
             ) from error
         except BaseException:
             await self.close()
