@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from tests.support.registry_schemas import TRADES
 from tickmesh.api.registry.v1 import (
     compatibility_pb2,
     schema_pb2,
+)
+from tickmesh.api.registry.v1 import (
     schema_registry_service_pb2 as pb,
 )
 
 if TYPE_CHECKING:
-    from tests.support.registry_process import RegistryProcess, Stub
-
-TRADES = json.dumps(
-    {
-        "type": "object",
-        "properties": {
-            "ts": {"type": "string", "format": "date-time"},
-            "symbol": {"type": "string"},
-            "price": {"type": "number", "exclusiveMinimum": 0},
-        },
-        "required": ["ts", "symbol", "price"],
-    }
-)
-
-
-def with_size(*, required: bool) -> str:
-    schema = json.loads(TRADES)
-    schema["properties"]["size"] = {"type": "integer"}
-    if required:
-        schema["required"].append("size")
-    return json.dumps(schema)
+    from tests.support.registry_process import Stub
 
 
 async def test_a_schema_is_registered_read_back_and_projected(stub: Stub) -> None:
