@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -114,11 +115,14 @@ class Tail:
             finally:
                 self._reader = None
                 reader.cancel()
+                with suppress(pa.ArrowException):
+                    # Closing what was cancelled fails by nature, and complains if left undone.
+                    writer.close()
         if not self._closed.is_set():
             raise UnavailableError("the tick store ended the tail", reason="STREAM_ENDED")
 
 
-def _control(credits: int, position: str) -> bytes:
+def _control(granted: int, position: str) -> bytes:
     return commands_pb2.TailControl(
-        credits=credits, acknowledged_token=position
+        credits=granted, acknowledged_token=position
     ).SerializeToString()
