@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import flight
@@ -21,7 +22,8 @@ _SYNC_EVERY = 32
 class DiscardServer(flight.FlightServerBase):
     """Reads and forgets."""
 
-    def do_put(self, context, descriptor, reader, writer) -> None:  # type: ignore[no-untyped-def]
+    def do_put(self, *call: Any) -> None:
+        reader = call[2]
         while True:
             try:
                 reader.read_chunk()
@@ -37,7 +39,8 @@ class NaiveServer(flight.FlightServerBase):
         self._directory = directory
         self._files = 0
 
-    def do_put(self, context, descriptor, reader, writer) -> None:  # type: ignore[no-untyped-def]
+    def do_put(self, *call: Any) -> None:
+        _, _, reader, writer = call
         self._files += 1
         path = self._directory / f"{self._files}.arrows"
         with path.open("wb", buffering=0) as file:
@@ -68,7 +71,7 @@ class MemoryServer(flight.FlightServerBase):
             [tick_batch(min(step, rows - start), seed=start) for start in range(0, rows, step)]
         )
 
-    def do_get(self, context, ticket):  # type: ignore[no-untyped-def]
+    def do_get(self, *_call: Any) -> flight.RecordBatchStream:
         return flight.RecordBatchStream(self._table)
 
 
@@ -76,11 +79,13 @@ def main() -> None:
     """Serve the baseline that the command line names."""
     kind, directory, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     location = "grpc://127.0.0.1:0"
-    server = {
-        "discard": lambda: DiscardServer(location),
-        "naive": lambda: NaiveServer(location, directory),
-        "memory": lambda: MemoryServer(location, rows),
-    }[kind]()
+    server: flight.FlightServerBase
+    if kind == "discard":
+        server = DiscardServer(location)
+    elif kind == "naive":
+        server = NaiveServer(location, directory)
+    else:
+        server = MemoryServer(location, rows)
     print(server.port, flush=True)
     sys.stdin.read()
     os._exit(0)

@@ -44,9 +44,8 @@ def tick_batch(rows: int, *, seed: int = 0) -> pa.RecordBatch:
     """Plausible ticks in time order."""
     random = np.random.default_rng(seed)
     times = _START_NS + seed * 1_000_000 + np.cumsum(random.integers(1, 2_000, rows))
-    symbols = pa.DictionaryArray.from_arrays(
-        pa.array(random.integers(0, len(SYMBOLS), rows, dtype=np.int32)), pa.array(SYMBOLS)
-    )
+    codes = random.integers(0, len(SYMBOLS), rows, dtype=np.int32)
+    symbols = pa.DictionaryArray.from_arrays(codes, pa.array(SYMBOLS))
     return pa.RecordBatch.from_arrays(
         [
             pa.array(times).cast(pa.timestamp("ns", "UTC")),

@@ -10,7 +10,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyarrow import flight
 
@@ -74,9 +74,10 @@ def _measure_puts(
 
 def _measure_acknowledgements(store: flight.FlightClient) -> None:
     batches = sliced(tick_batch(64 * _ACKNOWLEDGED_PUTS), 64)
-    writer, acknowledgements = store.do_put(
+    writer, reader = store.do_put(
         flight.FlightDescriptor.for_path("bench.acknowledged"), batches[0].schema
     )
+    acknowledgements: Any = reader  # the stubs take it for a reader of batches
     took: list[float] = []
     for batch in batches:
         started = time.perf_counter()

@@ -102,6 +102,8 @@ class Tail:
             writer.write_metadata(_control(_CREDITS, self.position))
             try:
                 for chunk in reader:
+                    if chunk.app_metadata is None:
+                        continue
                     metadata = commands_pb2.TailMetadata.FromString(chunk.app_metadata.to_pybytes())
                     self.position = metadata.position_token
                     if chunk.data is None or metadata.heartbeat:
@@ -122,7 +124,6 @@ class Tail:
             raise UnavailableError("the tick store ended the tail", reason="STREAM_ENDED")
 
 
-def _control(granted: int, position: str) -> bytes:
-    return commands_pb2.TailControl(
-        credits=granted, acknowledged_token=position
-    ).SerializeToString()
+def _control(granted: int, position: str) -> pa.Buffer:
+    control = commands_pb2.TailControl(credits=granted, acknowledged_token=position)
+    return pa.py_buffer(control.SerializeToString())
