@@ -1,4 +1,4 @@
-"""What the tick store does, callable without any transport: governed puts, reads, tails, datasets."""
+"""What the tick store does, without any transport: governed puts, reads, tails, datasets."""
 
 from __future__ import annotations
 
@@ -377,8 +377,8 @@ def _position(token: str, info: DatasetInfo) -> Position:
         return Position.parse(place)
     except domain.InvalidArgumentError:
         raise TokenInvalidError(
-            f"The position token is none of dataset '{info.name}'; use the token of its last batch, "
-            "or start without one.",
+            f"The position token is none of dataset '{info.name}'; use the token of its last "
+            "batch, or start without one.",
             metadata={"dataset": info.name},
             violations=[("resume_token", "expected a token of this dataset")],
         ) from None

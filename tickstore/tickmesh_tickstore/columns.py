@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh_tickstore.errors import NaiveTimestampError, InvalidRowsError, ColumnsRefusedError
+from tickmesh_tickstore.errors import ColumnsRefusedError, InvalidRowsError, NaiveTimestampError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The stubs know what a type or an array has by its class; here it is known by a predicate.
+AnyArray: TypeAlias = Any
+AnyType: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class ColumnMatching:
     projection: pa.Schema
     changes: tuple[ColumnChange, ...]
     _sources: tuple[int | None, ...]
-    _converters: tuple[Callable[[pa.Array], pa.Array] | None, ...]
+    _converters: tuple[Callable[[AnyArray], AnyArray] | None, ...]
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch under the projection, copying only the columns that change.
@@ -50,7 +54,7 @@ class ColumnMatching:
         """
         if not self.changes:
             return batch
-        columns: list[pa.Array] = []
+        columns: list[AnyArray] = []
         for field, source, converter in zip(
             self.projection, self._sources, self._converters, strict=True
         ):
@@ -94,19 +98,19 @@ def match_columns(
     )
     changes: list[ColumnChange] = []
     sources: list[int | None] = []
-    converters: list[Callable[[pa.Array], pa.Array] | None] = []
+    converters: list[Callable[[AnyArray], AnyArray] | None] = []
     for place, field in enumerate(projection):
-        position = positions.get(field.name)
-        sources.append(position)
-        converter: Callable[[pa.Array], pa.Array] | None = None
-        if position is None:
+        source = positions.get(field.name)
+        sources.append(source)
+        converter: Callable[[AnyArray], AnyArray] | None = None
+        if source is None:
             if not field.nullable:
                 faults.append((field.name, _missing(field, label)))
             changes.append(ColumnChange(field.name, "absent → null"))
         else:
-            came = incoming.field(position).type
+            came = incoming.field(source).type
             if came.equals(field.type):
-                if position != place:
+                if source != place:
                     changes.append(ColumnChange(field.name, "reordered"))
             elif _is_naive(came) and _is_instant(field.type):
                 if naive_time_zone:
@@ -126,9 +130,7 @@ def match_columns(
     return ColumnMatching(projection, tuple(changes), tuple(sources), tuple(converters))
 
 
-def lossless_converter(
-    came: pa.DataType, wanted: pa.DataType
-) -> Callable[[pa.Array], pa.Array] | None:
+def lossless_converter(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     """The conversion between two different types that keeps every value, or None.
 
     Where the types alone do not decide (int64 into int8), the conversion itself refuses a batch
@@ -147,7 +149,7 @@ def lossless_converter(
     return None
 
 
-def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
+def _casts_exactly(came: AnyType, wanted: AnyType) -> bool:
     """Whether Arrow's checked cast between the types keeps every value or fails."""
     if pt.is_null(came) or came.equals(wanted):
         return True
@@ -164,7 +166,7 @@ def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
         )
     if pt.is_floating(wanted):
         return pt.is_integer(came) or (pt.is_floating(came) and came.bit_width < wanted.bit_width)
-    families: tuple[Callable[[pa.DataType], bool], ...] = (
+    families: tuple[Callable[[AnyType], bool], ...] = (
         _is_text,
         _is_bytes,
         pt.is_integer,
@@ -176,58 +178,59 @@ def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
     return any(family(came) and family(wanted) for family in families)
 
 
-def _is_text(data_type: pa.DataType) -> bool:
+def _is_text(data_type: AnyType) -> bool:
     return bool(
         pt.is_string(data_type) or pt.is_large_string(data_type) or pt.is_string_view(data_type)
     )
 
 
-def _is_bytes(data_type: pa.DataType) -> bool:
+def _is_bytes(data_type: AnyType) -> bool:
     return bool(
         pt.is_binary(data_type) or pt.is_large_binary(data_type) or pt.is_binary_view(data_type)
     )
 
 
-def _is_list(data_type: pa.DataType) -> bool:
+def _is_list(data_type: AnyType) -> bool:
     return bool(pt.is_list(data_type) or pt.is_large_list(data_type))
 
 
-def _is_instant(data_type: pa.DataType) -> bool:
+def _is_instant(data_type: AnyType) -> bool:
     return bool(pt.is_timestamp(data_type)) and data_type.tz is not None
 
 
-def _is_naive(data_type: pa.DataType) -> bool:
+def _is_naive(data_type: AnyType) -> bool:
     return bool(pt.is_timestamp(data_type)) and data_type.tz is None
 
 
-def _caster(wanted: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
+def _caster(wanted: AnyType) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
         return array.cast(wanted)
 
     return convert
 
 
-def _decoder(wanted: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
+def _decoder(wanted: AnyType) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
         decoded = array.dictionary_decode()
         return decoded if decoded.type.equals(wanted) else decoded.cast(wanted)
 
     return convert
 
 
-def _localiser(wanted: pa.DataType, zone: str) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
-        return pc.assume_timezone(array.cast(pa.timestamp(wanted.unit)), zone).cast(wanted)
+def _localiser(wanted: AnyType, zone: str) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
+        localised: AnyArray = pc.assume_timezone(array.cast(pa.timestamp(wanted.unit)), zone)
+        return localised.cast(wanted)
 
     return convert
 
 
-def _to_dictionary(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
+def _to_dictionary(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     values = came.value_type if pt.is_dictionary(came) else came
     if not _casts_exactly(values, wanted.value_type):
         return None
 
-    def convert(array: pa.Array) -> pa.Array:
+    def convert(array: AnyArray) -> AnyArray:
         encoded = array if pt.is_dictionary(array.type) else array.dictionary_encode()
         return pa.DictionaryArray.from_arrays(
             encoded.indices.cast(wanted.index_type),
@@ -238,7 +241,7 @@ def _to_dictionary(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array
     return convert
 
 
-def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
+def _to_struct(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     if pt.is_null(came):
         return _caster(wanted)
     if not pt.is_struct(came):
@@ -246,7 +249,7 @@ def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], p
     inner = pa.schema(list(came))
     if {field.name for field in came} - {field.name for field in wanted}:
         return None
-    plan: list[tuple[int, pa.DataType, Callable[[pa.Array], pa.Array] | None]] = []
+    plan: list[tuple[int, AnyType, Callable[[AnyArray], AnyArray] | None]] = []
     for field in wanted:
         position = inner.get_field_index(field.name)
         if position < 0:
@@ -261,8 +264,8 @@ def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], p
                 return None
         plan.append((position, field.type, converter))
 
-    def convert(array: pa.Array) -> pa.Array:
-        children: list[pa.Array] = []
+    def convert(array: AnyArray) -> AnyArray:
+        children: list[AnyArray] = []
         for position, data_type, converter in plan:
             if position < 0:
                 children.append(pa.nulls(len(array), data_type))
@@ -293,7 +296,7 @@ def _missing(field: Any, label: str) -> str:
     )
 
 
-def _naive(name: str, came: pa.DataType) -> str:
+def _naive(name: str, came: AnyType) -> str:
     return (
         f"Column '{name}' is {came} without a time zone; localise it: "
         f'df["{name}"] = df["{name}"].dt.tz_localize("UTC") in pandas, '
@@ -302,7 +305,7 @@ def _naive(name: str, came: pa.DataType) -> str:
     )
 
 
-def _lossy(field: Any, came: pa.DataType, label: str) -> str:
+def _lossy(field: Any, came: AnyType, label: str) -> str:
     return (
         f"Column '{field.name}' came as {came}; {label} wants {field.type}, and the change would "
         f"not keep every value. Send {field.type}: cast it where it is made."
@@ -320,7 +323,7 @@ def _refuse(faults: list[tuple[str, str]], naive: list[tuple[str, str]], label: 
     )
 
 
-def _does_not_fit(field: Any, column: pa.Array) -> InvalidRowsError:
+def _does_not_fit(field: Any, column: AnyArray) -> InvalidRowsError:
     rows = _changed_rows(column, field.type)
     count = "rows" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
     message = (
@@ -333,12 +336,11 @@ def _does_not_fit(field: Any, column: pa.Array) -> InvalidRowsError:
     return InvalidRowsError(message, metadata=metadata, violations=[(field.name, message)])
 
 
-def _changed_rows(column: pa.Array, wanted: pa.DataType) -> int | None:
+def _changed_rows(column: AnyArray, wanted: AnyType) -> int | None:
     """How many values change in an unchecked cast and back; None where that cannot be told."""
     try:
         back = column.cast(wanted, safe=False).cast(column.type, safe=False)
-        kept = pc.fill_null(pc.equal(back, column), fill_value=True)
+        changed: AnyArray = pc.not_equal(back, column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
-    changed = len(column) - (pc.sum(kept).as_py() or 0)
-    return changed or None
+    return changed.true_count or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import flight
@@ -200,7 +200,7 @@ class _Acknowledger:
             dataset_revision=progress.dataset_revision,
         )
         try:
-            self._writer.write(acknowledgement.SerializeToString())
+            self._writer.write(pa.py_buffer(acknowledgement.SerializeToString()))
         except (pa.ArrowException, OSError):
             # The client is gone; what it sent is stored all the same.
             self._broken = True
@@ -208,11 +208,9 @@ class _Acknowledger:
 
 def _flight_info(descriptor: flight.FlightDescriptor, plan: PlannedRead) -> flight.FlightInfo:
     # Without locations a client redeems the tickets where it asked for them.
+    expires: Any = pa.scalar(plan.expires_at_ns, pa.timestamp("ns", "UTC"))  # stubs say us
     endpoints = [
-        flight.FlightEndpoint(
-            flight.Ticket(ticket), [], pa.scalar(plan.expires_at_ns, pa.timestamp("ns", "UTC"))
-        )
-        for ticket in plan.tickets
+        flight.FlightEndpoint(flight.Ticket(ticket), [], expires) for ticket in plan.tickets
     ]
     return flight.FlightInfo(
         plan.schema,

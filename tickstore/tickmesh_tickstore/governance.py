@@ -182,7 +182,7 @@ class GovernedSchema:
         return self._refusal(verdicts, batch.num_rows)
 
     def _refusal(self, verdicts: Verdicts, rows: int) -> Refusal:
-        bad = verdicts.bad_indices[:_EXAMINED_ROWS].to_pylist()
+        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
         counts: Counter[tuple[str, str]] = Counter()
         examples: dict[tuple[str, str], str] = {}
         for row in bad:

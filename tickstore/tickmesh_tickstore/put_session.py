@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.errors import InvalidRequestError, InvalidRowsError, ServiceError
 from tickmesh_tickstore.governance import Refusal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tickmesh.api.tickstore.v1.commands_pb2 import FinalMarker, PutMetadata
     from tickmesh_tickstore.columns import ColumnMatching
     from tickmesh_tickstore.commands import PutRequest
@@ -175,7 +175,7 @@ class StreamingPut:
         """Takes together whatever has become storable since: one acknowledgement for all of it."""
         if self._failure is not None or not self._pending:
             self._wake.clear()
-            # Looked at again: the reader may have added, or ended, just before the flag was cleared.
+            # Looked at again: the reader may have added, or ended, just before it was cleared.
             if (self._failure is not None or not self._pending) and not self._ended:
                 self._wake.wait(timeout_seconds)
             if self._failure is not None or not self._pending:

@@ -34,35 +34,40 @@ class TickStoreServicer(stubs.TickStoreServiceServicer):
         request: wire.CreateDatasetRequest,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 — gRPC's signature
     ) -> wire.CreateDatasetResponse:
-        return await self._answer("CreateDataset", request)
+        answer: wire.CreateDatasetResponse = await self._answer("CreateDataset", request)
+        return answer
 
     async def GetDataset(  # noqa: D102, N802 — as in the contract
         self,
         request: wire.GetDatasetRequest,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 — gRPC's signature
     ) -> wire.GetDatasetResponse:
-        return await self._answer("GetDataset", request)
+        answer: wire.GetDatasetResponse = await self._answer("GetDataset", request)
+        return answer
 
     async def ListDatasets(  # noqa: D102, N802 — as in the contract
         self,
         request: wire.ListDatasetsRequest,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 — gRPC's signature
     ) -> wire.ListDatasetsResponse:
-        return await self._answer("ListDatasets", request)
+        answer: wire.ListDatasetsResponse = await self._answer("ListDatasets", request)
+        return answer
 
     async def OpenProducer(  # noqa: D102, N802 — as in the contract
         self,
         request: wire.OpenProducerRequest,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 — gRPC's signature
     ) -> wire.OpenProducerResponse:
-        return await self._answer("OpenProducer", request)
+        answer: wire.OpenProducerResponse = await self._answer("OpenProducer", request)
+        return answer
 
     async def GetStats(  # noqa: D102, N802 — as in the contract
         self,
         request: wire.GetStatsRequest,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 — gRPC's signature
     ) -> wire.GetStatsResponse:
-        return await self._answer("GetStats", request)
+        answer: wire.GetStatsResponse = await self._answer("GetStats", request)
+        return answer
 
 
 def grpc_service(store: Callable[[], TickStore]) -> GrpcService:

@@ -145,13 +145,13 @@ def _send_all(
             metadata = commands_pb2.TailMetadata(
                 position_token=f"{prefix}:{followed.position.token()}", dataset_revision=revision
             )
-            writer.write_with_metadata(followed.batch, metadata.SerializeToString())
+            writer.write_with_metadata(followed.batch, pa.py_buffer(metadata.SerializeToString()))
             credit.spend()
         elif time.monotonic() >= next_heartbeat:
             heartbeat = commands_pb2.TailMetadata(
                 position_token=token, dataset_revision=revision, heartbeat=True
             )
-            writer.write_metadata(heartbeat.SerializeToString())
+            writer.write_metadata(pa.py_buffer(heartbeat.SerializeToString()))
         else:
             continue
         next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS

@@ -95,7 +95,8 @@ class RowsRefusedError(TickStoreError):
 
     def __init__(self, refusal: object) -> None:
         super().__init__(
-            f"rows were refused: {refusal}; none of this message is stored: mend the rows and send it again"
+            f"rows were refused: {refusal}; none of this message is stored: "
+            "mend the rows and send it again"
         )
         self.refusal = refusal
 
@@ -107,7 +108,8 @@ class SequenceGapError(TickStoreError):
 
     def __init__(self, *, producer_id: str, expected: int, got: int) -> None:
         super().__init__(
-            f"producer {producer_id!r} sent sequence {got}, expected {expected}: send again from {expected}",
+            f"producer {producer_id!r} sent sequence {got}, expected {expected}: "
+            f"send again from {expected}",
             metadata={"producer_id": producer_id, "expected": str(expected), "got": str(got)},
         )
 

@@ -156,7 +156,8 @@ class Dataset:
         layout = self._layouts.get(stamp)
         if layout is None:
             raise SchemaVersionNotFoundError(
-                f"dataset {self.name!r} does not know schema version {stamp.schema_version}: add it first",
+                f"dataset {self.name!r} does not know schema version {stamp.schema_version}: "
+                "add it first",
                 metadata={
                     "dataset": self.name,
                     "schema_id": stamp.schema_id,
@@ -178,8 +179,8 @@ class Dataset:
                 layout.schema, check_metadata=True
             ):
                 raise WrongColumnsError(
-                    f"dataset {self.name!r} knows schema version {layout.stamp.schema_version} with "
-                    "another schema: versions are immutable, register a new one",
+                    f"dataset {self.name!r} knows schema version {layout.stamp.schema_version} "
+                    "with another schema: versions are immutable, register a new one",
                     metadata={
                         "dataset": self.name,
                         "schema_version": str(layout.stamp.schema_version),
@@ -314,7 +315,7 @@ class Dataset:
         except TickStoreError as error:
             group.fail(error)
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a thread that dies in silence would hang its producers
             # Unknown how much is written: go no further, and let no producer wait for ever.
             _log.exception("the writer of dataset %s broke", self.name)
             failure = StoreFailedError(

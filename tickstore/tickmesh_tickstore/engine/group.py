@@ -14,6 +14,7 @@ from tickmesh_tickstore.domain.producers import (
     SequenceRun,
 )
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
+from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.dictionaries import compact_dictionaries
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
 
@@ -275,9 +276,7 @@ class _Admitted:
 
 
 def _joined(works: Sequence[AppendWork]) -> pa.RecordBatch | None:
-    if len(works) > 1:
-        return pa.concat_batches([work.batch for work in works])
-    return works[0].batch if works else None
+    return join_batches([work.batch for work in works]) if works else None
 
 
 def _runs_of(sequences: Iterable[ProducerSequence | None]) -> tuple[SequenceRun, ...]:

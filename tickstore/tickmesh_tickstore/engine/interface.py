@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
@@ -179,7 +179,7 @@ class Upload(Protocol):
         """Drop it."""
         ...
 
-    def __enter__(self) -> Upload: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self,
@@ -197,7 +197,7 @@ class TickEngine(Protocol):
 
         Raises:
             DatasetAlreadyExistsError: The name is taken.
-            InvalidArgumentError: The name is empty or too long.
+            InvalidArgumentError: The name is empty or too long, or the schema cannot be stored.
         """
         ...
 
@@ -289,7 +289,8 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
-            GenerationNotReadableError: Some rows cannot be read losslessly under the newest version.
+            GenerationNotReadableError: Some rows cannot be read losslessly under the newest
+                version.
             LimitExceededError: More rows than may be held at once.
         """
         ...

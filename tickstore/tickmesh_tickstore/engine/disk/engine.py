@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import StoreFailedError
-from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
 from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.uploads import Staging
 

@@ -2,9 +2,9 @@
 
 A frame is a fixed header, a JSON object with the entry's names, and a payload (a self-contained
 Arrow IPC stream for rows). Every part starts at a multiple of eight bytes. The header has a
-checksum of its own, so that a torn length is never believed, and tells up to which revision the log
-was known to be on stable storage when the frame was written: a damaged frame followed by a whole one
-that was written after its acknowledgement is damage, not a torn tail.
+checksum of its own, so that a torn length is never believed, and tells up to which revision the
+log was known to be on stable storage when the frame was written: a damaged frame followed by a
+whole one that was written after its acknowledgement is damage, not a torn tail.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -194,24 +195,21 @@ class DiskJournal:
         )
 
 
-class _BufferList:
+class _BufferList(io.RawIOBase):
     """A file that keeps what is written to it as it is: large buffers are never copied."""
 
-    closed = False
-
     def __init__(self) -> None:
+        super().__init__()
         self.views: list[memoryview] = []
 
-    def write(self, data: pa.Buffer | bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        # An Arrow buffer or bytes; `Buffer` has no name before Python 3.12.
         view = memoryview(data).cast("B")
         self.views.append(view)
         return len(view)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def _ipc_stream(batch: pa.RecordBatch) -> list[memoryview]:

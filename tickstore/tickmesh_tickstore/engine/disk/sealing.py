@@ -125,8 +125,7 @@ class Sealer:
                 task = self._tasks[0]
             try:
                 self._seal(task)
-            except Exception:
-                # The log still holds every row: nothing is lost by trying again later.
+            except Exception:  # noqa: BLE001  # the log still holds every row: try again later
                 _log.exception("a log of dataset %s could not be sealed", task.dataset_id)
                 with self._changed:
                     self._failing = True

@@ -41,7 +41,7 @@ class MemoryEngine(DatasetEngine):
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
         """The dataset itself remembers it."""
 
-    def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:
+    def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
 
     def statistics(self, name: str) -> DatasetStatistics:
