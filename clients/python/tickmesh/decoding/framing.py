@@ -26,6 +26,7 @@ BATCH_BYTES: Final = 8 << 20
 MAX_RECORD_BYTES: Final = 1 << 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NEWLINE: Final = 10
+_CARRIAGE_RETURN: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,9 @@ class _Cutter:
             window = self._buffer[: self._batch_bytes]
             whole = self._ended and len(window) == len(self._buffer)
             ends = record_ends(window, quote=quote, delimiter=delimiter)
-            full = whole or len(window) == self._batch_bytes or len(ends) >= batch_records
-            if not full:
+            blank = _blank(window, ends)
+            records = len(ends) - int(np.count_nonzero(blank))
+            if not (whole or len(window) == self._batch_bytes or records >= batch_records):
                 self._read()
                 continue
             unended = not len(ends) or ends[-1] < len(window)
@@ -203,7 +205,6 @@ class _Cutter:
     ) -> Frame | None:
         """A frame of the records that end at ``ends``; None when there are none to take."""
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64) if len(ends) else ends
-        data = np.frombuffer(window, dtype=np.uint8)
         if quoted and len(ends):
             long = np.flatnonzero(ends - starts > max_record_bytes)
             for index in long:
@@ -213,32 +214,22 @@ class _Cutter:
                     break
         if not len(ends):
             return None
-        lengths = ends - starts
-        first = data[starts]
-        blank = (first == _NEWLINE) | (
-            (lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE)
-        )
-        records = np.flatnonzero(~blank)
-        if len(records) > batch_records:
+        records = np.flatnonzero(~_blank(window, ends))
+        if len(records) >= batch_records:
             records = records[:batch_records]
-            used = int(ends[records[-1]])
-        else:
-            used = int(ends[-1])
+            ends = ends[: records[-1] + 1]
+        used = int(ends[-1])
         taken = window[:used]
         begin = starts[records]
-        lines = self._line_numbers(taken, begin, quoted=quoted)
+        if len(records) == len(ends) and not quoted:
+            line = self._position.line
+            lines = np.arange(line, line + len(begin), dtype=np.int64)
+        else:
+            newlines = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
+            lines = np.searchsorted(newlines, begin).astype(np.int64) + self._position.line
         offsets = begin + self._position.offset
         bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
         return self._frame(taken, bounds, offsets, lines, used=used)
-
-    def _line_numbers(
-        self, taken: bytes, begin: NDArray[np.int64], *, quoted: bool
-    ) -> NDArray[np.int64]:
-        newlines = taken.count(b"\n")
-        if newlines in (len(begin), len(begin) - 1) and not quoted:
-            return np.arange(self._position.line, self._position.line + len(begin), dtype=np.int64)
-        places = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
-        return np.searchsorted(places, begin).astype(np.int64) + self._position.line
 
     def _frame(
         self,
@@ -346,6 +337,19 @@ class _Cutter:
         if self._buffer.startswith(_BYTE_ORDER_MARK):
             self._buffer = self._buffer[3:]
             self._position = Position(offset=3)
+
+
+def _blank(window: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which lines are empty but for their line end."""
+    if not len(ends):
+        return np.zeros(0, dtype=bool)
+    data = np.frombuffer(window, dtype=np.uint8)
+    starts = np.concatenate(([0], ends[:-1]))
+    first = data[starts]
+    return np.asarray(
+        (first == _NEWLINE)
+        | ((ends - starts == 2) & (first == _CARRIAGE_RETURN) & (data[ends - 1] == _NEWLINE))
+    )
 
 
 def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:

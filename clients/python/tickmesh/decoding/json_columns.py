@@ -146,6 +146,7 @@ class JsonReader:
         options = arrow_json.ReadOptions(use_threads=False, block_size=max(len(data), 1) + 1)
         pa.BufferReader(data)  # the stubs name no stream of Arrow's own
         try:
+            source: Any = pa.BufferReader(data)  # the stubs name no stream of Arrow's own
             table = arrow_json.read_json(
                 source,
                 read_options=options,

@@ -92,14 +92,14 @@ def unread_paths(
 
     Args:
         document: The document.
-        read: Name to subtree; None stands for a value read whole.
+        read: Name to subtree; anything but a mapping stands for a value read whole.
         parents: Path of the document within its record.
     """
     for name, value in document.items():
         if name not in read:
             if value is not None:
                 yield (*parents, name)
-        elif isinstance(value, dict) and read[name]:
+        elif isinstance(value, dict) and isinstance(read[name], dict):
             yield from unread_paths(value, read[name], (*parents, name))
 
 

@@ -75,6 +75,8 @@ class MappedBatch:
         records_without_rows: Records of a kind that is mapped which made no row (empty arrays).
         extras: Values under raw fields that nothing reads, by raw field.
         coercions: Cells changed on the way, by code; ``COERCION_MEANINGS`` says them in words.
+        integer_times: Fields that the schema has as integers and Arrow as instants.
+        null_fields: Fields that must be there and may be null: a null cell is null, not absent.
     """
 
     batch: pa.RecordBatch
@@ -86,19 +88,26 @@ class MappedBatch:
     extras: Mapping[str, int]
     coercions: Mapping[str, int]
     integer_times: frozenset[str] = frozenset()
+    null_fields: frozenset[str] = frozenset()
 
     def document(self, row: int) -> dict[str, Any]:
-        """One row as a JSON document; failed cells hold their raw value, null cells are absent."""
-        document = {
+        """One row as a JSON document.
+
+        Failed cells hold their raw value. Null cells are null in ``null_fields`` and absent in
+        all others.
+        """
+        document: dict[str, Any] = {
             field.name: json_value(
                 self.batch.column(place)[row], integer_time=field.name in self.integer_times
             )
             for place, field in enumerate(self.batch.schema)
-            if self.batch.column(place)[row].is_valid
+            if self.batch.column(place)[row].is_valid or field.name in self.null_fields
         }
         for failure in self.failures:
-            place = failure.rows.to_pylist().index(row) if row in failure.rows.to_pylist() else -1
-            if place >= 0 and failure.code != ABSENT:
+            place = failure.rows.index(pa.scalar(row, pa.int64())).as_py()
+            if place >= 0 and failure.code == ABSENT:
+                document.pop(failure.column, None)
+            elif place >= 0:
                 document[failure.column] = failure.value(place)
         return document
 

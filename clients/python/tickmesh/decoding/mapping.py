@@ -66,6 +66,7 @@ class RowMapper:
             kind_type(kind, spec, arrow_schema, self._facts, name) for kind in kinds
         ]
         self._conditions = spec.conditions if spec.records else (None,)
+        self._null_fields = frozenset(filter(self._facts.needs_presence, arrow_schema.names))
         self._integer_times = frozenset(
             item.name
             for item in arrow_schema
@@ -98,6 +99,7 @@ class RowMapper:
             extras=work.extras,
             coercions=work.coercions,
             integer_times=self._integer_times,
+            null_fields=self._null_fields,
         )
 
     def _classify(self, columns: pa.RecordBatch) -> NDArray[np.int64]:

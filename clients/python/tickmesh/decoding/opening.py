@@ -63,12 +63,12 @@ def open_decoder(
                 yield from jsonl.decode(
                     content, prefix=spec.prefix, start=begin, end=end, batch_records=batch_records
                 )
-            case Format.PARQUET:
-                yield from parquet.decode(stream, start=begin, end=end, batch_records=batch_records)
-            case Format.ARROW:
-                yield from arrow_ipc.decode(
-                    stream, start=begin, end=end, batch_records=batch_records
-                )
+            case Format.PARQUET | Format.ARROW:
+                form = parquet if spec.format is Format.PARQUET else arrow_ipc
+                wanted = expected_columns(spec)
+                for batch in form.decode(stream, start=begin, end=end, batch_records=batch_records):
+                    _refuse_missing(batch.columns.schema.names, wanted)
+                    yield batch
 
 
 def expected_columns(spec: SourceSpec) -> frozenset[str]:
@@ -103,6 +103,16 @@ def _csv(
     yield from csv.decode(
         content, dialect=dialect, names=names, start=start, end=end, batch_records=batch_records
     )
+
+
+def _refuse_missing(names: list[str], wanted: frozenset[str]) -> None:
+    missing = sorted(wanted.difference(names))
+    if missing:
+        raise DecodeError(
+            "MISSING_COLUMN",
+            f"the source spec reads {', '.join(map(repr, missing))}; the file has "
+            f"{', '.join(names)}",
+        )
 
 
 def _refuse_empty(content: Iterator[bytes], start: Position) -> Iterator[bytes]:
