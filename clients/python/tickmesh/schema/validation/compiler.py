@@ -234,20 +234,25 @@ class Compiler:
                 kernel = Length(min(int(schema[keyword]), 2**62), at_least=at_least)
                 yield self.check(target, place, keyword, kernel)
         if "contains" in schema:
-            yield self._contains(target, place, item_type, item)
+            yield from self._contains(target, place, item_type, item)
         if schema.get("uniqueItems") is True:
             yield self.check(target, place, "uniqueItems", unique)
         if "unevaluatedItems" in schema:
             yield self._fixed(target, place, "unevaluatedItems", UNDECIDED)
 
-    def _contains(self, target: Target, place: Place, item_type: pa.DataType, item: Path) -> Node:
-        inner = target.child(target.schema["contains"], "contains")
+    def _contains(
+        self, target: Target, place: Place, item_type: pa.DataType, item: Path
+    ) -> Iterable[Node]:
+        schema = target.schema
+        inner = target.child(schema["contains"], "contains")
         node = self.cell(inner, item_type, item, decides=False)
         counted = self._index.dialect is not Dialect.DRAFT_07
-        least = int(target.schema.get("minContains", 1)) if counted else 1
-        most = target.schema.get("maxContains") if counted else None
-        kernel = Contains(node, least, None if most is None else int(most))
-        return self.check(target, place, "contains", kernel)
+        least = int(schema.get("minContains", 1)) if counted else 1
+        keyword = "minContains" if counted and "minContains" in schema else "contains"
+        yield self.check(target, place, keyword, Contains(node, least, None))
+        if counted and "maxContains" in schema:
+            most = Contains(node, 0, int(schema["maxContains"]))
+            yield self.check(target, place, "maxContains", most)
 
     def _object(self, target: Target, place: Place) -> Iterable[Node]:
         schema = target.schema
@@ -329,6 +334,20 @@ class Compiler:
             if keyword in schema:
                 alone = target.child({keyword: schema[keyword]})
                 verdict = masks.constant(null_verdict(alone, self._index))
+                site = self.site(target, place, keyword, Fixed(verdict))
+                if verdict is not VALID and site is not None:
+                    found.append((site, verdict))
+        return (*found, *self._null_branches(target, place))
+
+    def _null_branches(self, target: Target, place: Place) -> NullSites:
+        """As `_null_sites`, of `then` and `else`."""
+        schema, found = target.schema, []
+        for keyword, branch in (("then", "else"), ("else", "then")):
+            if "if" in schema and keyword in schema:
+                alone = {key: value for key, value in schema.items() if key in {"if", keyword}}
+                verdict = masks.constant(
+                    null_verdict(target.child({**alone, branch: True}), self._index)
+                )
                 site = self.site(target, place, keyword, Fixed(verdict))
                 if verdict is not VALID and site is not None:
                     found.append((site, verdict))

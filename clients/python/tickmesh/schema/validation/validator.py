@@ -155,16 +155,22 @@ class Validator:
             "*" if token.isdecimal() else token for token in pointer_tokens(reason.instance_path)
         )
         for schema_path in _upwards(pointer_tokens(reason.schema_path)):
+            code = "" if schema_path else reason.code
             for instance_path in (reason.instance_path, *_upwards(cell)):
-                bit = self._bits.get((instance_path, schema_path))
+                bit = self._bits.get((code, instance_path, schema_path))
                 if bit is not None:
                     return bit
         return OTHER_BIT
 
     @cached_property
-    def _bits(self) -> dict[tuple[str, str], int]:
+    def _bits(self) -> dict[tuple[str, str, str], int]:
+        # A keyword is known by its path; only what no keyword is to blame for needs its code.
         return {
-            (site.instance_path, site.schema_path): min(number, OTHER_BIT)
+            (
+                "" if site.schema_path else site.code,
+                site.instance_path,
+                site.schema_path,
+            ): min(number, OTHER_BIT)
             for number, site in enumerate(self.sites)
         }
 

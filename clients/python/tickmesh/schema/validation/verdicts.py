@@ -110,9 +110,11 @@ class Verdicts:
                 words = kernels.bit_or([words, kernels.if_else([failed, bit, _NO_BIT])])
             if masks.has_undecided(among_bad):
                 unsure = masks.disjunction([unsure, masks.undecided(among_bad, count)])
-        if unsure is masks.INVALID:
+        # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
+        chosen = kernels.equal([words, _NO_BIT])
+        chosen = masks.expand(masks.disjunction([chosen, unsure]), count)
+        if not chosen.true_count:
             return words
-        chosen = masks.expand(unsure, count)
         further = self._bits_of(self._rows, self.bad_indices.filter(chosen))
         known = words.filter(chosen)
         bits = kernels.bit_or([known, pa.array(further, pa.uint64())])
