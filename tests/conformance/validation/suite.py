@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import decimal
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tickmesh.schema.validation import NullMeans, row_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 CASE = "http://suite.invalid/case"
 DIALECTS = {
