@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -25,6 +25,9 @@ from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
 
 SUBJECT = "ticks.trades"
 
