@@ -55,9 +55,10 @@ def test_signal_ends_an_idle_server_at_once_and_cleanly(
 
 
 def test_drain_with_an_endless_stream_and_idle_puts_ends_within_its_deadline(
-    spawn: Callable[..., Child],
+    spawn: Callable[..., Child], tmp_path: Path
 ) -> None:
-    child = spawn("--grpc-port=0", "--http-port=0", "--flight-port=0", "--log-format=json")
+    (tmp_path / "tickmesh.toml").write_text("[tickstore.serving]\ndrain_seconds = 2\n")
+    child = spawn("--grpc-port=0", "--http-port=0", "--flight-port=0")
     codes: list[str] = []
     began = threading.Event()
 
@@ -86,8 +87,8 @@ def test_drain_with_an_endless_stream_and_idle_puts_ends_within_its_deadline(
     start = time.monotonic()
     child.process.send_signal(signal.SIGTERM)
     assert child.process.wait(30) == 0
-    # 10 s of drain by default; the rest is the way out of a busy machine.
-    assert time.monotonic() - start < 20
+    # 2 s of drain; the rest is the way out of a busy machine.
+    assert time.monotonic() - start < 10
     follower.join(10)
     assert codes == ["UNAVAILABLE"]
 
