@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.schema.change_table import CHANGES, positions
+from tests.conformance.schema.change_table import CHANGES, EXCEPTIONS, positions
 from tickmesh.schema import parse_schema
 from tickmesh.schema.compatibility import Mode, Verdict, compare
 from tickmesh.schema.resolution import resolve_row, row_is_valid
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _PLACES = tuple(positions({}))
 _EXPECTED = {"c": Verdict.COMPATIBLE, "i": Verdict.INCOMPATIBLE}
-# True breaks that the search may miss are listed here and in the documentation, never more.
-UNDECIDED: frozenset[tuple[str, str, Mode]] = frozenset()
+# Languages of regular expressions are not compared; these stay undecided, and no others.
+UNDECIDED = frozenset({("pattern widened", Mode.BACKWARD), ("enum to pattern", Mode.FORWARD)})
 
 
 def _documents(name: str, place: str) -> tuple[SchemaDocument, SchemaDocument]:
@@ -35,9 +35,10 @@ def _documents(name: str, place: str) -> tuple[SchemaDocument, SchemaDocument]:
 def test_the_verdict_is_right_at_every_position(name: str, place: str, direction: Mode) -> None:
     old, new = _documents(name, place)
     report = compare(old, new, mode=direction)
-    letter = CHANGES[name][2][0 if direction is Mode.BACKWARD else 1]
+    letters = EXCEPTIONS.get((name, place), CHANGES[name][2])
+    letter = letters[0 if direction is Mode.BACKWARD else 1]
     expected = _EXPECTED[letter]
-    if (name, place, direction) in UNDECIDED:
+    if (name, direction) in UNDECIDED:
         expected = Verdict.UNDECIDED
     assert report.verdict is expected, report.to_json()
 
