@@ -143,11 +143,16 @@ class QuarantineIndex:
             rows = connection.execute(query).mappings().all()
         return [(row["claim_position"], _entry(row)) for row in rows]
 
-    def unclaim(self, job_id: str) -> None:
-        """Gives back the rows an ended replay never came to judge."""
+    def unclaim(self, job_id: str, *, from_position: int) -> None:
+        """Gives back the rows an ended replay never came to judge, from a position on."""
         with self._database.write() as connection:
             connection.execute(
-                update(QUARANTINE).where(QUARANTINE.c.claimed_by == job_id).values(claimed_by="")
+                update(QUARANTINE)
+                .where(
+                    QUARANTINE.c.claimed_by == job_id,
+                    QUARANTINE.c.claim_position >= from_position,
+                )
+                .values(claimed_by="")
             )
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[QuarantineEntry]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.support.registry_schemas import TRADES, trades
@@ -47,7 +48,7 @@ async def log_of(stub: Stub) -> list[change_pb2.ChangeEvent]:
     """The whole change log, up to the first progress mark that reaches the head."""
     head = (await stub.ListSubjects(pb.ListSubjectsRequest())).revision
     events: list[change_pb2.ChangeEvent] = []
-    call = stub.Watch(pb.WatchRequest(after_revision=0, progress_interval={"seconds": 1}))
+    call = stub.Watch(pb.WatchRequest(after_revision=0, progress_interval=Duration(seconds=1)))
     async for response in call:
         events += response.events
         if response.revision >= head:
@@ -198,7 +199,7 @@ async def test_field_ids_are_given_once_and_survive_removal_and_return(stub: Stu
 
     def ids(answer: pb.RegisterSchemaResponse) -> dict[str, bytes]:
         schema = pa.ipc.read_schema(pa.py_buffer(answer.schema.arrow_schema))
-        return {field.name: field.metadata[b"tickmesh.field_id"] for field in schema}
+        return {field.name: (field.metadata or {})[b"tickmesh.field_id"] for field in schema}
 
     first = ids(await register(stub, OPTIONAL))
     without = ids(await register(stub, TRADES))
@@ -252,7 +253,7 @@ async def test_references_are_pinned_and_resolved_from_the_registry(stub: Stub) 
         (pb.RegisterSchemaRequest(subject="", text="{}"), "subject"),
         (pb.RegisterSchemaRequest(subject="a b", text="{}"), "subject"),
         (pb.RegisterSchemaRequest(subject="a" * 256, text="{}"), "subject"),
-        (pb.RegisterSchemaRequest(subject="a", text="{}", format=99), "format"),
+        (pb.RegisterSchemaRequest.FromString(b"\x0a\x01a\x10\x63\x1a\x02{}"), "format"),
         (pb.RegisterSchemaRequest(subject="a", text="{}", labels={"": "x"}), "labels"),
         (pb.RegisterSchemaRequest(subject="a", text="{}", expected_version=-1), "expected_version"),
         (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,7 +18,7 @@ from tests.unit.cleaner.parts import (
     StoppedClock,
     schema_version,
 )
-from tickmesh.registered import UpdateAction as Action
+from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError, JobControl
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
@@ -38,6 +36,10 @@ from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.schema_following import ApprovalNeededError, PolicyFollower
 from tickmesh_cleaner.store import CleanerStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 FIRST = '{"type": "object", "properties": {"x": {"type": "integer"}}}'
 NUMBERS = [5, -1, 2, 3, 4, -7, -8, -9, -10, 6, 7, 8, 11]
