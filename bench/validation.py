@@ -10,14 +10,16 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickmesh.schema.validation import compile_schema, row_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = {
     "type": "object",
@@ -95,9 +97,7 @@ def by_rows(oracle: Any, trades: pa.RecordBatch) -> list[Any]:
     return [list(oracle.iter_errors(document)) for document in row_documents(trades)]
 
 
-def interleaved(
-    functions: dict[str, Callable[[], object]], seconds: float
-) -> dict[str, float]:
+def interleaved(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
     """The median time of each function in seconds, all run in turn."""
     laps: dict[str, list[float]] = {name: [] for name in functions}
     deadline = time.perf_counter() + seconds
@@ -146,7 +146,7 @@ def compare_with_oracle(rows: int) -> None:
 
     def ours() -> object:
         verdicts = validator.check(trades)
-        return verdicts.good, [verdicts.reasons(row) for row in verdicts.bad_indices.to_pylist()]
+        return verdicts.good, verdicts.reasons_of(verdicts.bad_indices)
 
     found = [errors == [] for errors in by_rows(oracle, trades)]
     assert validator.check(trades).good.to_pylist() == found

@@ -65,9 +65,7 @@ members = (
     | st.fixed_dictionaries({"a": st.integers(0, 1)})
 )
 positive = st.sampled_from([1, 2, 3, 0.01, 0.1, 0.5, 0.25, 7, 0.003])
-type_names = st.sampled_from(
-    ["null", "boolean", "integer", "number", "string", "array", "object"]
-)
+type_names = st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"])
 field_names = st.sampled_from(["a", "b", "x", "y"])
 
 
@@ -224,7 +222,9 @@ def encoded(plain: Any, data_type: pa.DataType) -> Any:
 def readings(value: Any, null_means: NullMeans) -> list[Any]:
     """Every document a row may stand for."""
     if isinstance(value, list):
-        return [list(items) for items in itertools.product(*(readings(v, null_means) for v in value))]
+        return [
+            list(items) for items in itertools.product(*(readings(v, null_means) for v in value))
+        ]
     if not isinstance(value, dict):
         return [value]
     choices = []
