@@ -69,26 +69,30 @@ def batch(rows: int, bad_share: float, *, seed: int = 7) -> pa.RecordBatch:
 
 def by_hand(trades: pa.RecordBatch) -> tuple[Any, Any]:
     """The same checks as anybody would write them in pyarrow.compute, with a reason mask."""
+    # The stubs know no plain Python numbers as operands.
+    kernels: Any = pc
     column = trades.column
-    price, steps = column("price"), pc.multiply(column("price"), 100.0)
+    price, steps = column("price"), kernels.multiply(column("price"), 100.0)
     checks = [
-        pc.match_substring_regex(column("symbol"), "^[A-Z.]{1,6}$"),
-        pc.is_in(column("venue"), value_set=pa.array(VENUES)),
-        pc.greater(price, 0.0),
-        pc.less_equal(price, 1e6),
-        pc.equal(pc.divide(pc.round(steps), 100.0), price),
-        pc.greater_equal(column("size"), 1),
-        pc.is_in(column("side"), value_set=pa.array(["B", "S"])),
-        pc.match_substring_regex(column("trade_id"), "^T[0-9]{10}$"),
-        pc.is_valid(column("ts")),
-        pc.fill_null(pc.greater_equal(column("ts"), 0), True),
-        pc.less_equal(pc.utf8_length(column("cond")), 8),
+        kernels.match_substring_regex(column("symbol"), "^[A-Z.]{1,6}$"),
+        kernels.is_in(column("venue"), value_set=pa.array(VENUES)),
+        kernels.greater(price, 0.0),
+        kernels.less_equal(price, 1e6),
+        kernels.equal(kernels.divide(kernels.round(steps), 100.0), price),
+        kernels.greater_equal(column("size"), 1),
+        kernels.is_in(column("side"), value_set=pa.array(["B", "S"])),
+        kernels.match_substring_regex(column("trade_id"), "^T[0-9]{10}$"),
+        kernels.is_valid(column("ts")),
+        kernels.fill_null(kernels.greater_equal(column("ts"), 0), True),
+        kernels.less_equal(kernels.utf8_length(column("cond")), 8),
     ]
     good, zero = None, pa.scalar(0, pa.uint64())
     mask = pa.repeat(zero, trades.num_rows)
     for bit, check in enumerate(checks):
-        good = check if good is None else pc.and_(good, check)
-        mask = pc.bit_wise_or(mask, pc.if_else(check, zero, pa.scalar(1 << bit, pa.uint64())))
+        good = check if good is None else kernels.and_(good, check)
+        mask = kernels.bit_wise_or(
+            mask, kernels.if_else(check, zero, pa.scalar(1 << bit, pa.uint64()))
+        )
     return good, mask
 
 
