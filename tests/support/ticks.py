@@ -28,7 +28,9 @@ SCHEMA = pa.schema(
 )
 
 
-def ticks(rows: int, *, first: int = 0, symbols: Sequence[str] = ("AAPL", "MSFT", "IBM")) -> pa.RecordBatch:
+def ticks(
+    rows: int, *, first: int = 0, symbols: Sequence[str] = ("AAPL", "MSFT", "IBM")
+) -> pa.RecordBatch:
     """Rows whose `size` counts on from `first` and whose event time is ten times that, in ns."""
     numbers = range(first, first + rows)
     return pa.record_batch(
@@ -71,3 +73,12 @@ def sizes(engine: TickEngine, request: ScanRequest | None = None) -> list[int]:
     """The `size` column of a read: which rows came, in which order."""
     table = engine.scan(request or ScanRequest(dataset=DATASET)).read_all()
     return table.column("size").to_pylist()
+
+
+def decoded(table: pa.Table) -> pa.Table:
+    """The table with one chunk a column and dictionaries as their values."""
+    plain = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(plain, names=table.column_names).combine_chunks()

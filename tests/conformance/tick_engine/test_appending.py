@@ -63,9 +63,7 @@ def test_the_received_moment_tells_the_same_place(engine: TickEngine) -> None:
 
 
 def test_t1_a_refused_message_stores_nothing_and_hands_back_the_refusal(engine: TickEngine) -> None:
-    future = engine.append(
-        DATASET, ticks(3, first=-1), stamp=VERSION_1, judge=refuse_negative_size
-    )
+    future = engine.append(DATASET, ticks(3, first=-1), stamp=VERSION_1, judge=refuse_negative_size)
     with pytest.raises(RowsRefusedError) as caught:
         future.result(30)
     assert caught.value.refusal == "size must be 0 or more, 1 rows are not"

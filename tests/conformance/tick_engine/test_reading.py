@@ -195,9 +195,9 @@ def test_ranges_with_stamps_know_their_revisions(engine: TickEngine) -> None:
     plan = engine.plan(request, max_endpoints=3)
     assert len(plan.ranges) == 3
     table = pa.concat_tables(engine.scan(each.payload).read_all() for each in plan.ranges)
-    assert table.column("_dataset_revision").to_pylist() == [1] * 70_000 + [2] * 70_000 + [
-        3
-    ] * 70_000
+    assert (
+        table.column("_dataset_revision").to_pylist() == [1] * 70_000 + [2] * 70_000 + [3] * 70_000
+    )
 
 
 def test_a_range_that_was_not_planned_here_is_refused(engine: TickEngine) -> None:
