@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest
 from tickmesh_tickstore.domain.stamps import Stamp
-from tickmesh_tickstore.engine import Appended, TickEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.domain.producers import ProducerSequence
+    from tickmesh_tickstore.engine import Appended, TickEngine
 
 DATASET = "ticks.trades"
 VERSION_1 = Stamp("schema-1", 1)
@@ -53,8 +57,7 @@ def admit(batch: pa.RecordBatch) -> object | None:
 
 def refuse_negative_size(batch: pa.RecordBatch) -> object | None:
     """A judge that refuses batches with a negative size."""
-    sizes = batch.column("size").to_pylist()
-    bad = [size for size in sizes if size < 0]
+    bad = [size for size in integers(batch, "size") if size < 0]
     return f"size must be 0 or more, {len(bad)} rows are not" if bad else None
 
 
@@ -72,7 +75,13 @@ def put(
 def sizes(engine: TickEngine, request: ScanRequest | None = None) -> list[int]:
     """The `size` column of a read: which rows came, in which order."""
     table = engine.scan(request or ScanRequest(dataset=DATASET)).read_all()
-    return table.column("size").to_pylist()
+    return integers(table, "size")
+
+
+def integers(rows: pa.Table | pa.RecordBatch, name: str) -> list[int]:
+    """A column of integers without nulls."""
+    values: list[Any] = rows.column(name).to_pylist()
+    return values
 
 
 def decoded(table: pa.Table) -> pa.Table:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
-from tests.support.ticks import DATASET, SCHEMA, VERSION_2, put, sizes, ticks
+from tests.support.ticks import (
+    DATASET,
+    SCHEMA,
+    VERSION_1,
+    VERSION_2,
+    admit,
+    put,
+    sizes,
+    ticks,
+)
 from tickmesh_tickstore.domain.errors import GenerationNotReadableError
 from tickmesh_tickstore.domain.requests import Order, ScanRequest, StampColumn
-from tickmesh_tickstore.engine import TickEngine
+
+if TYPE_CHECKING:
+    from tickmesh_tickstore.engine import TickEngine
 
 READ = ScanRequest(dataset=DATASET)
 VENUE = pa.field("venue", pa.string(), nullable=False)
@@ -59,7 +71,7 @@ def test_t9_ranges_symbols_and_orders_reach_every_version(engine: TickEngine) ->
     ],
 )
 def test_t9_lossless_casts_are_made(
-    engine: TickEngine, old: pa.DataType, new: pa.DataType, values: list[object]
+    engine: TickEngine, old: pa.DataType, new: pa.DataType, values: list[Any]
 ) -> None:
     table = read_after_change(engine, old, new, values)
     written = column_of(values, old)
@@ -104,22 +116,23 @@ def test_t9_a_value_outside_the_new_unit_is_refused(engine: TickEngine) -> None:
         read_after_change(engine, pa.timestamp("s", "UTC"), pa.timestamp("ns", "UTC"), [2**40])
 
 
-def column_of(values: list[object], data_type: pa.DataType) -> pa.Array:
+def column_of(values: list[Any], data_type: pa.DataType) -> pa.Array[Any]:
+    column: pa.Array[Any]
     if pa.types.is_dictionary(data_type):
-        return pa.array(values).dictionary_encode().cast(data_type)
-    if pa.types.is_timestamp(data_type):
-        return pa.array(values, pa.int64()).cast(data_type)
-    if pa.types.is_decimal(data_type):
-        return pa.array(values, pa.string()).cast(data_type)
-    return pa.array(values, data_type)
+        column = pa.array(values).dictionary_encode().cast(data_type)
+    elif pa.types.is_timestamp(data_type):
+        column = pa.array(values, pa.int64()).cast(data_type)
+    elif pa.types.is_decimal(data_type):
+        column = pa.array(values, pa.string()).cast(data_type)
+    else:
+        column = pa.array(values, data_type)
+    return column
 
 
 def read_after_change(
-    engine: TickEngine, old: pa.DataType, new: pa.DataType, values: list[object]
+    engine: TickEngine, old: pa.DataType, new: pa.DataType, values: list[Any]
 ) -> pa.Table:
     """Store values under one type and read them under a version with another."""
-    from tests.support.ticks import VERSION_1, admit
-
     size = pa.field("size", pa.int64())
     before = pa.schema([pa.field("value", old), size])
     engine.create_dataset("changing", stamp=VERSION_1, schema=before)

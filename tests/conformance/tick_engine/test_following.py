@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.tick_engine.conftest import MakeEngine
 from tests.support.ticks import (
     DATASET,
     SCHEMA,
     VERSION_1,
     VERSION_2,
     admit,
+    integers,
     put,
     ticks,
 )
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
-from tickmesh_tickstore.engine import Follower, TickEngine
+
+if TYPE_CHECKING:
+    from tests.conformance.tick_engine.conftest import MakeEngine
+    from tickmesh_tickstore.engine import Follower, TickEngine
 
 
 def drain(follower: Follower) -> list[int]:
     rows: list[int] = []
     while follower.lag_rows():
         if (followed := follower.wait(0)) is not None:
-            rows.extend(followed.batch.column("size").to_pylist())
+            rows.extend(integers(followed.batch, "size"))
     return rows
 
 
@@ -55,7 +59,7 @@ def test_t8_a_tail_resumes_from_any_token(engine: TickEngine) -> None:
     follower = engine.follow(DATASET)
     seen: list[int] = []
     while (followed := follower.wait(0)) is not None:
-        seen.extend(followed.batch.column("size").to_pylist())
+        seen.extend(integers(followed.batch, "size"))
         resumed = engine.follow(DATASET, after=Position.parse(followed.position.token()))
         assert seen + drain(resumed) == list(range(105))
 
@@ -75,7 +79,7 @@ def test_t8_a_waiting_tail_is_woken_by_the_next_commit(engine: TickEngine) -> No
     def wait() -> None:
         followed = follower.wait(30)
         assert followed is not None
-        got.extend(followed.batch.column("size").to_pylist())
+        got.extend(integers(followed.batch, "size"))
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -100,7 +104,7 @@ def test_t8_a_tail_keeps_up_with_many_writers(engine: TickEngine) -> None:
     while len(seen) < writers * messages * 2:
         followed = follower.wait(30)
         assert followed is not None
-        seen.extend(followed.batch.column("size").to_pylist())
+        seen.extend(integers(followed.batch, "size"))
         positions.append(followed.position)
     for thread in threads:
         thread.join(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -19,9 +20,11 @@ from tests.support.ticks import (
     ticks,
 )
 from tickmesh_tickstore.domain.requests import ScanRequest
-from tickmesh_tickstore.engine import TickEngine
 
-COLUMNS = {
+if TYPE_CHECKING:
+    from tickmesh_tickstore.engine import TickEngine
+
+COLUMNS: dict[str, pa.Array[Any]] = {
     "ns": pa.array([0, 1, 1_700_000_000_123_456_789, -1, None], pa.int64()).cast(NS),
     "zoneless": pa.array([1, 2, 3, 4, None], pa.int64()).cast(pa.timestamp("us")),
     "uint64": pa.array([0, 1, 2**64 - 1, 2**63, None], pa.uint64()),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1
 from tickmesh_tickstore.engine import DiskEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OpenStore = Callable[..., DiskEngine]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
-from tests.unit.tickstore.conftest import OpenStore
 from tests.unit.tickstore.watched_files import WatchedFiles
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.limits import EngineLimits
+
+if TYPE_CHECKING:
+    from tests.unit.tickstore.conftest import OpenStore
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +26,9 @@ from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
 from tickmesh_tickstore.engine import DiskEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEALING = EngineLimits(log_bytes=1)
 

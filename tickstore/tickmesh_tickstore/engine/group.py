@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain.errors import RowsRefusedError, StoreFailedError, TickStoreError
 from tickmesh_tickstore.domain.producers import (
     ProducerSequence,
@@ -20,6 +18,8 @@ from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, R
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
 
     from tickmesh_tickstore.domain.producers import ProducerLedger
     from tickmesh_tickstore.domain.stamps import Origin
