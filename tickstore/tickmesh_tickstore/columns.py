@@ -222,9 +222,7 @@ def _localiser(wanted: pa.DataType, zone: str) -> Callable[[pa.Array], pa.Array]
     return convert
 
 
-def _to_dictionary(
-    came: pa.DataType, wanted: pa.DataType
-) -> Callable[[pa.Array], pa.Array] | None:
+def _to_dictionary(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
     values = came.value_type if pt.is_dictionary(came) else came
     if not _casts_exactly(values, wanted.value_type):
         return None

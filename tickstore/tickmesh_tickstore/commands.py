@@ -77,9 +77,7 @@ def put_request(descriptor: flight.FlightDescriptor, schema: pa.Schema) -> PutRe
         schema_id=command.schema_id if chosen == "schema_id" else None,
         producer_id=command.producer_id,
         producer_epoch=command.producer_epoch,
-        durable=(
-            command.acknowledgement_level != commands_pb2.ACKNOWLEDGEMENT_LEVEL_RECEIVED
-        ),
+        durable=(command.acknowledgement_level != commands_pb2.ACKNOWLEDGEMENT_LEVEL_RECEIVED),
         atomic=command.atomic,
         on_behalf_of=command.on_behalf_of,
     )

@@ -12,8 +12,7 @@ import pyarrow as pa
 from tickmesh.decoding.decoded import DecodedBatch, Position
 from tickmesh.decoding.source_spec import identity_spec
 from tickmesh.registered import Actor, RegisteredSchema, VersionState
-from tickmesh.registered import UpdateAction as Action
-from tickmesh.schema import parse_schema, project
+from tickmesh.schema import Action, parse_schema, project
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import (
     RegistryUnavailableError,

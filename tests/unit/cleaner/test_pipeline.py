@@ -18,7 +18,7 @@ from tests.unit.cleaner.parts import (
     StoppedClock,
     schema_version,
 )
-from tickmesh.registered import UpdateAction as Action
+from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError, JobControl
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError

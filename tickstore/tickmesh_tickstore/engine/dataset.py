@@ -299,7 +299,6 @@ class Dataset:
             self._ledger,
             revision=self._state.revision,
             ingest_time_ns=ingest_time_ns,
-            group_rows=self._limits.group_rows,
         )
         try:
             group.add_all(works)

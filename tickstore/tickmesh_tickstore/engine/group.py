@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AppendWork", "CommitGroup", "OpenWork", "UploadWork", "Work"]
 
+_JOINED_ROWS = 65_536
+"""Larger messages gain nothing from being copied together; they still share one sync."""
+
 
 @dataclass(slots=True)
 class AppendWork:
@@ -75,15 +78,12 @@ class CommitGroup:
     when the entries are durable, duplicates too: their original may be in this very group.
     """
 
-    def __init__(
-        self, ledger: ProducerLedger, *, revision: int, ingest_time_ns: int, group_rows: int
-    ) -> None:
+    def __init__(self, ledger: ProducerLedger, *, revision: int, ingest_time_ns: int) -> None:
         self.entries: list[Entry] = []
         self._ledger = ledger
         self._admission = ledger.admission()
         self._revision = revision
         self._ingest_time_ns = ingest_time_ns
-        self._group_rows = group_rows
         self._stored: list[tuple[AppendFuture, Appended]] = []
         self._duplicates: list[tuple[AppendFuture, ProducerSequence, int]] = []
 
@@ -118,7 +118,7 @@ class CommitGroup:
             ):
                 break
             rows += work.batch.num_rows
-            if rows > self._group_rows:
+            if rows > _JOINED_ROWS:
                 break
             stop += 1
         return stop

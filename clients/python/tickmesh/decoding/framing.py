@@ -8,15 +8,18 @@ time to the same batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
 from tickmesh.decoding.quoting import record_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 BATCH_RECORDS: Final = 65_536
 BATCH_BYTES: Final = 8 << 20
@@ -168,10 +171,21 @@ class _Cutter:
             if not full:
                 self._read()
                 continue
-            if whole and self.failure is None and (not len(ends) or ends[-1] < len(window)):
-                if not quote or not _open_at_end(window, ends, quote=quote, delimiter=delimiter):
-                    ends = np.append(ends, len(window))
-            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=bool(quote) and quote in window)
+            unended = not len(ends) or ends[-1] < len(window)
+            if (
+                whole
+                and self.failure is None
+                and unended
+                and not (quote and _open_at_end(window, ends, quote=quote, delimiter=delimiter))
+            ):
+                ends = np.append(ends, len(window))
+            frame = self._cut(
+                window,
+                ends,
+                batch_records,
+                max_record_bytes,
+                quoted=bool(quote) and quote in window,
+            )
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
@@ -201,7 +215,9 @@ class _Cutter:
             return None
         lengths = ends - starts
         first = data[starts]
-        blank = (first == _NEWLINE) | ((lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE))
+        blank = (first == _NEWLINE) | (
+            (lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE)
+        )
         records = np.flatnonzero(~blank)
         if len(records) > batch_records:
             records = records[:batch_records]
@@ -332,9 +348,7 @@ class _Cutter:
             self._position = Position(offset=3)
 
 
-def _open_at_end(
-    window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes
-) -> bool:
+def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
     """Whether the last, unended line of the window leaves a quote open."""
     tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
     found = record_ends(tail, quote=quote, delimiter=delimiter)

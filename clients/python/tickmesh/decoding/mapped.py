@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -15,10 +14,11 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.conversion import grammar
 from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
-from tickmesh.decoding.decoded import RecordReject
 
 if TYPE_CHECKING:
-    from tickmesh.decoding.arrow import Array
+    from collections.abc import Mapping
+
+    from tickmesh.decoding.decoded import RecordReject
 
 ABSENT: Final = "ABSENT"
 """Code of a cell whose JSON key is not there although the schema requires it (null would do)."""
@@ -103,8 +103,8 @@ class MappedBatch:
         return document
 
 
-def json_value(scalar: pa.Scalar[Any], *, integer_time: bool = False) -> Any:
-    """An Arrow value as JSON has it: instants as RFC 3339 text, binary as base64, decimals exact."""
+def json_value(scalar: Any, *, integer_time: bool = False) -> Any:
+    """An Arrow value as JSON has it: instants as RFC 3339, binary as base64, decimals exact."""
     kind = scalar.type
     if not scalar.is_valid:
         return None

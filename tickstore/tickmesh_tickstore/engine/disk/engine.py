@@ -121,6 +121,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                recyclable=False,
             )
         report = recovered.report
         _log.info("dataset %s opened at revision %d", report.dataset, report.revision)
@@ -129,7 +130,7 @@ class DiskEngine(DatasetEngine):
     def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
         dataset_id = self._new_id()
         self._manifest.add_dataset(dataset_id, name, layout)
-        self._open_dataset(StoredDataset(dataset_id, name, 0, (layout,), (), ()))
+        self._open_dataset(StoredDataset(dataset_id, name, 0, 0, (layout,), (), ()))
         return self._datasets[name]
 
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:

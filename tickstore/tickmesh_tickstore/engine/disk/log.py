@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
-from tickmesh_tickstore.engine.disk.frame import FrameKind, encode_frame
+from tickmesh_tickstore.engine.disk.frame import TERMINATOR, FrameKind, encode_frame
 from tickmesh_tickstore.engine.disk.segment import SegmentPart
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry
 
@@ -27,6 +27,7 @@ __all__ = ["DiskJournal"]
 _log = logging.getLogger(__name__)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _OVERGROWN = 4
+_GATHERED_BYTES = 65_536
 
 
 class DiskJournal:
@@ -53,12 +54,9 @@ class DiskJournal:
         self._offset = offset
         self._written_revision = self._synced_revision = revision
         self._failed = False
-        path = directory.log(log_number)
-        if path.exists():
-            self._descriptor = files.open(path)
-        else:
-            self._descriptor = files.create(path)
-            files.sync_directory(path.parent)
+        # A log that was read back is memory-mapped by readers: it must not be written over.
+        self._recyclable = not directory.log(log_number).exists()
+        self._descriptor = self._begin_log(log_number)
 
     @property
     def log_number(self) -> int:
@@ -81,6 +79,7 @@ class DiskJournal:
         for entry in entries:
             buffers.extend(self._frame(entry))
         size = sum(map(len, buffers))
+        buffers.append(TERMINATOR)
         try:
             self._files.write(self._descriptor, buffers, self._offset)
         except OSError as error:
@@ -117,10 +116,8 @@ class DiskJournal:
         ):
             return
         number = self._log_number + 1
-        path = self._directory.log(number)
         try:
-            descriptor = self._files.create(path)
-            self._files.sync_directory(path.parent)
+            descriptor = self._begin_log(number)
         except OSError as error:
             if error.errno in _NO_SPACE:
                 raise DiskFullError("no space left for a new log") from error
@@ -133,7 +130,23 @@ class DiskJournal:
             log_number=full,
             through_revision=revision,
             producers=ledger.take_changed(),
+            recyclable=self._recyclable,
         )
+        self._recyclable = True
+
+    def _begin_log(self, number: int) -> int:
+        path = self._directory.log(number)
+        if path.exists():
+            return self._files.open(path)
+        spare = self._directory.any_spare()
+        if spare is not None:
+            # Writing over blocks a file already has is several times cheaper to sync.
+            self._files.rename(spare, path)
+            descriptor = self._files.open(path)
+        else:
+            descriptor = self._files.create(path)
+        self._files.sync_directory(path.parent)
+        return descriptor
 
     def close(self) -> None:
         """See `Journal.close`."""
@@ -164,7 +177,7 @@ class DiskJournal:
                 log_number=self._log_number,
             )
             assert isinstance(part, SegmentPart)
-            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), None
+            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), []
         else:
             kind, names, payload = FrameKind.ROWS, None, _ipc_stream(entry.batch)
         return encode_frame(
@@ -181,8 +194,33 @@ class DiskJournal:
         )
 
 
-def _ipc_stream(batch: pa.RecordBatch) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
+class _BufferList:
+    """A file that keeps what is written to it as it is: large buffers are never copied."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.views: list[memoryview] = []
+
+    def write(self, data: pa.Buffer | bytes) -> int:
+        view = memoryview(data).cast("B")
+        self.views.append(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _ipc_stream(batch: pa.RecordBatch) -> list[memoryview]:
+    if pa.ipc.get_record_batch_size(batch) < _GATHERED_BYTES:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        return [memoryview(sink.getvalue()).cast("B")]
+    buffers = _BufferList()
+    with pa.ipc.new_stream(pa.PythonFile(buffers, "w"), batch.schema) as writer:
         writer.write_batch(batch)
-    return sink.getvalue()
+    return buffers.views

@@ -31,6 +31,7 @@ __all__ = ["Sealer"]
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_SPARE_LOGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class _Task:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    recyclable: bool
 
 
 class Sealer:
@@ -90,10 +92,15 @@ class Sealer:
         log_number: int,
         through_revision: int,
         producers: Sequence[tuple[str, ProducerRecord]],
+        recyclable: bool,
     ) -> None:
-        """Hand in a full log whose last revision is `through_revision`."""
+        """Hand in a full log whose last revision is `through_revision`.
+
+        A recyclable log is read by nobody once its rows are sealed, and may be written over.
+        """
+        task = _Task(dataset_id, log_number, through_revision, producers, recyclable)
         with self._changed:
-            self._tasks.append(_Task(dataset_id, log_number, through_revision, producers))
+            self._tasks.append(task)
             self._pending[dataset_id] += 1
             self._changed.notify_all()
 
@@ -151,11 +158,19 @@ class Sealer:
         self._manifest.seal(
             task.dataset_id,
             through_revision=task.through_revision,
+            through_log=task.log_number,
             segments=records,
             producers=task.producers,
         )
         dataset.replace_log(task.log_number, parts)
-        self._files.remove(directory.log(task.log_number))
+        self._put_away(directory, task)
+
+    def _put_away(self, directory: DatasetDirectory, task: _Task) -> None:
+        log = directory.log(task.log_number)
+        if task.recyclable and len(directory.spares()) < _SPARE_LOGS:
+            self._files.rename(log, directory.spare(task.log_number))
+        else:
+            self._files.remove(log)
 
     def _write(
         self,

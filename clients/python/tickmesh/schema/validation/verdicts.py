@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.documents import Rows
-from tickmesh.schema.validation.masks import Mask
-from tickmesh.schema.validation.plan import Findings
-from tickmesh.schema.validation.reasons import Reason
+from tickmesh.schema.validation import kernels, masks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh.schema.validation.documents import Rows
+    from tickmesh.schema.validation.kernels import Array
+    from tickmesh.schema.validation.masks import Mask
+    from tickmesh.schema.validation.plan import Findings
+    from tickmesh.schema.validation.reasons import Reason
 
 OTHER_BIT = 63
 """The bit of every reason beyond the first 63 sites."""
+
+
+_NO_BIT: Any = pa.scalar(0, pa.uint64())
 
 
 class Verdicts:
@@ -44,7 +51,7 @@ class Verdicts:
         *,
         oracle_rows: int,
         explain: Callable[[Rows, int], tuple[Reason, ...]],
-        bits_of: Callable[[Rows, pa.Array], Sequence[int]],
+        bits_of: Callable[[Rows, Array], Sequence[int]],
     ) -> None:
         self._rows = rows
         self._verdict = verdict
@@ -74,7 +81,9 @@ class Verdicts:
     @cached_property
     def bad_indices(self) -> pa.Int64Array:
         """The rows that are not valid, ascending."""
-        return pc.indices_nonzero(pc.invert(self.good)).cast(pa.int64())
+        found: Any = kernels.true_indices([self._bad]).cast(pa.int64())
+        indices: pa.Int64Array = found
+        return indices
 
     @cached_property
     def reason_mask(self) -> pa.UInt64Array:
@@ -82,26 +91,36 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        if self.all_good:
-            return pa.repeat(pa.scalar(0, pa.uint64()), len(self))
-        bad = pc.invert(self.good)
+        words = _zeros(len(self))
+        if not self.all_good:
+            words = kernels.replace([words, self._bad, self._words_of_bad_rows()])
+        result: Any = words
+        mask: pa.UInt64Array = result
+        return mask
+
+    def _words_of_bad_rows(self) -> Array:
         count = self.bad_count
-        words = pa.repeat(pa.scalar(0, pa.uint64()), count)
+        words = _zeros(count)
         unsure: Mask = masks.INVALID
         for site, mask in self._findings:
-            among_bad = mask if isinstance(mask, masks.Constant) else mask.filter(bad)
+            among_bad = mask if isinstance(mask, masks.Constant) else mask.filter(self._bad)
             if masks.has_failures(among_bad):
-                failed = masks.failures(among_bad, count)
                 bit = pa.scalar(1 << min(site, OTHER_BIT), pa.uint64())
-                words = pc.if_else(failed, pc.bit_wise_or(words, bit), words)
-            unsure = masks.disjunction([unsure, masks.undecided(among_bad, count)])
-        if unsure is not masks.INVALID and unsure.true_count:
-            rows = self.bad_indices.filter(unsure)
-            further = pa.array(self._bits_of(self._rows, rows), pa.uint64())
-            words = pc.replace_with_mask(
-                words, unsure, pc.bit_wise_or(words.filter(unsure), further)
-            )
-        return pc.replace_with_mask(pa.repeat(pa.scalar(0, pa.uint64()), len(self)), bad, words)
+                failed = masks.failures(among_bad, count)
+                words = kernels.bit_or([words, kernels.if_else([failed, bit, _NO_BIT])])
+            if masks.has_undecided(among_bad):
+                unsure = masks.disjunction([unsure, masks.undecided(among_bad, count)])
+        if unsure is masks.INVALID:
+            return words
+        chosen = masks.expand(unsure, count)
+        further = self._bits_of(self._rows, self.bad_indices.filter(chosen))
+        known = words.filter(chosen)
+        bits = kernels.bit_or([known, pa.array(further, pa.uint64())])
+        return kernels.replace([words, chosen, bits])
+
+    @cached_property
+    def _bad(self) -> pa.BooleanArray:
+        return kernels.invert([self.good])
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """All reasons for which a row is not valid, none for a good row.
@@ -114,3 +133,8 @@ class Verdicts:
         if self.all_good or self.good[row].as_py():
             return ()
         return self._explain(self._rows, row)
+
+
+def _zeros(length: int) -> Array:
+    zeros: Array = pa.repeat(_NO_BIT, length)
+    return zeros
