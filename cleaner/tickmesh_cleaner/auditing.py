@@ -55,6 +55,4 @@ class Auditor:
             others = self._store.ledger.stored_by_others(job, revisions=sorted(expected))
             for revision, rows in expected.items():
                 stored += max(0, min(rows, held[revision] - others.get(revision, 0)))
-        return replace(
-            self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined
-        )
+        return replace(self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined)

@@ -136,9 +136,7 @@ class QuarantineFlights:
     def _batches(self, call: FlightCall, selected: QuarantineFilter) -> Iterator[pa.RecordBatch]:
         after_id = 0
         while not (call.cancelled or call.draining):
-            entries = self._store.quarantine.page(
-                selected, after_id=after_id, limit=_ROWS_A_BATCH
-            )
+            entries = self._store.quarantine.page(selected, after_id=after_id, limit=_ROWS_A_BATCH)
             if not entries:
                 return
             after_id = entries[-1].id

@@ -215,9 +215,7 @@ class JobRunner:
             else:
                 if halted.message:
                     self._jobs.request(job.id, JobRequest.PAUSE)
-                self._jobs.move(
-                    job.id, JobState.PAUSED, owner=self._owner, message=halted.message
-                )
+                self._jobs.move(job.id, JobState.PAUSED, owner=self._owner, message=halted.message)
         except (CleanerError, TickmeshError) as error:
             _log.warning("job.failed", job_id=job.id, reason=error.reason, message=error.message)
             self._end(job, JobState.FAILED, message=error.message, error_reason=error.reason)
@@ -259,9 +257,7 @@ class JobRunner:
                 )
             active.control.wait(_TURN_SECONDS)
 
-    def _end(
-        self, job: Job, state: JobState, *, message: str = "", error_reason: str = ""
-    ) -> None:
+    def _end(self, job: Job, state: JobState, *, message: str = "", error_reason: str = "") -> None:
         self._jobs.move(
             job.id,
             state,

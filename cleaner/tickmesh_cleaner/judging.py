@@ -102,7 +102,9 @@ class RowsOfBatch:
                 reasons.append(RowReason(failure.code, path, "", failure.message))
         if not reasons:
             reasons.append(
-                RowReason("VERDICTS_DIFFER", "", "", "the columns refuse it, the row oracle does not")
+                RowReason(
+                    "VERDICTS_DIFFER", "", "", "the columns refuse it, the row oracle does not"
+                )
             )
         return tuple(reasons)
 
@@ -173,9 +175,7 @@ class BatchJudge:
             ),
         )
 
-    def _compile(
-        self, batch: SourceBatch, schema: RegisteredSchema
-    ) -> tuple[RowMapper, Validator]:
+    def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:
         key = (batch.spec.fingerprint, batch.file_name, schema.version)
         if key not in self._compiled:
             if len(self._compiled) >= _MAPPERS_KEPT:

@@ -70,9 +70,7 @@ class Workshop:
             source.verify(job.identity)
             return job
         if isinstance(source, FileRecords):
-            job = self.store.jobs.name_columns(
-                job.id, owner=job.owner, names=source.column_names()
-            )
+            job = self.store.jobs.name_columns(job.id, owner=job.owner, names=source.column_names())
         identity = source.identify()
         name_matters = spec is not None and spec.file_name is not None
         producer = producer_id(

@@ -126,9 +126,7 @@ class _NumberedStream:
             on_end=self._ended,
         )
 
-    def write(
-        self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata
-    ) -> Future[Written]:
+    def write(self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata) -> Future[Written]:
         answer: Future[Written] = Future()
         with self._lock:
             if self._failure is not None:

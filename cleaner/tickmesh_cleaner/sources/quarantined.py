@@ -35,9 +35,7 @@ class RecordFormat:
     file_name: str
 
 
-def record_format(
-    spec: SourceSpec, *, column_names: Sequence[str], file_name: str
-) -> RecordFormat:
+def record_format(spec: SourceSpec, *, column_names: Sequence[str], file_name: str) -> RecordFormat:
     """The format of single records of a source.
 
     Args:

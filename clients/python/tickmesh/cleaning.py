@@ -236,7 +236,10 @@ class CleanerClient:
     # Quarantine -------------------------------------------------------------------------------
 
     def list_quarantine(
-        self, filter: job_pb2.QuarantineFilter | None = None, *, limit: int = 100  # noqa: A002 - the contract's word
+        self,
+        filter: job_pb2.QuarantineFilter | None = None,
+        *,
+        limit: int = 100,  # noqa: A002 - the contract's word
     ) -> list[quarantine_pb2.QuarantinedRow]:
         """Quarantined rows with all their reasons, by id; all that are held back without a filter."""
         rows: list[quarantine_pb2.QuarantinedRow] = []
@@ -251,7 +254,8 @@ class CleanerClient:
         return rows
 
     def describe_quarantine(
-        self, filter: job_pb2.QuarantineFilter | None = None  # noqa: A002
+        self,
+        filter: job_pb2.QuarantineFilter | None = None,  # noqa: A002
     ) -> cleaner_service_pb2.DescribeQuarantineResponse:
         """Counts of quarantined rows by reason, with examples."""
         request = cleaner_service_pb2.DescribeQuarantineRequest(filter=filter)
