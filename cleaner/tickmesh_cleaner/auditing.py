@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.quarantine_files import QuarantineFiles
-from tickmesh_cleaner.store import CleanerStore
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.balance import Balance
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.store import CleanerStore
 
 
 class RowCounter(Protocol):

@@ -6,17 +6,21 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 from pyarrow import flight
 
-from tests.integration.cleaner.conftest import Services
 from tests.support.blemished_trades import SCHEMA, BlemishedTrades, write_blemished_trades
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
-from tickmesh.ticks import TickClient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.cleaner.conftest import Services
+    from tickmesh.ticks import TickClient
 
 pytestmark = pytest.mark.integration
 
@@ -194,9 +198,9 @@ def test_quarantined_rows_are_read_with_plain_pyarrow(
             table = client.do_get(info.endpoints[0].ticket).read_all()
             assert table.num_rows == info.total_records == trades.bad_rows
             assert set(table["job_id"].to_pylist()) == {job.id}
-        paths = {tuple(found.descriptor.path) for found in client.list_flights()}
+        paths = {tuple(found.descriptor.path or ()) for found in client.list_flights()}
         assert {(b"quarantine",), (b"quarantine", job.id.encode())} <= paths
-        with pytest.raises(flight.FlightServerError, match="not made here|ticket"):
+        with pytest.raises(flight.FlightServerError, match="ticket"):
             client.do_get(flight.Ticket(b"forged")).read_all()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import random
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.cleaner.conftest import Services
 from tests.support.blemished_trades import SCHEMA, write_blemished_trades
 from tickmesh.api.cleaner.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from tests.integration.cleaner.conftest import Services
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +22,6 @@ KILLS = 3
 
 def test_a_job_survives_kill_9_and_stores_every_row_once(services: Services) -> None:
     seed = random.SystemRandom().randint(0, 2**32)
-    print(f"seed {seed}")
     chance = random.Random(seed)
     trades = write_blemished_trades(services.source_root / "big.csv", rows=600_000, seed=seed)
     for subject in ("ticks.killed", "ticks.undisturbed"):
