@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tickmesh.decoding.decoded import DecodedBatch, Position
-from tickmesh.decoding.mapped import MappedBatch
 from tickmesh.decoding.mapping import RowMapper
 from tickmesh.decoding.opening import open_decoder
-from tickmesh.decoding.source_spec import SourceSpec
 from tickmesh.schema.document import SchemaDocument, parse_schema
 from tickmesh.schema.projection import project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tickmesh.decoding.decoded import DecodedBatch, Position
+    from tickmesh.decoding.mapped import MappedBatch
+    from tickmesh.decoding.source_spec import SourceSpec
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "sources"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
@@ -14,6 +15,9 @@ from tickmesh.decoding.decoded import DecodedBatch, DecodeError
 from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CONTENT = lines(*(f"{number},{number * 7}" for number in range(50_000)))
 SPEC = SourceSpec(format=Format.CSV, csv=CsvDialect(names=("a", "b")))
 
@@ -22,7 +26,10 @@ def zstd(content: bytes) -> bytes:
     return zstandard.ZstdCompressor().compress(content)
 
 
-PACKINGS = {Compression.GZIP: gzip.compress, Compression.ZSTD: zstd}
+PACKINGS: dict[Compression, Callable[[bytes], bytes]] = {
+    Compression.GZIP: gzip.compress,
+    Compression.ZSTD: zstd,
+}
 
 
 @pytest.mark.parametrize("compression", PACKINGS)
@@ -49,9 +56,9 @@ def test_a_truncated_file_gives_its_whole_records_and_then_says_where_it_ends(
 ) -> None:
     packed = PACKINGS[compression](CONTENT)
     seen: list[DecodedBatch] = []
+    batches = open_decoder(io.BytesIO(packed[: len(packed) * 3 // 4]), SPEC)
     with pytest.raises(DecodeError) as caught:
-        for batch in open_decoder(io.BytesIO(packed[: len(packed) * 3 // 4]), SPEC):
-            seen.append(batch)
+        seen.extend(batches)
     assert caught.value.code == "TRUNCATED"
     end = seen[-1].end.offset
     assert 0 < end <= caught.value.offset < len(CONTENT)

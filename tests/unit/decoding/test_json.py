@@ -1,4 +1,4 @@
-"""JSON lines: exactly the documents that stand there, whatever the columnar reader makes of them."""
+"""JSON lines: exactly the documents that stand there, whatever a columnar reader makes of them."""
 
 from __future__ import annotations
 
@@ -136,6 +136,6 @@ def test_many_clean_lines_and_a_few_bad_ones_stay_aligned() -> None:
     rows = found.table.to_pylist()
     assert len(rows) == 4_995
     for row, index in zip(rows, found.mapped[0].record_index.to_pylist(), strict=True):
-        assert row == {"a": None if index == 500 else index, "b": index + 0.5}
+        assert row == {"a": None if index == 500 else index, "b": float(f"{index}.5")}
     assert found.rejects == {"MALFORMED": 5}
     assert found.failed == {"a NOT_A_NUMBER": 1}

@@ -13,7 +13,9 @@ from tests.support.decoding import decode, map_all, schema_of
 from tickmesh.decoding.decoded import DecodeError
 from tickmesh.decoding.source_spec import SourceSpec, identity_spec
 
-TABLE = pa.table({"a": pa.array(range(1_000)), "b": pa.array(map(str, range(1_000)))})
+TABLE = pa.table(
+    {"a": pa.array(range(1_000)), "b": pa.array([str(number) for number in range(1_000)])}
+)
 INSTANT = {"type": "string", "format": "date-time"}
 
 

@@ -14,7 +14,9 @@ ROOMS_OWN = {"serving.grpc_port", "serving.flight_port", "serving.http_port"}
 
 def test_page_lists_exactly_the_settings_there_are_with_their_defaults() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `((?:serving|client)\.[a-z_.]+)` \| ([^|]+) \|", text, re.M))
+    rows = dict(
+        re.findall(r"^\| `((?:serving|client)\.[a-z_.]+)` \| ([^|]+) \|", text, re.MULTILINE)
+    )
     settings = [
         *describe_config(ServingConfig(), {}, section="serving"),
         *describe_config(ClientConfig(), {}, section="client"),
