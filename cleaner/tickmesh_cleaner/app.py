@@ -163,9 +163,7 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(
-                store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds
-            )
+            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
         ],
         metrics=metrics,
         clock=clock,

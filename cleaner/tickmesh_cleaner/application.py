@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tickmesh_cleaner.auditing import Auditor
-from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
@@ -27,14 +25,20 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineState,
     ReasonCount,
 )
-from tickmesh_cleaner.jobs import JobRunner
-from tickmesh_cleaner.progress import Moment
-from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
-from tickmesh_cleaner.uploads import UploadSession
-from tickmesh_cleaner.work import Workshop
-from tickmesh_serving.call_context import CallContext
-from tickmesh_serving.identifiers import IdGenerator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh_cleaner.auditing import Auditor
+    from tickmesh_cleaner.domain.balance import Balance
+    from tickmesh_cleaner.jobs import JobRunner
+    from tickmesh_cleaner.progress import Moment
+    from tickmesh_cleaner.registry_schemas import RegistrySchemas
+    from tickmesh_cleaner.uploads import UploadSession
+    from tickmesh_cleaner.work import Workshop
+    from tickmesh_serving.call_context import CallContext
+    from tickmesh_serving.identifiers import IdGenerator
 
 MAX_SPEC_BYTES = 64 << 10
 MAX_PAGE = 1_000

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.quarantine_files import QuarantineFiles
-from tickmesh_cleaner.store import CleanerStore
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.balance import Balance
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.store import CleanerStore
 
 
 class RowCounter(Protocol):
@@ -55,6 +56,4 @@ class Auditor:
             others = self._store.ledger.stored_by_others(job, revisions=sorted(expected))
             for revision, rows in expected.items():
                 stored += max(0, min(rows, held[revision] - others.get(revision, 0)))
-        return replace(
-            self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined
-        )
+        return replace(self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined)

@@ -7,15 +7,15 @@ job, or of one subject. Tickets are signed and expire.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
 from pyarrow import flight
 
+from tickmesh.errors import UnimplementedError
 from tickmesh_cleaner.domain.errors import InvalidArgumentError, QuarantineEmptyError
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.quarantine_files import RECORD_SCHEMA
-from tickmesh.errors import UnimplementedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,14 +31,16 @@ ROOT = "quarantine"
 _TICKET_NS = 15 * 60 * 1_000_000_000
 _ROWS_A_BATCH = 4_096
 
-_INDEX_FIELDS = [
+_INDEX_FIELDS: list[pa.Field[Any]] = [
     pa.field("id", pa.int64(), nullable=False),
     pa.field("job_id", pa.string(), nullable=False),
     pa.field("subject", pa.string(), nullable=False),
     pa.field("state", pa.string(), nullable=False),
     pa.field("replay_job_id", pa.string(), nullable=False),
 ]
-_RECORD_FIELDS = [field for field in RECORD_SCHEMA if field.name != "first_seen_ns"]
+_RECORD_FIELDS: list[pa.Field[Any]] = [
+    field for field in RECORD_SCHEMA if field.name != "first_seen_ns"
+]
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -68,25 +70,25 @@ class QuarantineFlights:
 
     def put(
         self,
-        call: FlightCall,
-        descriptor: flight.FlightDescriptor,
-        reader: flight.MetadataRecordBatchReader,
-        writer: flight.FlightMetadataWriter,
+        _call: FlightCall,
+        _descriptor: flight.FlightDescriptor,
+        _reader: flight.MetadataRecordBatchReader,
+        _writer: flight.FlightMetadataWriter,
     ) -> None:
         """Not served: rows reach the cleaner by jobs."""
         _refuse("DoPut")
 
     def exchange(
         self,
-        call: FlightCall,
-        descriptor: flight.FlightDescriptor,
-        reader: flight.MetadataRecordBatchReader,
-        writer: flight.MetadataRecordBatchWriter,
+        _call: FlightCall,
+        _descriptor: flight.FlightDescriptor,
+        _reader: flight.MetadataRecordBatchReader,
+        _writer: flight.MetadataRecordBatchWriter,
     ) -> None:
         """Not served: rows reach the cleaner by jobs."""
         _refuse("DoExchange")
 
-    def info(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
+    def info(self, _call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
         """One endpoint: all rows the descriptor names, as they are when they are read."""
         path = _path_of(descriptor)
         selected = self._selected(path)
@@ -98,12 +100,12 @@ class QuarantineFlights:
         rows = self._store.quarantine.count(selected)
         return flight.FlightInfo(QUARANTINE_SCHEMA, descriptor, [endpoint], rows, -1)
 
-    def schema(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> pa.Schema:
+    def schema(self, _call: FlightCall, descriptor: flight.FlightDescriptor) -> pa.Schema:
         """The columns, which are the same for all of them."""
         self._selected(_path_of(descriptor))
         return QUARANTINE_SCHEMA
 
-    def flights(self, call: FlightCall, criteria: bytes) -> Iterable[flight.FlightInfo]:
+    def flights(self, call: FlightCall, _criteria: bytes) -> Iterable[flight.FlightInfo]:
         """All rows, then those of each job, then those of each subject."""
         jobs, subjects = self._store.quarantine.jobs_and_subjects()
         for path in ([ROOT], *([ROOT, name] for name in (*jobs, *subjects))):
@@ -115,11 +117,11 @@ class QuarantineFlights:
         selected = QuarantineFilter(job_id=named["job_id"], subject=named["subject"])
         return call.generator_stream(QUARANTINE_SCHEMA, self._batches(call, selected))
 
-    def action(self, call: FlightCall, action_type: str, body: bytes) -> Iterable[bytes]:
+    def action(self, _call: FlightCall, action_type: str, _body: bytes) -> Iterable[bytes]:
         """There are none."""
         _refuse(action_type)
 
-    def actions(self, call: FlightCall) -> Sequence[tuple[str, str]]:
+    def actions(self, _call: FlightCall) -> Sequence[tuple[str, str]]:
         """There are none."""
         return ()
 
@@ -136,9 +138,7 @@ class QuarantineFlights:
     def _batches(self, call: FlightCall, selected: QuarantineFilter) -> Iterator[pa.RecordBatch]:
         after_id = 0
         while not (call.cancelled or call.draining):
-            entries = self._store.quarantine.page(
-                selected, after_id=after_id, limit=_ROWS_A_BATCH
-            )
+            entries = self._store.quarantine.page(selected, after_id=after_id, limit=_ROWS_A_BATCH)
             if not entries:
                 return
             after_id = entries[-1].id
@@ -148,10 +148,8 @@ class QuarantineFlights:
 def rows_of(entries: Sequence[QuarantineEntry], files: QuarantineFiles) -> pa.Table:
     """Entries with their records, as columns (`QUARANTINE_SCHEMA`)."""
     records = files.table(entries)
-    columns = [
-        pa.array([str(getattr(entry, field.name)) for entry in entries], field.type)
-        if pa.types.is_string(field.type)
-        else pa.array([getattr(entry, field.name) for entry in entries], field.type)
+    columns: list[pa.Array[Any]] = [
+        pa.array([getattr(entry, field.name) for entry in entries], field.type)
         for field in _INDEX_FIELDS
     ]
     columns += [records.column(field.name).combine_chunks() for field in _RECORD_FIELDS]

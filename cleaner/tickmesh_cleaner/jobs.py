@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from tickmesh.errors import TickmeshError
 from tickmesh_cleaner.control import HaltedError, JobControl, StoppedError
 from tickmesh_cleaner.domain.errors import CleanerError
-from tickmesh_cleaner.domain.intent import Intent
 from tickmesh_cleaner.domain.job import (
     Job,
     JobRequest,
@@ -22,7 +21,12 @@ from tickmesh_cleaner.domain.job import (
 )
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
-from tickmesh_cleaner.work import Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh_cleaner.domain.intent import Intent
+    from tickmesh_cleaner.work import Workshop
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.jobs")
 
@@ -215,21 +219,18 @@ class JobRunner:
             else:
                 if halted.message:
                     self._jobs.request(job.id, JobRequest.PAUSE)
-                self._jobs.move(
-                    job.id, JobState.PAUSED, owner=self._owner, message=halted.message
-                )
+                self._jobs.move(job.id, JobState.PAUSED, owner=self._owner, message=halted.message)
         except (CleanerError, TickmeshError) as error:
             _log.warning("job.failed", job_id=job.id, reason=error.reason, message=error.message)
             self._end(job, JobState.FAILED, message=error.message, error_reason=error.reason)
         except (StoppedError, OwnershipLostError):
             raise
-        except Exception:
-            error_id = job.id
+        except Exception:  # noqa: BLE001 - a defect: the job ends, the others go on
             _log.exception("job.defect", job_id=job.id)
             self._end(
                 job,
                 JobState.FAILED,
-                message=f"an internal error of the cleaner; report the job id {error_id}",
+                message=f"an internal error of the cleaner; report the job id {job.id}",
                 error_reason="INTERNAL",
             )
         else:
@@ -259,9 +260,7 @@ class JobRunner:
                 )
             active.control.wait(_TURN_SECONDS)
 
-    def _end(
-        self, job: Job, state: JobState, *, message: str = "", error_reason: str = ""
-    ) -> None:
+    def _end(self, job: Job, state: JobState, *, message: str = "", error_reason: str = "") -> None:
         self._jobs.move(
             job.id,
             state,

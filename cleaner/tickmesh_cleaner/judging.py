@@ -6,26 +6,31 @@ the row oracle as the document it was, with the raw values of cells that could n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from tickmesh.decoding.decoded import DecodedBatch, RecordReject
 from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
-from tickmesh.registered import RegisteredSchema
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.replaying import judge_replayed
-from tickmesh_cleaner.sources.source import SourceBatch
-from tickmesh_serving.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tickmesh.decoding.decoded import DecodedBatch, RecordReject
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh_cleaner.sources.source import SourceBatch
+    from tickmesh_serving.clock import Clock
 
 EMPTY_RECORDS = "(empty)"
 """Under which name records whose arrays are empty are reported as skipped: they hold no row."""
@@ -102,7 +107,9 @@ class RowsOfBatch:
                 reasons.append(RowReason(failure.code, path, "", failure.message))
         if not reasons:
             reasons.append(
-                RowReason("VERDICTS_DIFFER", "", "", "the columns refuse it, the row oracle does not")
+                RowReason(
+                    "VERDICTS_DIFFER", "", "", "the columns refuse it, the row oracle does not"
+                )
             )
         return tuple(reasons)
 
@@ -117,7 +124,7 @@ class RowsOfBatch:
     def _failures_of_row(self) -> Mapping[int, Sequence[CellFailure]]:
         found: dict[int, list[CellFailure]] = {}
         for failure in self.mapped.failures:
-            for row in failure.rows.to_pylist():
+            for row in failure.rows.to_numpy(zero_copy_only=False).tolist():
                 found.setdefault(row, []).append(failure)
         return found
 
@@ -173,9 +180,7 @@ class BatchJudge:
             ),
         )
 
-    def _compile(
-        self, batch: SourceBatch, schema: RegisteredSchema
-    ) -> tuple[RowMapper, Validator]:
+    def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:
         key = (batch.spec.fingerprint, batch.file_name, schema.version)
         if key not in self._compiled:
             if len(self._compiled) >= _MAPPERS_KEPT:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
-from tickmesh.registered import RegisteredSchema
-from tickmesh.registry import RegistryClient
 from tickmesh_cleaner.domain.errors import (
     InvalidArgumentError,
     RegistryUnavailableError,
     SubjectNotFoundError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh.registry import RegistryClient
 
 _Answer = TypeVar("_Answer")
 

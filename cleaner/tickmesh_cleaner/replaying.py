@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,13 @@ import pyarrow as pa
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
-from tickmesh_cleaner.sources.source import ReplayedRow
 from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from tickmesh_cleaner.judging import RowsOfBatch
+    from tickmesh_cleaner.sources.source import ReplayedRow
 
 _NO_ROW = RowReason(
     "NO_ROW", "", "", "under this source spec and version the record makes no such row any more"
@@ -58,7 +59,7 @@ def judge_replayed(
     held = [place for place, outcome in enumerate(outcomes) if not outcome.passes]
     stored = sorted(row for place in released for row in outcomes[place].rows)
     records = []
-    held_again = []
+    held_again: list[HeldAgain] = []
     for place in held:
         was, outcome = replayed[place], outcomes[place]
         reasons = [reason for row in outcome.bad for reason in rows.reasons(row)]

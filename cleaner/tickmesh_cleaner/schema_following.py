@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -11,7 +10,11 @@ from tickmesh.registered import RegisteredSchema, VersionState
 from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError
 from tickmesh_cleaner.domain.job import JobRequest, SchemaChangePolicy
-from tickmesh_cleaner.metrics import CleanerMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.metrics import CleanerMetrics
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.schema")
 

@@ -44,7 +44,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
 
     async def CreateJob(  # noqa: N802 - the contract's name
-        self, request: pb.CreateJobRequest, context: _Context
+        self, request: pb.CreateJobRequest, _context: _Context
     ) -> pb.CreateJobResponse:
         """Makes a job and starts it."""
         order = messages.order_of(request)
@@ -52,7 +52,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         return pb.CreateJobResponse(job=messages.job_message(job))
 
     async def GetJob(  # noqa: N802
-        self, request: pb.GetJobRequest, context: _Context
+        self, request: pb.GetJobRequest, _context: _Context
     ) -> pb.GetJobResponse:
         """Gets one job; on request with its balance recomputed from the stores."""
         job = await asyncio.to_thread(self._application.job, request.job_id)
@@ -64,7 +64,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
 
     async def ListJobs(  # noqa: N802
-        self, request: pb.ListJobsRequest, context: _Context
+        self, request: pb.ListJobsRequest, _context: _Context
     ) -> pb.ListJobsResponse:
         """Lists jobs, newest first."""
         jobs, place = await asyncio.to_thread(
@@ -79,36 +79,38 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
 
     async def PauseJob(  # noqa: N802
-        self, request: pb.PauseJobRequest, context: _Context
+        self, request: pb.PauseJobRequest, _context: _Context
     ) -> pb.PauseJobResponse:
         """Halts a running job at its next checkpoint."""
         job = await asyncio.to_thread(self._application.pause_job, request.job_id)
         return pb.PauseJobResponse(job=messages.job_message(job))
 
     async def ResumeJob(  # noqa: N802
-        self, request: pb.ResumeJobRequest, context: _Context
+        self, request: pb.ResumeJobRequest, _context: _Context
     ) -> pb.ResumeJobResponse:
         """Lets a paused job go on."""
         job = await asyncio.to_thread(self._application.resume_job, request.job_id)
         return pb.ResumeJobResponse(job=messages.job_message(job))
 
     async def CancelJob(  # noqa: N802
-        self, request: pb.CancelJobRequest, context: _Context
+        self, request: pb.CancelJobRequest, _context: _Context
     ) -> pb.CancelJobResponse:
         """Ends a job at its next checkpoint."""
         job = await asyncio.to_thread(self._application.cancel_job, request.job_id)
         return pb.CancelJobResponse(job=messages.job_message(job))
 
     async def WatchJob(  # noqa: N802
-        self, request: pb.WatchJobRequest, context: _Context
+        self, request: pb.WatchJobRequest, _context: _Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
         """Streams the progress of a job until it ends."""
         interval_seconds = _interval_seconds(request)
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
-        forget = self._application.listen(
-            request.job_id, lambda: loop.call_soon_threadsafe(changed.set)
-        )
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        forget = self._application.listen(request.job_id, tell)
         drain = asyncio.ensure_future(current_call().drain.wait())
         try:
             while True:
@@ -131,7 +133,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
             forget()
 
     async def UploadSource(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: _Context
+        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], _context: _Context
     ) -> pb.UploadSourceResponse:
         """Takes a file the cleaner cannot see."""
         session: UploadSession | None = None
@@ -163,7 +165,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
                 await asyncio.to_thread(session.close)
 
     async def ListQuarantine(  # noqa: N802
-        self, request: pb.ListQuarantineRequest, context: _Context
+        self, request: pb.ListQuarantineRequest, _context: _Context
     ) -> pb.ListQuarantineResponse:
         """Lists quarantined rows in order of their ids."""
         rows, place = await asyncio.to_thread(
@@ -177,7 +179,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
 
     async def DescribeQuarantine(  # noqa: N802
-        self, request: pb.DescribeQuarantineRequest, context: _Context
+        self, request: pb.DescribeQuarantineRequest, _context: _Context
     ) -> pb.DescribeQuarantineResponse:
         """Counts quarantined rows by reason, with examples."""
         rows, described = await asyncio.to_thread(
@@ -188,7 +190,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
 
     async def ReplayQuarantine(  # noqa: N802
-        self, request: pb.ReplayQuarantineRequest, context: _Context
+        self, request: pb.ReplayQuarantineRequest, _context: _Context
     ) -> pb.ReplayQuarantineResponse:
         """Judges quarantined rows again, as a job."""
         job = await asyncio.to_thread(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickmesh._ticks.commands import read_command
-from tickmesh._ticks.connection import TickConnection
 from tickmesh._ticks.reading import stream_batches
 from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
 from tickmesh_cleaner.domain.errors import TickStoreUnavailableError
+
+if TYPE_CHECKING:
+    from tickmesh._ticks.connection import TickConnection
 
 REVISION_STAMP = "_dataset_revision"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from io import BufferedWriter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import (
     DigestMismatchError,
@@ -16,8 +16,12 @@ from tickmesh_cleaner.domain.errors import (
     UploadOffsetError,
 )
 from tickmesh_cleaner.store.uploads import Upload, UploadStore
-from tickmesh_serving.clock import Clock
-from tickmesh_serving.identifiers import IdGenerator
+
+if TYPE_CHECKING:
+    from io import BufferedWriter
+
+    from tickmesh_serving.clock import Clock
+    from tickmesh_serving.identifiers import IdGenerator
 
 MAX_CHUNK_BYTES = 1 << 20
 _DIGEST_CHARACTERS = 64

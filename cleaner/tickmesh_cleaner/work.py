@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tickmesh.decoding.source_spec import SourceSpec
-from tickmesh_cleaner.control import JobControl
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job import FileSource, Job, QuarantineSource, UploadedSource
 from tickmesh_cleaner.judging import BatchJudge
-from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
-from tickmesh_cleaner.progress import Progress
-from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
 from tickmesh_cleaner.sinks.sink import Sink
 from tickmesh_cleaner.sources.file import FileRecords
@@ -23,11 +19,18 @@ from tickmesh_cleaner.sources.quarantined import (
     RecordFormat,
     record_format,
 )
-from tickmesh_cleaner.sources.roots import SourceRoots
-from tickmesh_cleaner.sources.source import Source
-from tickmesh_cleaner.store import CleanerStore
-from tickmesh_cleaner.uploads import Uploads
-from tickmesh_serving.clock import Clock
+
+if TYPE_CHECKING:
+    from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh_cleaner.control import JobControl
+    from tickmesh_cleaner.metrics import CleanerMetrics
+    from tickmesh_cleaner.progress import Progress
+    from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.sources.roots import SourceRoots
+    from tickmesh_cleaner.sources.source import Source
+    from tickmesh_cleaner.store import CleanerStore
+    from tickmesh_cleaner.uploads import Uploads
+    from tickmesh_serving.clock import Clock
 
 SinkFactory = Callable[[Job], Sink]
 """Makes the sink of a job."""
@@ -70,9 +73,7 @@ class Workshop:
             source.verify(job.identity)
             return job
         if isinstance(source, FileRecords):
-            job = self.store.jobs.name_columns(
-                job.id, owner=job.owner, names=source.column_names()
-            )
+            job = self.store.jobs.name_columns(job.id, owner=job.owner, names=source.column_names())
         identity = source.identify()
         name_matters = spec is not None and spec.file_name is not None
         producer = producer_id(

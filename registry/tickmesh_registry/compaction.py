@@ -22,9 +22,7 @@ _REMEMBER_REQUESTS_NS = 24 * 3_600 * 1_000_000_000
 class Compactor:
     """Drops revisions beyond the bound, and idempotency records older than a day."""
 
-    def __init__(
-        self, store: SchemaStore, hub: WatchHub, config: LogConfig, clock: Clock
-    ) -> None:
+    def __init__(self, store: SchemaStore, hub: WatchHub, config: LogConfig, clock: Clock) -> None:
         self._store = store
         self._hub = hub
         self._config = config

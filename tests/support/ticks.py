@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest
 from tickmesh_tickstore.domain.stamps import Stamp
-from tickmesh_tickstore.engine import Appended, TickEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.domain.producers import ProducerSequence
+    from tickmesh_tickstore.engine import Appended, TickEngine
 
 DATASET = "ticks.trades"
 VERSION_1 = Stamp("schema-1", 1)
@@ -28,7 +32,9 @@ SCHEMA = pa.schema(
 )
 
 
-def ticks(rows: int, *, first: int = 0, symbols: Sequence[str] = ("AAPL", "MSFT", "IBM")) -> pa.RecordBatch:
+def ticks(
+    rows: int, *, first: int = 0, symbols: Sequence[str] = ("AAPL", "MSFT", "IBM")
+) -> pa.RecordBatch:
     """Rows whose `size` counts on from `first` and whose event time is ten times that, in ns."""
     numbers = range(first, first + rows)
     return pa.record_batch(
@@ -51,8 +57,7 @@ def admit(batch: pa.RecordBatch) -> object | None:
 
 def refuse_negative_size(batch: pa.RecordBatch) -> object | None:
     """A judge that refuses batches with a negative size."""
-    sizes = batch.column("size").to_pylist()
-    bad = [size for size in sizes if size < 0]
+    bad = [size for size in integers(batch, "size") if size < 0]
     return f"size must be 0 or more, {len(bad)} rows are not" if bad else None
 
 
@@ -70,4 +75,19 @@ def put(
 def sizes(engine: TickEngine, request: ScanRequest | None = None) -> list[int]:
     """The `size` column of a read: which rows came, in which order."""
     table = engine.scan(request or ScanRequest(dataset=DATASET)).read_all()
-    return table.column("size").to_pylist()
+    return integers(table, "size")
+
+
+def integers(rows: pa.Table | pa.RecordBatch, name: str) -> list[int]:
+    """A column of integers without nulls."""
+    values: list[Any] = rows.column(name).to_pylist()
+    return values
+
+
+def decoded(table: pa.Table) -> pa.Table:
+    """The table with one chunk a column and dictionaries as their values."""
+    plain = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(plain, names=table.column_names).combine_chunks()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
-from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 
 
 class JobState(StrEnum):

@@ -6,8 +6,6 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh._ticks.commands import put_command
 from tickmesh._ticks.put_stream import PutStream
 from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
@@ -21,6 +19,8 @@ from tickmesh_cleaner.domain.errors import TickStoreUnavailableError
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tickmesh._ticks.connection import TickConnection
     from tickmesh.registered import RegisteredSchema
 
@@ -126,9 +126,7 @@ class _NumberedStream:
             on_end=self._ended,
         )
 
-    def write(
-        self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata
-    ) -> Future[Written]:
+    def write(self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata) -> Future[Written]:
         answer: Future[Written] = Future()
         with self._lock:
             if self._failure is not None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
 from contextlib import closing
-from io import BufferedReader
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickmesh.decoding.decoded import DecodeError, Position
 from tickmesh.decoding.opening import open_decoder
@@ -20,6 +18,11 @@ from tickmesh_cleaner.domain.errors import (
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
 from tickmesh_cleaner.domain.job import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from io import BufferedReader
+    from pathlib import Path
 
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 """What gzip and zstd files begin with."""

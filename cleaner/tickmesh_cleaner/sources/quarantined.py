@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -19,10 +19,14 @@ from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position, Recor
 from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
 from tickmesh_cleaner.domain.job import SourceIdentity
-from tickmesh_cleaner.domain.quarantine import QuarantinedRow
-from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
-from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from tickmesh_cleaner.domain.quarantine import QuarantinedRow
+    from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
 
 ROWS_A_BATCH = 4_096
 
@@ -35,9 +39,7 @@ class RecordFormat:
     file_name: str
 
 
-def record_format(
-    spec: SourceSpec, *, column_names: Sequence[str], file_name: str
-) -> RecordFormat:
+def record_format(spec: SourceSpec, *, column_names: Sequence[str], file_name: str) -> RecordFormat:
     """The format of single records of a source.
 
     Args:
@@ -93,7 +95,7 @@ class QuarantinedRecords:
     def verify(self, identity: SourceIdentity) -> None:
         """Quarantine files are immutable."""
 
-    def progress(self, position: str) -> ReadProgress:
+    def progress(self, _position: str) -> ReadProgress:
         """Rows of a selection are not counted in bytes."""
         return ReadProgress(0, 0)
 
@@ -151,7 +153,10 @@ def _decode_together(raws: Sequence[bytes], spec: SourceSpec) -> DecodedBatch | 
     placed = [0]
     for raw in raws[:-1]:
         placed.append(placed[-1] + len(raw) + 1)
-    found = [*batches[0].offsets.to_pylist(), *(reject.offset for reject in batches[0].rejects)]
+    found = [
+        *batches[0].offsets.to_numpy(zero_copy_only=False).tolist(),
+        *(reject.offset for reject in batches[0].rejects),
+    ]
     return batches[0] if sorted(found) == placed else None
 
 

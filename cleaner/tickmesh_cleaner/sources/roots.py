@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class SourceRoots:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
-from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.domain.quarantine import QuarantineRecord
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
     HeldAgain,
@@ -21,6 +18,13 @@ from tickmesh_cleaner.store.quarantine_rows import (
     release,
 )
 from tickmesh_cleaner.store.tables import COMMITS, INTENTS, JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

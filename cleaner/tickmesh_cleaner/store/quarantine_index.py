@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, RowMapping, Select, distinct, exists, func, select, update
 
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
-from tickmesh_cleaner.domain.job import Job
 from tickmesh_cleaner.domain.quarantine import (
     QuarantineEntry,
     QuarantineFilter,
     QuarantineState,
     ReasonCount,
 )
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.jobs import insert_job
 from tickmesh_cleaner.store.tables import JOBS, QUARANTINE, QUARANTINE_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.store.database import Database
 
 _EXAMPLES = 3
 

@@ -38,8 +38,8 @@ _RECONNECTS = 10
 class CleanerClient:
     """A client of the cleaner; may be shared by threads. A context manager.
 
-    Every method raises `tickmesh.errors.TickmeshError`s. Jobs, balances and rows are the messages of
-    `tickmesh.api.cleaner.v1`, whose every field is documented there.
+    Every method raises `tickmesh.errors.TickmeshError`s. Jobs, balances and rows are messages of
+    `tickmesh.api.cleaner.v1`, where every field is documented.
     """
 
     def __init__(
@@ -236,11 +236,14 @@ class CleanerClient:
     # Quarantine -------------------------------------------------------------------------------
 
     def list_quarantine(
-        self, filter: job_pb2.QuarantineFilter | None = None, *, limit: int = 100  # noqa: A002 - the contract's word
+        self,
+        selected: job_pb2.QuarantineFilter | None = None,
+        *,
+        limit: int = 100,
     ) -> list[quarantine_pb2.QuarantinedRow]:
-        """Quarantined rows with all their reasons, by id; all that are held back without a filter."""
+        """Quarantined rows with all their reasons, by id; all held back when nothing is selected."""
         rows: list[quarantine_pb2.QuarantinedRow] = []
-        request = cleaner_service_pb2.ListQuarantineRequest(filter=filter)
+        request = cleaner_service_pb2.ListQuarantineRequest(filter=selected)
         while len(rows) < limit:
             request.page_size = min(limit - len(rows), _PAGE_SIZE)
             answer = self._call(self._stub.ListQuarantine, request)
@@ -251,15 +254,16 @@ class CleanerClient:
         return rows
 
     def describe_quarantine(
-        self, filter: job_pb2.QuarantineFilter | None = None  # noqa: A002
+        self,
+        selected: job_pb2.QuarantineFilter | None = None,
     ) -> cleaner_service_pb2.DescribeQuarantineResponse:
         """Counts of quarantined rows by reason, with examples."""
-        request = cleaner_service_pb2.DescribeQuarantineRequest(filter=filter)
+        request = cleaner_service_pb2.DescribeQuarantineRequest(filter=selected)
         return self._call(self._stub.DescribeQuarantine, request)
 
     def replay_quarantine(
         self,
-        filter: job_pb2.QuarantineFilter | None = None,  # noqa: A002
+        selected: job_pb2.QuarantineFilter | None = None,
         *,
         schema_version: int | None = None,
         source_spec: str = "",
@@ -268,7 +272,7 @@ class CleanerClient:
         """Judges quarantined rows of one subject again, as a job.
 
         Args:
-            filter: Which rows; all that are held back when None.
+            selected: Which rows; all that are held back when None.
             schema_version: The version to judge under; the one in force when None.
             source_spec: A mended source spec, TOML; each row's own when empty.
             request_id: The same id answers the same job; a new one when None.
@@ -277,7 +281,7 @@ class CleanerClient:
             NotFoundError: Nothing in quarantine matches.
         """
         request = cleaner_service_pb2.ReplayQuarantineRequest(
-            filter=filter,
+            filter=selected,
             schema_version=schema_version or 0,
             source_spec=source_spec,
             request_id=request_id or uuid.uuid4().hex,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 
@@ -15,7 +17,9 @@ from tickmesh_tickstore.domain.errors import (
     WrongColumnsError,
 )
 from tickmesh_tickstore.domain.requests import ScanRequest
-from tickmesh_tickstore.engine import TickEngine
+
+if TYPE_CHECKING:
+    from tickmesh_tickstore.engine import TickEngine
 
 
 def test_a_new_dataset_is_empty_and_has_its_schema(engine: TickEngine) -> None:

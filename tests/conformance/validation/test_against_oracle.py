@@ -65,9 +65,7 @@ members = (
     | st.fixed_dictionaries({"a": st.integers(0, 1)})
 )
 positive = st.sampled_from([1, 2, 3, 0.01, 0.1, 0.5, 0.25, 7, 0.003])
-type_names = st.sampled_from(
-    ["null", "boolean", "integer", "number", "string", "array", "object"]
-)
+type_names = st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"])
 field_names = st.sampled_from(["a", "b", "x", "y"])
 
 
@@ -121,7 +119,9 @@ def combined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-subschemas = st.recursive(st.booleans() | st.just({}), combined, max_leaves=6)
+subschemas: st.SearchStrategy[Any] = st.recursive(
+    st.booleans() | st.just({}), combined, max_leaves=6
+)
 KEYWORDS = keywords(subschemas)
 
 
@@ -158,7 +158,7 @@ def fitting(draw: st.DrawFn, data_type: pa.DataType) -> Any:
 def fitting_cases(draw: st.DrawFn) -> tuple[Any, pa.RecordBatch, list[dict[str, Any]]]:
     """As `cases`, with columns of scalars and keywords that apply to them."""
     columns = draw(st.dictionaries(field_names, st.sampled_from(list(SCALARS)[:6]), min_size=1))
-    root = {
+    root: dict[str, Any] = {
         "properties": {name: draw(fitting(data_type)) for name, data_type in columns.items()},
         "$defs": {"p": draw(subschemas), "q": draw(subschemas)},
     }
@@ -204,7 +204,7 @@ def cases(draw: st.DrawFn) -> tuple[Any, pa.RecordBatch, list[dict[str, Any]]]:
     return root, pa.record_batch(arrays, names=list(columns)), rows
 
 
-def without_dictionaries(data_type: pa.DataType) -> pa.DataType:
+def without_dictionaries(data_type: Any) -> Any:
     if pa.types.is_dictionary(data_type):
         return data_type.value_type
     if pa.types.is_list(data_type):
@@ -224,7 +224,8 @@ def encoded(plain: Any, data_type: pa.DataType) -> Any:
 def readings(value: Any, null_means: NullMeans) -> list[Any]:
     """Every document a row may stand for."""
     if isinstance(value, list):
-        return [list(items) for items in itertools.product(*(readings(v, null_means) for v in value))]
+        items = [readings(item, null_means) for item in value]
+        return [list(chosen) for chosen in itertools.product(*items)]
     if not isinstance(value, dict):
         return [value]
     choices = []

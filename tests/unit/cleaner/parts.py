@@ -202,7 +202,7 @@ class SignJudge:
     rule_set_fingerprint = "sign"
 
     def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        numbers = batch.decoded.columns.column("x").to_pylist()
+        numbers: list[int] = batch.decoded.columns.column("x").to_numpy().tolist()
         good = [number for number in numbers if number >= 0]
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(

@@ -9,6 +9,7 @@ undecided`` is false, ``true OR undecided`` is true.
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from tickmesh.schema.validation import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tickmesh.schema.validation.kernels import Array
 
 
 class Constant(Enum):
@@ -143,6 +146,13 @@ def failures(mask: Mask, length: int) -> pa.BooleanArray:
     return kernels.coalesce_mask([kernels.invert([mask]), _SCALARS[INVALID]])
 
 
+def bits_of_failures(mask: Mask, bit: int, length: int) -> Array:
+    """``bit`` in every row that is surely invalid, 0 in the others, as 64-bit words."""
+    if isinstance(mask, Constant) or mask.null_count:
+        return kernels.if_else([failures(mask, length), _word(bit), _word(0)])
+    return kernels.if_else([mask, _word(0), _word(bit)])
+
+
 def undecided(mask: Mask, length: int) -> pa.BooleanArray:
     """The rows that are undecided, without nulls."""
     if isinstance(mask, Constant):
@@ -169,6 +179,11 @@ def is_clean(mask: Mask) -> bool:
     if isinstance(mask, Constant):
         return mask is VALID
     return mask.true_count == len(mask)
+
+
+@cache
+def _word(bits: int) -> pa.Scalar[Any]:
+    return pa.scalar(bits, pa.uint64())
 
 
 def _repeated(verdict: Constant, length: int) -> pa.BooleanArray:

@@ -99,7 +99,7 @@ class Validator:
             whole.findings,
             oracle_rows=whole.oracle_rows,
             explain=self._reasons,
-            bits_of=self._words,
+            word_of=self._word,
         )
 
     def explain(self, sample: pa.RecordBatch | None = None) -> Explanation:
@@ -137,17 +137,14 @@ class Validator:
         columns = [batch.column(position) for position in self._open_columns]
         return any(column.null_count or pt.is_nested(column.type) for column in columns)
 
-    def _reasons(self, rows: Rows, row: int) -> tuple[Reason, ...]:
-        return self._oracle.reasons(self._rendering.rows(rows, [row])[0])
+    def _reasons(self, rows: Rows, indices: Array) -> list[tuple[Reason, ...]]:
+        return [self._oracle.reasons(row) for row in self._rendering.rows(rows, indices)]
 
-    def _words(self, rows: Rows, indices: Array) -> list[int]:
-        words = []
-        for row in self._rendering.rows(rows, indices):
-            word = 0
-            for reason in self._oracle.reasons(row):
-                word |= 1 << self._bit(reason)
-            words.append(word)
-        return words
+    def _word(self, reasons: tuple[Reason, ...]) -> int:
+        word = 0
+        for reason in reasons:
+            word |= 1 << self._bit(reason)
+        return word
 
     def _bit(self, reason: Reason) -> int:
         """The bit of the site a reason belongs to: the deepest keyword that stands above it."""

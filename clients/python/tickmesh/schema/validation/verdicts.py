@@ -35,9 +35,9 @@ class Verdicts:
         rows: What was judged.
         verdict: The mask of the rows, nothing undecided.
         findings: What each site found, aligned with the rows.
-        explain: Renders the reasons of one row.
         oracle_rows: How many rows the row oracle had to judge.
-        bits_of: The reason bits of rows that the kernels left partly undecided.
+        explain: Renders the reasons of rows.
+        word_of: The word of the reason mask that says the same.
 
     Attributes:
         oracle_rows: How many rows the row oracle had to judge.
@@ -50,15 +50,15 @@ class Verdicts:
         findings: Findings,
         *,
         oracle_rows: int,
-        explain: Callable[[Rows, int], tuple[Reason, ...]],
-        bits_of: Callable[[Rows, Array], Sequence[int]],
+        explain: Callable[[Rows, Array], list[tuple[Reason, ...]]],
+        word_of: Callable[[tuple[Reason, ...]], int],
     ) -> None:
         self._rows = rows
         self._verdict = verdict
         self._findings = findings
         self.oracle_rows = oracle_rows
         self._explain = explain
-        self._bits_of = bits_of
+        self._word_of = word_of
 
     def __len__(self) -> int:
         return self._rows.num_rows
@@ -91,33 +91,31 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        words = _zeros(len(self))
-        if not self.all_good:
-            words = kernels.replace([words, self._bad, self._words_of_bad_rows()])
-        result: Any = words
-        mask: pa.UInt64Array = result
+        words: Any = _zeros(len(self)) if self.all_good else self._words()
+        mask: pa.UInt64Array = words
         return mask
 
-    def _words_of_bad_rows(self) -> Array:
-        count = self.bad_count
-        words = _zeros(count)
+    def _words(self) -> Array:
+        words: Array | None = None
         unsure: Mask = masks.INVALID
         for site, mask in self._findings:
-            among_bad = mask if isinstance(mask, masks.Constant) else mask.filter(self._bad)
-            if masks.has_failures(among_bad):
-                bit = pa.scalar(1 << min(site, OTHER_BIT), pa.uint64())
-                failed = masks.failures(among_bad, count)
-                words = kernels.bit_or([words, kernels.if_else([failed, bit, _NO_BIT])])
-            if masks.has_undecided(among_bad):
-                unsure = masks.disjunction([unsure, masks.undecided(among_bad, count)])
+            if masks.has_failures(mask):
+                word = masks.bits_of_failures(mask, 1 << min(site, OTHER_BIT), len(self))
+                words = word if words is None else kernels.bit_or([words, word])
+            if masks.has_undecided(mask):
+                unsure = masks.disjunction([unsure, masks.undecided(mask, len(self))])
+        words = _zeros(len(self)) if words is None else words
+        if self.oracle_rows:
+            # Another reading of its null cells may have saved a row that a keyword refused.
+            words = kernels.if_else([self.good, _NO_BIT, words])
         # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
-        chosen = kernels.equal([words, _NO_BIT])
-        chosen = masks.expand(masks.disjunction([chosen, unsure]), count)
+        unsure = masks.disjunction([unsure, kernels.equal([words, _NO_BIT])])
+        chosen = masks.expand(masks.conjunction([unsure, self._bad]), len(self))
         if not chosen.true_count:
             return words
-        further = self._bits_of(self._rows, self.bad_indices.filter(chosen))
-        known = words.filter(chosen)
-        bits = kernels.bit_or([known, pa.array(further, pa.uint64())])
+        found = self._explain(self._rows, kernels.true_indices([chosen]))
+        further = [self._word_of(reasons) for reasons in found]
+        bits = kernels.bit_or([words.filter(chosen), pa.array(further, pa.uint64())])
         return kernels.replace([words, chosen, bits])
 
     @cached_property
@@ -130,11 +128,18 @@ class Verdicts:
         Raises:
             IndexError: There is no such row.
         """
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        if self.all_good or self.good[row].as_py():
-            return ()
-        return self._explain(self._rows, row)
+        return self.reasons_of([row])[0]
+
+    def reasons_of(self, rows: Sequence[int] | Array) -> list[tuple[Reason, ...]]:
+        """The reasons of several rows, in their order: cheaper than one by one.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        wanted = pa.array(rows, pa.int64())
+        bad = self._bad.take(wanted)
+        reasons = iter(self._explain(self._rows, wanted.filter(bad)))
+        return [next(reasons) if each else () for each in bad.to_pylist()]
 
 
 def _zeros(length: int) -> Array:
