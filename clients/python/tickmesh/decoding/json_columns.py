@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -24,7 +23,7 @@ from tickmesh.decoding.arrow import all_true, any_true, nulls, pc, whole
 from tickmesh.decoding.conversion import cells, numbers
 from tickmesh.decoding.conversion.cells import Outcome
 from tickmesh.decoding.json_documents import (
-    NotARecord,
+    NotARecordError,
     NumberToken,
     json_text,
     read_record,
@@ -34,6 +33,8 @@ from tickmesh.decoding.json_documents import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from tickmesh.decoding.arrow import Array
 
 _PIECE_LINES: Final = 1_024
@@ -112,7 +113,7 @@ class JsonReader:
             unexpected_field_behavior="infer" if self._count_extras else "ignore",
         )
 
-    def read(self, texts: pa.StringArray) -> JsonColumns:
+    def read(self, texts: Array) -> JsonColumns:
         """Read texts, each with its line end."""
         found = JsonColumns({})
         parts: list[dict[str, Array]] = []
@@ -143,9 +144,13 @@ class JsonReader:
     def _fast(self, texts: Array) -> pa.Table | None:
         data = _joined(texts)
         options = arrow_json.ReadOptions(use_threads=False, block_size=max(len(data), 1) + 1)
+        pa.BufferReader(data)  # the stubs name no stream of Arrow's own
         try:
+            source: Any = pa.BufferReader(data)  # the stubs name no stream of Arrow's own
             table = arrow_json.read_json(
-                pa.BufferReader(data), read_options=options, parse_options=self._options
+                source,
+                read_options=options,
+                parse_options=self._options,
             )
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             return None
@@ -166,7 +171,7 @@ class JsonReader:
             row = first + place
             try:
                 document = read_record(text)
-            except NotARecord as error:
+            except NotARecordError as error:
                 found.rejects.append((row, error.code, error.message))
                 document = {}
             for path, (names, kind) in self._wanted.items():
@@ -186,9 +191,7 @@ class JsonReader:
                     self._note_extra(".".join(names), 1, found)
                     if ".".join(names) not in self._ignore:
                         found.extra_rows.add(row)
-        return {
-            path: pa.array(values[path], type=kind) for path, (_, kind) in self._wanted.items()
-        }
+        return {path: pa.array(values[path], type=kind) for path, (_, kind) in self._wanted.items()}
 
     def _note_extras(self, table: pa.Table, first: int, found: JsonColumns) -> None:
         for path, column in _extra_columns(table, self._tree):
@@ -243,7 +246,7 @@ def _pieces(texts: Array) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _joined(texts: Array) -> pa.Buffer:
+def _joined(texts: Array) -> Any:
     """The bytes of consecutive texts, without a copy."""
     bounds = np.frombuffer(texts.buffers()[1], dtype=np.int32)
     begin, end = int(bounds[texts.offset]), int(bounds[texts.offset + len(texts)])
@@ -315,4 +318,3 @@ def _has_map(kind: pa.DataType) -> bool:
 def _together(parts: Sequence[Outcome], value: object) -> Outcome:
     failed = next((part.failure for part in parts if part.failure), None)
     return Outcome(failure=failed) if failed else Outcome(value)
-
