@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickmesh.decoding.conversion import times
-from tickmesh.decoding.conversion.cells import Converted
 from tickmesh.decoding.source_spec import TimeUnit
+
+if TYPE_CHECKING:
+    from tickmesh.decoding.conversion.cells import Converted
 
 NEW_YORK = "America/New_York"
 
