@@ -23,7 +23,9 @@ def main(names: list[str]) -> int:
         return 2
     code = 0
     for name in names or known:
-        code = subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode or code
+        code = (
+            subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode or code
+        )
     return code
 
 

@@ -213,10 +213,10 @@ class Feed:
 
     async def _versions(self, through: int) -> AsyncIterator[Version]:
         wanted = self._order.filter
-        names = [name for name in sorted(wanted.subjects) if wanted.matches_subject(name)]
-        if wanted.subjects and not names:
-            return
-        for name in names or [None]:
+        names: list[str | None] = [*filter(wanted.matches_subject, sorted(wanted.subjects))]
+        if not wanted.subjects:
+            names = [None]
+        for name in names:
             after = (wanted.subject_prefix, 0) if name is None else (name, 0)
             while True:
                 async with self._hub.store.snapshot() as reader:
@@ -310,6 +310,7 @@ def _compacted(cursor: int, head: Head) -> RevisionCompactedError:
 
 
 def draining_error() -> DrainingError:
+    """What a watcher is sent away with; resuming watchers are spread over a few seconds."""
     return DrainingError(
         "the registry is going down; resume from your last token at another replica or later",
         retry_after_seconds=random.uniform(0.0, _DRAIN_SPREAD_SECONDS),  # noqa: S311

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .domain.compatibility import Action, Mode, Policy, Verdict
 from .domain.errors import InvalidArgumentError, InvalidSchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tickmesh.schema import SchemaDocument
+
+    from .domain.compatibility import Action, Mode, Policy, Verdict
 
 
 class Document(Protocol):
@@ -123,6 +124,7 @@ class JsonSchemaFormat:
         """Compares a candidate with the versions the mode picks of an ascending history."""
         from tickmesh.schema.compatibility import compare_with_history
 
+        require_offered(policy)
         report = compare_with_history(
             [(version, _own(document)) for version, document in history],
             _own(candidate),
@@ -149,6 +151,16 @@ def format_named(name: str) -> SchemaFormat:
             "format", f"expected one of {', '.join(_FORMATS)}, got {name!r}"
         )
     return found
+
+
+def require_offered(policy: Policy) -> None:
+    """Raises InvalidArgumentError for a policy that the schema core does not decide."""
+    from tickmesh.schema.compatibility.compare import OFFERED
+
+    if policy not in OFFERED:
+        raise InvalidArgumentError.of(
+            "policy", f"expected one of {', '.join(OFFERED)}, got {policy}"
+        )
 
 
 def _own(document: Document) -> SchemaDocument:

@@ -87,8 +87,7 @@ class Ring:
         self._bytes += entry.size
         self.head = entry.revision
         while len(self._entries) - self._first > 1 and (
-            self._bytes > self._max_bytes
-            or len(self._entries) - self._first > self._max_revisions
+            self._bytes > self._max_bytes or len(self._entries) - self._first > self._max_revisions
         ):
             self._bytes -= self._entries[self._first].size
             self._first += 1

@@ -17,7 +17,7 @@ from .feed import LOG_PAGE_CHANGES, Feed, draining_error, may_see_everything
 from .ring import EncodedRevision, Ring
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.principal import Principal
@@ -110,7 +110,7 @@ class WatchHub:
                 },
             ) from None
 
-    async def watch(self, order: WatchOrder, principal: Principal) -> AsyncIterator[Delivery]:
+    async def watch(self, order: WatchOrder, principal: Principal) -> AsyncGenerator[Delivery]:
         """Delivers what was ordered until the registry drains.
 
         Raises:

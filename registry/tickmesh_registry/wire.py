@@ -40,9 +40,7 @@ class _Codes(dict[int, Member]):
     """Numbers of a wire enum and the members they stand for."""
 
     def __init__(self, members: type[Member], enum: Any, prefix: str) -> None:
-        super().__init__(
-            {enum.Value(f"{prefix}_{member.name}"): member for member in members}
-        )
+        super().__init__({enum.Value(f"{prefix}_{member.name}"): member for member in members})
         self._numbers = {member: number for number, member in self.items()}
 
     def number(self, member: Member) -> Any:

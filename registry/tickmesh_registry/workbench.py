@@ -12,10 +12,10 @@ from .domain.errors import LimitExceededError, VersionNotFoundError
 from .formats import Document, format_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from .domain.versions import Reference, Version
-    from .store import Reader
+    from .store import SchemaStore
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -29,7 +29,8 @@ _CACHED_TEXT_BYTES = 32 << 20
 class Workbench:
     """Parses and compares schemas off the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: SchemaStore) -> None:
+        self._store = store
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schema")
         self._waiting = 0
         self._documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
@@ -58,43 +59,41 @@ class Workbench:
         finally:
             self._waiting -= 1
 
-    async def parse(
-        self, reader: Reader, format_name: str, text: str, references: Sequence[Reference]
-    ) -> Document:
+    async def parse(self, format_name: str, text: str, references: Sequence[Reference]) -> Document:
         """Parses a text with its references resolved from the store.
 
         Raises:
             InvalidSchemaError: The text is no valid schema.
             VersionNotFoundError: A reference leads nowhere.
         """
-        pinned = await self._pinned(reader, references)
-        return await self.run(format_named(format_name).parse, text, pinned)
+        language = format_named(format_name)
+        pinned: dict[str, Document] = {}
+        for reference in references:
+            pinned[reference.name] = await self._referenced(reference)
+        return await self.run(language.parse, text, pinned)
 
-    async def document(self, reader: Reader, version: Version) -> Document:
+    async def document(self, version: Version) -> Document:
         """The parsed schema of a registered version."""
         key = (version.subject, version.version)
         known = self._documents.get(key)
         if known is not None:
             return known[0]
-        document = await self.parse(reader, version.format, version.text, version.references)
-        self._documents.put(key, (document, len(version.text) + 1))
+        document = await self.parse(version.format, version.text, version.references)
+        self.remember(version, document)
         return document
 
-    async def history(
-        self, reader: Reader, subject: str, numbers: Sequence[int]
-    ) -> list[tuple[int, Document]]:
+    async def history(self, subject: str, numbers: Sequence[int]) -> list[tuple[int, Document]]:
         """The parsed schemas of versions of a subject, by ascending numbers."""
         found = {number: self._documents.get((subject, number)) for number in numbers}
         documents = {number: entry[0] for number, entry in found.items() if entry is not None}
         missing = [number for number in numbers if number not in documents]
         after = missing[0] - 1 if missing else 0
         while missing and after < missing[-1]:
-            page = await reader.versions(subject, after=after, limit=_HISTORY_PAGE)
-            if not page:
-                break
+            async with self._store.snapshot() as reader:
+                page = await reader.versions(subject, after=after, limit=_HISTORY_PAGE)
             for version in page:
                 if version.version in found and version.version not in documents:
-                    documents[version.version] = await self.document(reader, version)
+                    documents[version.version] = await self.document(version)
             after = page[-1].version
         return [(number, documents[number]) for number in numbers]
 
@@ -106,13 +105,12 @@ class Workbench:
         """Lets the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _pinned(
-        self, reader: Reader, references: Sequence[Reference]
-    ) -> Mapping[str, Document]:
-        pinned: dict[str, Document] = {}
-        for reference in references:
+    async def _referenced(self, reference: Reference) -> Document:
+        known = self._documents.get((reference.subject, reference.version))
+        if known is not None:
+            return known[0]
+        async with self._store.snapshot() as reader:
             version = await reader.version(reference.subject, reference.version)
-            if version is None:
-                raise VersionNotFoundError.of(reference.subject, reference.version)
-            pinned[reference.name] = await self.document(reader, version)
-        return pinned
+        if version is None:
+            raise VersionNotFoundError.of(reference.subject, reference.version)
+        return await self.document(version)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh_tickstore.errors import NaiveTimestampError, InvalidRowsError, ColumnsRefusedError
+from tickmesh_tickstore.errors import ColumnsRefusedError, InvalidRowsError, NaiveTimestampError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The stubs know what a type or an array has by its class; here it is known by a predicate.
+AnyArray: TypeAlias = Any
+AnyType: TypeAlias = Any
+
+_CONVERSION_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+_COUNTED_ROWS = 1_000
+"""Rows that cannot be changed without loss are counted up to here."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,14 @@ class ColumnMatching:
 
     Attributes:
         projection: The columns of the schema version, in its order.
-        changes: What `apply` changes; empty when batches pass as they are.
+        changes: What `apply` changes, for people; empty when no value is touched.
     """
 
     projection: pa.Schema
     changes: tuple[ColumnChange, ...]
+    _identical: bool
     _sources: tuple[int | None, ...]
-    _converters: tuple[Callable[[pa.Array], pa.Array] | None, ...]
+    _converters: tuple[Callable[[AnyArray], AnyArray] | None, ...]
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch under the projection, copying only the columns that change.
@@ -48,9 +57,12 @@ class ColumnMatching:
         Raises:
             InvalidRowsError: a value does not fit the column's type without loss.
         """
-        if not self.changes:
+        if self._identical:
             return batch
-        columns: list[pa.Array] = []
+        if not self.changes:
+            # Nullability alone differs; whether there are nulls is the judge's question.
+            return pa.RecordBatch.from_arrays(batch.columns, schema=self.projection)
+        columns: list[AnyArray] = []
         for field, source, converter in zip(
             self.projection, self._sources, self._converters, strict=True
         ):
@@ -61,8 +73,8 @@ class ColumnMatching:
             if converter is not None:
                 try:
                     column = converter(column)
-                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                    raise _does_not_fit(field, column) from error
+                except _CONVERSION_ERRORS as error:
+                    raise _does_not_fit(field, column, converter) from error
             columns.append(column)
         return pa.RecordBatch.from_arrays(columns, schema=self.projection)
 
@@ -94,19 +106,19 @@ def match_columns(
     )
     changes: list[ColumnChange] = []
     sources: list[int | None] = []
-    converters: list[Callable[[pa.Array], pa.Array] | None] = []
+    converters: list[Callable[[AnyArray], AnyArray] | None] = []
     for place, field in enumerate(projection):
-        position = positions.get(field.name)
-        sources.append(position)
-        converter: Callable[[pa.Array], pa.Array] | None = None
-        if position is None:
+        source = positions.get(field.name)
+        sources.append(source)
+        converter: Callable[[AnyArray], AnyArray] | None = None
+        if source is None:
             if not field.nullable:
                 faults.append((field.name, _missing(field, label)))
             changes.append(ColumnChange(field.name, "absent → null"))
         else:
-            came = incoming.field(position).type
+            came = incoming.field(source).type
             if came.equals(field.type):
-                if position != place:
+                if source != place:
                     changes.append(ColumnChange(field.name, "reordered"))
             elif _is_naive(came) and _is_instant(field.type):
                 if naive_time_zone:
@@ -123,12 +135,16 @@ def match_columns(
         converters.append(converter)
     if faults or naive:
         _refuse(faults, naive, label)
-    return ColumnMatching(projection, tuple(changes), tuple(sources), tuple(converters))
+    return ColumnMatching(
+        projection=projection,
+        changes=tuple(changes),
+        _identical=incoming.equals(projection),
+        _sources=tuple(sources),
+        _converters=tuple(converters),
+    )
 
 
-def lossless_converter(
-    came: pa.DataType, wanted: pa.DataType
-) -> Callable[[pa.Array], pa.Array] | None:
+def lossless_converter(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     """The conversion between two different types that keeps every value, or None.
 
     Where the types alone do not decide (int64 into int8), the conversion itself refuses a batch
@@ -147,7 +163,7 @@ def lossless_converter(
     return None
 
 
-def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
+def _casts_exactly(came: AnyType, wanted: AnyType) -> bool:
     """Whether Arrow's checked cast between the types keeps every value or fails."""
     if pt.is_null(came) or came.equals(wanted):
         return True
@@ -164,7 +180,7 @@ def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
         )
     if pt.is_floating(wanted):
         return pt.is_integer(came) or (pt.is_floating(came) and came.bit_width < wanted.bit_width)
-    families: tuple[Callable[[pa.DataType], bool], ...] = (
+    families: tuple[Callable[[AnyType], bool], ...] = (
         _is_text,
         _is_bytes,
         pt.is_integer,
@@ -176,60 +192,59 @@ def _casts_exactly(came: pa.DataType, wanted: pa.DataType) -> bool:
     return any(family(came) and family(wanted) for family in families)
 
 
-def _is_text(data_type: pa.DataType) -> bool:
+def _is_text(data_type: AnyType) -> bool:
     return bool(
         pt.is_string(data_type) or pt.is_large_string(data_type) or pt.is_string_view(data_type)
     )
 
 
-def _is_bytes(data_type: pa.DataType) -> bool:
+def _is_bytes(data_type: AnyType) -> bool:
     return bool(
         pt.is_binary(data_type) or pt.is_large_binary(data_type) or pt.is_binary_view(data_type)
     )
 
 
-def _is_list(data_type: pa.DataType) -> bool:
+def _is_list(data_type: AnyType) -> bool:
     return bool(pt.is_list(data_type) or pt.is_large_list(data_type))
 
 
-def _is_instant(data_type: pa.DataType) -> bool:
+def _is_instant(data_type: AnyType) -> bool:
     return bool(pt.is_timestamp(data_type)) and data_type.tz is not None
 
 
-def _is_naive(data_type: pa.DataType) -> bool:
+def _is_naive(data_type: AnyType) -> bool:
     return bool(pt.is_timestamp(data_type)) and data_type.tz is None
 
 
-def _caster(wanted: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
+def _caster(wanted: AnyType) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
         return array.cast(wanted)
 
     return convert
 
 
-def _decoder(wanted: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
+def _decoder(wanted: AnyType) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
         decoded = array.dictionary_decode()
         return decoded if decoded.type.equals(wanted) else decoded.cast(wanted)
 
     return convert
 
 
-def _localiser(wanted: pa.DataType, zone: str) -> Callable[[pa.Array], pa.Array]:
-    def convert(array: pa.Array) -> pa.Array:
-        return pc.assume_timezone(array.cast(pa.timestamp(wanted.unit)), zone).cast(wanted)
+def _localiser(wanted: AnyType, zone: str) -> Callable[[AnyArray], AnyArray]:
+    def convert(array: AnyArray) -> AnyArray:
+        localised: AnyArray = pc.assume_timezone(array.cast(pa.timestamp(wanted.unit)), zone)
+        return localised.cast(wanted)
 
     return convert
 
 
-def _to_dictionary(
-    came: pa.DataType, wanted: pa.DataType
-) -> Callable[[pa.Array], pa.Array] | None:
+def _to_dictionary(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     values = came.value_type if pt.is_dictionary(came) else came
     if not _casts_exactly(values, wanted.value_type):
         return None
 
-    def convert(array: pa.Array) -> pa.Array:
+    def convert(array: AnyArray) -> AnyArray:
         encoded = array if pt.is_dictionary(array.type) else array.dictionary_encode()
         return pa.DictionaryArray.from_arrays(
             encoded.indices.cast(wanted.index_type),
@@ -240,7 +255,7 @@ def _to_dictionary(
     return convert
 
 
-def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
+def _to_struct(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
     if pt.is_null(came):
         return _caster(wanted)
     if not pt.is_struct(came):
@@ -248,7 +263,7 @@ def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], p
     inner = pa.schema(list(came))
     if {field.name for field in came} - {field.name for field in wanted}:
         return None
-    plan: list[tuple[int, pa.DataType, Callable[[pa.Array], pa.Array] | None]] = []
+    plan: list[tuple[int, AnyType, Callable[[AnyArray], AnyArray] | None]] = []
     for field in wanted:
         position = inner.get_field_index(field.name)
         if position < 0:
@@ -263,8 +278,8 @@ def _to_struct(came: pa.DataType, wanted: pa.DataType) -> Callable[[pa.Array], p
                 return None
         plan.append((position, field.type, converter))
 
-    def convert(array: pa.Array) -> pa.Array:
-        children: list[pa.Array] = []
+    def convert(array: AnyArray) -> AnyArray:
+        children: list[AnyArray] = []
         for position, data_type, converter in plan:
             if position < 0:
                 children.append(pa.nulls(len(array), data_type))
@@ -295,7 +310,7 @@ def _missing(field: Any, label: str) -> str:
     )
 
 
-def _naive(name: str, came: pa.DataType) -> str:
+def _naive(name: str, came: AnyType) -> str:
     return (
         f"Column '{name}' is {came} without a time zone; localise it: "
         f'df["{name}"] = df["{name}"].dt.tz_localize("UTC") in pandas, '
@@ -304,7 +319,7 @@ def _naive(name: str, came: pa.DataType) -> str:
     )
 
 
-def _lossy(field: Any, came: pa.DataType, label: str) -> str:
+def _lossy(field: Any, came: AnyType, label: str) -> str:
     return (
         f"Column '{field.name}' came as {came}; {label} wants {field.type}, and the change would "
         f"not keep every value. Send {field.type}: cast it where it is made."
@@ -322,25 +337,41 @@ def _refuse(faults: list[tuple[str, str]], naive: list[tuple[str, str]], label: 
     )
 
 
-def _does_not_fit(field: Any, column: pa.Array) -> InvalidRowsError:
-    rows = _changed_rows(column, field.type)
-    count = "rows" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
+def _does_not_fit(
+    field: Any, column: AnyArray, converter: Callable[[AnyArray], AnyArray]
+) -> InvalidRowsError:
+    rows = _failing_rows(column, converter)
+    count = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    if len(rows) == _COUNTED_ROWS:
+        count = f"at least {count}"
     message = (
         f"Column '{field.name}': {count} cannot become {field.type} from {column.type} without "
-        "loss. Correct the values, or send the column as it is declared."
+        f"loss (first: row {rows[0]}). Correct the values, or send the column as it is declared."
     )
-    metadata = {"column": field.name, "rule": "LOSSLESS_CHANGE"}
-    if rows is not None:
-        metadata["rows"] = str(rows)
-    return InvalidRowsError(message, metadata=metadata, violations=[(field.name, message)])
+    return InvalidRowsError(
+        message,
+        metadata={
+            "column": field.name,
+            "rule": "LOSSLESS_CHANGE",
+            "rows": str(len(rows)),
+            "firstBadRow": str(rows[0]),
+        },
+        violations=[(field.name, message)],
+    )
 
 
-def _changed_rows(column: pa.Array, wanted: pa.DataType) -> int | None:
-    """How many values change in an unchecked cast and back; None where that cannot be told."""
-    try:
-        back = column.cast(wanted, safe=False).cast(column.type, safe=False)
-        kept = pc.fill_null(pc.equal(back, column), fill_value=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    changed = len(column) - (pc.sum(kept).as_py() or 0)
-    return changed or None
+def _failing_rows(column: AnyArray, converter: Callable[[AnyArray], AnyArray]) -> list[int]:
+    """The rows a conversion fails on, found by halving: only for columns known to fail."""
+    found: list[int] = []
+    parts = [(0, len(column))]
+    while parts and len(found) < _COUNTED_ROWS:
+        start, stop = parts.pop()
+        try:
+            converter(column.slice(start, stop - start))
+        except _CONVERSION_ERRORS:
+            if stop - start == 1:
+                found.append(start)
+            else:
+                middle = (start + stop) // 2
+                parts += [(middle, stop), (start, middle)]
+    return found or [0]

@@ -1,4 +1,4 @@
-"""Flight descriptors, commands and batch metadata, read strictly: what is not understood is refused."""
+"""Flight descriptors, commands and batch metadata; what is not understood is refused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def put_request(descriptor: flight.FlightDescriptor, schema: pa.Schema) -> PutRe
     """
     if descriptor.descriptor_type == flight.DescriptorType.PATH:
         return PutRequest(dataset=path_name(descriptor), schema_version=_version_of(schema))
-    command = unpack(descriptor.command, commands_pb2.PutCommand)
+    command = unpack(descriptor.command or b"", commands_pb2.PutCommand)
     chosen = command.WhichOneof("schema")
     if command.producer_id and command.producer_epoch <= 0:
         raise InvalidRequestError(
@@ -77,9 +77,7 @@ def put_request(descriptor: flight.FlightDescriptor, schema: pa.Schema) -> PutRe
         schema_id=command.schema_id if chosen == "schema_id" else None,
         producer_id=command.producer_id,
         producer_epoch=command.producer_epoch,
-        durable=(
-            command.acknowledgement_level != commands_pb2.ACKNOWLEDGEMENT_LEVEL_RECEIVED
-        ),
+        durable=(command.acknowledgement_level != commands_pb2.ACKNOWLEDGEMENT_LEVEL_RECEIVED),
         atomic=command.atomic,
         on_behalf_of=command.on_behalf_of,
     )
@@ -93,21 +91,22 @@ def read_command(descriptor: flight.FlightDescriptor) -> commands_pb2.ReadComman
     """
     if descriptor.descriptor_type == flight.DescriptorType.PATH:
         return commands_pb2.ReadCommand(dataset=path_name(descriptor))
-    command = unpack(descriptor.command, commands_pb2.ReadCommand)
+    command = unpack(descriptor.command or b"", commands_pb2.ReadCommand)
     checked_name(command.dataset, field="dataset")
     return command
 
 
 def path_name(descriptor: flight.FlightDescriptor) -> str:
     """The dataset a path descriptor names."""
-    if len(descriptor.path) != 1:
+    path = descriptor.path or []
+    if len(path) != 1:
         raise InvalidRequestError(
             f"A path names one dataset, as in FlightDescriptor.for_path('ticks.trades'); it had "
-            f"{len(descriptor.path)} parts.",
+            f"{len(path)} parts.",
             violations=[("path", "expected exactly one part: the dataset's name")],
         )
     try:
-        name = descriptor.path[0].decode()
+        name = path[0].decode()
     except UnicodeDecodeError:
         name = ""
     return checked_name(name, field="path")

@@ -17,6 +17,8 @@ from tickmesh_tickstore.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from tickmesh.schema import SchemaDocument
@@ -159,6 +161,7 @@ class GovernedSchema:
         schema_id: Its id in the registry.
         projection: Its columns.
         label: Its name for people: `ticks.trades version 3`.
+        judge: Judges every row of a batch of the projection; None means all are valid.
     """
 
     def __init__(self, registered: SchemaVersion) -> None:
@@ -169,16 +172,17 @@ class GovernedSchema:
         self.label = f"{self.subject} version {self.version}"
         self.document = registered.document
         self._validator: Validator = compile_schema(registered.document, self.projection)
+        # One object for all streams: the engine joins the messages of one and the same judge.
+        self.judge = self._judge
 
-    def judge(self, batch: pa.RecordBatch) -> Refusal | None:
-        """Judges every row; None means all are valid."""
+    def _judge(self, batch: pa.RecordBatch) -> Refusal | None:
         verdicts = self._validator.check(batch)
         if verdicts.all_good:
             return None
         return self._refusal(verdicts, batch.num_rows)
 
     def _refusal(self, verdicts: Verdicts, rows: int) -> Refusal:
-        bad = verdicts.bad_indices[:_EXAMINED_ROWS].to_pylist()
+        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
         counts: Counter[tuple[str, str]] = Counter()
         examples: dict[tuple[str, str], str] = {}
         for row in bad:
@@ -206,8 +210,18 @@ class GovernedSchema:
 class Governance:
     """Finds the schema version a stream names and keeps it compiled; safe for any thread."""
 
-    def __init__(self, source: SchemaSource) -> None:
+    def __init__(
+        self, source: SchemaSource, *, stale_since_ns: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """Takes the source of schema versions.
+
+        Args:
+            source: The registry's client, or a dictionary in tests.
+            stale_since_ns: Since when the source does not hear from the registry; None while it
+                does.
+        """
         self._source = source
+        self.stale_since_ns = stale_since_ns
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, int], GovernedSchema] = {}
 

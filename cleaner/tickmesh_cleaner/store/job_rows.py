@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Any
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.job import (
@@ -22,6 +19,11 @@ from tickmesh_cleaner.domain.job import (
     UploadedSource,
 )
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import RowMapping
 
 
 def row_of_job(job: Job) -> dict[str, object]:

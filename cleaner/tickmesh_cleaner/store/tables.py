@@ -75,8 +75,8 @@ COMMITS = Table(
     Column("n", BigInteger, nullable=False),
     Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
     Column("balance", Text, nullable=False),
+    # Apart from the balance line, for audits.
     Column("stored", BigInteger, nullable=False),
-    Column("quarantined", BigInteger, nullable=False),
     Column("dataset_revision", BigInteger, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("committed_at_ns", BigInteger, nullable=False),

@@ -5,34 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tickmesh.schema.compatibility import Action, Mode, Policy, Verdict
 
-class Mode(StrEnum):
-    NONE = "NONE"
-    BACKWARD = "BACKWARD"
-    FORWARD = "FORWARD"
-    FULL = "FULL"
-    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
-    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
-    FULL_TRANSITIVE = "FULL_TRANSITIVE"
-
-
-class Policy(StrEnum):
-    RECORD = "record"
-    CONTAINMENT = "containment"
-    CONFLUENT_STRICT = "confluent-strict"
-    CONFLUENT_LENIENT = "confluent-lenient"
-
-
-class Verdict(StrEnum):
-    COMPATIBLE = "compatible"
-    INCOMPATIBLE = "incompatible"
-    UNDECIDED = "undecided"
-
-
-class Action(StrEnum):
-    FIRST = "first"
-    COMPATIBLE_CHANGE = "compatible_change"
-    BREAKING_CHANGE = "breaking_change"
+__all__ = [
+    "DEFAULTS",
+    "INHERIT",
+    "Action",
+    "Mode",
+    "Policy",
+    "Settings",
+    "SettingsOverride",
+    "UndecidedPolicy",
+    "Verdict",
+    "every_version",
+]
 
 
 class UndecidedPolicy(StrEnum):
@@ -76,3 +62,10 @@ class SettingsOverride:
 
 INHERIT = SettingsOverride()
 DEFAULTS = Settings()
+
+
+def every_version(mode: Mode) -> Mode:
+    """The mode that asks the same of every version."""
+    if mode is Mode.NONE or mode.transitive:
+        return mode
+    return Mode(f"{mode.value}_TRANSITIVE")

@@ -217,10 +217,6 @@ class StoreUnavailableError(RegistryError):
     reason = "STORE_UNAVAILABLE"
 
 
-class StoreSetupError(Exception):
-    """The store cannot be opened as configured; the message says what to change."""
-
-
 class PermissionDeniedError(RegistryError):
     """The principal lacks a permission."""
 

@@ -16,7 +16,8 @@ _TOKEN = re.compile(r"(\d{1,19})\.(\d{1,19})")
 class Position:
     """A cut in arrival order: everything before row `row` of dataset revision `revision`.
 
-    Positions order like the rows they point between. The end of revision `r` is `Position(r + 1, 0)`.
+    Positions order like the rows they point between; the end of revision `r` is
+    `Position(r + 1, 0)`.
 
     Attributes:
         revision: Dataset revision of the next row.
@@ -40,7 +41,8 @@ class Position:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise InvalidArgumentError(
-                "expected a position like '12.0', got something else: use a token this store gave out"
+                "expected a position like '12.0', got something else: "
+                "use a token this store gave out"
             )
         return cls(int(match[1]), int(match[2]))
 

@@ -12,13 +12,14 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
+from tickmesh_tickstore.engine.batches import join_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from tickmesh_tickstore.engine.columns import RowLayout
 
@@ -236,7 +237,7 @@ def append_chunk(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
 def merge_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """One chunk of neighbours of the same schema version and origin; copies their rows."""
     first = chunks[0]
-    batch = pa.concat_batches([chunk.batch for chunk in chunks])
+    batch = join_batches([chunk.batch for chunk in chunks])
     spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
     return Chunk(
         batch,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tickmesh_tickstore.domain.errors import InvalidArgumentError
+from tickmesh_tickstore.domain.requests import StampColumn
+
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
-__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide"]
+__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide", "require_storable"]
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -63,8 +66,46 @@ class RowLayout:
         low, high = span["min"], span["max"]
         if not low.is_valid:
             return None
-        # `.value` is exact; `as_py` would refuse or round what datetime cannot hold.
-        return low.value * self.time_unit_ns, high.value * self.time_unit_ns
+        # As integers: `as_py` would refuse or round what datetime cannot hold.
+        unit = self.time_unit_ns
+        return low.cast(pa.int64()).as_py() * unit, high.cast(pa.int64()).as_py() * unit
+
+
+def require_storable(schema: pa.Schema) -> None:
+    """See that rows of a schema can be kept and joined with others.
+
+    Raises:
+        InvalidArgumentError: A column's name or type does not allow it.
+    """
+    reserved = {column.value for column in StampColumn}
+    seen: set[str] = set()
+    for field in schema:
+        if field.name in seen or field.name in reserved:
+            raise InvalidArgumentError(
+                f"column name {field.name!r} is taken: rename the column",
+                metadata={"column": field.name},
+            )
+        seen.add(field.name)
+        if pa.types.is_dictionary(field.type):
+            storable = field.type.index_type.equals(pa.int32()) and not _holds_dictionary(
+                field.type.value_type
+            )
+        else:
+            storable = not _holds_dictionary(field.type)
+        if not storable:
+            raise InvalidArgumentError(
+                f"column {field.name!r} is {field.type}: dictionaries are kept with int32 codes "
+                "and not inside other types",
+                metadata={"column": field.name, "type": str(field.type)},
+            )
+
+
+def _holds_dictionary(data_type: pa.DataType) -> bool:
+    if pa.types.is_dictionary(data_type):
+        return True
+    return any(
+        _holds_dictionary(data_type.field(index).type) for index in range(data_type.num_fields)
+    )
 
 
 def _is_text(data_type: pa.DataType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +22,7 @@ def compact_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
         if not pa.types.is_dictionary(field.type):
             continue
         column = batch.column(index)
+        assert isinstance(column, pa.DictionaryArray)
         values = len(column.dictionary)
         if values >= _WORTHWHILE_VALUES and values > batch.num_rows:
             used = pc.unique(column.indices).drop_null()
@@ -35,7 +38,7 @@ class GrowingDictionaries:
     """One dictionary for each column of a file; it only grows, old codes stay valid."""
 
     def __init__(self) -> None:
-        self._known: dict[int, pa.Array] = {}
+        self._known: dict[int, pa.Array[Any]] = {}
 
     def recode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with its dictionary columns coded by the file's dictionaries."""
@@ -43,6 +46,7 @@ class GrowingDictionaries:
             if not pa.types.is_dictionary(field.type):
                 continue
             column = batch.column(index)
+            assert isinstance(column, pa.DictionaryArray)
             incoming = column.dictionary
             known = self._known.setdefault(index, incoming)
             if incoming.equals(known):

@@ -18,16 +18,8 @@ from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
-from tickmesh_tickstore.engine.columns import RowLayout
+from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.follow import TailFollower
-from tickmesh_tickstore.engine.interface import (
-    DatasetInfo,
-    DatasetStatistics,
-    Follower,
-    Judge,
-    ScanPlan,
-    Upload,
-)
 from tickmesh_tickstore.engine.scan import SnapshotRead
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
 
@@ -39,6 +31,14 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.interface import (
+        DatasetInfo,
+        DatasetStatistics,
+        Follower,
+        Judge,
+        ScanPlan,
+        Upload,
+    )
 
 __all__ = ["DatasetEngine"]
 
@@ -81,6 +81,10 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.flush`."""
+
+    @abstractmethod
     def statistics(self, name: str) -> DatasetStatistics:
         """See `TickEngine.statistics`."""
 
@@ -90,6 +94,7 @@ class DatasetEngine(ABC):
             raise InvalidArgumentError(
                 f"a dataset's name has 1 to {_LONGEST_NAME} characters, got {len(name)}"
             )
+        require_storable(schema)
         layout = RowLayout.of(stamp, schema)
         with self._lock:
             self._require_open()
@@ -104,6 +109,7 @@ class DatasetEngine(ABC):
 
     def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.add_version`."""
+        require_storable(schema)
         layout = RowLayout.of(stamp, schema)
         with self._lock:
             self._require_open()

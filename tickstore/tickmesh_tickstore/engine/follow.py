@@ -58,7 +58,9 @@ class TailFollower:
                 metadata={"unknown": ",".join(unknown)},
             )
         self._resolver = Resolver(full, dataset.layout)
-        self._schema = pa.schema([full.field(name) for name in self._columns], full.metadata)
+        self._schema = pa.schema([full.field(name) for name in self._columns]).with_metadata(
+            full.metadata
+        )
         self._closed = threading.Event()
 
     @property

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain.errors import RowsRefusedError, StoreFailedError, TickStoreError
 from tickmesh_tickstore.domain.producers import (
     ProducerSequence,
@@ -14,11 +12,14 @@ from tickmesh_tickstore.domain.producers import (
     SequenceRun,
 )
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
+from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.dictionaries import compact_dictionaries
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
 
     from tickmesh_tickstore.domain.producers import ProducerLedger
     from tickmesh_tickstore.domain.stamps import Origin
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import StagedPart
 
-__all__ = ["AppendWork", "CommitGroup", "OpenWork", "UploadWork", "Work"]
+__all__ = ["AppendWork", "CommitGroup", "FlushWork", "OpenWork", "UploadWork", "Work"]
+
+_JOINED_ROWS = 65_536
+"""Larger messages gain nothing from being copied together; they still share one sync."""
 
 
 @dataclass(slots=True)
@@ -65,7 +69,15 @@ class UploadWork:
     future: AppendFuture = field(default_factory=AppendFuture)
 
 
-Work = AppendWork | OpenWork | UploadWork
+@dataclass(slots=True)
+class FlushWork:
+    """Someone who waits until everything before it is out of the active log."""
+
+    size: int = 0
+    future: AppendFuture = field(default_factory=AppendFuture)
+
+
+Work = AppendWork | OpenWork | UploadWork | FlushWork
 
 
 class CommitGroup:
@@ -75,15 +87,13 @@ class CommitGroup:
     when the entries are durable, duplicates too: their original may be in this very group.
     """
 
-    def __init__(
-        self, ledger: ProducerLedger, *, revision: int, ingest_time_ns: int, group_rows: int
-    ) -> None:
+    def __init__(self, ledger: ProducerLedger, *, revision: int, ingest_time_ns: int) -> None:
         self.entries: list[Entry] = []
+        self.flushes: list[FlushWork] = []
         self._ledger = ledger
         self._admission = ledger.admission()
         self._revision = revision
         self._ingest_time_ns = ingest_time_ns
-        self._group_rows = group_rows
         self._stored: list[tuple[AppendFuture, Appended]] = []
         self._duplicates: list[tuple[AppendFuture, ProducerSequence, int]] = []
 
@@ -99,8 +109,10 @@ class CommitGroup:
                 continue
             if isinstance(work, OpenWork):
                 self._open(work)
-            else:
+            elif isinstance(work, UploadWork):
                 self._upload(work)
+            else:
+                self.flushes.append(work)
             start += 1
 
     def _end_of_joinable(self, works: Sequence[Work], start: int) -> int:
@@ -118,7 +130,7 @@ class CommitGroup:
             ):
                 break
             rows += work.batch.num_rows
-            if rows > self._group_rows:
+            if rows > _JOINED_ROWS:
                 break
             stop += 1
         return stop
@@ -262,6 +274,8 @@ class CommitGroup:
             future.fail(error)
         for future, _, _ in self._duplicates:
             future.fail(error)
+        for flush in self.flushes:
+            flush.future.fail(error)
         for entry in self.entries:
             if isinstance(entry, PartEntry):
                 entry.staged.discard()
@@ -275,9 +289,7 @@ class _Admitted:
 
 
 def _joined(works: Sequence[AppendWork]) -> pa.RecordBatch | None:
-    if len(works) > 1:
-        return pa.concat_batches([work.batch for work in works])
-    return works[0].batch if works else None
+    return join_batches([work.batch for work in works]) if works else None
 
 
 def _runs_of(sequences: Iterable[ProducerSequence | None]) -> tuple[SequenceRun, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
@@ -140,7 +140,9 @@ class Follower(Protocol):
         ...
 
     def wait(self, timeout_seconds: float) -> Followed | None:
-        """The next rows, at once if there are any; `None` when none came in time.
+        """The next wanted rows, at once if they are the next ones stored; else `None` in time.
+
+        Stored rows of other symbols are passed over meanwhile: `position` moves on with `None` too.
 
         Raises:
             StoreClosedError: The follower or its engine was closed.
@@ -179,7 +181,7 @@ class Upload(Protocol):
         """Drop it."""
         ...
 
-    def __enter__(self) -> Upload: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self,
@@ -197,7 +199,7 @@ class TickEngine(Protocol):
 
         Raises:
             DatasetAlreadyExistsError: The name is taken.
-            InvalidArgumentError: The name is empty or too long.
+            InvalidArgumentError: The name is empty or too long, or the schema cannot be stored.
         """
         ...
 
@@ -289,7 +291,8 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
-            GenerationNotReadableError: Some rows cannot be read losslessly under the newest version.
+            GenerationNotReadableError: Some rows cannot be read losslessly under the newest
+                version.
             LimitExceededError: More rows than may be held at once.
         """
         ...
@@ -303,6 +306,15 @@ class TickEngine(Protocol):
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives (T8)."""
+        ...
+
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """Move everything acknowledged so far out of the write-ahead log into segments.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
+            TimeoutError: It goes on in the background.
+        """
         ...
 
     def statistics(self, name: str) -> DatasetStatistics:

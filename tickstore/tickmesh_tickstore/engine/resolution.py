@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,14 +25,19 @@ _EXACT_INTEGER_BITS = {16: 11, 32: 24, 64: 53}
 def reader_schema(reader: RowLayout, layouts: Iterable[RowLayout]) -> pa.Schema:
     """The schema of rows of all versions under one of them.
 
-    A column which some version lacks may be null in its rows, whatever the reader's version says.
+    A column that some version lacks or lets be null may be null, whatever the reader's says.
     """
     fields = []
     layouts = tuple(layouts)
     for field in reader.schema:
-        lacking = any(field.name not in layout.schema.names for layout in layouts)
-        fields.append(field.with_nullable(True) if lacking else field)
-    return pa.schema(fields, reader.schema.metadata)
+        nullable = any(_may_be_null(layout.schema, field.name) for layout in layouts)
+        fields.append(field.with_nullable(nullable))
+    return pa.schema(fields).with_metadata(reader.schema.metadata)
+
+
+def _may_be_null(schema: pa.Schema, name: str) -> bool:
+    index = schema.get_field_index(name)
+    return index < 0 or schema.field(index).nullable
 
 
 class Resolver:
@@ -67,7 +72,7 @@ class Resolver:
         return pa.record_batch(columns, schema=self._schema)
 
 
-def _require_lossless(layout: RowLayout, field: pa.Field) -> None:
+def _require_lossless(layout: RowLayout, field: pa.Field[Any]) -> None:
     index = layout.schema.get_field_index(field.name)
     if index < 0:
         return
@@ -77,7 +82,7 @@ def _require_lossless(layout: RowLayout, field: pa.Field) -> None:
 
 
 def _not_readable(
-    field: pa.Field, written: pa.DataType, stamp: Stamp
+    field: pa.Field[Any], written: pa.DataType, stamp: Stamp
 ) -> GenerationNotReadableError:
     return GenerationNotReadableError(
         f"column {field.name!r} of version {stamp.schema_version} is {written}, which cannot be "
@@ -91,11 +96,11 @@ def _not_readable(
     )
 
 
-def _cast(column: pa.Array, field: pa.Field, stamp: Stamp) -> pa.Array:
+def _cast(column: pa.Array[Any], field: pa.Field[Any], stamp: Stamp) -> pa.Array[Any]:
     if column.type.equals(field.type):
         return column
     try:
-        if pt.is_dictionary(column.type):
+        if isinstance(column, pa.DictionaryArray):
             column = column.dictionary_decode()
         if pt.is_dictionary(field.type):
             return column.cast(field.type.value_type).dictionary_encode().cast(field.type)
@@ -121,7 +126,7 @@ def is_lossless(written: pa.DataType, reader: pa.DataType) -> bool:
     if _is_bytes(written):
         return _is_bytes(reader)
     if pt.is_timestamp(written):
-        return (
+        return bool(
             pt.is_timestamp(reader)
             and (written.tz is None) == (reader.tz is None)
             and _UNITS.index(written.unit) <= _UNITS.index(reader.unit)
@@ -131,21 +136,21 @@ def is_lossless(written: pa.DataType, reader: pa.DataType) -> bool:
 
 def _is_lossless_number(written: pa.DataType, reader: pa.DataType) -> bool:
     if pt.is_integer(written):
-        bits = written.bit_width - (1 if pt.is_signed_integer(written) else 0)
+        bits: int = written.bit_width - (1 if pt.is_signed_integer(written) else 0)
         if pt.is_signed_integer(reader):
-            return bits <= reader.bit_width - 1
+            return bool(bits <= reader.bit_width - 1)
         if pt.is_unsigned_integer(reader):
-            return pt.is_unsigned_integer(written) and bits <= reader.bit_width
+            return pt.is_unsigned_integer(written) and bool(bits <= reader.bit_width)
         if pt.is_floating(reader):
             return bits <= _EXACT_INTEGER_BITS[reader.bit_width]
         if pt.is_decimal(reader):
-            return len(str(1 << bits)) <= reader.precision - reader.scale
+            return bool(len(str(1 << bits)) <= reader.precision - reader.scale)
         return False
     if pt.is_floating(written):
         return pt.is_floating(reader) and written.bit_width <= reader.bit_width
     if pt.is_decimal(written) and pt.is_decimal(reader):
-        whole = written.precision - written.scale
-        return written.scale <= reader.scale and whole <= reader.precision - reader.scale
+        whole: int = written.precision - written.scale
+        return bool(written.scale <= reader.scale) and whole <= reader.precision - reader.scale
     return False
 
 

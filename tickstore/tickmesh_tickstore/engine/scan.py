@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from tickmesh_tickstore.domain.errors import (
 )
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest, StampColumn
+from tickmesh_tickstore.engine.batches import sliced_to
 from tickmesh_tickstore.engine.chunk import Chunk, merge_chunks
 from tickmesh_tickstore.engine.interface import ScanPlan
 from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
@@ -110,14 +111,14 @@ class SnapshotRead:
         if self._selection.symbols is not None:
             wanted.add(reader.symbol or "")
         fields = [field for field in self._full_schema if field.name in wanted]
-        return pa.schema(fields, self._full_schema.metadata)
+        return pa.schema(fields).with_metadata(self._full_schema.metadata)
 
     @property
     def schema(self) -> pa.Schema:
         """The schema of the answer."""
         fields = [self._full_schema.field(name) for name in self._columns]
         fields += [pa.field(name.value, _STAMP_TYPES[name]) for name in self._request.stamps]
-        return pa.schema(fields, self._full_schema.metadata)
+        return pa.schema(fields).with_metadata(self._full_schema.metadata)
 
     def plan(self, max_endpoints: int) -> ScanPlan:
         """Split the read; see `TickEngine.plan`."""
@@ -207,7 +208,9 @@ class SnapshotRead:
             ),
         ]
         # One thread keeps the order of arrival; the plan runs as it is read.
-        return acero.Declaration.from_sequence(steps).to_reader(use_threads=False)
+        reader = acero.Declaration.from_sequence(steps).to_reader(use_threads=False)
+        # A projection forgets what is required and every metadata; the columns stay as they are.
+        return reader.cast(self.schema)
 
     def _limited(self, chunks: Iterable[Chunk], limit: int) -> Iterator[Chunk]:
         """The chunks whose first `limit` wanted rows are all their wanted rows."""
@@ -223,11 +226,13 @@ class SnapshotRead:
                 continue
             mask = self._selection.mask(self._resolver.resolve(chunk.batch, chunk.stamp))
             matching = pc.indices_nonzero(mask)
+            wanted = chunk
             if len(matching) > left:
                 last = matching[left - 1].as_py()
-                chunk = chunk.rows(0, last + 1) or chunk
+                wanted = chunk.rows(0, last + 1)
             left -= len(matching)
-            yield chunk
+            if wanted is not None:
+                yield wanted
 
     def _in_time_order(self, chunks: Sequence[Chunk]) -> pa.RecordBatchReader:
         self._require_materialisable(chunks, "order by time is asked")
@@ -237,6 +242,7 @@ class SnapshotRead:
             table = table.filter(expression)
         # Equal times stay in order of arrival: the sort is stable.
         event_time = self._selection.reader.event_time
+        assert event_time is not None
         order = pc.sort_indices(table.column(event_time), sort_keys=[("", "ascending")])
         table = self._select(table.unify_dictionaries().take(order))
         if self._request.limit is not None:
@@ -256,16 +262,6 @@ class SnapshotRead:
                 f"{self._limits.materialised_rows} may be: ask for a smaller range",
                 metadata={"rows": str(rows), "limit": str(self._limits.materialised_rows)},
             )
-
-
-def sliced_to(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """A batch in slices that are not larger than they may be; one row is never split."""
-    if batch.num_rows <= 1 or pa.ipc.get_record_batch_size(batch) <= most_bytes:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from sliced_to(batch.slice(0, half), most_bytes)
-    yield from sliced_to(batch.slice(half), most_bytes)
 
 
 def _coalesced(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -302,13 +298,14 @@ def _cuts(chunks: Sequence[Chunk], targets: Sequence[int]) -> list[Position]:
     return cuts
 
 
-def _stamp_column(chunk: Chunk, name: StampColumn) -> pa.Array:
+def _stamp_column(chunk: Chunk, name: StampColumn) -> pa.Array[Any]:
     runs = chunk.runs
     if name is StampColumn.SCHEMA_VERSION:
         value = pa.scalar(chunk.stamp.schema_version, pa.int32())
         return pa.repeat(value, chunk.batch.num_rows)
     values = runs.ingest_times if name is StampColumn.INGEST_TIME else runs.revisions
-    encoded = pa.RunEndEncodedArray.from_arrays(
+    encoded: pa.Array[Any] = pa.RunEndEncodedArray.from_arrays(
         pa.array(runs.row_ends, pa.int64()), pa.array(values, pa.int64())
     )
-    return pc.run_end_decode(encoded).cast(_STAMP_TYPES[name])
+    decoded: pa.Array[Any] = pc.call_function("run_end_decode", [encoded])
+    return decoded.cast(_STAMP_TYPES[name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,7 +28,7 @@ class Selection:
     reader: RowLayout
     start_ns: int | None
     end_ns: int | None
-    symbols: pa.Array | None
+    symbols: pa.Array[Any] | None
 
     @classmethod
     def of(
@@ -101,7 +101,7 @@ class Selection:
         """Whether a batch's dictionary holds a wanted symbol; `True` without a dictionary."""
         if self.symbols is None:
             return True
-        column = batch.column(self.reader.symbol)
+        column = batch.column(self.reader.symbol or "")
         if not isinstance(column, pa.DictionaryArray):
             return True
         symbols = self._symbols_as(column.type.value_type)
@@ -131,17 +131,17 @@ class Selection:
             whole = whole & term
         return whole
 
-    def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+    def mask(self, batch: pa.RecordBatch) -> pa.Array[Any]:
         """Which rows of a batch under the reader's schema are wanted; a null is a no."""
-        terms: list[pa.Array] = []
+        terms: list[pa.Array[Any]] = []
         if self.is_timed:
-            times = batch.column(self.reader.event_time)
+            times = batch.column(self.reader.event_time or "")
             if self.start_ns is not None:
                 terms.append(pc.greater_equal(times, self._bound(self.start_ns, times.type)))
             if self.end_ns is not None:
                 terms.append(pc.less(times, self._bound(self.end_ns, times.type)))
         if self.symbols is not None:
-            names = batch.column(self.reader.symbol)
+            names = batch.column(self.reader.symbol or "")
             if isinstance(names, pa.DictionaryArray):
                 known = pc.is_in(
                     names.dictionary, value_set=self._symbols_as(names.type.value_type)
@@ -156,13 +156,14 @@ class Selection:
 
     def _time_type(self) -> pa.DataType:
         assert self.reader.event_time is not None
-        return self.reader.schema.field(self.reader.event_time).type
+        data_type: pa.DataType = self.reader.schema.field(self.reader.event_time).type
+        return data_type
 
-    def _bound(self, bound_ns: int, data_type: pa.DataType) -> pa.Scalar:
+    def _bound(self, bound_ns: int, data_type: pa.DataType) -> pa.Scalar[Any]:
         return pa.scalar(ceiling_divide(bound_ns, self.reader.time_unit_ns), pa.int64()).cast(
             data_type
         )
 
-    def _symbols_as(self, data_type: pa.DataType) -> pa.Array:
+    def _symbols_as(self, data_type: pa.DataType) -> pa.Array[Any]:
         assert self.symbols is not None
         return self.symbols.cast(data_type)

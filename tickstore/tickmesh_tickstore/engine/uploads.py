@@ -1,4 +1,4 @@
-"""Atomic uploads (T3): judged as they come, staged apart, visible only through their final marker."""
+"""Atomic uploads (T3): judged as they come, staged apart, visible only by their final marker."""
 
 from __future__ import annotations
 

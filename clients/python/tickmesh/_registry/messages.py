@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -29,7 +29,6 @@ from tickmesh.schema import Action, Change, Comparison, CompatibilityReport, Mod
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tickmesh.schema import JsonValue
 
 _NANOSECONDS = 1_000_000_000
 
@@ -145,7 +144,7 @@ def _comparison(message: compatibility_pb2.ComparisonReport) -> Comparison:
 
 
 def _change(message: compatibility_pb2.SchemaChange) -> Change:
-    witness: JsonValue = json.loads(message.witness) if message.witness else None
+    witness: Any = json.loads(message.witness) if message.witness else None
     return Change(
         kind=message.kind,
         path=message.path,

@@ -45,15 +45,17 @@ def put_command(
     """What a put asks for."""
     if ack not in _LEVELS:
         raise InvalidArgumentError(f'ack must be "received" or "durable"; it was {ack!r}.')
-    return commands_pb2.PutCommand(
+    command = commands_pb2.PutCommand(
         dataset=dataset,
-        schema_version=version,
         producer_id=producer_id,
         producer_epoch=producer_epoch,
         acknowledgement_level=_LEVELS[ack],
         atomic=atomic,
         on_behalf_of=on_behalf_of or "",
     )
+    if version is not None:
+        command.schema_version = version
+    return command
 
 
 def read_command(

@@ -48,11 +48,11 @@ class TickConnection:
         except grpc.RpcError as error:
             raise error_from_rpc(error, address=self.address) from None
 
-    def options(self, *, timeout_seconds: float | None = None) -> flight.FlightCallOptions:
+    def options(self, *, timeout_seconds: float | None = None) -> Any:
         """Options of one Flight call: its request id and, where it has one, its deadline."""
-        return flight.FlightCallOptions(
-            timeout=timeout_seconds, headers=[(REQUEST_ID.encode(), _new_id().encode())]
-        )
+        # The stubs do not export the class that every call takes.
+        make: Any = flight.FlightCallOptions
+        return make(timeout=timeout_seconds, headers=[(REQUEST_ID.encode(), _new_id().encode())])
 
     @contextmanager
     def errors(self) -> Iterator[None]:

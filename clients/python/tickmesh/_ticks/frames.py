@@ -139,7 +139,8 @@ def _localised(batch: pa.RecordBatch, tz: TimeZone | None) -> pa.RecordBatch:
     for position, field in enumerate(batch.schema):
         if pt.is_timestamp(field.type) and field.type.tz is None:
             try:
-                column = pc.assume_timezone(batch.column(position), zone)
+                naive: Any = batch.column(position)
+                column = pc.assume_timezone(naive, zone)
             except pa.ArrowInvalid as error:
                 raise InvalidArgumentError(
                     f"column '{field.name}' cannot be read in {zone}: {error}. Localise it "

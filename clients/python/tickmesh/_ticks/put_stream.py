@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -40,9 +40,10 @@ class PutStream:
         self._on_end = on_end
         self.acknowledged = Acknowledgement()
         with connection.errors():
-            self._writer, self._reader = connection.flight.do_put(
+            self._writer, reader = connection.flight.do_put(
                 command_descriptor(command), schema, connection.options()
             )
+        self._reader: Any = reader  # the stubs take it for a reader of batches
         self._closed = False
         self._thread = threading.Thread(
             target=self._read_acknowledgements, name="tick-acknowledgements", daemon=True
@@ -56,7 +57,7 @@ class PutStream:
             TickmeshError: the store ended the stream, with its reason.
         """
         try:
-            self._writer.write_with_metadata(batch, metadata.SerializeToString())
+            self._writer.write_with_metadata(batch, pa.py_buffer(metadata.SerializeToString()))
         except (pa.ArrowException, OSError) as error:
             # The write only learns that the stream is over; closing it learns why.
             self.close()

@@ -50,7 +50,8 @@ def stream_batches(
                 reader = connection.flight.do_get(endpoint.ticket, connection.options())
                 try:
                     for chunk in reader:
-                        yield chunk.data
+                        if chunk.data is not None:
+                            yield chunk.data
                 finally:
                     reader.cancel()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -101,6 +102,8 @@ class Tail:
             writer.write_metadata(_control(_CREDITS, self.position))
             try:
                 for chunk in reader:
+                    if chunk.app_metadata is None:
+                        continue
                     metadata = commands_pb2.TailMetadata.FromString(chunk.app_metadata.to_pybytes())
                     self.position = metadata.position_token
                     if chunk.data is None or metadata.heartbeat:
@@ -114,11 +117,13 @@ class Tail:
             finally:
                 self._reader = None
                 reader.cancel()
+                with suppress(pa.ArrowException):
+                    # Closing what was cancelled fails by nature, and complains if left undone.
+                    writer.close()
         if not self._closed.is_set():
             raise UnavailableError("the tick store ended the tail", reason="STREAM_ENDED")
 
 
-def _control(credits: int, position: str) -> bytes:
-    return commands_pb2.TailControl(
-        credits=credits, acknowledged_token=position
-    ).SerializeToString()
+def _control(granted: int, position: str) -> pa.Buffer:
+    control = commands_pb2.TailControl(credits=granted, acknowledged_token=position)
+    return pa.py_buffer(control.SerializeToString())

@@ -38,7 +38,7 @@ def instant_ns(value: Instant, *, tz: TimeZone | None = None, name: str = "start
 
     Raises:
         InvalidArgumentError: the value names no zone and `tz` is missing, cannot be read, does not
-            exist or exists twice in its zone, or lies outside 1677–2262.
+            exist or exists twice in its zone, or lies outside 1677 to 2262.
     """
     zone = time_zone(tz)
     if isinstance(value, str):

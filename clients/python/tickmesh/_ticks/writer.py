@@ -1,4 +1,4 @@
-"""A writer that keeps going: small puts joined, every message sent until it is acknowledged once."""
+"""A writer that keeps going: small puts joined, each message sent until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ class TickWriter:
                     break
                 parts.append(self._waiting.popleft())
             self._sequence += 1
-            batch = parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+            batch = parts[0] if len(parts) == 1 else _joined(parts)
             held = sum(part.nbytes for part in parts)
             self._unacknowledged.append((self._sequence, batch))
             self._sizes.append(held)
@@ -343,3 +343,9 @@ class TickWriter:
         with self._changed:
             self._changed.wait_for(lambda: self._closing, timeout=pause)
         return True
+
+
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch of several; dictionaries that differ are unified."""
+    (batch,) = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
+    return batch

@@ -11,6 +11,19 @@ from typing import TYPE_CHECKING, Any
 from tickmesh.schema.errors import SchemaError
 
 if TYPE_CHECKING:
+    from tickmesh.schema.compatibility import (
+        Action,
+        Change,
+        Comparison,
+        CompatibilityReport,
+        Mode,
+        Policy,
+        Verdict,
+        action_of,
+        compare,
+        compare_with_history,
+    )
+    from tickmesh.schema.difference import ColumnPlan, SchemaDifference, diff
     from tickmesh.schema.document import (
         Dialect,
         JsonSchema,
@@ -20,32 +33,72 @@ if TYPE_CHECKING:
         parse_schema,
     )
     from tickmesh.schema.projection import FieldIds, project
+    from tickmesh.schema.resolution import resolve_row
     from tickmesh.schema.roles import Roles, roles_of
+    from tickmesh.schema.validation import NullMeans, Reason, Validator, Verdicts, compile_schema
 
 __all__ = [
+    "Action",
+    "Change",
+    "ColumnPlan",
+    "Comparison",
+    "CompatibilityReport",
     "Dialect",
     "FieldIds",
     "JsonSchema",
+    "Mode",
+    "NullMeans",
+    "Policy",
+    "Reason",
     "Roles",
+    "SchemaDifference",
     "SchemaDocument",
     "SchemaError",
     "SchemaLimits",
+    "Validator",
+    "Verdict",
+    "Verdicts",
+    "action_of",
+    "compare",
+    "compare_with_history",
+    "compile_schema",
+    "diff",
     "parse_document",
     "parse_schema",
     "project",
+    "resolve_row",
     "roles_of",
 ]
 
 _HOMES = {
+    "Action": "compatibility",
+    "Change": "compatibility",
+    "ColumnPlan": "difference",
+    "Comparison": "compatibility",
+    "CompatibilityReport": "compatibility",
     "Dialect": "document",
     "FieldIds": "projection",
     "JsonSchema": "document",
+    "Mode": "compatibility",
+    "NullMeans": "validation",
+    "Policy": "compatibility",
+    "Reason": "validation",
     "Roles": "roles",
+    "SchemaDifference": "difference",
     "SchemaDocument": "document",
     "SchemaLimits": "document",
+    "Validator": "validation",
+    "Verdict": "compatibility",
+    "Verdicts": "validation",
+    "action_of": "compatibility",
+    "compare": "compatibility",
+    "compare_with_history": "compatibility",
+    "compile_schema": "validation",
+    "diff": "difference",
     "parse_document": "document",
     "parse_schema": "document",
     "project": "projection",
+    "resolve_row": "resolution",
     "roles_of": "roles",
 }
 

@@ -40,6 +40,13 @@ MERE_REFERENCE = ANNOTATIONS | {"$ref"}
 """A schema with these keywords only says what its target says."""
 
 
+_ITEM_BY_ITEM = (
+    {"type", "$ref", "allOf", "items", "prefixItems", "additionalItems", "minItems", "maxItems"}
+    | {"$defs", "definitions", "default", "arrow", "properties", "required"}
+    | ANNOTATIONS
+)
+
+
 class _Missing:
     """No default; None is a default like any other."""
 
@@ -217,6 +224,18 @@ class Location:
     def admits_null(self, name: str) -> bool:
         """Whether a null cell of the field ``name`` may stand for JSON null."""
         return self.child(name).accepts_null
+
+    @cached_property
+    def tied(self) -> frozenset[str] | None:
+        """The members that some condition here looks at, None when all of them are."""
+        from tickmesh.schema.conditions import names_tied
+
+        return names_tied(self)
+
+    @cached_property
+    def compares_items(self) -> bool:
+        """Whether a keyword here looks at items beyond judging each by its place."""
+        return any(not part.keywords.keys() <= _ITEM_BY_ITEM for part in self.parts)
 
     @cached_property
     def accepts_null(self) -> bool:

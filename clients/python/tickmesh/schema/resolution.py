@@ -114,19 +114,21 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
     return None
 
 
-def _readings(value: Any, location: Location) -> Iterator[Any]:
-    """Yields the JSON values that a row's value may stand for, the one as written first."""
+def _readings(value: Any, location: Location, *, watched: bool = False) -> Iterator[Any]:
+    """Yields the JSON values that a row's value may stand for.
+
+    Only cells that some condition looks at are worth reading both ways; elsewhere one reading
+    is valid whenever the other is. ``watched`` says that a condition further up looks here.
+    """
     if isinstance(value, dict):
         names = location.declared if location.is_struct else tuple(value)
-        choices = [_cell_readings(value, location, name) for name in names]
-        if all(len(choice) == 1 for choice in choices):
-            yield _assemble(names, [choice[0] for choice in choices])
-            return
+        choices = [_cell_readings(value, location, name, watched=watched) for name in names]
         for chosen in itertools.product(*choices):
             yield _assemble(names, chosen)
     elif isinstance(value, list):
+        watched = watched or location.compares_items
         items = [
-            list(itertools.islice(_readings(item, location.item_at(index)), MOST_READINGS + 1))
+            _bounded(_readings(item, location.item_at(index), watched=watched))
             for index, item in enumerate(value)
         ]
         for chosen in itertools.product(*items):
@@ -135,15 +137,25 @@ def _readings(value: Any, location: Location) -> Iterator[Any]:
         yield value
 
 
-def _cell_readings(value: dict[str, Any], location: Location, name: str) -> list[Any]:
+def _bounded(readings: Iterator[Any]) -> list[Any]:
+    return list(itertools.islice(readings, MOST_READINGS + 1))
+
+
+def _cell_readings(
+    value: dict[str, Any], location: Location, name: str, *, watched: bool
+) -> list[Any]:
     cell = value.get(name)
+    tied = watched or location.tied is None or name in location.tied
     if cell is not None:
-        return list(itertools.islice(_readings(cell, location.child(name)), MOST_READINGS + 1))
+        return _bounded(_readings(cell, location.child(name), watched=tied))
     if not location.is_struct:
         return [None]
     if not location.admits_null(name):
         return [MISSING]
-    return [None, MISSING] if name in value else [MISSING, None]
+    as_written = [None, MISSING] if name in value else [MISSING, None]
+    if tied:
+        return as_written
+    return [None] if name in location.required else as_written[:1]
 
 
 def _assemble(names: tuple[str, ...], cells: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from tickmesh_registry.domain.errors import StoreSetupError
+from tickmesh.errors import ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,7 +23,7 @@ def migrate(connection: Connection, *, epoch: str) -> None:
         epoch: The store epoch a new database gets.
 
     Raises:
-        StoreSetupError: The database was written by a newer version.
+        ConfigError: The database was written by a newer version.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -33,6 +33,6 @@ def migrate(connection: Connection, *, epoch: str) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise StoreSetupError(
-            "store.url: the database was written by a newer version of tickmesh; upgrade tickmesh"
+        raise ConfigError(
+            "the database was written by a newer version of tickmesh; upgrade tickmesh"
         ) from error

@@ -43,6 +43,18 @@ class DatasetDirectory:
         """The logs there are, oldest first."""
         return sorted(int(path.stem) for path in self.logs.glob("*.log"))
 
+    def spares(self) -> list[Path]:
+        """Sealed logs kept to be written over."""
+        return sorted(self.logs.glob("*.spare"))
+
+    def any_spare(self) -> Path | None:
+        """A sealed log to write over."""
+        return next(iter(self.spares()), None)
+
+    def spare(self, number: int) -> Path:
+        """What a sealed log is called while it is kept."""
+        return self.logs / f"{number:010d}.spare"
+
     def segment(self, segment_id: str) -> Path:
         """A segment by id."""
         return self.segments / f"{segment_id}.arrow"

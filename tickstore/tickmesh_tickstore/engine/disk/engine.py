@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import StoreFailedError
-from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
 from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.uploads import Staging
 
@@ -121,6 +121,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                recyclable=False,
             )
         report = recovered.report
         _log.info("dataset %s opened at revision %d", report.dataset, report.revision)
@@ -129,7 +130,7 @@ class DiskEngine(DatasetEngine):
     def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
         dataset_id = self._new_id()
         self._manifest.add_dataset(dataset_id, name, layout)
-        self._open_dataset(StoredDataset(dataset_id, name, 0, (layout,), (), ()))
+        self._open_dataset(StoredDataset(dataset_id, name, 0, 0, (layout,), (), ()))
         return self._datasets[name]
 
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
@@ -167,9 +168,12 @@ class DiskEngine(DatasetEngine):
             dataset.failure.message if dataset.failure else "",
         )
 
-    def wait_until_sealed(self, timeout_seconds: float) -> bool:
-        """Wait until every full log is sealed; whether that came in time."""
-        return self._sealer.wait_until_sealed(timeout_seconds)
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.flush`."""
+        dataset = self._find(name)
+        dataset.flush()
+        if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
+            raise TimeoutError
 
     def close(self) -> None:
         """See `TickEngine.close`."""

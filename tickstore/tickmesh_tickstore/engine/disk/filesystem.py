@@ -1,4 +1,4 @@
-"""The few file system calls durability rests on, in one place so that tests can watch and break them."""
+"""The few file system calls durability rests on, in one place: tests watch and break them."""
 
 from __future__ import annotations
 

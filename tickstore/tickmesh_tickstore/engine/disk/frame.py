@@ -2,9 +2,9 @@
 
 A frame is a fixed header, a JSON object with the entry's names, and a payload (a self-contained
 Arrow IPC stream for rows). Every part starts at a multiple of eight bytes. The header has a
-checksum of its own, so that a torn length is never believed, and tells up to which revision the log
-was known to be on stable storage when the frame was written: a damaged frame followed by a whole one
-that was written after its acknowledgement is damage, not a torn tail.
+checksum of its own, so that a torn length is never believed, and tells up to which revision the
+log was known to be on stable storage when the frame was written: a damaged frame followed by a
+whole one that was written after its acknowledgement is damage, not a torn tail.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import struct
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import crc32c
 import pyarrow as pa
@@ -21,13 +21,26 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.producers import SequenceRun
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
 
-__all__ = ["HEADER_BYTES", "MAGIC", "Frame", "FrameKind", "encode_frame", "read_frame"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MAGIC",
+    "TERMINATOR",
+    "Frame",
+    "FrameKind",
+    "encode_frame",
+    "read_frame",
+    "read_header",
+]
 
 MAGIC = b"TKF1"
 _HEADER = struct.Struct("<4sIQQQqQIII")
 _HEADER_CHECKSUM = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _HEADER_CHECKSUM.size
 _PADDING = bytes(8)
+TERMINATOR = memoryview(bytes(8))
+"""Behind the last frame; logs are written over old ones, so there may be anything behind it."""
 
 
 class FrameKind(IntEnum):
@@ -46,8 +59,8 @@ class Frame:
         kind: What it holds.
         incarnation: Number of the engine start that wrote it.
         revision: Its dataset revision.
-        synced_through: Revision known to be on stable storage when it was written.
         ingest_time_ns: ns since the epoch.
+        schema_version: Schema version of rows or of an upload.
         names: The entry's names as a JSON object.
         payload: A view into the log.
         length: Bytes of the whole frame.
@@ -56,7 +69,6 @@ class Frame:
     kind: FrameKind
     incarnation: int
     revision: int
-    synced_through: int
     ingest_time_ns: int
     schema_version: int
     names: dict[str, Any]
@@ -99,7 +111,7 @@ def encode_frame(
     origin: Origin | None = None,
     sequences: tuple[SequenceRun, ...] = (),
     names: dict[str, Any] | None = None,
-    payload: pa.Buffer | None = None,
+    payload: Sequence[memoryview] = (),
 ) -> list[memoryview]:
     """A frame as buffers to write one behind the other; the payload is not copied."""
     named: dict[str, Any] = dict(names or {})
@@ -115,13 +127,12 @@ def encode_frame(
     body = [memoryview(text)]
     checksum = crc32c.crc32c(text)
     payload_length = 0
-    if payload is not None:
-        payload_length = payload.size
-        view = memoryview(payload).cast("B")
+    for view in payload:
+        payload_length += len(view)
         checksum = crc32c.crc32c(view, checksum)
-        body.append(view)
-        if padding := _padded(payload_length):
-            body.append(memoryview(_PADDING[:padding]))
+    body.extend(payload)
+    if padding := _padded(payload_length):
+        body.append(memoryview(_PADDING[:padding]))
     header = _HEADER.pack(
         MAGIC,
         kind,
@@ -137,47 +148,51 @@ def encode_frame(
     return [memoryview(header + _HEADER_CHECKSUM.pack(crc32c.crc32c(header))), *body]
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The fixed part of a frame, believed only with its own checksum."""
+
+    kind: int
+    incarnation: int
+    revision: int
+    synced_through: int
+    ingest_time_ns: int
+    payload_length: int
+    text_length: int
+    schema_version: int
+    checksum: int
+
+
+def read_header(log: memoryview, offset: int) -> Header | None:
+    """The header at an offset; `None` when there is no whole one."""
+    if offset + HEADER_BYTES > len(log):
+        return None
+    packed = log[offset : offset + _HEADER.size]
+    (checksum,) = _HEADER_CHECKSUM.unpack_from(log, offset + _HEADER.size)
+    if packed[:4] != MAGIC or crc32c.crc32c(packed) != checksum:
+        return None
+    return Header(*_HEADER.unpack(packed)[1:])
+
+
 def read_frame(log: pa.Buffer, offset: int) -> Frame | None:
     """The frame at an offset; `None` when there is no whole one."""
     view = memoryview(log)
-    if offset + HEADER_BYTES > len(view):
+    header = read_header(view, offset)
+    if header is None:
         return None
-    header = view[offset : offset + _HEADER.size]
-    if header[:4] != MAGIC:
-        return None
-    (header_checksum,) = _HEADER_CHECKSUM.unpack_from(view, offset + _HEADER.size)
-    if crc32c.crc32c(header) != header_checksum:
-        return None
-    (
-        _,
-        kind,
-        incarnation,
-        revision,
-        synced_through,
-        ingest_time_ns,
-        payload_length,
-        text_length,
-        schema_version,
-        checksum,
-    ) = _HEADER.unpack(header)
     text_start = offset + HEADER_BYTES
-    payload_start = text_start + text_length
-    end = payload_start + payload_length
-    length = end + _padded(payload_length) - offset
-    if offset + length > len(view):
+    payload_start = text_start + header.text_length
+    end = payload_start + header.payload_length
+    length = end + _padded(header.payload_length) - offset
+    if offset + length > len(view) or crc32c.crc32c(view[text_start:end]) != header.checksum:
         return None
-    if crc32c.crc32c(view[text_start:end]) != checksum:
-        return None
-    names = json.loads(bytes(view[text_start:payload_start]).rstrip(b"\0"))
-    payload = log.slice(payload_start, payload_length)
     return Frame(
-        FrameKind(kind),
-        incarnation,
-        revision,
-        synced_through,
-        ingest_time_ns,
-        schema_version,
-        names,
-        payload,
+        FrameKind(header.kind),
+        header.incarnation,
+        header.revision,
+        header.ingest_time_ns,
+        header.schema_version,
+        json.loads(bytes(view[text_start:payload_start]).rstrip(b"\0")),
+        log.slice(payload_start, header.payload_length),
         length,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
-from tickmesh_tickstore.engine.disk.frame import FrameKind, encode_frame
+from tickmesh_tickstore.engine.disk.frame import TERMINATOR, FrameKind, encode_frame
 from tickmesh_tickstore.engine.disk.segment import SegmentPart
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry
 
@@ -27,6 +28,7 @@ __all__ = ["DiskJournal"]
 _log = logging.getLogger(__name__)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _OVERGROWN = 4
+_GATHERED_BYTES = 65_536
 
 
 class DiskJournal:
@@ -53,12 +55,9 @@ class DiskJournal:
         self._offset = offset
         self._written_revision = self._synced_revision = revision
         self._failed = False
-        path = directory.log(log_number)
-        if path.exists():
-            self._descriptor = files.open(path)
-        else:
-            self._descriptor = files.create(path)
-            files.sync_directory(path.parent)
+        # A log that was read back is memory-mapped by readers: it must not be written over.
+        self._recyclable = not directory.log(log_number).exists()
+        self._descriptor = self._open_log(log_number)
 
     @property
     def log_number(self) -> int:
@@ -81,6 +80,7 @@ class DiskJournal:
         for entry in entries:
             buffers.extend(self._frame(entry))
         size = sum(map(len, buffers))
+        buffers.append(TERMINATOR)
         try:
             self._files.write(self._descriptor, buffers, self._offset)
         except OSError as error:
@@ -110,17 +110,19 @@ class DiskJournal:
             raise self._failure("a log could not be synced", error) from error
         self._synced_revision = self._written_revision
 
-    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
-        """See `Journal.committed`: begin a new log when the active one is full."""
-        if self._offset < self._limits.log_bytes or not self._sealer.has_room(
+    def is_full(self) -> bool:
+        """See `Journal.is_full`."""
+        return self._offset >= self._limits.log_bytes and self._sealer.has_room(
             self._directory.dataset_id
-        ):
+        )
+
+    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """See `Journal.begin_log`."""
+        if self._offset == 0:
             return
         number = self._log_number + 1
-        path = self._directory.log(number)
         try:
-            descriptor = self._files.create(path)
-            self._files.sync_directory(path.parent)
+            descriptor = self._open_log(number)
         except OSError as error:
             if error.errno in _NO_SPACE:
                 raise DiskFullError("no space left for a new log") from error
@@ -133,7 +135,23 @@ class DiskJournal:
             log_number=full,
             through_revision=revision,
             producers=ledger.take_changed(),
+            recyclable=self._recyclable,
         )
+        self._recyclable = True
+
+    def _open_log(self, number: int) -> int:
+        path = self._directory.log(number)
+        if path.exists():
+            return self._files.open(path)
+        spare = self._directory.any_spare()
+        if spare is not None:
+            # Writing over blocks a file already has is several times cheaper to sync.
+            self._files.rename(spare, path)
+            descriptor = self._files.open(path)
+        else:
+            descriptor = self._files.create(path)
+        self._files.sync_directory(path.parent)
+        return descriptor
 
     def close(self) -> None:
         """See `Journal.close`."""
@@ -164,7 +182,7 @@ class DiskJournal:
                 log_number=self._log_number,
             )
             assert isinstance(part, SegmentPart)
-            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), None
+            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), []
         else:
             kind, names, payload = FrameKind.ROWS, None, _ipc_stream(entry.batch)
         return encode_frame(
@@ -181,8 +199,30 @@ class DiskJournal:
         )
 
 
-def _ipc_stream(batch: pa.RecordBatch) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
+class _BufferList(io.RawIOBase):
+    """A file that keeps what is written to it as it is: large buffers are never copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views: list[memoryview] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        # An Arrow buffer or bytes; `Buffer` has no name before Python 3.12.
+        view = memoryview(data).cast("B")
+        self.views.append(view)
+        return len(view)
+
+
+def _ipc_stream(batch: pa.RecordBatch) -> list[memoryview]:
+    if pa.ipc.get_record_batch_size(batch) < _GATHERED_BYTES:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        return [memoryview(sink.getvalue()).cast("B")]
+    buffers = _BufferList()
+    with pa.ipc.new_stream(pa.PythonFile(buffers, "w"), batch.schema) as writer:
         writer.write_batch(batch)
-    return sink.getvalue()
+    return buffers.views

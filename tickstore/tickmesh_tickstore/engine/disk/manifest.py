@@ -41,6 +41,7 @@ _datasets = sa.Table(
     sa.Column("dataset_id", sa.String, primary_key=True),
     sa.Column("name", sa.String, nullable=False, unique=True),
     sa.Column("sealed_revision", sa.Integer, nullable=False),
+    sa.Column("sealed_log", sa.Integer, nullable=False),
 )
 _versions = sa.Table(
     "versions",
@@ -86,7 +87,8 @@ class StoredDataset:
     Attributes:
         dataset_id: Its id.
         name: Its name.
-        sealed_revision: Logs count only behind this revision.
+        sealed_revision: The revision up to which rows live in segments.
+        sealed_log: Logs count only behind this number.
         layouts: Its schema versions.
         segments: Its segments in arrival order.
         producers: Its producers as of `sealed_revision`.
@@ -95,6 +97,7 @@ class StoredDataset:
     dataset_id: str
     name: str
     sealed_revision: int
+    sealed_log: int
     layouts: tuple[RowLayout, ...]
     segments: tuple[SegmentRecord, ...]
     producers: tuple[tuple[str, ProducerRecord], ...]
@@ -128,7 +131,9 @@ class Manifest:
         """Add a dataset with its first version."""
         with self._lock, self._engine.begin() as connection:
             connection.execute(
-                sa.insert(_datasets).values(dataset_id=dataset_id, name=name, sealed_revision=0)
+                sa.insert(_datasets).values(
+                    dataset_id=dataset_id, name=name, sealed_revision=0, sealed_log=0
+                )
             )
             connection.execute(sa.insert(_versions).values(_version_row(dataset_id, layout)))
 
@@ -142,6 +147,7 @@ class Manifest:
         dataset_id: str,
         *,
         through_revision: int,
+        through_log: int,
         segments: Sequence[SegmentRecord],
         producers: Sequence[tuple[str, ProducerRecord]],
     ) -> None:
@@ -173,7 +179,7 @@ class Manifest:
             connection.execute(
                 sa.update(_datasets)
                 .where(_datasets.c.dataset_id == dataset_id)
-                .values(sealed_revision=through_revision)
+                .values(sealed_revision=through_revision, sealed_log=through_log)
             )
 
     def load(self) -> list[StoredDataset]:
@@ -185,6 +191,7 @@ class Manifest:
                     row.dataset_id,
                     row.name,
                     row.sealed_revision,
+                    row.sealed_log,
                     _load_layouts(connection, row.dataset_id),
                     _load_segments(connection, row.dataset_id),
                     _load_producers(connection, row.dataset_id),

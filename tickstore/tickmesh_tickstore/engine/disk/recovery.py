@@ -12,7 +12,14 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import StoreCorruptError
 from tickmesh_tickstore.domain.producers import ProducerLedger
 from tickmesh_tickstore.engine.chunk import Chunk
-from tickmesh_tickstore.engine.disk.frame import MAGIC, Frame, FrameKind, read_frame
+from tickmesh_tickstore.engine.disk.frame import (
+    MAGIC,
+    TERMINATOR,
+    Frame,
+    FrameKind,
+    read_frame,
+    read_header,
+)
 from tickmesh_tickstore.engine.disk.segment import SegmentPart, SegmentRecord
 from tickmesh_tickstore.engine.parts import DatasetState
 
@@ -130,20 +137,15 @@ class _Recovery:
 
     def run(self) -> RecoveredDataset:
         began = time.monotonic()
+        removed = self._remove_sealed_logs()
         numbers = self._directory.log_numbers()
         full: list[FullLog] = []
         offset = 0
         for number in numbers:
-            before = self._state.revision
             offset = self._read_log(number, is_last=number == numbers[-1])
-            if number == numbers[-1]:
-                break
-            if self._state.revision == before:
-                self._files.remove(self._directory.log(number))
-            else:
+            if number != numbers[-1]:
                 full.append(FullLog(number, self._state.revision, self._ledger.take_changed()))
-        removed = self._remove_orphans()
-        highest = max((record.log_number for record in self._stored.segments), default=0)
+        removed += self._remove_orphans()
         report = RecoveryReport(
             self._stored.name,
             self._state.revision,
@@ -153,8 +155,16 @@ class _Recovery:
             removed,
             time.monotonic() - began,
         )
-        number = numbers[-1] if numbers else highest + 1
+        number = numbers[-1] if numbers else self._stored.sealed_log + 1
         return RecoveredDataset(self._state, self._ledger, number, offset, tuple(full), report)
+
+    def _remove_sealed_logs(self) -> int:
+        sealed = [
+            number for number in self._directory.log_numbers() if number <= self._stored.sealed_log
+        ]
+        for number in sealed:
+            self._files.remove(self._directory.log(number))
+        return len(sealed)
 
     def _read_log(self, number: int, *, is_last: bool) -> int:
         path = self._directory.log(number)
@@ -163,30 +173,34 @@ class _Recovery:
         log = pa.memory_map(str(path)).read_buffer()
         offset = 0
         while (frame := read_frame(log, offset)) is not None and self._follows(frame):
-            if frame.revision > self._stored.sealed_revision:
-                self._apply(frame, number)
+            self._apply(frame, number)
             offset += frame.length
-        if offset < log.size:
-            self._require_torn(log, offset)
-            if is_last:
-                self._cut(number, offset, log.size)
+        self._require_nothing_acknowledged(memoryview(log), offset)
+        if is_last and self._is_torn(memoryview(log), offset):
+            self._cut(number, offset, log.size)
         return offset
 
     def _follows(self, frame: Frame) -> bool:
-        if frame.incarnation < self._incarnation:
+        # Logs are written over older ones: what is left of those has lower numbers.
+        if frame.incarnation < self._incarnation or frame.revision != self._state.revision + 1:
             return False
         self._incarnation = frame.incarnation
-        return frame.revision <= self._stored.sealed_revision or (
-            frame.revision == self._state.revision + 1
-        )
+        return True
 
-    def _require_torn(self, log: pa.Buffer, offset: int) -> None:
+    def _is_torn(self, log: memoryview, offset: int) -> bool:
+        header = read_header(log, offset)
+        if header is not None and header.revision <= self._state.revision:
+            return False
+        return bytes(log[offset : offset + len(TERMINATOR)]).strip(b"\0") != b""
+
+    def _require_nothing_acknowledged(self, log: memoryview, offset: int) -> None:
+        """A frame written after the acknowledgement of a missing one proves damage."""
         expected = self._state.revision + 1
-        content = memoryview(log).tobytes()
-        at = content.find(MAGIC, offset)
+        content = log[offset:].tobytes()
+        at = content.find(MAGIC)
         while at >= 0:
-            frame = read_frame(log, at) if at % 8 == 0 else None
-            if frame is not None and frame.synced_through >= expected:
+            header = read_header(log, offset + at) if at % 8 == 0 else None
+            if header is not None and header.synced_through >= expected:
                 raise StoreCorruptError(
                     f"dataset {self._stored.name!r}: revision {expected} was acknowledged but is "
                     "damaged on disk; nothing was changed: restore it from a copy",

@@ -31,6 +31,7 @@ __all__ = ["Sealer"]
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_SPARE_LOGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class _Task:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    recyclable: bool
 
 
 class Sealer:
@@ -90,17 +92,22 @@ class Sealer:
         log_number: int,
         through_revision: int,
         producers: Sequence[tuple[str, ProducerRecord]],
+        recyclable: bool,
     ) -> None:
-        """Hand in a full log whose last revision is `through_revision`."""
+        """Hand in a full log whose last revision is `through_revision`.
+
+        A recyclable log is read by nobody once its rows are sealed, and may be written over.
+        """
+        task = _Task(dataset_id, log_number, through_revision, producers, recyclable)
         with self._changed:
-            self._tasks.append(_Task(dataset_id, log_number, through_revision, producers))
+            self._tasks.append(task)
             self._pending[dataset_id] += 1
             self._changed.notify_all()
 
-    def wait_until_sealed(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is left to seal; whether that came in time."""
+    def wait_until_sealed(self, dataset_id: str, timeout_seconds: float) -> bool:
+        """Wait until nothing of a dataset is left to seal; whether that came in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._tasks, timeout_seconds)
+            return self._changed.wait_for(lambda: self._pending[dataset_id] == 0, timeout_seconds)
 
     def close(self) -> None:
         """Finish the log at hand; the others are sealed after the next start."""
@@ -118,8 +125,7 @@ class Sealer:
                 task = self._tasks[0]
             try:
                 self._seal(task)
-            except Exception:
-                # The log still holds every row: nothing is lost by trying again later.
+            except Exception:  # noqa: BLE001  # the log still holds every row: try again later
                 _log.exception("a log of dataset %s could not be sealed", task.dataset_id)
                 with self._changed:
                     self._failing = True
@@ -151,11 +157,19 @@ class Sealer:
         self._manifest.seal(
             task.dataset_id,
             through_revision=task.through_revision,
+            through_log=task.log_number,
             segments=records,
             producers=task.producers,
         )
         dataset.replace_log(task.log_number, parts)
-        self._files.remove(directory.log(task.log_number))
+        self._put_away(directory, task)
+
+    def _put_away(self, directory: DatasetDirectory, task: _Task) -> None:
+        log = directory.log(task.log_number)
+        if task.recyclable and len(directory.spares()) < _SPARE_LOGS:
+            self._files.rename(log, directory.spare(task.log_number))
+        else:
+            self._files.remove(log)
 
     def _write(
         self,

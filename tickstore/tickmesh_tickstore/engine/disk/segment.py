@@ -1,7 +1,7 @@
 """Recent segments: Arrow IPC files in arrival order, memory-mapped, never rewritten in place.
 
-Beside each batch stands the stamps of its rows and its least and greatest event time, as the batch's
-own metadata: any Arrow reader opens a segment, and a segment explains itself.
+Beside each batch stand the stamps of its rows and its least and greatest event time, as the
+batch's own metadata: any Arrow reader opens a segment, and a segment explains itself.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
 from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from tickmesh_tickstore.domain.stamps import Stamp
 
 __all__ = [
     "SegmentCache",

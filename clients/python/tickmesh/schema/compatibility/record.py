@@ -76,7 +76,7 @@ def _judged(
     if not any(witness is not None for witness in witnesses.values()):
         anywhere = WitnessSearch(writer, reader).anywhere()
         if anywhere is not None:
-            witnesses = {Gap((), "VALUE"): anywhere, **witnesses}
+            witnesses[Gap((), "VALUE")] = anywhere
     judged: list[Change] = []
     explained: set[Gap] = set()
     for change in structural:

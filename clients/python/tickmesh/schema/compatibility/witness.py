@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tickmesh.schema.compatibility.sample_strings import sample_strings
 from tickmesh.schema.compatibility.seeds import numbers, stated_values, strings, unique
 from tickmesh.schema.difference import ITEM, MEMBER
-from tickmesh.schema.location import Location, json_type
+from tickmesh.schema.location import Location, Part, json_type
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
 from tickmesh.schema.resolution import resolve_row, root_of, row_is_valid, valid_reading
 from tickmesh.schema.rows import accepts
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _DEEPEST_ROW = 6
-_MOST_CANDIDATES = 24
+_MOST_CANDIDATES = 48
+_MOST_PARTNERS = 10
 _MOST_TRIALS = 3000
 _SECONDS = 0.35
 
@@ -186,7 +188,7 @@ class WitnessSearch:
             yield from (True, False)
         if depth <= _DEEPEST_ROW:
             if "object" in kinds:
-                yield from self._objects(writer, reader, depth)
+                yield from self._spread(writer, reader, depth)
             if "array" in kinds:
                 yield from self._arrays(writer, reader, depth)
         if "null" in kinds:
@@ -212,6 +214,14 @@ class WitnessSearch:
                 yield [option[0] for option in options]
                 yield [option[index % len(option)] for index, option in enumerate(options)]
                 yield [option[-1] for option in options]
+        for other in choices[last][1:_MOST_PARTNERS]:
+            yield [*(choice[0] for choice in choices[:last] if choice), choices[last][0], other]
+        for part in (*writer.parts, *reader.parts):
+            contained = part.keywords.get("contains")
+            if isinstance(contained, dict):
+                inner = Location(self._document_of(part, writer), ((contained, True),))
+                yield from ([value] for value in stated_values([inner]))
+                yield from ([value] for value in itertools.islice(numbers([inner]), 12))
 
     def _first(self, writer: Location, reader: Location, depth: int) -> Any:
         values = self._values(writer, reader, depth)
@@ -232,6 +242,23 @@ class WitnessSearch:
         for wanted in _wanted_names(writer, reader):
             yield {**minimal, **{name: full[name] for name in wanted if name in full}}
             yield {name: value for name, value in full.items() if name not in wanted}
+
+    def _document_of(self, part: Part, writer: Location) -> SchemaDocument:
+        return self._old if part in writer.parts else self._new
+
+    def _spread(self, writer: Location, reader: Location, depth: int) -> Iterator[dict[str, Any]]:
+        """Yields the usual objects, then each with one member varied."""
+        bases = list(self._objects(writer, reader, depth))
+        yield from bases
+        names = _names(writer, reader)[:_MOST_PARTNERS]
+        values = {
+            name: self._values(writer.child(name), reader.child(name), depth + 1) for name in names
+        }
+        for index in range(1, _MOST_PARTNERS):
+            for name in names:
+                if index < len(values[name]):
+                    yield {**bases[0], name: values[name][index]}
+                    yield {**bases[1], name: values[name][index]}
 
     def _filled(self, writer: Location, reader: Location, name: str, depth: int) -> list[Any]:
         values = self._values(writer.child(name), reader.child(name), depth + 1)
@@ -269,12 +296,14 @@ def _names(writer: Location, reader: Location) -> tuple[str, ...]:
     for location in (writer, reader):
         for part in location.parts:
             named += _matching_names(part.keywords.get("patternProperties", ()))
+            limit = part.keywords.get("propertyNames")
+            if isinstance(limit, dict):
+                inner = Location(location.document, ((limit, True),))
+                named += [name for name in strings([inner]) if len(name) <= 64][:12]
     return tuple(dict.fromkeys([*named, "k", "k2"]))
 
 
 def _matching_names(patterns: Iterable[str]) -> list[str]:
-    from tickmesh.schema.compatibility.sample_strings import sample_strings
-
     return [name for pattern in patterns for name in sample_strings(pattern)[:2]]
 
 

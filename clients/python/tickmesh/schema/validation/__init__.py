@@ -1,14 +1,19 @@
-"""JSON Schema on Arrow columns: exact verdicts by kernels, the row oracle for what they leave open."""
+"""JSON Schema on Arrow columns: exact verdicts by kernels, the row oracle for the rest."""
 
+from tickmesh.schema.validation.compilation import compile_schema, reasons_of_document
 from tickmesh.schema.validation.dialects import UnsupportedSchemaError
 from tickmesh.schema.validation.documents import NullMeans, row_documents
+from tickmesh.schema.validation.explanation import ExplainedKeyword, Explanation, Method
 from tickmesh.schema.validation.oracle import FormatMode
 from tickmesh.schema.validation.reasons import Reason, Site
-from tickmesh.schema.validation.validator import Validator, compile_schema, reasons_of_document
+from tickmesh.schema.validation.validator import Validator
 from tickmesh.schema.validation.verdicts import Verdicts
 
 __all__ = [
+    "ExplainedKeyword",
+    "Explanation",
     "FormatMode",
+    "Method",
     "NullMeans",
     "Reason",
     "Site",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.validation.dialects import Dialect, UnsupportedSchemaError, json_pointer
-from tickmesh.schema.validation.documents import RenderedRow
 from tickmesh.schema.validation.reasons import Reason, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tickmesh.schema.validation.documents import RenderedRow
+
+# Steps a pattern with look-around may take on one string; one that gives up is a bad row.
+_BACKTRACK_LIMIT = 100_000
 
 # A row with more open null cells than this is bad if none of the readings tried is valid.
 _OPEN_CELLS_LIMIT = 12
@@ -77,6 +83,7 @@ class Oracle:
                 validate_formats=formats is FormatMode.ASSERT,
                 registry=registry,
                 offline=True,
+                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise UnsupportedSchemaError(f"the schema cannot be compiled: {error}") from None

@@ -1,0 +1,123 @@
+"""Puts the registry together: the only place that knows every part."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tickmesh_serving.clock import Clock, SystemClock
+from tickmesh_serving.identifiers import IdGenerator, RandomIds
+from tickmesh_serving.metrics import new_registry
+from tickmesh_serving.permissions import Grants, everyone
+from tickmesh_serving.server import ServiceProcess
+
+from .application import RegistryApplication
+from .compaction import Compactor
+from .error_table import error_table
+from .feed import Authorizer, may_see_everything
+from .metrics import watch_metrics
+from .service import SchemaRegistryService, permission_table
+from .store.memory import MemoryStore
+from .store.sql.store import SqliteStore
+from .watch import WatchHub
+from .wire import encode_change
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .config import RegistryConfig
+    from .store import SchemaStore
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
+
+_WAL_RESET_FIXED = (3, 51, 3)
+
+
+class _Life:
+    """The parts that open and close with the process, in the order they need each other."""
+
+    def __init__(self, store: SchemaStore, hub: WatchHub, application: RegistryApplication) -> None:
+        self._store = store
+        self._hub = hub
+        self._application = application
+
+    async def start(self) -> None:
+        await self._store.open()
+        self._store.on_commit(self._hub.publish)
+        await self._hub.start()
+
+    async def drain(self) -> None:
+        await self._hub.drain()
+
+    async def stop(self) -> None:
+        self._application.close()
+        await self._store.close()
+
+
+def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaStore:
+    """The store engine that the settings name, not yet open."""
+    path = config.store.sqlite_path(home)
+    if path is None:
+        return MemoryStore(epoch=ids.new_id())
+    if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
+        _log.info(
+            "registry.sqlite.old",
+            version=sqlite3.sqlite_version,
+            consequence="one connection writes and checkpoints (WAL-reset bug before 3.51.3)",
+        )
+    return SqliteStore(path, new_epoch=ids.new_id())
+
+
+def build_registry(
+    config: RegistryConfig,
+    *,
+    home: Path,
+    clock: Clock | None = None,
+    ids: IdGenerator | None = None,
+    grants: Grants = everyone,
+    may_see: Authorizer = may_see_everything,
+) -> ServiceProcess:
+    """Puts a registry process together; nothing listens yet.
+
+    Args:
+        config: Its settings.
+        home: Where the embedded store lives.
+        clock: The machine's by default.
+        ids: Random by default.
+        grants: Who holds which permission; everyone every one by default.
+        may_see: What a watcher may be told; everything by default.
+    """
+    clock = clock or SystemClock()
+    ids = ids or RandomIds()
+    store = open_store(config, home, ids)
+    hub = WatchHub(
+        store,
+        encode=encode_change,
+        clock=clock,
+        max_watchers=config.watch.max_watchers,
+        ring_revisions=config.watch.ring_revisions,
+        ring_bytes=config.watch.ring_bytes,
+        may_see=may_see,
+    )
+    application = RegistryApplication(store, hub, clock=clock, grants=grants)
+    service = SchemaRegistryService(
+        application, stuck_after_seconds=config.watch.stuck_after_seconds
+    )
+    metrics = new_registry()
+    watch_metrics(metrics, hub, application)
+    return ServiceProcess(
+        "registry",
+        config.serving,
+        grpc_services=[service.grpc_service()],
+        errors=error_table(),
+        permissions=permission_table(grants),
+        components=[
+            _Life(store, hub, application),
+            Compactor(store, hub, config.log, clock),
+        ],
+        metrics=metrics,
+        clock=clock,
+        ids=ids,
+    )

@@ -1,0 +1,80 @@
+"""The registry's settings: section `registry` of tickmesh.toml, `TICKMESH_REGISTRY__…`."""
+
+# Annotations are read at run time to convert what files and variables say.
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tickmesh_serving.config import ServingConfig
+
+MEMORY_URL = "memory:"
+_SQLITE_PREFIX = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Where the registry keeps its change log."""
+
+    url: str = ""
+    """`sqlite:///<path>` or `memory:`; by default `registry/registry.db` in the home."""
+
+    def __post_init__(self) -> None:
+        if self.url not in ("", MEMORY_URL) and not self.url.startswith(_SQLITE_PREFIX):
+            raise ValueError(f"expected url sqlite:///<path> or memory:, was {self.url!r}")
+
+    def sqlite_path(self, home: Path) -> Path | None:
+        """The database file; None for the memory engine."""
+        if self.url == MEMORY_URL:
+            return None
+        if not self.url:
+            return home / "registry" / "registry.db"
+        return Path(self.url.removeprefix(_SQLITE_PREFIX))
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """Bounds of what watchers may cost."""
+
+    max_watchers: int = 10_000
+    """Watch streams at a time."""
+    ring_revisions: int = 4_096
+    """Revisions held encoded in memory."""
+    ring_bytes: int = 16 << 20
+    """Bytes of encoded events held in memory."""
+    stuck_after_seconds: float = 20.0
+    """A watcher that reads nothing for so long is sent away."""
+
+    def __post_init__(self) -> None:
+        if min(self.max_watchers, self.ring_revisions, self.ring_bytes) < 1:
+            raise ValueError("expected max_watchers, ring_revisions and ring_bytes ≥ 1")
+        if self.stuck_after_seconds <= 0:
+            raise ValueError("expected stuck_after_seconds > 0")
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """How long the change log reaches back. Versions themselves are kept for ever."""
+
+    keep_revisions: int = 100_000
+    """Revisions that a watch can resume from."""
+    compact_every_seconds: float = 600.0
+    """How often older ones are dropped."""
+
+    def __post_init__(self) -> None:
+        if self.keep_revisions < 1 or self.compact_every_seconds <= 0:
+            raise ValueError("expected keep_revisions ≥ 1 and compact_every_seconds > 0")
+
+
+@dataclass(frozen=True)
+class RegistryConfig:
+    """Everything the registry can be told."""
+
+    store: StoreConfig = field(default_factory=StoreConfig)
+    """Where it keeps its change log."""
+    watch: WatchConfig = field(default_factory=WatchConfig)
+    """What watchers may cost."""
+    log: LogConfig = field(default_factory=LogConfig)
+    """How far the change log reaches back."""
+    serving: ServingConfig = field(
+        default_factory=lambda: ServingConfig(grpc_port=7470, http_port=7490)
+    )
+    """Where it listens."""

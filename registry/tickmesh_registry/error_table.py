@@ -1,0 +1,34 @@
+"""From the registry's errors to canonical codes."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+
+from tickmesh_serving.errors import ErrorTable
+
+from .domain import errors
+
+
+def error_table() -> ErrorTable:
+    """The one table of this service."""
+    return ErrorTable(
+        {
+            errors.InvalidArgumentError: StatusCode.INVALID_ARGUMENT,
+            errors.SubjectNotFoundError: StatusCode.NOT_FOUND,
+            errors.VersionNotFoundError: StatusCode.NOT_FOUND,
+            errors.SchemaNotFoundError: StatusCode.NOT_FOUND,
+            errors.NothingInForceError: StatusCode.NOT_FOUND,
+            errors.IncompatibleSchemaError: StatusCode.FAILED_PRECONDITION,
+            errors.EpochChangedError: StatusCode.FAILED_PRECONDITION,
+            errors.VersionConflictError: StatusCode.ABORTED,
+            errors.RequestIdReusedError: StatusCode.ABORTED,
+            errors.RevisionCompactedError: StatusCode.OUT_OF_RANGE,
+            errors.RevisionInFutureError: StatusCode.OUT_OF_RANGE,
+            errors.SlowWatcherError: StatusCode.RESOURCE_EXHAUSTED,
+            errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,
+            errors.DrainingError: StatusCode.UNAVAILABLE,
+            errors.StoreUnavailableError: StatusCode.UNAVAILABLE,
+            errors.PermissionDeniedError: StatusCode.PERMISSION_DENIED,
+            errors.DeadlineExceededError: StatusCode.DEADLINE_EXCEEDED,
+        }
+    )

@@ -1,0 +1,1 @@
+"""One suite for every tick engine: promises T1 to T11."""

@@ -1,0 +1,46 @@
+"""Every test here runs against every engine; on disk also with logs so small that all is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1
+from tickmesh_tickstore.domain.limits import EngineLimits
+from tickmesh_tickstore.engine import DiskEngine, MemoryEngine, TickEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MakeEngine = Callable[[EngineLimits], TickEngine]
+
+
+@pytest.fixture(params=["memory", "disk", "disk-sealing"])
+def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeEngine]:
+    opened: list[TickEngine] = []
+
+    def make(limits: EngineLimits) -> TickEngine:
+        engine: TickEngine
+        if request.param == "memory":
+            engine = MemoryEngine(limits=limits)
+        else:
+            if request.param == "disk-sealing":
+                limits = EngineLimits(
+                    **{name: getattr(limits, name) for name in limits.__slots__} | {"log_bytes": 1}
+                )
+            engine = DiskEngine(tmp_path / str(len(opened)), limits=limits)
+        opened.append(engine)
+        return engine
+
+    yield make
+    for engine in opened:
+        engine.close()
+
+
+@pytest.fixture
+def engine(make_engine: MakeEngine) -> TickEngine:
+    engine = make_engine(EngineLimits())
+    engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+    return engine

@@ -1,0 +1,384 @@
+"""What the tick store does, without any transport: governed puts, reads, tails, datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh_tickstore.columns import match_columns
+from tickmesh_tickstore.commands import checked_name
+from tickmesh_tickstore.dataset_settings import DatasetSettings, checked_time_zone
+from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.domain.positions import START, Position
+from tickmesh_tickstore.domain.requests import Order, RangePayload, ScanRequest, StampColumn
+from tickmesh_tickstore.domain.stamps import Origin, Stamp
+from tickmesh_tickstore.errors import (
+    InvalidRequestError,
+    TokenInvalidError,
+    VersionNotReadableError,
+)
+from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from tickmesh_serving.call_context import CallContext
+    from tickmesh_serving.clock import Clock
+    from tickmesh_tickstore.commands import PutRequest
+    from tickmesh_tickstore.counters import PutCounters
+    from tickmesh_tickstore.dataset_settings import SettingsDirectory
+    from tickmesh_tickstore.domain.producers import ProducerState
+    from tickmesh_tickstore.engine.interface import (
+        DatasetInfo,
+        DatasetStatistics,
+        Follower,
+        TickEngine,
+    )
+    from tickmesh_tickstore.governance import Governance, GovernedSchema
+    from tickmesh_tickstore.put_session import PutSession
+    from tickmesh_tickstore.tickets import TicketOffice
+
+_MAX_PRODUCER_ID_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """A dataset as clients see it."""
+
+    info: DatasetInfo
+    statistics: DatasetStatistics
+    settings: DatasetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRead:
+    """A read pinned to one snapshot.
+
+    Attributes:
+        schema: The rows' schema.
+        dataset_revision: The snapshot.
+        tickets: Signed tickets of disjoint ranges, in order.
+        expires_at_ns: When they expire, nanoseconds since the epoch.
+        rows: Rows of the answer, where that is known without reading; None under filters.
+    """
+
+    schema: pa.Schema
+    dataset_revision: int
+    tickets: tuple[bytes, ...]
+    expires_at_ns: int
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySummary:
+    """What opening the store found, over all datasets.
+
+    Attributes:
+        duration_seconds: How long it took.
+        rows: Rows read back from logs.
+        torn_bytes: Bytes behind the last whole frames that were cut; never acknowledged ones.
+    """
+
+    duration_seconds: float = 0.0
+    rows: int = 0
+    torn_bytes: int = 0
+
+
+class TickStore:
+    """The application layer: the same functions behind gRPC, Flight and whatever comes later.
+
+    Attributes:
+        engine: Where rows are kept.
+        governance: What judges them.
+        counters: What the store has done since its start.
+        recovery: What opening it found.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: TickEngine,
+        governance: Governance,
+        settings: SettingsDirectory,
+        tickets: TicketOffice,
+        counters: PutCounters,
+        clock: Clock,
+        max_endpoints: int = 4,
+        recovery: RecoverySummary | None = None,
+    ) -> None:
+        self.engine = engine
+        self.recovery = recovery or RecoverySummary()
+        self.governance = governance
+        self.counters = counters
+        self._settings = settings
+        self._tickets = tickets
+        self._clock = clock
+        self._max_endpoints = max_endpoints
+
+    # Datasets ---------------------------------------------------------------------------------
+
+    def create_dataset(
+        self, call: CallContext, name: str, *, naive_time_zone: str = ""
+    ) -> DatasetView:
+        """Creates the dataset of a registered subject; again with the same settings, answers it.
+
+        Raises:
+            SubjectUnknownError: no such subject is registered.
+            InvalidRequestError: the dataset exists with another time zone, or the name is none.
+        """
+        del call
+        checked_name(name, field="dataset")
+        zone = checked_time_zone(naive_time_zone)
+        try:
+            info = self.engine.dataset(name)
+        except domain.DatasetNotFoundError:
+            governed = self.governance.schema_for(name)
+            # The settings come first: a dataset that is there has the ones it was created with.
+            self._settings.put(name, DatasetSettings(zone, self._clock.now_ns()))
+            info = self._ensure(name, governed)
+        settings = self._settings.get(name)
+        if settings.naive_time_zone != zone:
+            raise InvalidRequestError(
+                f"Dataset '{name}' exists with naive_time_zone '{settings.naive_time_zone}', not "
+                f"'{zone}'.",
+                metadata={"dataset": name, "naiveTimeZone": settings.naive_time_zone},
+                violations=[("naive_time_zone", "expected the dataset's own")],
+            )
+        return DatasetView(info, self.engine.statistics(name), settings)
+
+    def dataset(self, call: CallContext, name: str) -> DatasetView:
+        """One dataset as it stands."""
+        del call
+        info = self.engine.dataset(name)
+        return DatasetView(info, self.engine.statistics(name), self._settings.get(name))
+
+    def datasets(
+        self, call: CallContext, *, prefix: str = "", after: str = ""
+    ) -> Iterator[DatasetView]:
+        """Datasets in order of their names, behind one of them."""
+        for info in self.engine.datasets():
+            if info.name.startswith(prefix) and info.name > after:
+                yield self.dataset(call, info.name)
+
+    def open_producer(self, call: CallContext, name: str, producer_id: str) -> ProducerState:
+        """Opens a new epoch of a producer and fences its older ones; creates the dataset."""
+        del call
+        if not 0 < len(producer_id) <= _MAX_PRODUCER_ID_CHARACTERS:
+            raise InvalidRequestError(
+                f"producer_id must have 1 to {_MAX_PRODUCER_ID_CHARACTERS} characters; it had "
+                f"{len(producer_id)}.",
+                violations=[("producer_id", "expected a stable id of the producer")],
+            )
+        try:
+            self.engine.dataset(name)
+        except domain.DatasetNotFoundError:
+            checked_name(name, field="dataset")
+            self._ensure(name, self.governance.schema_for(name))
+        return self.engine.open_producer(name, producer_id)
+
+    # Puts -------------------------------------------------------------------------------------
+
+    def open_put(self, call: CallContext, request: PutRequest, incoming: pa.Schema) -> PutSession:
+        """Fixes the version of a stream and matches its columns, before any row is read (T1)."""
+        governed = self.governance.schema_for(
+            request.dataset, version=request.schema_version, schema_id=request.schema_id
+        )
+        matching = match_columns(
+            incoming,
+            governed.projection,
+            label=governed.label,
+            naive_time_zone=self._settings.get(request.dataset).naive_time_zone,
+        )
+        self._ensure(request.dataset, governed)
+        self.counters.changed(len(matching.changes))
+        target = PutTarget(
+            engine=self.engine,
+            request=request,
+            governed=governed,
+            matching=matching,
+            stamp=_stamp(governed),
+            origin=Origin(
+                principal=call.principal.name,
+                on_behalf_of=request.on_behalf_of or call.principal.on_behalf_of or "",
+            ),
+            counters=self.counters,
+        )
+        return AtomicPut(target) if request.atomic else StreamingPut(target)
+
+    # Reads ------------------------------------------------------------------------------------
+
+    def plan_read(self, call: CallContext, command: commands_pb2.ReadCommand) -> PlannedRead:
+        """Pins a snapshot and splits the read into ranges that may be read side by side."""
+        if command.follow:
+            raise InvalidRequestError(
+                "ReadCommand.follow is served by do_exchange; leave it out to read a snapshot.",
+                violations=[("follow", "expected only in do_exchange")],
+            )
+        request = self._scan_request(command)
+        plan = self.engine.plan(request, max_endpoints=self._max_endpoints)
+        expires_at_ns = self._tickets.expiry_ns()
+        filtered = (
+            request.start_ns is not None
+            or request.end_ns is not None
+            or request.symbols is not None
+            or request.limit is not None
+        )
+        return PlannedRead(
+            schema=plan.schema,
+            dataset_revision=plan.dataset_revision,
+            tickets=tuple(
+                self._tickets.issue(
+                    command,
+                    planned.payload,
+                    principal=call.principal.name,
+                    expires_at_ns=expires_at_ns,
+                )
+                for planned in plan.ranges
+            ),
+            expires_at_ns=expires_at_ns,
+            rows=None if filtered else sum(planned.rows for planned in plan.ranges),
+        )
+
+    def redeem(self, call: CallContext, ticket: bytes) -> pa.RecordBatchReader:
+        """Reads what a ticket is good for, through a reader that needs no Python to go on."""
+        payload = self._tickets.open(ticket, principal=call.principal.name)
+        return self.engine.scan(RangePayload(payload.range))
+
+    def follow(self, call: CallContext, command: commands_pb2.ReadCommand) -> Follower:
+        """Everything after a position, then whatever is committed (T8).
+
+        Raises:
+            InvalidRequestError: the command asks for what a tail cannot give.
+            TokenInvalidError: the position is none of this dataset's.
+        """
+        del call
+        refused = [
+            name
+            for name, asked in (
+                ("start_ns", command.HasField("start_ns")),
+                ("end_ns", command.HasField("end_ns")),
+                ("limit", command.limit),
+                ("as_of_revision", command.as_of_revision),
+                ("stamps", command.stamps),
+                ("order", command.order == commands_pb2.READ_ORDER_TIME),
+            )
+            if asked
+        ]
+        if refused:
+            raise InvalidRequestError(
+                f"A live tail takes symbols, columns and a resume_token; not {', '.join(refused)}.",
+                metadata={"fields": ",".join(refused)},
+                violations=[(name, "not part of a live tail") for name in refused],
+            )
+        info = self.engine.dataset(command.dataset)
+        self._check_reader_version(command, info)
+        return self.engine.follow(
+            command.dataset,
+            after=_position(command.resume_token, info),
+            symbols=tuple(command.symbols) or None,
+            columns=tuple(command.columns) or None,
+        )
+
+    def position_token(self, dataset: str, position: Position) -> str:
+        """A position as text that only this very dataset takes back."""
+        return f"{self.engine.dataset(dataset).dataset_id}:{position.token()}"
+
+    def schema(self, call: CallContext, name: str) -> pa.Schema:
+        """The columns of a dataset, or of a registered subject that has none yet."""
+        del call
+        try:
+            return self.engine.dataset(name).schema
+        except domain.DatasetNotFoundError:
+            return self.governance.schema_for(name).projection
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _ensure(self, name: str, governed: GovernedSchema) -> DatasetInfo:
+        """The dataset, ready for rows of a schema version."""
+        stamp = _stamp(governed)
+        try:
+            info = self.engine.dataset(name)
+        except domain.DatasetNotFoundError:
+            if not self._settings.get(name).created_at_ns:
+                self._settings.put(name, DatasetSettings(created_at_ns=self._clock.now_ns()))
+            try:
+                return self.engine.create_dataset(name, stamp=stamp, schema=governed.projection)
+            except domain.DatasetAlreadyExistsError:
+                # Another first put was faster.
+                info = self.engine.dataset(name)
+        if all(known != stamp for known, _ in info.versions):
+            info = self.engine.add_version(name, stamp=stamp, schema=governed.projection)
+        return info
+
+    def _scan_request(self, command: commands_pb2.ReadCommand) -> ScanRequest:
+        info = self.engine.dataset(command.dataset)
+        if command.limit < 0 or command.as_of_revision < 0 or command.reader_version < 0:
+            raise InvalidRequestError(
+                "limit, as_of_revision and reader_version are 0 for none, or positive.",
+                violations=[("limit", "expected 0 or more")],
+            )
+        columns = self._check_reader_version(command, info)
+        request = ScanRequest(
+            dataset=command.dataset,
+            as_of_revision=command.as_of_revision or None,
+            start_ns=command.start_ns if command.HasField("start_ns") else None,
+            end_ns=command.end_ns if command.HasField("end_ns") else None,
+            symbols=tuple(command.symbols) or None,
+            columns=tuple(command.columns) or columns,
+            limit=command.limit or None,
+            order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,
+            stamps=tuple(StampColumn) if command.stamps else (),
+        )
+        if command.resume_token:
+            request = replace(request, after=_position(command.resume_token, info))
+        return request
+
+    def _check_reader_version(
+        self, command: commands_pb2.ReadCommand, info: DatasetInfo
+    ) -> tuple[str, ...] | None:
+        """The columns a reader version selects of the newest; None where it is the newest."""
+        version = command.reader_version
+        newest_stamp, newest = info.versions[-1]
+        if not version or version == newest_stamp.schema_version:
+            return None
+        wanted = self.governance.readable(info.name, version=version).projection
+        for field in wanted:
+            place = newest.get_field_index(field.name)
+            if place < 0 or not newest.field(place).type.equals(field.type):
+                raise VersionNotReadableError(
+                    f"Dataset '{info.name}' is read under version {newest_stamp.schema_version}; "
+                    f"version {version} has column '{field.name}' ({field.type}), which the newest "
+                    "has not, or has with another type. Read under the newest version.",
+                    metadata={
+                        "dataset": info.name,
+                        "version": str(version),
+                        "newestVersion": str(newest_stamp.schema_version),
+                        "column": field.name,
+                    },
+                    violations=[("reader_version", f"column '{field.name}' cannot be had")],
+                )
+        return tuple(wanted.names)
+
+
+def _stamp(governed: GovernedSchema) -> Stamp:
+    return Stamp(schema_id=str(governed.schema_id), schema_version=governed.version)
+
+
+def _position(token: str, info: DatasetInfo) -> Position:
+    if not token:
+        return START
+    dataset_id, _, place = token.rpartition(":")
+    try:
+        if dataset_id != info.dataset_id:
+            raise domain.InvalidArgumentError("of another dataset")
+        return Position.parse(place)
+    except domain.InvalidArgumentError:
+        raise TokenInvalidError(
+            f"The position token is none of dataset '{info.name}'; use the token of its last "
+            "batch, or start without one.",
+            metadata={"dataset": info.name},
+            violations=[("resume_token", "expected a token of this dataset")],
+        ) from None

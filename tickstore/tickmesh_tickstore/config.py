@@ -1,0 +1,53 @@
+"""The tick store's settings: section `tickstore` of tickmesh.toml, `TICKMESH_TICKSTORE__…`."""
+
+# Annotations are read at run time to convert what files and variables say.
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tickmesh_serving.config import ServingConfig
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Where rows are kept."""
+
+    directory: Path | None = None
+    """By default `tickstore` in the home."""
+
+    def path(self, home: Path) -> Path:
+        """The directory, given the home."""
+        return self.directory or home / "tickstore"
+
+
+@dataclass(frozen=True)
+class ReadingConfig:
+    """Bounds of what readers may cost."""
+
+    ticket_lifetime_seconds: float = 900.0
+    """How long a ticket can be redeemed."""
+    max_endpoints: int = 4
+    """Parts that one read is split into at most."""
+    max_lag_rows: int = 5_000_000
+    """A live tail that takes nothing while it is further behind is ended."""
+
+    def __post_init__(self) -> None:
+        if self.ticket_lifetime_seconds <= 0:
+            raise ValueError("expected ticket_lifetime_seconds > 0")
+        if min(self.max_endpoints, self.max_lag_rows) < 1:
+            raise ValueError("expected max_endpoints and max_lag_rows ≥ 1")
+
+
+@dataclass(frozen=True)
+class TickStoreConfig:
+    """Everything the tick store can be told."""
+
+    registry: str = ""
+    """`host:port` of the schema registry; by default where clients of this machine find it."""
+    store: StoreConfig = field(default_factory=StoreConfig)
+    """Where rows are kept."""
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    """What readers may cost."""
+    serving: ServingConfig = field(
+        default_factory=lambda: ServingConfig(grpc_port=7472, flight_port=7482, http_port=7492)
+    )
+    """Where it listens."""

@@ -1,0 +1,222 @@
+"""The data plane: Flight handlers over the application. No row passes through Python here."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import flight
+
+from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh_tickstore.actions import ACTION_DESCRIPTIONS, run_action
+from tickmesh_tickstore.commands import (
+    put_metadata,
+    put_request,
+    read_command,
+)
+from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.errors import DrainingError, InvalidRequestError, MalformedDataError
+from tickmesh_tickstore.put_session import Progress
+from tickmesh_tickstore.tail_session import serve_tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tickmesh_serving.flight import FlightCall
+    from tickmesh_tickstore.application import PlannedRead, TickStore
+    from tickmesh_tickstore.put_session import PutSession
+
+_HEARTBEAT_SECONDS = 1.0
+_MAX_LISTED_FLIGHTS = 1_000
+
+
+class TickStoreFlight:
+    """`FlightHandlers` of the tick store."""
+
+    def __init__(self, store: Callable[[], TickStore], *, max_lag_rows: int) -> None:
+        """Takes where to find the store once it is open: calls come only then."""
+        self._open_store = store
+        self._max_lag_rows = max_lag_rows
+
+    @property
+    def _store(self) -> TickStore:
+        return self._open_store()
+
+    def put(
+        self,
+        call: FlightCall,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.FlightMetadataWriter,
+    ) -> None:
+        """Judges, stores and acknowledges a stream of batches."""
+        incoming = reader.schema
+        session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
+        acknowledger = _Acknowledger(call, session, writer)
+        acknowledger.start()
+        refusal: Exception | None = None
+        try:
+            _take_messages(call, reader, session)
+        except (domain.TickStoreError, pa.ArrowException) as error:
+            refusal = error
+        finally:
+            session.end()
+            acknowledger.join()
+        acknowledger.send(session.close(refusal))
+
+    def get(self, call: FlightCall, ticket: flight.Ticket) -> flight.FlightDataStream:
+        """Serves one range of a planned read."""
+        return flight.RecordBatchStream(self._store.redeem(call, ticket.ticket))
+
+    def exchange(
+        self,
+        call: FlightCall,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        """Serves a live tail."""
+        command = read_command(descriptor)
+        if not command.follow:
+            raise InvalidRequestError(
+                "do_exchange serves live tails: set ReadCommand.follow, or use get_flight_info and "
+                "do_get.",
+                violations=[("follow", "expected true")],
+            )
+        serve_tail(self._store, call, command, reader, writer, max_lag_rows=self._max_lag_rows)
+
+    def info(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
+        """Plans a read: its endpoints are disjoint parts of one snapshot, in order."""
+        return _flight_info(descriptor, self._store.plan_read(call, read_command(descriptor)))
+
+    def schema(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> pa.Schema:
+        """The columns of a dataset or of a registered subject."""
+        return self._store.schema(call, read_command(descriptor).dataset)
+
+    def flights(self, call: FlightCall, criteria: bytes) -> Iterable[flight.FlightInfo]:
+        """One flight a dataset; criteria are the beginning of their names."""
+        try:
+            prefix = criteria.decode()
+        except UnicodeDecodeError:
+            raise InvalidRequestError("criteria must be the beginning of a name.") from None
+        for count, view in enumerate(self._store.datasets(call, prefix=prefix)):
+            if count >= _MAX_LISTED_FLIGHTS:
+                break
+            name = view.info.name
+            yield _flight_info(
+                flight.FlightDescriptor.for_path(name),
+                self._store.plan_read(call, commands_pb2.ReadCommand(dataset=name)),
+            )
+
+    def action(self, call: FlightCall, action_type: str, body: bytes) -> Iterable[bytes]:
+        """Calls a method of TickStoreService."""
+        return [run_action(self._store, call, action_type, body)]
+
+    def actions(self, call: FlightCall) -> Sequence[tuple[str, str]]:
+        """The methods of TickStoreService."""
+        del call
+        return ACTION_DESCRIPTIONS
+
+
+def _take_messages(
+    call: FlightCall, reader: flight.MetadataRecordBatchReader, session: PutSession
+) -> None:
+    add, read = session.add, reader.read_chunk
+    while True:
+        try:
+            chunk = read()
+        except StopIteration:
+            return
+        except pa.ArrowInvalid as error:
+            raise MalformedDataError(
+                "The Arrow data of a message cannot be read; send it as an Arrow stream of the "
+                "schema it began with."
+            ) from error
+        metadata = chunk.app_metadata
+        add(chunk.data, None if metadata is None else put_metadata(metadata))
+        if call.draining:
+            raise DrainingError(
+                "The store is going down; send what is not acknowledged again in a moment.",
+                retry_after_seconds=1.0,
+            )
+
+
+class _Acknowledger:
+    """Tells the client how far its stream has come, from a thread of its own.
+
+    A handler's thread is blocked in reading, so it cannot; a client that does not read its
+    acknowledgements blocks this thread alone.
+    """
+
+    def __init__(
+        self, call: FlightCall, session: PutSession, writer: flight.FlightMetadataWriter
+    ) -> None:
+        self._call = call
+        self._session = session
+        self._writer = writer
+        self._sent: Progress | None = None
+        self._broken = False
+        self._thread = threading.Thread(target=self._run, name="put-acknowledger", daemon=True)
+        self.start, self.join = self._thread.start, self._thread.join
+
+    def send(self, progress: Progress) -> None:
+        """Writes one acknowledgement, unless the client heard it before."""
+        if progress != self._sent:
+            state = (
+                commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE
+                if progress.durable
+                else commands_pb2.ACKNOWLEDGEMENT_LEVEL_RECEIVED
+            )
+            self._write(progress, state)
+
+    def _run(self) -> None:
+        session = self._session
+        told = False
+        while not session.drained:
+            progress = session.wait(_HEARTBEAT_SECONDS)
+            if progress is not None:
+                self.send(progress)
+            elif not told and (session.failed or self._call.draining):
+                # The handler cannot end the stream while it reads: the client is asked to.
+                told = True
+                self._write(
+                    self._sent or Progress(), commands_pb2.ACKNOWLEDGEMENT_LEVEL_UNSPECIFIED
+                )
+            elif self._sent is not None and not told:
+                self._write(self._sent, commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE)
+
+    def _write(
+        self, progress: Progress, state: commands_pb2.AcknowledgementLevel.ValueType
+    ) -> None:
+        self._sent = progress
+        if self._broken:
+            return
+        acknowledgement = commands_pb2.PutAcknowledgement(
+            through_sequence=progress.through_sequence,
+            state=state,
+            rows=progress.rows,
+            duplicates=progress.duplicates,
+            dataset_revision=progress.dataset_revision,
+        )
+        try:
+            self._writer.write(pa.py_buffer(acknowledgement.SerializeToString()))
+        except (pa.ArrowException, OSError):
+            # The client is gone; what it sent is stored all the same.
+            self._broken = True
+
+
+def _flight_info(descriptor: flight.FlightDescriptor, plan: PlannedRead) -> flight.FlightInfo:
+    # Without locations a client redeems the tickets where it asked for them.
+    expires: Any = pa.scalar(plan.expires_at_ns, pa.timestamp("ns", "UTC"))  # stubs say us
+    endpoints = [
+        flight.FlightEndpoint(flight.Ticket(ticket), [], expires) for ticket in plan.tickets
+    ]
+    return flight.FlightInfo(
+        plan.schema,
+        descriptor,
+        endpoints,
+        total_records=-1 if plan.rows is None else plan.rows,
+        total_bytes=-1,
+        ordered=True,
+    )
