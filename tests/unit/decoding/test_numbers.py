@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickmesh.decoding.conversion import numbers, scaling
-from tickmesh.decoding.conversion.cells import Converted
+
+if TYPE_CHECKING:
+    from tickmesh.decoding.conversion.cells import Converted
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 TOKENS = st.one_of(

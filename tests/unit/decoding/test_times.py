@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickmesh.decoding.conversion import times
-from tickmesh.decoding.conversion.cells import Converted
 from tickmesh.decoding.source_spec import TimeUnit
+
+if TYPE_CHECKING:
+    from tickmesh.decoding.conversion.cells import Converted
 
 NEW_YORK = "America/New_York"
 
@@ -30,11 +33,10 @@ def codes(converted: Converted) -> list[tuple[int, str]]:
 def test_counts_since_the_epoch_are_exact_or_fail(
     counts: list[int], unit: TimeUnit, typed: bool
 ) -> None:
+    column: Any = pa.array([str(count) for count in counts], pa.string())
     if typed:
         counts = [count for count in counts if abs(count) < 2**63]
         column = pa.array(counts, pa.int64())
-    else:
-        column = pa.array([str(count) for count in counts], pa.string())
     found = nanoseconds(times.since_epoch(column, unit))
     products = [count * unit.nanoseconds for count in counts]
     assert found == [product if -(2**63) <= product < 2**63 else None for product in products]

@@ -223,6 +223,13 @@ class JsonKind:
             day = mapping.day_path
             if day is not None:
                 wanted.setdefault(day, pa.string())
+        for path in wanted:
+            outer = [other for other in wanted if other != path and _within(path, other)]
+            if outer:
+                raise SourceSpecError(
+                    f"{path!r} and {outer[0]!r} cannot both be read: one lies within the other",
+                    key="records",
+                )
         for explode in self._explode:
             wanted[explode.path] = pa.list_(self._element_type())
             number_texts |= {
