@@ -276,6 +276,9 @@ class CommitGroup:
             future.fail(error)
         for flush in self.flushes:
             flush.future.fail(error)
+        if isinstance(error, StoreFailedError):
+            # The log may tell of these uploads after all: the next start removes what it does not.
+            return
         for entry in self.entries:
             if isinstance(entry, PartEntry):
                 entry.staged.discard()
