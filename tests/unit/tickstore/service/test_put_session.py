@@ -94,7 +94,8 @@ def test_a_null_where_a_value_is_required_is_refused(store: TickStore, call: Cal
     session.add(table.to_batches()[0], None)
     with pytest.raises(InvalidRowsError) as refused:
         finish(session)
-    assert (refused.value.metadata["rule"], refused.value.metadata["rows"]) == ("REQUIRED", "1")
+    told = refused.value.metadata
+    assert (told["column"], told["rule"], told["rows"]) == ("price", "REQUIRED", "1")
 
 
 def test_a_refusal_is_known_to_the_thread_that_acknowledges(
