@@ -1,14 +1,10 @@
 """The cleaner's settings: table `[cleaner]`, variables `TICKMESH_CLEANER__…`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tickmesh_serving.config import ServingConfig
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ class CleanerClient:
         *,
         limit: int = 100,
     ) -> list[quarantine_pb2.QuarantinedRow]:
-        """Quarantined rows with all their reasons, by id; all held back when nothing is selected."""
+        """Quarantined rows with all their reasons, by id; all held back if None is given."""
         rows: list[quarantine_pb2.QuarantinedRow] = []
         request = cleaner_service_pb2.ListQuarantineRequest(filter=selected)
         while len(rows) < limit:
