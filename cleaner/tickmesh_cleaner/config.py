@@ -6,7 +6,6 @@ from pathlib import Path
 from tickmesh_serving.config import ServingConfig
 
 
-
 @dataclass(frozen=True)
 class SourcesConfig:
     """Where jobs may read, and what may be sent."""

@@ -44,7 +44,6 @@ def test_a_compatible_change_is_acted_on_while_the_job_runs(
     assert job.balance.stored == len(trades.good)
     assert job.balance.holds
     assert delay_ns > 0
-    print(f"acted on {delay_ns / 1e6:.1f} ms after the commit")
     stamped = services.ticks.read(subject)
     assert stamped.num_rows == len(trades.good)
     assert services.cleaner.audit(job.id) == job.balance
