@@ -29,6 +29,7 @@ from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tickmesh_cleaner.auditing import Auditor
     from tickmesh_cleaner.domain.balance import Balance
@@ -127,9 +128,9 @@ class CleanerApplication:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
         self._check_subject(order.subject)
-        name = self._name_of(order.source)
+        path, name = self._find(order.source)
         file_name = order.file_name or name
-        spec_of(order.source_spec, file_name=file_name)
+        spec_of(order.source_spec, path=path, file_name=file_name)
         self._check_room()
         job = self._store.jobs.create(
             Job(
@@ -283,10 +284,12 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _name_of(self, source: FileSource | UploadedSource) -> str:
+    def _find(self, source: FileSource | UploadedSource) -> tuple[Path, str]:
         if isinstance(source, UploadedSource):
-            return self._workshop.uploads.path(source.upload_id)[1].file_name
-        return self._workshop.roots.resolve(source.path).name
+            path, upload = self._workshop.uploads.path(source.upload_id)
+            return path, upload.file_name
+        path = self._workshop.roots.resolve(source.path)
+        return path, path.name
 
     def _check_subject(self, subject: str) -> None:
         try:

@@ -1,6 +1,5 @@
 """The cleaner's settings: table `[cleaner]`, variables `TICKMESH_CLEANER__…`."""
 
-# Annotations are read at run time to convert what files and variables say.
 from dataclasses import dataclass, field
 from pathlib import Path
 

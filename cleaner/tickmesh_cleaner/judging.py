@@ -6,18 +6,20 @@ the row oracle as the document it was, with the raw values of cells that could n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
+from tickmesh.decoding.source_spec import SourceSpecError
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
-from tickmesh_cleaner.documents import document_text
+from tickmesh_cleaner.documents import document_text, documents_of
 from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.replaying import judge_replayed
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.decoded import DecodedBatch, RecordReject
+    from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh.registered import RegisteredSchema
+    from tickmesh.schema.validation import Reason
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_serving.clock import Clock
 
@@ -36,6 +40,19 @@ EMPTY_RECORDS = "(empty)"
 """Under which name records whose arrays are empty are reported as skipped: they hold no row."""
 
 _MAPPERS_KEPT = 16
+
+
+_VERDICTS_DIFFER = RowReason(
+    "VERDICTS_DIFFER", "", "", "the columns refuse the row, the row oracle does not"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A bad row: the document that was judged, and all reasons it is held back for."""
+
+    document: dict[str, Any]
+    reasons: tuple[RowReason, ...]
 
 
 @dataclass(frozen=True)
@@ -83,35 +100,32 @@ class RowsOfBatch:
             return self.mapped.batch
         return self.mapped.batch.filter(pa.array(self.good))
 
-    def document(self, row: int) -> str:
-        """A row as the JSON document that was judged."""
-        return document_text(self.mapped.document(row))
-
-    def reasons(self, row: int) -> tuple[RowReason, ...]:
-        """All reasons a row is held back for; never none for a bad row."""
-        failures = self._failures_of_row.get(row, ())
-        if failures:
-            found = reasons_of_document(self.schema.document, self.mapped.document(row))
-        else:
-            found = self.verdicts.reasons(row)
-        reasons = [
-            RowReason(reason.code, reason.instance_path, reason.schema_path, reason.message)
-            for reason in found
+    def explain(self, rows: Sequence[int]) -> list[Explained]:
+        """What some bad rows were, and all reasons they are held back for; ascending rows."""
+        documents = documents_of(self.mapped, rows)
+        readable = [row for row in rows if row not in self._failures_of_row]
+        found = iter(self.verdicts.reasons_of(readable))
+        return [
+            Explained(
+                document,
+                self._reasons_of_failed(row, document)
+                if row in self._failures_of_row
+                else _row_reasons(next(found)),
+            )
+            for row, document in zip(rows, documents, strict=True)
         ]
+
+    def _reasons_of_failed(self, row: int, document: Mapping[str, Any]) -> tuple[RowReason, ...]:
+        found = reasons_of_document(self.schema.document, document)
+        reasons = list(_row_reasons(found)) if found else []
         spoken_for = {reason.instance_path for reason in reasons}
         required = any(reason.code == "REQUIRED" for reason in reasons)
-        for failure in failures:
+        for failure in self._failures_of_row[row]:
             path = f"/{failure.column.replace('~', '~0').replace('/', '~1')}"
             # The oracle's own words come first; what it cannot see is said by the conversion.
             if path not in spoken_for and not (failure.code == ABSENT and required):
                 reasons.append(RowReason(failure.code, path, "", failure.message))
-        if not reasons:
-            reasons.append(
-                RowReason(
-                    "VERDICTS_DIFFER", "", "", "the columns refuse it, the row oracle does not"
-                )
-            )
-        return tuple(reasons)
+        return tuple(reasons) or (_VERDICTS_DIFFER,)
 
     @cached_property
     def _failed(self) -> NDArray[np.bool_]:
@@ -129,6 +143,14 @@ class RowsOfBatch:
         return found
 
 
+def _row_reasons(found: Sequence[Reason]) -> tuple[RowReason, ...]:
+    reasons = tuple(
+        RowReason(reason.code, reason.instance_path, reason.schema_path, reason.message)
+        for reason in found
+    )
+    return reasons or (_VERDICTS_DIFFER,)
+
+
 class BatchJudge:
     """Judges batches of one job. Used by one thread.
 
@@ -137,7 +159,13 @@ class BatchJudge:
     """
 
     def __init__(
-        self, *, source_name: str, rule_set_fingerprint: str, engine: str, clock: Clock
+        self,
+        *,
+        source_name: str,
+        rule_set_fingerprint: str,
+        engine: str,
+        clock: Clock,
+        versions_used: Sequence[int] = (),
     ) -> None:
         """Begins without any compiled schema.
 
@@ -146,10 +174,12 @@ class BatchJudge:
             rule_set_fingerprint: Names the source spec and the engine.
             engine: The name and version of this engine.
             clock: The clock.
+            versions_used: Schema versions the job used in an earlier life.
         """
         self.rule_set_fingerprint = rule_set_fingerprint
         self._source_name = source_name
         self._engine = engine
+        self._versions_used = versions_used
         self._clock = clock
         self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
 
@@ -185,9 +215,15 @@ class BatchJudge:
         if key not in self._compiled:
             if len(self._compiled) >= _MAPPERS_KEPT:
                 self._compiled.clear()
-            mapper = RowMapper(
-                batch.spec, schema.document, schema.arrow_schema, file_name=batch.file_name
-            )
+            # A spec must fit the version its job began with; a later one may drop fields.
+            begins = not (self._versions_used or self._compiled or batch.replayed)
+            spec = batch.spec if begins else without_dropped(batch.spec, schema)
+            try:
+                mapper = RowMapper(
+                    spec, schema.document, schema.arrow_schema, file_name=batch.file_name
+                )
+            except SourceSpecError as error:
+                raise InvalidSourceSpecError(error.message, key=error.key) from error
             self._compiled[key] = (mapper, compile_schema(schema.document, schema.arrow_schema))
         return self._compiled[key]
 
@@ -203,11 +239,13 @@ class BatchJudge:
                 line=rows.decoded.lines[record].as_py(),
                 row_in_record=rows.row_in_record[row].item(),
                 raw=raw,
-                document=rows.document(row),
-                reasons=rows.reasons(row),
+                document=document_text(explained.document),
+                reasons=explained.reasons,
                 first_seen_ns=now_ns,
             )
-            for row, record, raw in zip(bad, records, raws, strict=True)
+            for row, record, raw, explained in zip(
+                bad, records, raws, rows.explain(bad) if bad else [], strict=True
+            )
         ]
         found.extend(
             self._record(
@@ -252,6 +290,16 @@ class BatchJudge:
             engine=self._engine,
             first_seen_ns=first_seen_ns,
         )
+
+
+def without_dropped(spec: SourceSpec, schema: RegisteredSchema) -> SourceSpec:
+    """The spec without mappings of fields that a schema does not have."""
+    names = set(schema.arrow_schema.names)
+    kinds = tuple(
+        replace(kind, fields=tuple(field for field in kind.fields if field.target in names))
+        for kind in spec.records
+    )
+    return replace(spec, records=kinds)
 
 
 def reason_of_reject(reject: RecordReject) -> RowReason:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
@@ -58,11 +59,13 @@ def judge_replayed(
     released = [place for place, outcome in enumerate(outcomes) if outcome.passes]
     held = [place for place, outcome in enumerate(outcomes) if not outcome.passes]
     stored = sorted(row for place in released for row in outcomes[place].rows)
+    bad = sorted({row for place in held for row in outcomes[place].bad})
+    explained = dict(zip(bad, rows.explain(bad), strict=True))
     records = []
     held_again: list[HeldAgain] = []
     for place in held:
         was, outcome = replayed[place], outcomes[place]
-        reasons = [reason for row in outcome.bad for reason in rows.reasons(row)]
+        reasons = [reason for row in outcome.bad for reason in explained[row].reasons]
         reasons += outcome.reasons
         reasons = list(dict.fromkeys(reasons)) or [_NO_ROW]
         records.append(
@@ -73,7 +76,7 @@ def judge_replayed(
                 line=was.line,
                 row_in_record=was.row_in_record,
                 raw=was.raw,
-                document=rows.document(outcome.bad[0]) if outcome.bad else "",
+                document=document_text(explained[outcome.bad[0]].document) if outcome.bad else "",
                 reasons=tuple(reasons),
                 first_seen_ns=was.first_seen_ns,
             )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 FULL_NAME = "tickmesh.api.cleaner.v1.CleanerService"
 
+UPLOAD_ID = "x-upload-id"
+"""Initial metadata of UploadSource: the upload's id."""
+
 _PROGRESS_SECONDS = (0.1, 1.0, 60.0)
 
 
@@ -133,7 +136,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
             forget()
 
     async def UploadSource(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], _context: _Context
+        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: _Context
     ) -> pb.UploadSourceResponse:
         """Takes a file the cleaner cannot see."""
         session: UploadSession | None = None
@@ -150,6 +153,8 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
                             upload_id=header.upload_id,
                             offset=header.offset,
                         )
+                        # The sender learns the id at once: with it, it goes on after a break.
+                        await context.send_initial_metadata(((UPLOAD_ID, session.upload_id),))
                     case "chunk" if session is not None:
                         await asyncio.to_thread(session.write, request.chunk)
                     case "sha256" if session is not None:

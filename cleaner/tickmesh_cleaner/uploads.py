@@ -143,6 +143,11 @@ class UploadSession:
         self._limit = limit
         self._file: BufferedWriter = path.open("ab")
 
+    @property
+    def upload_id(self) -> str:
+        """The upload's id."""
+        return self._upload.id
+
     def write(self, chunk: bytes) -> None:
         """Appends a chunk.
 

@@ -13,7 +13,7 @@ from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
 from tickmesh_cleaner.sinks.sink import Sink
 from tickmesh_cleaner.sources.file import FileRecords
-from tickmesh_cleaner.sources.layout import spec_of
+from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 from tickmesh_cleaner.sources.quarantined import (
     QuarantinedRecords,
     RecordFormat,
@@ -72,8 +72,10 @@ class Workshop:
         if job.identity is not None:
             source.verify(job.identity)
             return job
-        if isinstance(source, FileRecords):
-            job = self.store.jobs.name_columns(job.id, owner=job.owner, names=source.column_names())
+        if isinstance(source, FileRecords) and spec is not None:
+            job = self.store.jobs.note_layout(
+                job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
+            )
         identity = source.identify()
         name_matters = spec is not None and spec.file_name is not None
         producer = producer_id(
@@ -103,6 +105,7 @@ class Workshop:
                 rule_set_fingerprint=fingerprint,
                 engine=self.engine,
                 clock=self.clock,
+                versions_used=job.schema_versions,
             ),
             schemas=self._follower(job),
             sink=self.sink_of(job),
@@ -144,7 +147,11 @@ class Workshop:
             else self.roots.resolve(job.source.path)
         )
         assert isinstance(job.source, FileSource | UploadedSource)
-        spec = spec_of(job.source_spec, file_name=job.file_name)
+        spec = (
+            parse_spec(job.layout)
+            if job.layout
+            else spec_of(job.source_spec, path=path, file_name=job.file_name)
+        )
         records_of_file = FileRecords(
             path, spec=spec, name=job.source_name, file_name=job.file_name
         )
@@ -154,7 +161,7 @@ class Workshop:
         """How to decode the records a job held back, by its own spec or a mended one."""
         job = self.store.jobs.get(job_id)
         return record_format(
-            spec_of(mended_spec or job.source_spec, file_name=job.file_name),
+            parse_spec(mended_spec or job.layout),
             column_names=job.column_names,
             file_name=job.file_name,
         )

@@ -120,6 +120,8 @@ class Job:
         ended_at_ns: When it ended; 0 before.
         producer_id: The producer its rows are stored under; empty until it first ran.
         identity: What the source held when it first ran.
+        layout: The source spec in effect, TOML, once the job first ran: what was detected where
+            none was given.
         column_names: The names a header gave; empty where there is none.
         approved_version: The newest version a resumed job may judge under.
         stored_before: The tick store's last sequence of the producer when this job first opened it:
@@ -149,6 +151,7 @@ class Job:
     ended_at_ns: int = 0
     producer_id: str = ""
     identity: SourceIdentity | None = None
+    layout: str = ""
     column_names: tuple[str, ...] = ()
     approved_version: int = 0
     stored_before: int | None = None

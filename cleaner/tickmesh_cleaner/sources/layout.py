@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from tickmesh.decoding.source_spec import (
-    Format,
-    SourceSpec,
-    SourceSpecError,
-    identity_spec,
+from tickmesh.decoding.decoded import DecodeError
+from tickmesh.decoding.sniffing import SNIFFED_BYTES, detect_format
+from tickmesh.decoding.source_spec import SourceSpec, SourceSpecError
+from tickmesh_cleaner.domain.errors import (
+    InvalidSourceSpecError,
+    SourceNotFoundError,
+    SourceUnreadableError,
 )
-from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
 
-_FORMATS = {
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".txt": Format.CSV,
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".json": Format.JSONL,
-    ".log": Format.JSONL,
-    ".parquet": Format.PARQUET,
-    ".arrow": Format.ARROW,
-    ".arrows": Format.ARROW,
-    ".feather": Format.ARROW,
-    ".ipc": Format.ARROW,
-}
-_PACKINGS = {".gz", ".zst"}
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def parse_spec(text: str) -> SourceSpec:
@@ -41,25 +30,26 @@ def parse_spec(text: str) -> SourceSpec:
         raise InvalidSourceSpecError(error.message, key=error.key) from error
 
 
-def spec_of(text: str, *, file_name: str) -> SourceSpec:
+def spec_of(text: str, *, path: Path, file_name: str) -> SourceSpec:
     """The spec given, or the one of a file whose column names are the schema's.
 
     Args:
         text: The spec, TOML; empty when there is none.
-        file_name: The file's name: its ending says the format.
+        path: The file: its first bytes tell the format.
+        file_name: The file's name: its ending helps where they do not.
 
     Raises:
-        InvalidSourceSpecError: The spec is wrong, or the ending says nothing.
+        InvalidSourceSpecError: The spec is wrong.
+        SourceUnreadableError: The file is empty, or of no format that is read here.
     """
     if text:
         return parse_spec(text)
-    endings = [ending.lower() for ending in Path(file_name).suffixes]
-    if endings and endings[-1] in _PACKINGS:
-        endings.pop()
-    if not endings or endings[-1] not in _FORMATS:
-        raise InvalidSourceSpecError(
-            f"the name {file_name!r} does not say the format; expected an ending such as .csv, "
-            ".jsonl, .parquet or .arrow (.gz and .zst may follow), or a source spec with `format`",
-            key="format",
-        )
-    return identity_spec(_FORMATS[endings[-1]])
+    try:
+        with path.open("rb") as file:
+            detected = detect_format(file_name, file.read(SNIFFED_BYTES))
+    except OSError as error:
+        raise SourceNotFoundError(file_name) from error
+    except DecodeError as error:
+        raise SourceUnreadableError(file_name, cause=error.message, offset=error.offset) from error
+    # Whether the first record is a header is no guess: without a spec it names the fields.
+    return replace(detected.spec(), csv=replace(detected.csv, names=()))

@@ -136,10 +136,17 @@ class JobStore:
         """Notes how far the producer had come before this job sent anything."""
         return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
 
-    def name_columns(self, job_id: str, *, owner: str, names: Sequence[str]) -> Job:
-        """Notes the names a header gave, so that single records can be decoded later."""
+    def note_layout(self, job_id: str, *, owner: str, layout: str, names: Sequence[str]) -> Job:
+        """Notes the spec in effect and the names a header gave.
+
+        By them alone single records can be decoded later, when the source itself may be gone.
+        """
         return self._change(
-            job_id, owner=owner, only_owner=True, column_names=json.dumps(list(names))
+            job_id,
+            owner=owner,
+            only_owner=True,
+            layout=layout,
+            column_names=json.dumps(list(names)),
         )
 
     def approve(self, job_id: str, version: int) -> Job:

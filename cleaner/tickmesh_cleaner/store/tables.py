@@ -44,6 +44,7 @@ JOBS = Table(
     Column("ended_at_ns", BigInteger, nullable=False),
     Column("producer_id", String, nullable=False),
     Column("identity", Text, nullable=False),
+    Column("layout", Text, nullable=False),
     Column("column_names", Text, nullable=False),
     Column("approved_version", Integer, nullable=False),
     # The tick store's last sequence of the producer when this job first opened it.

@@ -33,6 +33,7 @@ _Answer = TypeVar("_Answer")
 _PAGE_SIZE = 1_000
 _CHUNK_BYTES = 1 << 20
 _RECONNECTS = 10
+_UPLOAD_ID = "x-upload-id"
 
 
 class CleanerClient:
@@ -210,28 +211,34 @@ class CleanerClient:
     def upload(self, path: str | Path) -> str:
         """Sends a file; answers the upload's id, to name in `create_job`.
 
+        Goes on by itself where a broken connection left off.
+
         Raises:
             ResourceExhaustedError: It is larger than the cleaner takes.
+            UnavailableError: The cleaner stays away.
         """
         file_path = Path(path)
-
-        def parts() -> Iterator[cleaner_service_pb2.UploadSourceRequest]:
-            yield cleaner_service_pb2.UploadSourceRequest(
-                header=cleaner_service_pb2.UploadHeader(
-                    file_name=file_path.name, size_bytes=file_path.stat().st_size
-                )
+        upload_id, offset, broken = "", 0, 0
+        while True:
+            call = self._stub.UploadSource.future(
+                _upload_parts(file_path, upload_id=upload_id, offset=offset),
+                metadata=_metadata(),
+                wait_for_ready=broken > 0,
             )
-            digest = hashlib.sha256()
-            with file_path.open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    yield cleaner_service_pb2.UploadSourceRequest(chunk=chunk)
-            yield cleaner_service_pb2.UploadSourceRequest(sha256=digest.hexdigest())
-
-        try:
-            return self._stub.UploadSource(parts(), metadata=_metadata()).upload_id
-        except grpc.RpcError as failure:
-            raise error_from_rpc(failure, address=self.address) from None
+            try:
+                return call.result().upload_id
+            except grpc.RpcError as failure:
+                error = error_from_rpc(failure, address=self.address)
+            for key, value in call.initial_metadata() or ():
+                if key == _UPLOAD_ID:
+                    upload_id = str(value)
+            if upload_id and error.reason == "UPLOAD_OFFSET":
+                offset = int(error.metadata["expectedOffset"])
+            elif not isinstance(error, UnavailableError):
+                raise error
+            broken += 1
+            if broken > _RECONNECTS:
+                raise error
 
     # Quarantine -------------------------------------------------------------------------------
 
@@ -241,7 +248,7 @@ class CleanerClient:
         *,
         limit: int = 100,
     ) -> list[quarantine_pb2.QuarantinedRow]:
-        """Quarantined rows with all their reasons, by id; all held back when nothing is selected."""
+        """Quarantined rows with all their reasons, by id; all held back if None is given."""
         rows: list[quarantine_pb2.QuarantinedRow] = []
         request = cleaner_service_pb2.ListQuarantineRequest(filter=selected)
         while len(rows) < limit:
@@ -295,6 +302,24 @@ class CleanerClient:
             return method(request, timeout=self._timeout_seconds, metadata=_metadata())
         except grpc.RpcError as failure:
             raise error_from_rpc(failure, address=self.address) from None
+
+
+def _upload_parts(
+    path: Path, *, upload_id: str, offset: int
+) -> Iterator[cleaner_service_pb2.UploadSourceRequest]:
+    """The messages of an upload from an offset on; the digest is that of the whole file."""
+    header = cleaner_service_pb2.UploadHeader(
+        file_name=path.name, size_bytes=path.stat().st_size, upload_id=upload_id, offset=offset
+    )
+    yield cleaner_service_pb2.UploadSourceRequest(header=header)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            at = file.tell() - len(chunk)
+            if unsent := chunk[max(offset - at, 0) :]:
+                yield cleaner_service_pb2.UploadSourceRequest(chunk=unsent)
+    yield cleaner_service_pb2.UploadSourceRequest(sha256=digest.hexdigest())
 
 
 _ENDED = frozenset(

@@ -38,8 +38,8 @@ def test_a_job_survives_kill_9_and_stores_every_row_once(services: Services) -> 
             assert pid is not None
             pids.add(pid)
             os.kill(pid, signal.SIGKILL)
-    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
-    assert pids, "the job was over before the first kill"
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, f"{job.message} (seed {seed})"
+    assert pids, f"the job was over before the first kill (seed {seed})"
     assert (job.balance.rows_in, job.balance.stored) == (trades.rows, len(trades.good))
     assert job.balance.quarantined == trades.bad_rows
     assert services.cleaner.audit(job.id) == job.balance
@@ -49,7 +49,7 @@ def test_a_job_survives_kill_9_and_stores_every_row_once(services: Services) -> 
         calm = moment.job
     killed_rows = services.ticks.read("ticks.killed")
     calm_rows = services.ticks.read("ticks.undisturbed")
-    assert killed_rows.to_pydict() == calm_rows.to_pydict()
+    assert killed_rows.to_pydict() == calm_rows.to_pydict(), f"seed {seed}"
     assert _reasons(services, job.id) == _reasons(services, calm.id)
 
 
