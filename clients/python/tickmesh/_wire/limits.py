@@ -28,9 +28,17 @@ RETRIED_SERVICES = (
 )
 """Every call of these is a read, can be repeated, or carries a request id that makes it so."""
 
+STREAMS = (
+    ("tickmesh.api.registry.v1.SchemaRegistryService", "Watch"),
+    ("tickmesh.api.cleaner.v1.CleanerService", "WatchJob"),
+    ("tickmesh.api.cleaner.v1.CleanerService", "UploadSource"),
+)
+"""Resumed by their callers; gRPC's retry of a stream whose server was killed can hang for ever."""
+
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
+            {"name": [{"service": service, "method": method} for service, method in STREAMS]},
             {
                 "name": [{"service": service} for service in RETRIED_SERVICES],
                 "retryPolicy": {
@@ -40,7 +48,7 @@ _SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 2.5,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
         ]
     }
 )
