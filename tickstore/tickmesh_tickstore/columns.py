@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 AnyArray: TypeAlias = Any
 AnyType: TypeAlias = Any
 
+_CONVERSION_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+_COUNTED_ROWS = 1_000
+"""Rows that cannot be changed without loss are counted up to here."""
+
 
 @dataclass(frozen=True)
 class ColumnChange:
@@ -38,11 +42,12 @@ class ColumnMatching:
 
     Attributes:
         projection: The columns of the schema version, in its order.
-        changes: What `apply` changes; empty when batches pass as they are.
+        changes: What `apply` changes, for people; empty when no value is touched.
     """
 
     projection: pa.Schema
     changes: tuple[ColumnChange, ...]
+    _identical: bool
     _sources: tuple[int | None, ...]
     _converters: tuple[Callable[[AnyArray], AnyArray] | None, ...]
 
@@ -52,8 +57,11 @@ class ColumnMatching:
         Raises:
             InvalidRowsError: a value does not fit the column's type without loss.
         """
-        if not self.changes:
+        if self._identical:
             return batch
+        if not self.changes:
+            # Nullability alone differs; whether there are nulls is the judge's question.
+            return pa.RecordBatch.from_arrays(batch.columns, schema=self.projection)
         columns: list[AnyArray] = []
         for field, source, converter in zip(
             self.projection, self._sources, self._converters, strict=True
@@ -65,8 +73,8 @@ class ColumnMatching:
             if converter is not None:
                 try:
                     column = converter(column)
-                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                    raise _does_not_fit(field, column) from error
+                except _CONVERSION_ERRORS as error:
+                    raise _does_not_fit(field, column, converter) from error
             columns.append(column)
         return pa.RecordBatch.from_arrays(columns, schema=self.projection)
 
@@ -127,7 +135,13 @@ def match_columns(
         converters.append(converter)
     if faults or naive:
         _refuse(faults, naive, label)
-    return ColumnMatching(projection, tuple(changes), tuple(sources), tuple(converters))
+    return ColumnMatching(
+        projection=projection,
+        changes=tuple(changes),
+        _identical=incoming.equals(projection),
+        _sources=tuple(sources),
+        _converters=tuple(converters),
+    )
 
 
 def lossless_converter(came: AnyType, wanted: AnyType) -> Callable[[AnyArray], AnyArray] | None:
@@ -323,24 +337,41 @@ def _refuse(faults: list[tuple[str, str]], naive: list[tuple[str, str]], label: 
     )
 
 
-def _does_not_fit(field: Any, column: AnyArray) -> InvalidRowsError:
-    rows = _changed_rows(column, field.type)
-    count = "rows" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
+def _does_not_fit(
+    field: Any, column: AnyArray, converter: Callable[[AnyArray], AnyArray]
+) -> InvalidRowsError:
+    rows = _failing_rows(column, converter)
+    count = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    if len(rows) == _COUNTED_ROWS:
+        count = f"at least {count}"
     message = (
         f"Column '{field.name}': {count} cannot become {field.type} from {column.type} without "
-        "loss. Correct the values, or send the column as it is declared."
+        f"loss (first: row {rows[0]}). Correct the values, or send the column as it is declared."
     )
-    metadata = {"column": field.name, "rule": "LOSSLESS_CHANGE"}
-    if rows is not None:
-        metadata["rows"] = str(rows)
-    return InvalidRowsError(message, metadata=metadata, violations=[(field.name, message)])
+    return InvalidRowsError(
+        message,
+        metadata={
+            "column": field.name,
+            "rule": "LOSSLESS_CHANGE",
+            "rows": str(len(rows)),
+            "firstBadRow": str(rows[0]),
+        },
+        violations=[(field.name, message)],
+    )
 
 
-def _changed_rows(column: AnyArray, wanted: AnyType) -> int | None:
-    """How many values change in an unchecked cast and back; None where that cannot be told."""
-    try:
-        back = column.cast(wanted, safe=False).cast(column.type, safe=False)
-        changed: AnyArray = pc.not_equal(back, column)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    return changed.true_count or None
+def _failing_rows(column: AnyArray, converter: Callable[[AnyArray], AnyArray]) -> list[int]:
+    """The rows a conversion fails on, found by halving: only for columns known to fail."""
+    found: list[int] = []
+    parts = [(0, len(column))]
+    while parts and len(found) < _COUNTED_ROWS:
+        start, stop = parts.pop()
+        try:
+            converter(column.slice(start, stop - start))
+        except _CONVERSION_ERRORS:
+            if stop - start == 1:
+                found.append(start)
+            else:
+                middle = (start + stop) // 2
+                parts += [(middle, stop), (start, middle)]
+    return found or [0]

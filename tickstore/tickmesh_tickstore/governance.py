@@ -179,25 +179,33 @@ class GovernedSchema:
         verdicts = self._validator.check(batch)
         if verdicts.all_good:
             return None
-        return self._refusal(verdicts, batch.num_rows)
+        return self._refusal(verdicts, batch)
 
-    def _refusal(self, verdicts: Verdicts, rows: int) -> Refusal:
+    def _refusal(self, verdicts: Verdicts, batch: pa.RecordBatch) -> Refusal:
         bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
+        absent = {
+            field.name: column.is_null()
+            for field, column in zip(self.projection, batch.columns, strict=True)
+            if column.null_count and not field.nullable
+        }
         counts: Counter[tuple[str, str]] = Counter()
         examples: dict[tuple[str, str], str] = {}
         for row in bad:
-            broken = {}
+            broken: dict[tuple[str, str], str] = {}
             for reason in verdicts.reasons(row):
-                column = reason.instance_path.lstrip("/").split("/", 1)[0]
-                column = column.replace("~1", "/").replace("~0", "~")
-                broken[column, reason.code] = reason.message
+                missing = [name for name, nulls in absent.items() if nulls[row].as_py()]
+                if reason.code == "REQUIRED" and not reason.instance_path and missing:
+                    # The oracle blames the row; a producer thinks in columns.
+                    broken.update({(name, "REQUIRED"): "required, and null" for name in missing})
+                else:
+                    broken[_column_of(reason.instance_path), reason.code] = reason.message
             counts.update(broken.keys())
             for key, message in broken.items():
                 examples.setdefault(key, message)
         return Refusal(
             schema=self.label,
             bad_rows=verdicts.bad_count,
-            rows=rows,
+            rows=batch.num_rows,
             first_bad_row=bad[0],
             rules=tuple(
                 BrokenRule(column, rule, count, examples[column, rule])
@@ -297,6 +305,12 @@ class Governance:
                 del self._compiled[next(iter(self._compiled))]
             self._compiled[key] = compiled
             return compiled
+
+
+def _column_of(instance_path: str) -> str:
+    """The column that a JSON Pointer into a row leads through."""
+    first = instance_path.removeprefix("/").split("/", 1)[0]
+    return first.replace("~1", "/").replace("~0", "~")
 
 
 def _version_unknown(

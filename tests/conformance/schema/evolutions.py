@@ -294,8 +294,8 @@ def _value(schema: Any, root: Schema, generator: random.Random) -> Any:
 
 
 def _number(schema: Schema, kind: str, generator: random.Random) -> Any:
-    low = schema.get("minimum", schema.get("exclusiveMinimum", -20))
-    high = schema.get("maximum", low + 2000)
+    low: Any = schema.get("minimum", schema.get("exclusiveMinimum", -20))
+    high: Any = schema.get("maximum", low + 2000)
     edge = generator.random()
     if edge < 0.2:
         return low if edge < 0.1 else high

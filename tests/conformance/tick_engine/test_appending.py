@@ -340,3 +340,24 @@ def test_many_threads_append_to_one_dataset_without_loss(engine: TickEngine) -> 
     for index in range(8):
         own = [size for size in stored if size // 1000 == index]
         assert own == sorted(own)
+
+
+def test_t11_a_writer_without_work_ends_and_comes_back(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineLimits(writer_idle_seconds=0.0))
+    engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+    for number in range(50):
+        put(engine, ticks(1, first=number))
+    assert sizes(engine) == list(range(50))
+
+
+def test_t2_closing_finishes_what_was_handed_in(engine: TickEngine) -> None:
+    held = _group(engine)
+    futures = [
+        engine.append(DATASET, ticks(1, first=number), stamp=VERSION_1, judge=admit)
+        for number in range(5)
+    ]
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    held.release.set()
+    closing.join(30)
+    assert [future.result(0).rows for future in futures] == [1] * 5

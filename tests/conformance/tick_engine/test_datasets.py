@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, put, ticks
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, put, sizes, ticks
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
     DatasetNotFoundError,
@@ -112,3 +112,13 @@ def test_statistics_count_rows_and_revisions(engine: TickEngine) -> None:
     put(engine, ticks(4, first=3))
     statistics = engine.statistics(DATASET)
     assert (statistics.rows, statistics.revision, statistics.failure) == (7, 2, "")
+
+
+def test_flushing_changes_no_row(engine: TickEngine) -> None:
+    engine.flush(DATASET, timeout_seconds=30)
+    for number in range(5):
+        put(engine, ticks(3, first=3 * number))
+        engine.flush(DATASET, timeout_seconds=30)
+    assert sizes(engine) == list(range(15))
+    with pytest.raises(DatasetNotFoundError):
+        engine.flush("nobody", timeout_seconds=30)

@@ -154,12 +154,19 @@ def fitting(draw: st.DrawFn, data_type: pa.DataType) -> Any:
     )  # fmt: skip
 
 
+def or_null(schema: Any) -> Any:
+    return {"anyOf": [{"type": "null"}, schema]}
+
+
 @st.composite
 def fitting_cases(draw: st.DrawFn) -> tuple[Any, pa.RecordBatch, list[dict[str, Any]]]:
     """As `cases`, with columns of scalars and keywords that apply to them."""
     columns = draw(st.dictionaries(field_names, st.sampled_from(list(SCALARS)[:6]), min_size=1))
     root: dict[str, Any] = {
-        "properties": {name: draw(fitting(data_type)) for name, data_type in columns.items()},
+        "properties": {
+            name: draw(fitting(data_type) | fitting(data_type).map(or_null))
+            for name, data_type in columns.items()
+        },
         "$defs": {"p": draw(subschemas), "q": draw(subschemas)},
     }
     presence = ["required", "minProperties", "maxProperties", "dependentRequired", "propertyNames"]

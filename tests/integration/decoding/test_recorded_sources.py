@@ -12,6 +12,7 @@ import pytest
 from tests.support.decoding import EXAMPLES, Summary, decode, map_all
 from tests.support.shared_data import shared_folder
 from tickmesh.decoding.arrow import pc
+from tickmesh.decoding.inference import infer
 from tickmesh.decoding.mapping import RowMapper
 from tickmesh.decoding.source_spec import SourceSpec
 from tickmesh.schema.document import SchemaDocument, parse_schema
@@ -209,3 +210,20 @@ def test_book_levels_stay_in_the_order_of_their_messages(folder: Path) -> None:
     assert (
         pc.sum(pc.equal(table.column("size"), pa.scalar(0, table.column("size").type))).as_py() > 0
     )
+
+
+@pytest.mark.parametrize("file", sorted({source.file for source in SOURCES}))
+def test_a_sample_of_every_file_is_good_under_its_own_inference(file: str, folder: Path) -> None:
+    found = infer(folder / file, subject="ticks.inferred", sample_records=5_000)
+    spec = SourceSpec.from_toml(found.spec_text)
+    document = parse_schema(found.schema_text)
+    mapper = RowMapper(spec, document, project(document), file_name=file)
+    sample = decode(folder / file, spec, batch_records=5_000)[0]
+    mapped = mapper.map(sample)
+    assert not mapped.failures
+    assert not mapped.rejects
+    assert mapped.batch.num_rows + sum(mapped.skipped.values()) == sample.record_count
+    assert compile_schema(document, project(document)).check(mapped.batch).all_good
+    times = [each for each in spec.records[0].fields if each.time is not None]
+    assert times
+    assert all("CONFIRM" in each.comment for each in found.spec.records[0].fields if each.time)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
+from tests.unit.tickstore.conftest import segments
 from tests.unit.tickstore.watched_files import WatchedFiles
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.limits import EngineLimits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.tickstore.conftest import OpenStore
 
 
@@ -87,6 +90,36 @@ def test_t2_after_a_failed_sync_nothing_more_is_written(
     assert store.statistics(DATASET).failure
     assert sizes(store) == [0, 1]
     assert sizes(open_store())[:2] == [0, 1]
+
+
+def test_t3_an_upload_whose_sync_failed_is_whole_or_absent_afterwards(
+    open_store: OpenStore, files: WatchedFiles
+) -> None:
+    store = open_store(files=files)
+    put(store, ticks(2))
+    files.failing["sync 0000000001.log"] = errno.EIO
+    with store.begin_upload(DATASET, stamp=VERSION_1, judge=admit) as upload:
+        upload.append(ticks(3, first=2))
+        future = upload.commit(batches=1, rows=3)
+    with pytest.raises(StoreFailedError):
+        future.result(30)
+    assert sizes(open_store()) in ([0, 1], [0, 1, 2, 3, 4])
+
+
+def test_t3_an_upload_that_found_no_space_leaves_nothing(
+    open_store: OpenStore, files: WatchedFiles, tmp_path: Path
+) -> None:
+    store = open_store(files=files)
+    files.failing["write"] = errno.ENOSPC
+    with store.begin_upload(DATASET, stamp=VERSION_1, judge=admit) as upload:
+        upload.append(ticks(3))
+        future = upload.commit(batches=1, rows=3)
+    with pytest.raises(DiskFullError):
+        future.result(30)
+    assert segments(tmp_path) == []
+    files.failing.clear()
+    put(store, ticks(1))
+    assert sizes(store) == [0]
 
 
 def test_t11_a_full_disk_is_told_and_nothing_acknowledged_is_lost(

@@ -41,9 +41,9 @@ class TickStoreError(Exception):
     """The root of everything the tick store refuses or fails at.
 
     Attributes:
-        reason: Stable upper-case name of the kind of error.
+        reason: Stable upper-case name of the kind of error, as in the contract's `ErrorReason`.
         message: One sentence for a person.
-        metadata: Every dynamic value of the message, as text.
+        metadata: Every dynamic value of the message, as text, by lower camel case name.
     """
 
     reason: ClassVar[str] = "INTERNAL"
@@ -75,7 +75,7 @@ class DatasetAlreadyExistsError(TickStoreError):
 class SchemaVersionNotFoundError(TickStoreError):
     """Rows named a schema version which the dataset was never told of."""
 
-    reason = "SCHEMA_VERSION_NOT_FOUND"
+    reason = "VERSION_NOT_FOUND"
 
 
 class WrongColumnsError(TickStoreError):
@@ -110,7 +110,7 @@ class SequenceGapError(TickStoreError):
         super().__init__(
             f"producer {producer_id!r} sent sequence {got}, expected {expected}: "
             f"send again from {expected}",
-            metadata={"producer_id": producer_id, "expected": str(expected), "got": str(got)},
+            metadata={"producerId": producer_id, "expected": str(expected), "got": str(got)},
         )
 
 
@@ -124,9 +124,9 @@ class ProducerFencedError(TickStoreError):
             f"producer {producer_id!r} epoch {epoch} is fenced: epoch {current_epoch} is open; "
             "stop this writer or open the producer again",
             metadata={
-                "producer_id": producer_id,
+                "producerId": producer_id,
                 "epoch": str(epoch),
-                "current_epoch": str(current_epoch),
+                "currentEpoch": str(current_epoch),
             },
         )
 
@@ -134,12 +134,12 @@ class ProducerFencedError(TickStoreError):
 class ProducerNotOpenError(TickStoreError):
     """A sequence came from a producer, or an epoch, which was never opened."""
 
-    reason = "PRODUCER_NOT_OPEN"
+    reason = "PRODUCER_UNKNOWN"
 
     def __init__(self, *, producer_id: str, epoch: int) -> None:
         super().__init__(
             f"producer {producer_id!r} epoch {epoch} is not open here: open the producer first",
-            metadata={"producer_id": producer_id, "epoch": str(epoch)},
+            metadata={"producerId": producer_id, "epoch": str(epoch)},
         )
 
 
@@ -152,13 +152,13 @@ class StoreFailedError(TickStoreError):
 class StoreCorruptError(TickStoreError):
     """Acknowledged data no longer matches its checksum; nothing is dropped by itself."""
 
-    reason = "STORE_CORRUPT"
+    reason = "STORE_FAILED"
 
 
 class StoreClosedError(TickStoreError):
     """The store is shutting down."""
 
-    reason = "STORE_CLOSED"
+    reason = "DRAINING"
 
 
 class DiskFullError(TickStoreError):
@@ -170,13 +170,13 @@ class DiskFullError(TickStoreError):
 class SnapshotGoneError(TickStoreError):
     """A range or position belongs to a dataset that is no longer there."""
 
-    reason = "SNAPSHOT_GONE"
+    reason = "REVISION_OUT_OF_RANGE"
 
 
 class FutureRevisionError(TickStoreError):
     """A read asked for a dataset revision that does not exist yet."""
 
-    reason = "REVISION_IN_FUTURE"
+    reason = "REVISION_OUT_OF_RANGE"
 
 
 class UploadIncompleteError(TickStoreError):
@@ -194,16 +194,16 @@ class LimitExceededError(TickStoreError):
 class NoEventTimeError(TickStoreError):
     """A time range or time order was asked of a dataset without an event time."""
 
-    reason = "NO_EVENT_TIME"
+    reason = "ROLE_MISSING"
 
 
 class NoSymbolError(TickStoreError):
     """Symbols were asked of a dataset without a symbol column."""
 
-    reason = "NO_SYMBOL"
+    reason = "ROLE_MISSING"
 
 
 class GenerationNotReadableError(TickStoreError):
     """Rows of an older schema version cannot be read losslessly under the asked one (T9)."""
 
-    reason = "GENERATION_NOT_READABLE"
+    reason = "VERSION_NOT_READABLE"

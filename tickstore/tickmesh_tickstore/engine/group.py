@@ -270,15 +270,18 @@ class CommitGroup:
 
     def fail(self, error: Exception) -> None:
         """The entries could not be made durable."""
+        # After a failed sync the log may tell of uploads after all: their files stay, and the next
+        # start removes those it does not tell of.
+        if not isinstance(error, StoreFailedError):
+            for entry in self.entries:
+                if isinstance(entry, PartEntry):
+                    entry.staged.discard()
         for future, _ in self._stored:
             future.fail(error)
         for future, _, _ in self._duplicates:
             future.fail(error)
         for flush in self.flushes:
             flush.future.fail(error)
-        for entry in self.entries:
-            if isinstance(entry, PartEntry):
-                entry.staged.discard()
 
 
 @dataclass(slots=True)

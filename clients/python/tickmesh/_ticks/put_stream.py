@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
@@ -74,11 +75,13 @@ class PutStream:
         if self._closed:
             return
         self._closed = True
-        try:
-            with self._connection.errors():
-                self._writer.close()
-        finally:
-            self._thread.join()
+        with suppress(pa.ArrowException, OSError):
+            # Fails where the stream is broken already; close() below says why.
+            self._writer.done_writing()
+        # Closing drops what was not read: the last acknowledgements are read first.
+        self._thread.join()
+        with self._connection.errors():
+            self._writer.close()
 
     def abandon(self) -> None:
         """Ends the stream of which nothing more is expected."""

@@ -202,7 +202,7 @@ def _from_json(sample: DecodedBatch, *, file_date: bool) -> tuple[list[FieldGues
     paths = list(dict.fromkeys(path for leaves in chosen for path in leaves))
     names = _target_names(paths, taken=[each.mapping.target for each in guesses])
     for path in paths:
-        if when is not None and join_path(path) == when.path:
+        if when is not None and when.equals is not None and join_path(path) == when.path:
             continue
         values = [leaves.get(path, ABSENT) for leaves in chosen]
         guesses.append(

@@ -39,13 +39,7 @@ def read_record(text: str) -> dict[str, Any]:
         NotARecordError: The line is not one JSON object with distinct keys and sound text.
     """
     try:
-        document = json.loads(
-            text,
-            parse_int=NumberToken,
-            parse_float=NumberToken,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise NotARecordError(
             "MALFORMED", f"not JSON: {error.msg} at character {error.pos}"
@@ -125,3 +119,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(text: str) -> NoReturn:
     raise NotARecordError("NONFINITE", f"{text} is not JSON: numbers are finite")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_int=NumberToken,
+    parse_float=NumberToken,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_object,
+)

@@ -122,7 +122,10 @@ class JsonKind:
         path = mapping.day_path
         if path is not None:
             day = days_of(_rows_of(read.columns[path], records))
-        converted = converter.convert(_rows_of(read.columns[mapping.path], records), day=day)
+        column = _rows_of(read.columns[mapping.path], records)
+        if converter.target.json_text and mapping.path not in self._prefix:
+            return Converted(column)  # the reader has kept the JSON as it stands
+        converted = converter.convert(column, day=day)
         for code in sorted({code for _, code, _ in read.failures.get(mapping.path, ())}):
             raw = {row: text for row, each, text in read.failures[mapping.path] if each == code}
             rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
@@ -220,6 +223,13 @@ class JsonKind:
             day = mapping.day_path
             if day is not None:
                 wanted.setdefault(day, pa.string())
+        for path in wanted:
+            outer = [other for other in wanted if other != path and _within(path, other)]
+            if outer:
+                raise SourceSpecError(
+                    f"{path!r} and {outer[0]!r} cannot both be read: one lies within the other",
+                    key="records",
+                )
         for explode in self._explode:
             wanted[explode.path] = pa.list_(self._element_type())
             number_texts |= {

@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
@@ -62,7 +64,7 @@ class CellFailure:
         return _exact_json(text) if grammar.NUMBER_PATTERN.fullmatch(text) else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappedBatch:
     """The rows that a decoded batch makes.
 
@@ -103,13 +105,21 @@ class MappedBatch:
             for place, field in enumerate(self.batch.schema)
             if self.batch.column(place)[row].is_valid or field.name in self.null_fields
         }
-        for failure in self.failures:
-            place = failure.rows.index(pa.scalar(row, pa.int64())).as_py()
-            if place >= 0 and failure.code == ABSENT:
+        for failure, place in self._failed_cells.get(row, ()):
+            if failure.code == ABSENT:
                 document.pop(failure.column, None)
-            elif place >= 0:
+            else:
                 document[failure.column] = failure.value(place)
         return document
+
+    @cached_property
+    def _failed_cells(self) -> dict[int, list[tuple[CellFailure, int]]]:
+        """The failed cells of each row that has any."""
+        cells: dict[int, list[tuple[CellFailure, int]]] = {}
+        for failure in self.failures:
+            for place, row in enumerate(np.asarray(failure.rows).tolist()):
+                cells.setdefault(row, []).append((failure, place))
+        return cells
 
 
 def json_value(scalar: Any, *, integer_time: bool = False) -> Any:

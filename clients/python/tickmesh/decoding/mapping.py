@@ -80,8 +80,10 @@ class RowMapper:
         kinds = self._classify(columns)
         skipped: Counter[str] = Counter()
         parts: list[KindRows] = []
-        for number in np.unique(kinds).tolist():
+        for number in (NO_KIND, *range(len(self._conditions))):
             members = np.flatnonzero(kinds == number)
+            if not len(members):
+                continue
             if number == NO_KIND:
                 self._refuse_unmapped(columns, members, work)
             elif number >= len(self._kinds):
@@ -151,8 +153,10 @@ class RowMapper:
         rejected = {place for place, _, _ in rows.rejects} | (
             rows.extra_records if self._spec.extras is Extras.QUARANTINE else set()
         )
-        made = set(np.unique(rows.records).tolist()) | rejected
-        work.records_without_rows += len(members) - len(made)
+        made = np.zeros(len(members), dtype=bool)
+        made[rows.records] = True
+        made[list(rejected)] = True
+        work.records_without_rows += len(members) - int(np.count_nonzero(made))
         rows.records = members[rows.records]
         return rows
 

@@ -47,6 +47,8 @@ def shapes_of(documents: Sequence[Mapping[str, Any]]) -> list[Shape]:
             condition = Condition(path=join_path(path), equals=value)
             shapes.append(Shape(value, condition, tuple(members)))
     shapes.extend(_told_by_presence(groups.get(None, []), leaves, path))
+    if len(shapes) == 1:
+        return [Shape("record", None, tuple(range(len(documents))))]
     return sorted(shapes, key=lambda shape: -len(shape.documents))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from tickmesh.schema.location import MISSING, Location
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
@@ -23,16 +22,6 @@ if TYPE_CHECKING:
 
 MOST_READINGS = 1024
 """A row with more ways to read its null cells is not decided."""
-
-_roots: WeakKeyDictionary[SchemaDocument, Location] = WeakKeyDictionary()
-
-
-def root_of(document: SchemaDocument) -> Location:
-    """Returns the root location of a document, kept as long as the document lives."""
-    root = _roots.get(document)
-    if root is None:
-        root = _roots[document] = Location.root(document)
-    return root
 
 
 def resolve_row(
@@ -48,7 +37,7 @@ def resolve_row(
     Returns:
         The row as the reader sees it; whether it is valid there is `row_is_valid`'s question.
     """
-    resolved = _resolve(dict(row), root_of(writer), root_of(reader))
+    resolved = _resolve(dict(row), Location.root(writer), Location.root(reader))
     assert isinstance(resolved, dict)
     return resolved
 
@@ -105,7 +94,7 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
         OracleUndecidedError: Too many readings, or a pattern ran out of steps.
     """
     validator = validator_of(document)
-    for count, reading in enumerate(_readings(dict(row), root_of(document))):
+    for count, reading in enumerate(_readings(dict(row), Location.root(document))):
         if count >= MOST_READINGS:
             raise OracleUndecidedError(f"the row has more than {MOST_READINGS} readings")
         if is_valid(validator, reading):

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tickmesh.schema.validation.patterns import to_re2
+from tickmesh.schema.validation import compile_schema, reasons_of_document
+from tickmesh.schema.validation.patterns import for_oracle, to_re2
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,22 @@ def test_translated_pattern(pattern: str, matching: list[str], other: list[str])
 )  # fmt: skip
 def test_declined_pattern(pattern: str) -> None:
     assert to_re2(pattern) is None
+
+
+def test_the_oracle_reads_a_dot_as_the_kernel_does() -> None:
+    schema = {"properties": {"x": {"anyOf": [{"pattern": "^.[.]$"}]}}}
+    texts = ["a.", "\r.", "\u2028.", "\n.", "ab"]
+    batch = pa.record_batch({"x": texts})
+    verdicts = compile_schema(schema, batch.schema).check(batch)
+    assert verdicts.good.to_pylist() == [True, False, False, False, False]
+    assert verdicts.disagreements(range(5)) == []
+
+
+def test_a_message_shows_the_pattern_as_written() -> None:
+    (reason,) = reasons_of_document({"pattern": r"^.\uD83D\uDE00$"}, "x")
+    assert reason.message == r'"x" does not match "^.\uD83D\uDE00$"'
+
+
+@pytest.mark.parametrize("pattern", ["^a[.]$", r"\.", r"\\.", "a", r"[\].]"])
+def test_a_dot_that_is_none_stays(pattern: str) -> None:
+    assert (for_oracle(pattern) == pattern) is (pattern != r"\\.")

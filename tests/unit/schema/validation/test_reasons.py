@@ -193,6 +193,11 @@ def test_what_cannot_be_judged_is_refused_when_compiling(schema: Any, column: An
         compile_schema(schema, batch.schema)
 
 
+def test_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(UnsupportedSchemaError, match="one name"):
+        compile_schema(True, pa.schema([("x", pa.int64()), ("x", pa.int64())]))
+
+
 def test_an_explanation_names_the_kernel_of_each_keyword() -> None:
     schema = {
         "properties": {

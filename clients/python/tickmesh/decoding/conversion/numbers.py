@@ -102,7 +102,11 @@ def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array
 
 def _count_rounded(column: Array, sure: Array) -> int:
     """How many of the numbers in text are not kept digit by digit in a double."""
-    long = pc.and_kleene(sure, pc.greater(pc.binary_length(column), _SURE_DIGITS + 1))
+    doubtful = pc.or_(
+        pc.greater(pc.binary_length(column), _SURE_DIGITS + 1),
+        pc.match_substring(column, "e", ignore_case=True),
+    )
+    long = pc.and_kleene(sure, doubtful)
     if not any_true(long):
         return 0
     counted = column.filter(long).value_counts()
@@ -184,7 +188,8 @@ def exactly(target: pa.DataType, *, factor: Fraction = Fraction(1)) -> Callable[
         elif isinstance(value, float):
             if not math.isfinite(value):
                 return Outcome(failure=cells.NONFINITE)
-            number = Decimal(repr(value))
+            # Beyond 2^53 a double is a whole number, but its shortest decimal is another one.
+            number = int(value) if value.is_integer() else Decimal(repr(value))
         elif isinstance(value, bool) or not isinstance(value, int | Decimal):
             return Outcome(failure=cells.NOT_A_NUMBER)
         return _fit(Fraction(number) * factor, value, target)

@@ -20,9 +20,9 @@ from tickmesh.schema.conditions import (
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.location import ALL_TYPES, MISSING, Key, Location, prefix_items
 from tickmesh.schema.strict_json import plain
+from tickmesh.schema.weights import HEAVIEST, alternatives
 
 if TYPE_CHECKING:
-
     from tickmesh.schema.keywords import JsonSchema
     from tickmesh.schema.standalone import Standalone
 
@@ -76,7 +76,8 @@ class ImageBuilder:
         options: list[JsonSchema] = []
         plain_kinds = sorted(kinds & (_SCALARS | {"null"}))
         if plain_kinds:
-            options.append({"type": plain_kinds, "allOf": self._own(writer)})
+            own = self._own(writer)
+            options.append({"type": plain_kinds, "allOf": own} if own else {"type": plain_kinds})
         if "object" in kinds:
             options.append(self._named(writer, reader, is_object=True))
         if "array" in kinds:
@@ -145,6 +146,8 @@ class ImageBuilder:
         )
 
     def _own(self, writer: Location) -> list[JsonSchema]:
+        if is_heavy(writer):
+            return []
         return [
             self._old.refer(schema) for schema, conditional in writer.applied if not conditional
         ]
@@ -163,7 +166,7 @@ class ImageBuilder:
         return {"$ref": f"#/{definitions}/{name}"}
 
     def _object(self, writer: Location, reader: Location) -> JsonSchema:
-        if is_structural(writer):
+        if is_structural(writer) or is_heavy(writer):
             return self._struct(writer, reader)
         if self.is_identity(writer, reader):
             return {"allOf": [self._struct(writer, reader), *self._own(writer)]}
@@ -286,6 +289,15 @@ class ImageBuilder:
             if bound in part.keywords
         ]
         return {**body, "allOf": bounds} if bounds else body
+
+
+def is_heavy(location: Location) -> bool:
+    """Whether what a location says unfolds to too many alternatives to be looked at whole."""
+    weight = 1
+    for schema, conditional in location.applied:
+        if not conditional:
+            weight *= alternatives(schema, location.document)
+    return weight > HEAVIEST
 
 
 def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:

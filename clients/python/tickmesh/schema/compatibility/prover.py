@@ -9,6 +9,7 @@ of jsonschema-rs answer. An answer of "no" or "unknown" proves nothing here and 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tickmesh.schema.compatibility.image import (
     NOT_NULL,
     ImageBuilder,
     ImageTooLargeError,
+    is_heavy,
     referring,
 )
 from tickmesh.schema.conditions import (
@@ -32,6 +34,7 @@ from tickmesh.schema.location import ALL_TYPES, MERE_REFERENCE, MISSING, Key, Lo
 from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
 from tickmesh.schema.standalone import Standalone
 from tickmesh.schema.strict_json import plain
+from tickmesh.schema.weights import HEAVIEST, alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +49,9 @@ FieldPath = tuple[str, ...]
 
 
 _ARRAY_KEYWORDS = frozenset({"items", "prefixItems", "additionalItems", "minItems", "maxItems"})
-_MOST_LEAVES = 400
+_MOST_LEAVES = 20_000
+_SECONDS = 0.4
+# Processor time of this thread, so that a busy machine changes no verdict.
 _MOST_PAIRS = 20_000
 _DEEPEST = 150
 
@@ -97,9 +102,9 @@ class Prover:
         self._proven: dict[tuple[Key, Key, bool], None] = {}
         self._failed: set[tuple[Key, Key, bool]] = set()
         self._open: dict[tuple[Key, Key, bool], bool] = {}
-        self._texts: dict[int, str] = {}
         self._gaps: dict[Gap, None] = {}
         self._leaves = 0
+        self._deadline = time.thread_time() + _SECONDS
         self._pairs = 0
 
     def prove_rows(self) -> Proof:
@@ -120,6 +125,8 @@ class Prover:
         return self._outcome(
             proven=self._old.faithful
             and self._new.faithful
+            and not is_heavy(Location.root(self._old_document))
+            and not is_heavy(Location.root(self._new_document))
             and self._contains(
                 self._old.refer(self._old_document.root), self._new.refer(self._new_document.root)
             )
@@ -248,6 +255,8 @@ class Prover:
             for known in conditions_of(part.keywords, writer.document.dialect)
         ):
             return True
+        if alternatives(condition, reader.document) > HEAVIEST:
+            return False
         return self._contains(self._row_image(writer, reader), referring(condition, self._new))
 
     def _row_image(self, writer: Location, reader: Location) -> JsonSchema:
@@ -343,16 +352,18 @@ class Prover:
         for part in location.parts:
             if part.conditional or part.keywords.keys() <= MERE_REFERENCE:
                 continue
-            text = self._texts.get(id(part.source))
+            texts = location.document.memo.setdefault(Prover, {})
+            assert isinstance(texts, dict)
+            text = texts.get(id(part.source))
             if text is None:
                 text = canonical_json(
                     canonical_schema(dict(part.keywords), location.document.dialect)
                 )
-                self._texts[id(part.source)] = text
+                texts[id(part.source)] = text
             yield None if '"$ref"' in text or '"$dynamicRef"' in text else text
 
     def _leaf(self, writer: Location, reader: Location, kinds: frozenset[str]) -> bool:
-        if not self._old.faithful or not self._new.faithful:
+        if not self._old.faithful or not self._new.faithful or is_heavy(reader):
             return False
         image = ImageBuilder(self._old).build(writer, reader, kinds=kinds)
         goals = [
@@ -365,7 +376,7 @@ class Prover:
         import jsonschema_rs
 
         self._leaves += 1
-        if self._leaves > _MOST_LEAVES:
+        if self._leaves > _MOST_LEAVES or time.thread_time() > self._deadline:
             raise ProofTooLargeError
         if self._registry is None:
             self._registry = jsonschema_rs.Registry(

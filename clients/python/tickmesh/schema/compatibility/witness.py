@@ -17,7 +17,7 @@ from tickmesh.schema.compatibility.seeds import numbers, stated_values, strings,
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import Location, Part, json_type
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
-from tickmesh.schema.resolution import resolve_row, root_of, row_is_valid, valid_reading
+from tickmesh.schema.resolution import resolve_row, row_is_valid, valid_reading
 from tickmesh.schema.rows import accepts
 from tickmesh.schema.strict_json import plain
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 _DEEPEST_ROW = 6
 _MOST_CANDIDATES = 48
 _MOST_PARTNERS = 10
+_MOST_RAW = 400
 _MOST_TRIALS = 3000
-_SECONDS = 0.35
+_SECONDS = 0.25
+# Processor time of this thread, so that a busy machine changes no verdict.
 
 
 class WitnessSearch:
@@ -41,18 +43,18 @@ class WitnessSearch:
         """Prepares the search; the same pair always searches the same rows in the same order."""
         self._old, self._new = old, new
         self._trials = 0
-        self._deadline = time.monotonic() + _SECONDS
+        self._deadline = time.thread_time() + _SECONDS
         self._candidates: dict[tuple[int, int], list[Any]] = {}
         self._kept: list[Location] = []
 
     @property
     def exhausted(self) -> bool:
         """Whether the work allowed is used up."""
-        return self._trials >= _MOST_TRIALS or time.monotonic() > self._deadline
+        return self._trials >= _MOST_TRIALS or time.thread_time() > self._deadline
 
     def at(self, gap: Gap) -> dict[str, Any] | None:
         """Searches for a witness whose fault lies at one place."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, gap.path, depth=0):
             if self.exhausted:
                 return None
@@ -63,7 +65,7 @@ class WitnessSearch:
 
     def anywhere(self, *, seed: int = 0) -> dict[str, Any] | None:
         """Searches for any witness: first every field varied in turn, then mixtures."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         names = writer.declared or reader.declared
         varied = itertools.chain.from_iterable(
             self._variants(writer, reader, (name,), depth=0) for name in names
@@ -80,7 +82,7 @@ class WitnessSearch:
 
     def row_with(self, path: FieldPath) -> dict[str, Any] | None:
         """Returns a row valid under the old version that holds a value at a place."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, path, depth=0):
             if self.exhausted:
                 return None
@@ -156,9 +158,11 @@ class WitnessSearch:
         """Returns candidate values for a place, those valid there by themselves."""
         key = (id(writer), id(reader))
         known = self._candidates.get(key)
+        if known is None and self.exhausted:
+            return []
         if known is None:
             self._kept += (writer, reader)
-            raw = unique(self._raw_values(writer, reader, depth))
+            raw = unique(itertools.islice(self._raw_values(writer, reader, depth), _MOST_RAW))
             known = self._candidates[key] = [value for value in raw if self._fits(writer, value)][
                 :_MOST_CANDIDATES
             ]
@@ -346,12 +350,13 @@ class DocumentSearch(WitnessSearch):
 
     def search(self) -> DocumentWitness | None:
         """Searches for any witness within the work allowed."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         seeds = itertools.chain(
             self._deep_values(),
             _ATOMS,
-            self._raw_values(writer, reader, 0),
-            self._raw_values(reader, writer, 0),
+            ({name: value} for name in self._all_names() for value in _ATOMS[:16]),
+            itertools.islice(self._raw_values(writer, reader, 0), _MOST_RAW),
+            itertools.islice(self._raw_values(reader, writer, 0), _MOST_RAW),
             self._wrapped(writer, reader),
         )
         for value in seeds:

@@ -106,8 +106,17 @@ def decoded_type(data_type: pa.DataType) -> pa.DataType:
 
 
 def fields_of(data_type: pa.DataType) -> list[pa.Field[Any]]:
-    """The fields of a struct type, in order."""
-    return [data_type.field(position) for position in range(data_type.num_fields)]
+    """The fields of a struct type, in order.
+
+    Raises:
+        UnsupportedSchemaError: Two fields have one name, which no JSON object can have.
+    """
+    fields = [data_type.field(position) for position in range(data_type.num_fields)]
+    if len({field.name for field in fields}) < len(fields):
+        raise UnsupportedSchemaError(
+            f"two columns have one name: expected distinct names, got {[f.name for f in fields]}"
+        )
+    return fields
 
 
 def item_field(data_type: Any) -> pa.Field[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tickmesh.schema.validation import kernels, masks
+from tickmesh.schema.validation.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from tickmesh.schema.validation.kernels import Array
     from tickmesh.schema.validation.masks import Mask
     from tickmesh.schema.validation.plan import Findings
-    from tickmesh.schema.validation.reasons import Reason
 
 OTHER_BIT = 63
 """The bit of every reason beyond the first 63 sites."""
 
 
+_DISAGREEMENT = Reason(
+    "ORACLE_DISAGREES", "", "", "refused on columns, but the row oracle finds no reason"
+)
 _NO_BIT: Any = pa.scalar(0, pa.uint64())
 
 
@@ -139,7 +142,25 @@ class Verdicts:
         wanted = pa.array(rows, pa.int64())
         bad = self._bad.take(wanted)
         reasons = iter(self._explain(self._rows, wanted.filter(bad)))
-        return [next(reasons) if each else () for each in bad.to_pylist()]
+        return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
+
+    def disagreements(self, rows: Sequence[int] | Array) -> list[int]:
+        """Judge rows again by the row oracle alone; those on which it says otherwise.
+
+        An empty list is what everybody expects: anything else is a defect of a kernel, worth an
+        alarm.
+
+        Args:
+            rows: Which rows, for instance a random sample.
+        """
+        wanted = pa.array(rows, pa.int64())
+        found = self._explain(self._rows, wanted)
+        good = self.good.take(wanted).to_pylist()
+        return [
+            row
+            for row, reasons, was_good in zip(wanted.to_pylist(), found, good, strict=True)
+            if row is not None and (not reasons) is not was_good
+        ]
 
 
 def _zeros(length: int) -> Array:

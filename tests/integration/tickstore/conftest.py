@@ -1,0 +1,56 @@
+"""A registry and a tick store as real processes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from pyarrow import flight
+
+from tests.support.ticks import trades_schema
+from tickmesh.registry import RegistryClient
+from tickmesh.ticks import TickClient
+from tickmesh_serving.mesh import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    home = tmp_path_factory.mktemp("mesh")
+    with Mesh(home, services=("registry", "tickstore"), free_ports=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def registry(mesh: Mesh) -> Iterator[RegistryClient]:
+    with RegistryClient(mesh.addresses["registry"]["grpc"]) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def flight_address(mesh: Mesh) -> str:
+    return mesh.addresses["tickstore"]["flight"]
+
+
+@pytest.fixture
+def plain(flight_address: str) -> Iterator[flight.FlightClient]:
+    """A client that knows nothing of the mesh."""
+    with flight.connect(f"grpc://{flight_address}") as client:
+        yield client
+
+
+@pytest.fixture
+def ticks(mesh: Mesh, flight_address: str) -> Iterator[TickClient]:
+    with TickClient(mesh.addresses["tickstore"]["grpc"], flight_address=flight_address) as client:
+        yield client
+
+
+@pytest.fixture
+def subject(registry: RegistryClient) -> str:
+    """A freshly registered subject of trades."""
+    name = f"ticks.trades_{uuid.uuid4().hex[:8]}"
+    registry.register(name, trades_schema())
+    return name

@@ -1,0 +1,113 @@
+"""T8: history, then live; no gap, no duplicate; heartbeats, credits, resume."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from pyarrow import flight
+
+from tests.support.ticks import decoded, trades
+from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh_tickstore.commands import pack
+
+if TYPE_CHECKING:
+    from tickmesh.ticks import TailBatch, TickClient
+
+pytestmark = pytest.mark.integration
+
+
+def follow(subject: str) -> flight.FlightDescriptor:
+    command = commands_pb2.ReadCommand(dataset=subject, follow=True)
+    return flight.FlightDescriptor.for_command(pack(command))
+
+
+def take(
+    ticks: TickClient, subject: str, rows: int, *, after: str | None = None
+) -> list[TailBatch]:
+    seen: list[TailBatch] = []
+    with ticks.tail(subject, after=after) as tail:
+        while sum(each.batch.num_rows for each in seen) < rows:
+            seen.append(next(tail))
+    return seen
+
+
+def test_history_then_live_without_gap_or_repeat(ticks: TickClient, subject: str) -> None:
+    ticks.put(subject, trades(100))
+    sent = [trades(7, start_ns=1_000_000 * number) for number in range(1, 41)]
+
+    def write() -> None:
+        with ticks.writer(subject) as writer:
+            for table in sent:
+                writer.put(table)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = take(ticks, subject, 100 + 7 * 40)
+    thread.join()
+    rows = decoded(pa.Table.from_batches([each.batch for each in seen]))
+    assert rows.equals(decoded(pa.concat_tables([trades(100), *sent])))
+    assert all(one.dataset_revision <= other.dataset_revision for one, other in pairwise(seen))
+
+
+def test_a_tail_resumes_behind_any_of_its_positions(ticks: TickClient, subject: str) -> None:
+    for number in range(5):
+        ticks.put(subject, trades(10, start_ns=number * 100_000))
+    seen = take(ticks, subject, 50)
+    for stop in range(1, len(seen)):
+        head = [each.batch for each in seen[:stop]]
+        rest = 50 - sum(batch.num_rows for batch in head)
+        tail = [each.batch for each in take(ticks, subject, rest, after=seen[stop - 1].position)]
+        assert decoded(pa.Table.from_batches(head + tail)).equals(decoded(ticks.read(subject)))
+
+
+def test_a_plain_reader_that_says_nothing_gets_rows_and_heartbeats(
+    plain: flight.FlightClient, ticks: TickClient, subject: str
+) -> None:
+    ticks.put(subject, trades(10))
+    _, reader = plain.do_exchange(follow(subject))
+    first = reader.read_chunk()
+    assert first.data is not None
+    assert first.data.num_rows == 10
+    beat = reader.read_chunk()
+    assert beat.app_metadata is not None
+    metadata = commands_pb2.TailMetadata.FromString(beat.app_metadata.to_pybytes())
+    assert metadata.heartbeat
+    assert metadata.position_token
+    reader.cancel()
+
+
+def test_no_more_batches_come_than_there_are_credits(
+    plain: flight.FlightClient, ticks: TickClient, subject: str
+) -> None:
+    ticks.put(subject, trades(10))
+    writer, reader = plain.do_exchange(follow(subject))
+    grant = commands_pb2.TailControl(credits=1).SerializeToString()
+    writer.write_metadata(pa.py_buffer(grant))
+    rows = beats = 0
+    # One batch for the one credit; then heartbeats alone, whatever is written.
+    while beats < 2:
+        chunk = reader.read_chunk()
+        if chunk.data is not None and chunk.data.num_rows:
+            rows += chunk.data.num_rows
+            ticks.put(subject, trades(3))
+        else:
+            beats += 1
+    assert rows == 10
+    writer.write_metadata(pa.py_buffer(grant))
+    while rows == 10:
+        chunk = reader.read_chunk()
+        if chunk.data is not None:
+            rows += chunk.data.num_rows
+    assert rows == 13
+    reader.cancel()
+
+
+def test_exchange_without_follow_is_refused(plain: flight.FlightClient, subject: str) -> None:
+    command = commands_pb2.ReadCommand(dataset=subject)
+    _, reader = plain.do_exchange(flight.FlightDescriptor.for_command(pack(command)))
+    with pytest.raises(flight.FlightError, match="follow"):
+        reader.read_chunk()

@@ -1,0 +1,83 @@
+"""Tickets are signed, expire, and outlive a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tickmesh.api.tickstore.v1.commands_pb2 import ReadCommand, SignedTicket
+from tickmesh_tickstore.commands import pack, unpack
+from tickmesh_tickstore.errors import TicketExpiredError, TicketInvalidError
+from tickmesh_tickstore.tickets import KEY_BYTES, TicketOffice, load_or_make_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until told."""
+
+    now: int = 1_000
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def monotonic_ns(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def office(clock: HandClock) -> TicketOffice:
+    return TicketOffice(bytes(KEY_BYTES), clock=clock, lifetime_seconds=10)
+
+
+def issued(office: TicketOffice) -> bytes:
+    return office.issue(
+        ReadCommand(dataset="d"), b"range", principal="me", expires_at_ns=office.expiry_ns()
+    )
+
+
+def test_a_ticket_gives_back_what_it_was_made_for(office: TicketOffice) -> None:
+    payload = office.open(issued(office), principal="me")
+    assert (payload.range, payload.read.dataset) == (b"range", "d")
+
+
+def test_a_ticket_expires(office: TicketOffice, clock: HandClock) -> None:
+    ticket = issued(office)
+    clock.now += 10_000_000_000
+    with pytest.raises(TicketExpiredError, match="get_flight_info"):
+        office.open(ticket, principal="me")
+
+
+def test_a_changed_ticket_is_refused(office: TicketOffice) -> None:
+    signed = unpack(issued(office), SignedTicket)
+    signed.payload = signed.payload.replace(b"range", b"other")
+    with pytest.raises(TicketInvalidError):
+        office.open(pack(signed), principal="me")
+
+
+@pytest.mark.parametrize("ticket", [b"", b"\xff\xff", b"ticks.trades"])
+def test_what_is_no_ticket_is_refused(office: TicketOffice, ticket: bytes) -> None:
+    with pytest.raises(TicketInvalidError):
+        office.open(ticket, principal="me")
+
+
+def test_a_ticket_of_another_key_is_refused(office: TicketOffice, clock: HandClock) -> None:
+    other = TicketOffice(b"k" * KEY_BYTES, clock=clock, lifetime_seconds=10)
+    with pytest.raises(TicketInvalidError):
+        office.open(issued(other), principal="me")
+
+
+def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "ticket.key"
+    key = load_or_make_key(path)
+    assert load_or_make_key(path) == key
+    assert path.stat().st_mode & 0o077 == 0
