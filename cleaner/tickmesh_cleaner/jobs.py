@@ -15,6 +15,7 @@ from tickmesh_cleaner.domain.job import (
     JobRequest,
     JobState,
     QuarantineSource,
+    UploadedSource,
     check_can_cancel,
     check_can_pause,
     check_can_resume,
@@ -166,6 +167,12 @@ class JobRunner:
             if one.thread is not None:
                 one.thread.join(timeout_seconds)
 
+    def _drop_upload(self, upload_id: str) -> None:
+        """Frees the spool of a file that is cleaned, unless another job is to read it."""
+        source = UploadedSource(upload_id)
+        if not any(job.source == source for job in self._jobs.unfinished()):
+            self._workshop.uploads.drop(upload_id)
+
     def _open_intents(self, job_id: str) -> list[Intent]:
         producer = self._jobs.get(job_id).producer_id
         opened = self._workshop.store.ledger.state(producer).open
@@ -275,4 +282,6 @@ class JobRunner:
             self._workshop.store.quarantine.unclaim(
                 job.id, from_position=int(opened[-1].end) if opened else 0
             )
+        if isinstance(job.source, UploadedSource) and state is JobState.SUCCEEDED:
+            self._drop_upload(job.source.upload_id)
         _log.info("job.ended", job_id=job.id, state=state.value)

@@ -119,10 +119,10 @@ class Uploads:
         """Notes that an upload is whole."""
         self._store.finish(upload.id, sha256=sha256, size_bytes=size_bytes)
 
-    def dropped(self, upload: Upload) -> None:
-        """Forgets an upload whose bytes are wrong."""
-        self._path(upload.id).unlink(missing_ok=True)
-        self._store.drop(upload.id)
+    def drop(self, upload_id: str) -> None:
+        """Forgets an upload: its bytes are wrong, or no longer needed."""
+        self._store.drop(upload_id)
+        self._path(upload_id).unlink(missing_ok=True)
 
     def closed(self, upload: Upload) -> None:
         """Lets an upload be gone on with."""
@@ -177,7 +177,7 @@ class UploadSession:
         with self._path.open("rb") as file:
             actual = hashlib.file_digest(file, "sha256").hexdigest()
         if actual != sha256.lower():
-            self._uploads.dropped(self._upload)
+            self._uploads.drop(self._upload.id)
             raise DigestMismatchError(expected=sha256, actual=actual)
         size_bytes = self._file.tell()
         self._uploads.finished(self._upload, sha256=actual, size_bytes=size_bytes)

@@ -48,8 +48,15 @@ class BlemishedTrades:
         return self.rows - len(self.good)
 
 
-def write_blemished_trades(path: Path, *, rows: int, seed: int) -> BlemishedTrades:
-    """Writes a CSV file in which about one row in a hundred is bad."""
+def write_blemished_trades(path: Path, *, rows: int, seed: int, copies: int = 1) -> BlemishedTrades:
+    """Writes a CSV file in which about one row in a hundred is bad.
+
+    Args:
+        path: Where to.
+        rows: Rows to make.
+        seed: What they are made from.
+        copies: How often they all stand in the file, for a long one that is quickly made.
+    """
     chance = random.Random(seed)
     good: list[tuple[int, str, float, int]] = []
     reasons: Counter[str] = Counter()
@@ -79,4 +86,7 @@ def write_blemished_trades(path: Path, *, rows: int, seed: int) -> BlemishedTrad
                 case _:
                     file.write(f"{ts},{symbol},{price},{size}\n".encode())
                     good.append((ts, symbol, price, size))
-    return BlemishedTrades(path, rows, tuple(good), reasons)
+    header, _, body = path.read_bytes().partition(b"\n")
+    path.write_bytes(header + b"\n" + body * copies)
+    counted = Counter({code: number * copies for code, number in reasons.items()})
+    return BlemishedTrades(path, rows * copies, tuple(good) * copies, counted)

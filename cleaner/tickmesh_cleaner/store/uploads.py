@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from tickmesh_cleaner.domain.errors import UploadNotFoundError
 from tickmesh_cleaner.store.tables import UPLOADS
@@ -78,12 +78,6 @@ class UploadStore:
             )
 
     def drop(self, upload_id: str) -> None:
-        """Forgets an upload whose bytes were not what was sent."""
+        """Forgets an upload."""
         with self._database.write() as connection:
             connection.execute(UPLOADS.delete().where(UPLOADS.c.id == upload_id))
-
-    def finished_bytes(self) -> int:
-        """Bytes of all finished uploads."""
-        query = select(func.coalesce(func.sum(UPLOADS.c.size_bytes), 0))
-        with self._database.read() as connection:
-            return int(connection.execute(query).scalar_one())

@@ -138,6 +138,10 @@ def test_an_uploaded_file_is_cleaned_like_one_the_cleaner_sees(
     upload_id = services.cleaner.upload(elsewhere)
     job = finish(services, services.cleaner.create_job(subject, upload_id=upload_id))
     assert job.balance.stored == len(trades.good)
+    # It was cleaned whole: the spool is free again.
+    with pytest.raises(NotFoundError) as gone:
+        services.cleaner.create_job(subject, upload_id=upload_id)
+    assert gone.value.reason == "UPLOAD_NOT_FOUND"
     # The content is the same, so the file at its other place is a duplicate.
     again = finish(services, services.cleaner.create_job(subject, path=trades.path))
     assert again.balance.duplicates == trades.rows

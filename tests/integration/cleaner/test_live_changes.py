@@ -20,7 +20,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def trades(services: Services) -> BlemishedTrades:
-    return write_blemished_trades(services.source_root / "live.csv", rows=500_000, seed=5)
+    # Seconds of work, so that something can happen in the middle of it.
+    return write_blemished_trades(
+        services.source_root / "live.csv", rows=100_000, seed=5, copies=30
+    )
 
 
 def test_a_compatible_change_is_acted_on_while_the_job_runs(
@@ -56,7 +59,7 @@ def test_a_breaking_change_does_what_the_job_was_told(
     subject = f"ticks.breaking.{policy}"
     services.registry.register(subject, SCHEMA)
     stricter = json.loads(SCHEMA)
-    stricter["properties"]["size"]["minimum"] = 500
+    stricter["properties"]["size"]["minimum"] = 5
 
     job = services.cleaner.create_job(subject, path=trades.path, schema_change_policy=policy)
     changed = resumed = False
