@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -71,6 +73,15 @@ def read_again(ticks: TickClient) -> pa.Table:
             time.sleep(0.05)
 
 
+def read_to_the_end(
+    writer: flight.FlightStreamWriter, reader: flight.FlightStreamReader, *, answers: bool
+) -> None:
+    while True:
+        reader.read_chunk()
+        if answers:
+            writer.write_metadata(pa.py_buffer(commands_pb2.TailControl().SerializeToString()))
+
+
 def test_t2_what_was_acknowledged_survives_kill_9(own_mesh: Mesh, own_ticks: TickClient) -> None:
     client = flight.connect(f"grpc://{own_mesh.addresses['tickstore']['flight']}")
     writer, reader = client.do_put(flight.FlightDescriptor.for_path(SUBJECT), trades(1).schema)
@@ -106,17 +117,24 @@ def test_t3_a_client_that_dies_in_an_upload_leaves_nothing(
     own_mesh: Mesh, own_ticks: TickClient
 ) -> None:
     own_ticks.put(SUBJECT, trades(1))
-    child = os.fork()
-    if child == 0:
-        try:
-            client = flight.connect(f"grpc://{own_mesh.addresses['tickstore']['flight']}")
-            command = commands_pb2.PutCommand(dataset=SUBJECT, atomic=True)
-            descriptor = flight.FlightDescriptor.for_command(pack(command))
-            writer, _ = client.do_put(descriptor, trades(1).schema)
-            writer.write_table(trades(1_000))
-        finally:
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    script = """
+import os, signal, sys
+from pyarrow import flight
+from tests.support.ticks import trades
+client = flight.connect("grpc://" + sys.argv[1])
+descriptor = flight.FlightDescriptor.for_command(bytes.fromhex(sys.argv[2]))
+writer, _ = client.do_put(descriptor, trades(1).schema)
+writer.write_table(trades(1_000))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    command = pack(commands_pb2.PutCommand(dataset=SUBJECT, atomic=True)).hex()
+    died = subprocess.run(
+        [sys.executable, "-c", script, own_mesh.addresses["tickstore"]["flight"], command],
+        check=False,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert died.returncode == -signal.SIGKILL
     own_ticks.put(SUBJECT, trades(2))
     assert own_ticks.read(SUBJECT).num_rows == 3
 
@@ -162,15 +180,16 @@ def test_a_stop_tells_tails_where_to_resume_and_ends_in_spite_of_idle_puts(
     tails = [
         client.do_exchange(flight.FlightDescriptor.for_command(pack(command))) for _ in range(8)
     ]
-    for _, reader in tails:
+    for number, (writer, reader) in enumerate(tails):
         assert reader.read_chunk().data is not None
+        if number % 2:
+            writer.done_writing()
     stopping = threading.Thread(target=own_mesh.stop)
     started = time.monotonic()
     stopping.start()
-    for _, reader in tails:
+    for number, (writer, reader) in enumerate(tails):
         with pytest.raises(flight.FlightUnavailableError) as told:
-            while True:
-                reader.read_chunk()
+            read_to_the_end(writer, reader, answers=number % 2 == 0)
         info = error_details_pb2.ErrorInfo()
         status = status_pb2.Status.FromString(told.value.extra_info)
         assert any(detail.Unpack(info) for detail in status.details)
@@ -180,4 +199,5 @@ def test_a_stop_tells_tails_where_to_resume_and_ends_in_spite_of_idle_puts(
     assert time.monotonic() - started < 25
     log = (own_mesh.home / "logs" / "tickstore.log").read_text()
     assert "server.stopped" in log
+    assert "terminate called" not in log
     del idle
