@@ -201,3 +201,33 @@ def test_a_stop_tells_tails_where_to_resume_and_ends_in_spite_of_idle_puts(
     assert "server.stopped" in log
     assert "terminate called" not in log
     del idle
+
+
+def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) -> None:
+    small = {"tickstore.reading.max_lag_rows": "100"}
+    services = ("registry", "tickstore")
+    with Mesh(tmp_path, services=services, free_ports=True, settings=small) as mesh:
+        with RegistryClient(mesh.addresses["registry"]["grpc"]) as registry:
+            registry.register(SUBJECT, trades_schema())
+        addresses = mesh.addresses["tickstore"]
+        with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as ticks:
+            ticks.put(SUBJECT, trades(10))
+            client = flight.connect(f"grpc://{addresses['flight']}")
+            command = commands_pb2.ReadCommand(dataset=SUBJECT, follow=True)
+            descriptor = flight.FlightDescriptor.for_command(pack(command))
+            writer, reader = client.do_exchange(descriptor)
+            one = commands_pb2.TailControl(credits=1).SerializeToString()
+            writer.write_metadata(pa.py_buffer(one))
+            first = reader.read_chunk().data
+            ticks.put(SUBJECT, trades(500, start_ns=10**9))
+            with pytest.raises(flight.FlightUnavailableError) as told:
+                read_to_the_end(writer, reader, answers=True)
+            info = error_details_pb2.ErrorInfo()
+            status = status_pb2.Status.FromString(told.value.extra_info)
+            assert any(detail.Unpack(info) for detail in status.details)
+            assert info.reason == "SLOW_CONSUMER"
+            with ticks.tail(SUBJECT, after=info.metadata["positionToken"]) as tail:
+                rest = next(tail).batch
+    assert decoded(pa.Table.from_batches([first, rest])).equals(
+        decoded(pa.concat_tables([trades(10), trades(500, start_ns=10**9)]))
+    )
