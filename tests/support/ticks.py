@@ -1,132 +1,93 @@
-"""Trades for tests of the tick store: a schema, rows of it, and a source of versions in memory."""
+"""Rows, schemas and judges for tests of the tick store."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tickmesh.errors import NotFoundError, UnavailableError
-from tickmesh.schema import FieldIds, parse_schema, project
+from tickmesh_tickstore.domain.requests import ScanRequest
+from tickmesh_tickstore.domain.stamps import Stamp
 
 if TYPE_CHECKING:
-    from tickmesh.schema import SchemaDocument
+    from collections.abc import Sequence
 
-SYMBOLS = ("AAPL", "IBM", "MSFT")
+    from tickmesh_tickstore.domain.producers import ProducerSequence
+    from tickmesh_tickstore.engine import Appended, TickEngine
+
+DATASET = "ticks.trades"
+VERSION_1 = Stamp("schema-1", 1)
+VERSION_2 = Stamp("schema-2", 2)
+NS = pa.timestamp("ns", "UTC")
+SYMBOLS = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("ts", NS, nullable=False, metadata={"tickmesh.role": "event_time"}),
+        pa.field("symbol", SYMBOLS, nullable=False, metadata={"tickmesh.role": "symbol"}),
+        pa.field("price", pa.float64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+    ],
+    metadata={"tickmesh.subject": DATASET, "tickmesh.version": "1"},
+)
 
 
-def trades_schema(**more: object) -> str:
-    """The text of a schema of trades; `more` are further optional properties."""
-    return json.dumps(
-        {
-            "type": "object",
-            "properties": {
-                "ts": {"type": "string", "format": "date-time", "x-tick-role": "event_time"},
-                "symbol": {"type": "string", "enum": list(SYMBOLS), "x-tick-role": "symbol"},
-                "price": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000},
-                "size": {"type": "integer", "minimum": 0},
-                "note": {"type": "string"},
-                **more,
-            },
-            "required": ["ts", "symbol", "price", "size"],
-        }
+def ticks(
+    rows: int, *, first: int = 0, symbols: Sequence[str] = ("AAPL", "MSFT", "IBM")
+) -> pa.RecordBatch:
+    """Rows whose `size` counts on from `first` and whose event time is ten times that, in ns."""
+    numbers = range(first, first + rows)
+    return pa.record_batch(
+        [
+            pa.array([number * 10 for number in numbers], pa.int64()).cast(NS),
+            pa.array([symbols[number % len(symbols)] for number in numbers], pa.string())
+            .dictionary_encode()
+            .cast(SYMBOLS),
+            pa.array([number / 2 for number in numbers], pa.float64()),
+            pa.array(list(numbers), pa.int64()),
+        ],
+        schema=SCHEMA,
     )
 
 
-def trades(rows: int, *, start_ns: int = 0, step_ns: int = 1_000) -> pa.Table:
-    """Valid trades, one each `step_ns`."""
-    numbers = range(rows)
-    return pa.table(
-        {
-            "ts": pa.array([start_ns + each * step_ns for each in numbers]).cast(
-                pa.timestamp("ns", "UTC")
-            ),
-            "symbol": pa.array([SYMBOLS[each % 3] for each in numbers]).dictionary_encode(),
-            "price": pa.array([1.0 + each for each in numbers]),
-            "size": pa.array(list(numbers)),
-            "note": pa.array([None if each % 2 else f"n{each}" for each in numbers], pa.utf8()),
-        }
-    )
+def admit(batch: pa.RecordBatch) -> object | None:
+    """A judge that lets everything in."""
+    return None
+
+
+def refuse_negative_size(batch: pa.RecordBatch) -> object | None:
+    """A judge that refuses batches with a negative size."""
+    bad = [size for size in integers(batch, "size") if size < 0]
+    return f"size must be 0 or more, {len(bad)} rows are not" if bad else None
+
+
+def put(
+    engine: TickEngine,
+    batch: pa.RecordBatch,
+    *,
+    stamp: Stamp = VERSION_1,
+    producer: ProducerSequence | None = None,
+) -> Appended:
+    """Append and wait until durable."""
+    return engine.append(DATASET, batch, stamp=stamp, judge=admit, producer=producer).result(30)
+
+
+def sizes(engine: TickEngine, request: ScanRequest | None = None) -> list[int]:
+    """The `size` column of a read: which rows came, in which order."""
+    table = engine.scan(request or ScanRequest(dataset=DATASET)).read_all()
+    return integers(table, "size")
+
+
+def integers(rows: pa.Table | pa.RecordBatch, name: str) -> list[int]:
+    """A column of integers without nulls."""
+    values: list[Any] = rows.column(name).to_pylist()
+    return values
 
 
 def decoded(table: pa.Table) -> pa.Table:
-    """The table with dictionaries decoded and no metadata: what promise T6 compares."""
-    columns = [
+    """The table with one chunk a column and dictionaries as their values."""
+    plain = [
         column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         for column in table.columns
     ]
-    return pa.table(columns, names=table.column_names)
-
-
-@dataclass(frozen=True)
-class MemorySchema:
-    """One version, as the store's `SchemaVersion` wants it."""
-
-    subject: str
-    version: int
-    schema_id: int
-    state: str
-    arrow_schema: pa.Schema
-    document: SchemaDocument
-
-
-@dataclass
-class MemorySchemas:
-    """A `SchemaSource` that tests fill by hand; the newest version is in force."""
-
-    by_subject: dict[str, list[MemorySchema]] = field(default_factory=dict)
-    away: bool = False
-
-    def register(self, subject: str, text: str, *, state: str = "active") -> MemorySchema:
-        """Adds the next version of a subject."""
-        versions = self.by_subject.setdefault(subject, [])
-        document = parse_schema(text)
-        number = len(versions) + 1
-        schema_id = sum(len(each) for each in self.by_subject.values()) + 1
-        added = MemorySchema(
-            subject=subject,
-            version=number,
-            schema_id=schema_id,
-            state=state,
-            arrow_schema=project(
-                document,
-                subject=subject,
-                version=number,
-                field_ids=FieldIds().extended(document),
-            ),
-            document=document,
-        )
-        versions.append(added)
-        return added
-
-    def latest(self, subject: str) -> MemorySchema:
-        """The newest version."""
-        return self._versions(subject)[-1]
-
-    def in_force(self, subject: str) -> MemorySchema:
-        """The newest version."""
-        return self.latest(subject)
-
-    def get(self, subject: str, *, version: int) -> MemorySchema:
-        """One version."""
-        versions = self._versions(subject)
-        if not 0 < version <= len(versions):
-            raise NotFoundError("no such version", reason="VERSION_NOT_FOUND")
-        return versions[version - 1]
-
-    def by_id(self, schema_id: int) -> MemorySchema:
-        """The version with an id."""
-        for versions in self.by_subject.values():
-            for each in versions:
-                if each.schema_id == schema_id:
-                    return each
-        raise NotFoundError("no such id", reason="VERSION_NOT_FOUND")
-
-    def _versions(self, subject: str) -> list[MemorySchema]:
-        if self.away:
-            raise UnavailableError("the registry is away")
-        if subject not in self.by_subject:
-            raise NotFoundError("no such subject", reason="SUBJECT_NOT_FOUND")
-        return self.by_subject[subject]
+    return pa.table(plain, names=table.column_names).combine_chunks()

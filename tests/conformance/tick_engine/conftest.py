@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.engine import DiskEngine, MemoryEngine, TickEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MakeEngine = Callable[[EngineLimits], TickEngine]
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
-from tests.conformance.tick_engine.conftest import MakeEngine
 from tests.support.ticks import (
     DATASET,
     SCHEMA,
     VERSION_1,
     admit,
+    integers,
     put,
     refuse_negative_size,
     sizes,
@@ -30,6 +31,9 @@ from tickmesh_tickstore.domain.producers import REMEMBERED_SEQUENCES, ProducerSe
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
 from tickmesh_tickstore.domain.stamps import Origin
 from tickmesh_tickstore.engine import Appended, TickEngine
+
+if TYPE_CHECKING:
+    from tests.conformance.tick_engine.conftest import MakeEngine
 
 
 class HeldJudge:
@@ -63,9 +67,7 @@ def test_the_received_moment_tells_the_same_place(engine: TickEngine) -> None:
 
 
 def test_t1_a_refused_message_stores_nothing_and_hands_back_the_refusal(engine: TickEngine) -> None:
-    future = engine.append(
-        DATASET, ticks(3, first=-1), stamp=VERSION_1, judge=refuse_negative_size
-    )
+    future = engine.append(DATASET, ticks(3, first=-1), stamp=VERSION_1, judge=refuse_negative_size)
     with pytest.raises(RowsRefusedError) as caught:
         future.result(30)
     assert caught.value.refusal == "size must be 0 or more, 1 rows are not"
@@ -252,7 +254,9 @@ def test_t5_every_row_knows_its_version_ingest_time_and_revision(engine: TickEng
     table = engine.scan(read).read_all()
     assert table.column("_dataset_revision").to_pylist() == [1, 1, 2]
     assert table.column("_schema_version").to_pylist() == [1, 1, 1]
-    ingested = table.column("_ingest_time").cast(pa.int64()).to_pylist()
+    ingested = integers(
+        table.set_column(2, "at", table.column("_ingest_time").cast(pa.int64())), "at"
+    )
     assert ingested == sorted(ingested)
     assert ingested[0] > 10**18
     assert engine.scan(ScanRequest(dataset=DATASET)).schema.names == SCHEMA.names
@@ -336,3 +340,24 @@ def test_many_threads_append_to_one_dataset_without_loss(engine: TickEngine) -> 
     for index in range(8):
         own = [size for size in stored if size // 1000 == index]
         assert own == sorted(own)
+
+
+def test_t11_a_writer_without_work_ends_and_comes_back(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineLimits(writer_idle_seconds=0.0))
+    engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+    for number in range(50):
+        put(engine, ticks(1, first=number))
+    assert sizes(engine) == list(range(50))
+
+
+def test_t2_closing_finishes_what_was_handed_in(engine: TickEngine) -> None:
+    held = _group(engine)
+    futures = [
+        engine.append(DATASET, ticks(1, first=number), stamp=VERSION_1, judge=admit)
+        for number in range(5)
+    ]
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    held.release.set()
+    closing.join(30)
+    assert [future.result(0).rows for future in futures] == [1] * 5

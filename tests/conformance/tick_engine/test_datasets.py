@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 
-from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, put, ticks
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, put, sizes, ticks
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
     DatasetNotFoundError,
@@ -15,7 +17,9 @@ from tickmesh_tickstore.domain.errors import (
     WrongColumnsError,
 )
 from tickmesh_tickstore.domain.requests import ScanRequest
-from tickmesh_tickstore.engine import TickEngine
+
+if TYPE_CHECKING:
+    from tickmesh_tickstore.engine import TickEngine
 
 
 def test_a_new_dataset_is_empty_and_has_its_schema(engine: TickEngine) -> None:
@@ -108,3 +112,13 @@ def test_statistics_count_rows_and_revisions(engine: TickEngine) -> None:
     put(engine, ticks(4, first=3))
     statistics = engine.statistics(DATASET)
     assert (statistics.rows, statistics.revision, statistics.failure) == (7, 2, "")
+
+
+def test_flushing_changes_no_row(engine: TickEngine) -> None:
+    engine.flush(DATASET, timeout_seconds=30)
+    for number in range(5):
+        put(engine, ticks(3, first=3 * number))
+        engine.flush(DATASET, timeout_seconds=30)
+    assert sizes(engine) == list(range(15))
+    with pytest.raises(DatasetNotFoundError):
+        engine.flush("nobody", timeout_seconds=30)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pytest
 
-from tests.conformance.tick_engine.conftest import MakeEngine
 from tests.support.ticks import (
     DATASET,
     NS,
@@ -28,7 +28,10 @@ from tickmesh_tickstore.domain.errors import (
 )
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.requests import Order, RangePayload, ScanRequest, StampColumn
-from tickmesh_tickstore.engine import TickEngine
+
+if TYPE_CHECKING:
+    from tests.conformance.tick_engine.conftest import MakeEngine
+    from tickmesh_tickstore.engine import TickEngine
 
 READ = ScanRequest(dataset=DATASET)
 
@@ -143,7 +146,9 @@ def test_a_dataset_without_event_time_or_symbol_can_be_read_whole(engine: TickEn
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
-def test_ranges_in_ns_are_exact_on_coarser_event_times(engine: TickEngine, unit: str) -> None:
+def test_ranges_in_ns_are_exact_on_coarser_event_times(
+    engine: TickEngine, unit: Literal["s", "ms", "us"]
+) -> None:
     schema = pa.schema(
         [
             pa.field("at", pa.timestamp(unit, "UTC"), metadata={"tickmesh.role": "event_time"}),
@@ -195,9 +200,9 @@ def test_ranges_with_stamps_know_their_revisions(engine: TickEngine) -> None:
     plan = engine.plan(request, max_endpoints=3)
     assert len(plan.ranges) == 3
     table = pa.concat_tables(engine.scan(each.payload).read_all() for each in plan.ranges)
-    assert table.column("_dataset_revision").to_pylist() == [1] * 70_000 + [2] * 70_000 + [
-        3
-    ] * 70_000
+    assert (
+        table.column("_dataset_revision").to_pylist() == [1] * 70_000 + [2] * 70_000 + [3] * 70_000
+    )
 
 
 def test_a_range_that_was_not_planned_here_is_refused(engine: TickEngine) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 
-from tests.conformance.tick_engine.conftest import MakeEngine
 from tests.support.ticks import (
     DATASET,
     SCHEMA,
@@ -28,6 +29,9 @@ from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
 from tickmesh_tickstore.engine import Appended, TickEngine
+
+if TYPE_CHECKING:
+    from tests.conformance.tick_engine.conftest import MakeEngine
 
 
 def test_t3_nothing_is_visible_before_the_marker_and_everything_after_it(

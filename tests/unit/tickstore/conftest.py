@@ -1,48 +1,45 @@
-"""A tick store on the memory engine, without sockets."""
+"""A store on disk that is opened, left and opened again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.ticks import MemorySchemas, trades_schema
-from tickmesh_serving.call_context import CallContext
-from tickmesh_serving.clock import SystemClock
-from tickmesh_tickstore.application import TickStore
-from tickmesh_tickstore.counters import PutCounters
-from tickmesh_tickstore.dataset_settings import SettingsDirectory
-from tickmesh_tickstore.engine import MemoryEngine
-from tickmesh_tickstore.governance import Governance
-from tickmesh_tickstore.tickets import KEY_BYTES, TicketOffice
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1
+from tickmesh_tickstore.engine import DiskEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def call() -> CallContext:
-    return CallContext.internal("test")
+OpenStore = Callable[..., DiskEngine]
 
 
 @pytest.fixture
-def schemas() -> MemorySchemas:
-    source = MemorySchemas()
-    source.register("ticks.trades", trades_schema())
-    return source
+def open_store(tmp_path: Path) -> Iterator[OpenStore]:
+    """Open the store in `tmp_path`, closing the one opened before; the dataset is there."""
+    opened: list[DiskEngine] = []
+
+    def open_again(**options: Any) -> DiskEngine:
+        for engine in opened:
+            engine.close()
+        engine = DiskEngine(tmp_path / "store", **options)
+        opened.append(engine)
+        if not engine.datasets():
+            engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+        return engine
+
+    yield open_again
+    for engine in opened:
+        engine.close()
 
 
-@pytest.fixture
-def store(tmp_path: Path, schemas: MemorySchemas) -> Iterator[TickStore]:
-    engine = MemoryEngine()
-    clock = SystemClock()
-    yield TickStore(
-        engine=engine,
-        governance=Governance(schemas),
-        settings=SettingsDirectory(tmp_path / "settings"),
-        tickets=TicketOffice(bytes(KEY_BYTES), clock=clock, lifetime_seconds=60.0),
-        counters=PutCounters(),
-        clock=clock,
-    )
-    engine.close()
+def logs(root: Path) -> list[Path]:
+    """The write-ahead logs of the only dataset, oldest first."""
+    return sorted(root.glob("store/datasets/*/logs/*.log"))
+
+
+def segments(root: Path) -> list[Path]:
+    """The segments of the only dataset."""
+    return sorted(root.glob("store/datasets/*/segments/*"))

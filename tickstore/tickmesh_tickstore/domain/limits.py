@@ -15,9 +15,9 @@ class EngineLimits:
 
     Attributes:
         message_bytes: One appended batch.
-        group_rows: Rows joined into one commit group; a larger single batch is a group by itself.
+        group_rows: Rows that share one sync; a larger single batch is a group by itself. A group
+            takes what waits and never waits for more: the sync before it is time enough.
         group_bytes: The same in bytes.
-        group_wait_seconds: How long a group may go on collecting while more keeps arriving.
         waiting_bytes: Appends waiting for a dataset's writer; beyond it `append` blocks.
         log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
         unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
@@ -32,10 +32,9 @@ class EngineLimits:
     message_bytes: int = 64 * _MIB
     group_rows: int = 262_144
     group_bytes: int = 32 * _MIB
-    group_wait_seconds: float = 0.002
     waiting_bytes: int = 64 * _MIB
     log_bytes: int = 64 * _MIB
-    unsealed_logs: int = 2
+    unsealed_logs: int = 4
     staged_bytes: int = 4096 * _MIB
     producers: int = 100_000
     open_segments: int = 512

@@ -12,14 +12,14 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.engine.batches import join_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from tickmesh_tickstore.engine.columns import RowLayout
 

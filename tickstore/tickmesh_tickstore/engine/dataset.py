@@ -17,8 +17,16 @@ from tickmesh_tickstore.domain.errors import (
     TickStoreError,
     WrongColumnsError,
 )
+from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.chunk import Chunk
-from tickmesh_tickstore.engine.group import AppendWork, CommitGroup, OpenWork, UploadWork, Work
+from tickmesh_tickstore.engine.group import (
+    AppendWork,
+    CommitGroup,
+    FlushWork,
+    OpenWork,
+    UploadWork,
+    Work,
+)
 from tickmesh_tickstore.engine.interface import DatasetInfo
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
 
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerLedger, ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.stamps import Origin, Stamp
-    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import Journal, StagedPart
@@ -229,6 +236,12 @@ class Dataset:
         assert work.state is not None
         return work.state
 
+    def flush(self) -> None:
+        """Begin a new log behind everything handed in so far."""
+        work = FlushWork()
+        self._hand_in(work)
+        work.future.result()
+
     def commit_upload(
         self,
         staged: StagedPart,
@@ -329,15 +342,24 @@ class Dataset:
             self._stop(failure)
             return
         group.mark_durable()
-        self._rotate_if_due()
+        if group.flushes or self._journal.is_full():
+            self._begin_log(group.flushes)
 
-    def _rotate_if_due(self) -> None:
+    def _begin_log(self, flushes: Sequence[FlushWork]) -> None:
         try:
-            self._journal.committed(revision=self._state.revision, ledger=self._ledger)
+            self._journal.begin_log(revision=self._state.revision, ledger=self._ledger)
         except StoreFailedError as error:
             self._stop(error)
+            for flush in flushes:
+                flush.future.fail(error)
         except TickStoreError as error:
             _log.warning("dataset %s keeps its present log: %s", self.name, error.message)
+            for flush in flushes:
+                flush.future.fail(error)
+        for flush in flushes:
+            if flush.future.error is None:
+                flush.future.mark_received(Appended(self._state.revision, 0, 0))
+                flush.future.mark_durable()
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         log_number = self._journal.log_number

@@ -81,6 +81,10 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.flush`."""
+
+    @abstractmethod
     def statistics(self, name: str) -> DatasetStatistics:
         """See `TickEngine.statistics`."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tickmesh_tickstore.domain.errors import RowsRefusedError, StoreFailedError, TickStoreError
 from tickmesh_tickstore.domain.producers import (
     ProducerSequence,
@@ -21,13 +19,15 @@ from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, R
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
+
     from tickmesh_tickstore.domain.producers import ProducerLedger
     from tickmesh_tickstore.domain.stamps import Origin
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import StagedPart
 
-__all__ = ["AppendWork", "CommitGroup", "OpenWork", "UploadWork", "Work"]
+__all__ = ["AppendWork", "CommitGroup", "FlushWork", "OpenWork", "UploadWork", "Work"]
 
 _JOINED_ROWS = 65_536
 """Larger messages gain nothing from being copied together; they still share one sync."""
@@ -69,7 +69,15 @@ class UploadWork:
     future: AppendFuture = field(default_factory=AppendFuture)
 
 
-Work = AppendWork | OpenWork | UploadWork
+@dataclass(slots=True)
+class FlushWork:
+    """Someone who waits until everything before it is out of the active log."""
+
+    size: int = 0
+    future: AppendFuture = field(default_factory=AppendFuture)
+
+
+Work = AppendWork | OpenWork | UploadWork | FlushWork
 
 
 class CommitGroup:
@@ -81,6 +89,7 @@ class CommitGroup:
 
     def __init__(self, ledger: ProducerLedger, *, revision: int, ingest_time_ns: int) -> None:
         self.entries: list[Entry] = []
+        self.flushes: list[FlushWork] = []
         self._ledger = ledger
         self._admission = ledger.admission()
         self._revision = revision
@@ -100,8 +109,10 @@ class CommitGroup:
                 continue
             if isinstance(work, OpenWork):
                 self._open(work)
-            else:
+            elif isinstance(work, UploadWork):
                 self._upload(work)
+            else:
+                self.flushes.append(work)
             start += 1
 
     def _end_of_joinable(self, works: Sequence[Work], start: int) -> int:
@@ -259,13 +270,18 @@ class CommitGroup:
 
     def fail(self, error: Exception) -> None:
         """The entries could not be made durable."""
+        # After a failed sync the log may tell of uploads after all: their files stay, and the next
+        # start removes those it does not tell of.
+        if not isinstance(error, StoreFailedError):
+            for entry in self.entries:
+                if isinstance(entry, PartEntry):
+                    entry.staged.discard()
         for future, _ in self._stored:
             future.fail(error)
         for future, _, _ in self._duplicates:
             future.fail(error)
-        for entry in self.entries:
-            if isinstance(entry, PartEntry):
-                entry.staged.discard()
+        for flush in self.flushes:
+            flush.future.fail(error)
 
 
 @dataclass(slots=True)

@@ -140,7 +140,9 @@ class Follower(Protocol):
         ...
 
     def wait(self, timeout_seconds: float) -> Followed | None:
-        """The next rows, at once if there are any; `None` when none came in time.
+        """The next wanted rows, at once if they are the next ones stored; else `None` in time.
+
+        Stored rows of other symbols are passed over meanwhile: `position` moves on with `None` too.
 
         Raises:
             StoreClosedError: The follower or its engine was closed.
@@ -304,6 +306,15 @@ class TickEngine(Protocol):
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives (T8)."""
+        ...
+
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """Move everything acknowledged so far out of the write-ahead log into segments.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
+            TimeoutError: It goes on in the background.
+        """
         ...
 
     def statistics(self, name: str) -> DatasetStatistics:

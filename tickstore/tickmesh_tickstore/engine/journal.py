@@ -106,8 +106,12 @@ class Journal(Protocol):
         """
         ...
 
-    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
-        """A commit is visible; a good moment to begin a new log.
+    def is_full(self) -> bool:
+        """Whether it is time to begin a new log; waits while too many are not sealed yet."""
+        ...
+
+    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """Begin a new log, and let the rows of the old one move to segments.
 
         Raises:
             DiskFullError: No new log could be begun; the present one goes on.

@@ -168,9 +168,12 @@ class DiskEngine(DatasetEngine):
             dataset.failure.message if dataset.failure else "",
         )
 
-    def wait_until_sealed(self, timeout_seconds: float) -> bool:
-        """Wait until every full log is sealed; whether that came in time."""
-        return self._sealer.wait_until_sealed(timeout_seconds)
+    def flush(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.flush`."""
+        dataset = self._find(name)
+        dataset.flush()
+        if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
+            raise TimeoutError
 
     def close(self) -> None:
         """See `TickEngine.close`."""

@@ -57,7 +57,7 @@ class DiskJournal:
         self._failed = False
         # A log that was read back is memory-mapped by readers: it must not be written over.
         self._recyclable = not directory.log(log_number).exists()
-        self._descriptor = self._begin_log(log_number)
+        self._descriptor = self._open_log(log_number)
 
     @property
     def log_number(self) -> int:
@@ -110,15 +110,19 @@ class DiskJournal:
             raise self._failure("a log could not be synced", error) from error
         self._synced_revision = self._written_revision
 
-    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
-        """See `Journal.committed`: begin a new log when the active one is full."""
-        if self._offset < self._limits.log_bytes or not self._sealer.has_room(
+    def is_full(self) -> bool:
+        """See `Journal.is_full`."""
+        return self._offset >= self._limits.log_bytes and self._sealer.has_room(
             self._directory.dataset_id
-        ):
+        )
+
+    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:
+        """See `Journal.begin_log`."""
+        if self._offset == 0:
             return
         number = self._log_number + 1
         try:
-            descriptor = self._begin_log(number)
+            descriptor = self._open_log(number)
         except OSError as error:
             if error.errno in _NO_SPACE:
                 raise DiskFullError("no space left for a new log") from error
@@ -135,7 +139,7 @@ class DiskJournal:
         )
         self._recyclable = True
 
-    def _begin_log(self, number: int) -> int:
+    def _open_log(self, number: int) -> int:
         path = self._directory.log(number)
         if path.exists():
             return self._files.open(path)

@@ -104,10 +104,10 @@ class Sealer:
             self._pending[dataset_id] += 1
             self._changed.notify_all()
 
-    def wait_until_sealed(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is left to seal; whether that came in time."""
+    def wait_until_sealed(self, dataset_id: str, timeout_seconds: float) -> bool:
+        """Wait until nothing of a dataset is left to seal; whether that came in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._tasks, timeout_seconds)
+            return self._changed.wait_for(lambda: self._pending[dataset_id] == 0, timeout_seconds)
 
     def close(self) -> None:
         """Finish the log at hand; the others are sealed after the next start."""

@@ -44,6 +44,10 @@ class MemoryEngine(DatasetEngine):
     def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
 
+    def flush(self, name: str, *, timeout_seconds: float) -> None:  # noqa: ARG002  # nothing to wait for
+        """See `TickEngine.flush`."""
+        self._find(name).flush()
+
     def statistics(self, name: str) -> DatasetStatistics:
         """See `TickEngine.statistics`."""
         dataset = self._find(name)
@@ -73,7 +77,10 @@ class _MemoryJournal:
     def sync(self) -> None:
         """Nothing outlives the process."""
 
-    def committed(self, *, revision: int, ledger: ProducerLedger) -> None:
+    def is_full(self) -> bool:
+        return False
+
+    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:
         """One log is enough."""
 
     def close(self) -> None:

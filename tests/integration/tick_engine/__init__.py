@@ -1,0 +1,1 @@
+"""The disk engine as real processes."""

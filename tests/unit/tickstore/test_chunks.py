@@ -1,0 +1,91 @@
+"""Chunks cut and merged anywhere keep every row's position and stamps."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.ticks import SCHEMA, VERSION_1, integers, ticks
+from tickmesh_tickstore.domain.positions import START, Position
+from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin
+from tickmesh_tickstore.engine.chunk import Chunk, append_chunk
+from tickmesh_tickstore.engine.columns import RowLayout
+
+LAYOUT = RowLayout.of(VERSION_1, SCHEMA)
+SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=70)
+
+
+def arrive(sizes: list[int], *, alternate: bool = False) -> tuple[Chunk, ...]:
+    """Chunks of revisions 1, 2, ... with so many rows each."""
+    chunks: tuple[Chunk, ...] = ()
+    first = 0
+    for revision, rows in enumerate(sizes, start=1):
+        chunk = Chunk.arrived(
+            ticks(rows, first=first),
+            LAYOUT,
+            revision=revision,
+            ingest_time_ns=1000 + revision,
+            origin=Origin("other") if alternate and revision % 5 == 0 else ANONYMOUS,
+        )
+        chunks = append_chunk(chunks, chunk)
+        first += rows
+    return chunks
+
+
+def rows_of(chunks: list[Chunk | None]) -> list[int]:
+    return [row for chunk in chunks if chunk is not None for row in integers(chunk.batch, "size")]
+
+
+@given(SIZES, st.booleans())
+def test_merging_keeps_order_runs_and_spans(sizes: list[int], alternate: bool) -> None:
+    chunks = arrive(sizes, alternate=alternate)
+    assert rows_of(list(chunks)) == list(range(sum(sizes)))
+    runs = [
+        (revision, count, ingested)
+        for chunk in chunks
+        for revision, count, ingested in zip(
+            chunk.runs.revisions, chunk.runs.counts(), chunk.runs.ingest_times, strict=True
+        )
+    ]
+    assert runs == [(n, rows, 1000 + n) for n, rows in enumerate(sizes, start=1)]
+    for chunk in chunks:
+        times = [row * 10 for row in integers(chunk.batch, "size")]
+        assert chunk.time_span == (min(times), max(times))
+
+
+def test_many_small_appends_become_few_chunks() -> None:
+    assert len(arrive([1] * 1000)) <= 3 * 16
+
+
+@given(SIZES, st.data())
+def test_a_cut_between_any_two_rows_loses_and_doubles_none(
+    sizes: list[int], data: st.DataObject
+) -> None:
+    chunks = arrive(sizes)
+    revision = data.draw(st.integers(0, len(sizes) + 1))
+    row = data.draw(st.integers(0, 6))
+    cut = Position(revision, row)
+    end = Position.after_revision(len(sizes))
+    before = rows_of([chunk.between(START, cut) for chunk in chunks])
+    after = rows_of([chunk.between(cut, end) for chunk in chunks])
+    assert before + after == list(range(sum(sizes)))
+    if 1 <= revision <= len(sizes):
+        assert len(before) == sum(sizes[: revision - 1]) + min(row, sizes[revision - 1])
+
+
+@given(SIZES, st.data())
+def test_a_slice_knows_its_own_positions(sizes: list[int], data: st.DataObject) -> None:
+    chunk = data.draw(st.sampled_from(arrive(sizes)))
+    start = data.draw(st.integers(0, chunk.batch.num_rows - 1))
+    stop = data.draw(st.integers(start + 1, chunk.batch.num_rows))
+    part = chunk.rows(start, stop)
+    assert part is not None
+    assert part.first_position == chunk.position_at(start)
+    for row in range(part.batch.num_rows):
+        assert part.position_at(row) == chunk.position_at(start + row)
+        assert part.rows_before(part.position_at(row)) == row
+    assert part.rows_before(part.end_position()) == part.batch.num_rows
+    again = Chunk.unpack(part.batch, part.stamp, part.pack_stamps())
+    assert (again.runs, again.first_row, again.origin, again.time_span) == (
+        part.runs, part.first_row, part.origin, part.time_span,
+    )  # fmt: skip
