@@ -22,67 +22,6 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_SECONDS = 1.0
 _POLL_SECONDS = 0.25
-_LAST_READ_SECONDS = 0.05
-
-
-class Credits:
-    """How many batches the reader will take, heard on a thread of its own.
-
-    A reader that never speaks has no limit but HTTP/2's: the first control message begins counting.
-    """
-
-    def __init__(self, reader: flight.MetadataRecordBatchReader) -> None:
-        self._reader = reader
-        self._changed = threading.Condition()
-        self._left: int | None = None
-        self._ended = False
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._listen, name="tail-credits", daemon=True)
-        self._thread.start()
-
-    def take(self, timeout_seconds: float) -> bool:
-        """Waits for a credit; false when there is none in time.
-
-        Raises:
-            MalformedDataError: the reader sent something else than control messages.
-        """
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._left is None or self._left > 0 or self._failure, timeout_seconds
-            )
-            if self._failure is not None:
-                raise self._failure
-            return self._left is None or self._left > 0
-
-    def spend(self) -> None:
-        """One batch was sent."""
-        with self._changed:
-            if self._left is not None:
-                self._left -= 1
-
-    def end(self) -> None:
-        """The stream is about to end."""
-        self._ended = True
-        # The listener is in its last read, or will see the flag: give it the moment between.
-        self._thread.join(_LAST_READ_SECONDS)
-
-    def _listen(self) -> None:
-        try:
-            while not self._ended:
-                chunk = self._reader.read_chunk()
-                if chunk.app_metadata is None:
-                    continue
-                control = tail_control(chunk.app_metadata)
-                with self._changed:
-                    self._left = max(0, self._left or 0) + max(0, control.credits)
-                    self._changed.notify_all()
-        except (StopIteration, pa.ArrowException, OSError):
-            # The reader has no more to say, or is gone: writing to it will tell.
-            return
-        except domain.TickStoreError as error:
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
 
 
 def serve_tail(
@@ -96,62 +35,165 @@ def serve_tail(
 ) -> None:
     """Sends what follows a position until the reader leaves.
 
+    The handler's own thread listens and another one sends, because nothing can interrupt a read:
+    a handler that returned while its stream is being read would bring the process down. So a
+    stream is ended from here at the next word of the reader (ours answer each heartbeat), or at
+    once when it has closed its side.
+
     Raises:
         SlowConsumerError: the reader fell more than `max_lag_rows` behind while it took nothing;
             says where to resume.
         DrainingError: the server is going down; says where to resume.
+        MalformedDataError: the reader sent something else than control messages.
     """
     follower = store.follow(call, command)
     prefix = store.position_token(command.dataset, follower.position).rpartition(":")[0]
-    credit = Credits(reader)
+    sender = _Sender(call, follower, writer, prefix=prefix, max_lag_rows=max_lag_rows)
     try:
         writer.begin(follower.schema)
-        _send_all(call, follower, credit, writer, prefix=prefix, max_lag_rows=max_lag_rows)
+        sender.start()
+        _listen(reader, sender)
+        sender.join()
+    except BaseException:
+        sender.stop()
+        raise
     finally:
-        credit.end()
         follower.close()
+    if sender.refusal is not None:
+        raise sender.refusal
 
 
-def _send_all(
-    call: FlightCall,
-    follower: Follower,
-    credit: Credits,
-    writer: flight.MetadataRecordBatchWriter,
-    *,
-    prefix: str,
-    max_lag_rows: int,
-) -> None:
-    revision = 0
-    next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
-    while not call.cancelled:
-        token = f"{prefix}:{follower.position.token()}"
-        if call.draining:
+def _listen(reader: flight.MetadataRecordBatchReader, sender: _Sender) -> None:
+    """Hears credits until the reader closes its side or the sender has come to an end."""
+    while not sender.ended:
+        try:
+            chunk = reader.read_chunk()
+        except (StopIteration, pa.ArrowException, OSError):
+            # Nothing more to say, or gone: sending will tell which.
+            return
+        if chunk.app_metadata is not None:
+            sender.grant(tail_control(chunk.app_metadata).credits)
+
+
+class _Sender:
+    """Sends batches as far as credits go, and a heartbeat where there is nothing to send.
+
+    A reader that never grants credits has no limit but HTTP/2's.
+    """
+
+    def __init__(
+        self,
+        call: FlightCall,
+        follower: Follower,
+        writer: flight.MetadataRecordBatchWriter,
+        *,
+        prefix: str,
+        max_lag_rows: int,
+    ) -> None:
+        self.ended = False
+        self.refusal: Exception | None = None
+        self._call = call
+        self._follower = follower
+        self._writer = writer
+        self._prefix = prefix
+        self._max_lag_rows = max_lag_rows
+        self._revision = 0
+        self._changed = threading.Condition()
+        self._credits: int | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="tail-sender", daemon=True)
+        self.start = self._thread.start
+
+    def grant(self, count: int) -> None:
+        """The reader will take so many batches more; the first grant begins the counting."""
+        if count > 0:
+            with self._changed:
+                self._credits = (self._credits or 0) + count
+                self._changed.notify_all()
+
+    def join(self) -> None:
+        """Waits until nothing is sent any more."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Ends sending."""
+        self._stopped = True
+        self._follower.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._send_all()
+        except domain.TickStoreError as error:
+            if not self._stopped:
+                self.refusal = error
+        except (pa.ArrowException, OSError):
+            # The reader is gone.
+            pass
+        except Exception as error:  # noqa: BLE001 — raised by the handler, which guards it
+            self.refusal = error
+        finally:
+            self.ended = True
+            self._ask_for_a_word()
+
+    def _send_all(self) -> None:
+        next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
+        while not self._stopped and not self._call.cancelled:
+            self._check()
+            followed = self._follower.wait(_POLL_SECONDS) if self._may_send() else None
+            if followed is not None:
+                self._revision = followed.position.revision
+                metadata = commands_pb2.TailMetadata(
+                    position_token=f"{self._prefix}:{followed.position.token()}",
+                    dataset_revision=self._revision,
+                )
+                self._writer.write_with_metadata(
+                    followed.batch, pa.py_buffer(metadata.SerializeToString())
+                )
+                with self._changed:
+                    if self._credits is not None:
+                        self._credits -= 1
+            elif time.monotonic() >= next_heartbeat:
+                self._beat()
+            else:
+                continue
+            next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
+
+    def _may_send(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._credits is None or self._credits > 0, _POLL_SECONDS
+            )
+            return self._credits is None or self._credits > 0
+
+    def _check(self) -> None:
+        if self._call.draining:
             raise DrainingError(
                 "The store is going down; resume after the position in a moment.",
-                metadata={"positionToken": token},
+                metadata={"positionToken": self._token()},
                 retry_after_seconds=1.0,
             )
-        followed = None
-        if credit.take(_POLL_SECONDS):
-            followed = follower.wait(_POLL_SECONDS)
-        elif (lag := follower.lag_rows()) > max_lag_rows:
+        if self._credits == 0 and (lag := self._follower.lag_rows()) > self._max_lag_rows:
             raise SlowConsumerError(
-                f"The reader is {lag} rows behind and takes none; at most {max_lag_rows} are "
+                f"The reader is {lag} rows behind and takes none; at most {self._max_lag_rows} are "
                 "allowed. Resume after the position, and read faster or fewer columns.",
-                metadata={"positionToken": token, "lagRows": str(lag)},
+                metadata={"positionToken": self._token(), "lagRows": str(lag)},
             )
-        if followed is not None:
-            revision = followed.position.revision
-            metadata = commands_pb2.TailMetadata(
-                position_token=f"{prefix}:{followed.position.token()}", dataset_revision=revision
-            )
-            writer.write_with_metadata(followed.batch, pa.py_buffer(metadata.SerializeToString()))
-            credit.spend()
-        elif time.monotonic() >= next_heartbeat:
-            heartbeat = commands_pb2.TailMetadata(
-                position_token=token, dataset_revision=revision, heartbeat=True
-            )
-            writer.write_metadata(pa.py_buffer(heartbeat.SerializeToString()))
-        else:
-            continue
-        next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
+
+    def _token(self) -> str:
+        return f"{self._prefix}:{self._follower.position.token()}"
+
+    def _beat(self) -> None:
+        heartbeat = commands_pb2.TailMetadata(
+            position_token=self._token(), dataset_revision=self._revision, heartbeat=True
+        )
+        self._writer.write_metadata(pa.py_buffer(heartbeat.SerializeToString()))
+
+    def _ask_for_a_word(self) -> None:
+        """One more heartbeat: its answer lets the handler end the stream."""
+        try:
+            self._beat()
+        except (pa.ArrowException, OSError, domain.TickStoreError):
+            # The reader is gone, and its handler hears of it as well.
+            return

@@ -107,6 +107,8 @@ class Tail:
                     metadata = commands_pb2.TailMetadata.FromString(chunk.app_metadata.to_pybytes())
                     self.position = metadata.position_token
                     if chunk.data is None or metadata.heartbeat:
+                        # The store can end a stream in good order only when it hears something.
+                        writer.write_metadata(_control(0, self.position))
                         continue
                     yield TailBatch(chunk.data, self.position, metadata.dataset_revision)
                     # Asked for again only now that the consumer has come back for more.

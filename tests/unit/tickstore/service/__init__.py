@@ -1,1 +1,1 @@
-"""The service side of the tick store."""
+"""Tests."""
