@@ -10,8 +10,10 @@ import os
 import random
 import signal
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tickmesh.api.cleaner.v1 import job_pb2
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pyarrow as pa
-
 pytestmark = pytest.mark.integration
 
 ROWS = 200_000
@@ -37,14 +37,20 @@ ENDED = {job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STAT
 
 
 @pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    home = tmp_path_factory.mktemp("home")
-    sources = home / "sources"
-    sources.mkdir()
-    write_session(sources / "session.csv", rows=ROWS, seed=11, day=dt.date(2026, 11, 20))
-    settings = {"cleaner.sources.roots": str(sources)}
-    with Mesh(home, settings=settings, free_ports=True) as running:
-        yield running
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("home")
+    (path / "sources").mkdir()
+    session = path / "sources" / "session.csv"
+    write_session(session, rows=ROWS, seed=11, day=dt.date(2026, 11, 20))
+    return path
+
+
+@contextmanager
+def running_mesh(home: Path) -> Iterator[Mesh]:
+    """A mesh on the same home, with its supervisor's count of deaths at zero."""
+    settings = {"cleaner.sources.roots": str(home / "sources")}
+    with Mesh(home, settings=settings, free_ports=True) as mesh:
+        yield mesh
 
 
 def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: float) -> float:
@@ -94,31 +100,32 @@ def content(mesh: Mesh, subject: str) -> pa.Table:
         (name, column.cast("string") if name in {"symbol", "venue", "side"} else column)
         for name, column in zip(table.column_names, table.columns, strict=True)
     ]
-    import pyarrow as pa
-
     return pa.table(dict(plain)).sort_by("trade_id")
 
 
-def kill_loop(mesh: Mesh, *, kills_of_each: int) -> None:
+def kill_loop(home: Path, *, kills_of_each: int) -> None:
     seed = int(os.environ.get("TICKMESH_KILL_SEED", time.time_ns() % 1_000_000))
     print(f"TICKMESH_KILL_SEED={seed}")
     chance = random.Random(seed)
-    usual_seconds = run_job(mesh, "ticks.undisturbed", victim=None, after_seconds=0.0)
-    undisturbed = content(mesh, "ticks.undisturbed")
+    with running_mesh(home) as mesh:
+        usual_seconds = run_job(mesh, f"ticks.{seed}", victim=None, after_seconds=0.0)
+        undisturbed = content(mesh, f"ticks.{seed}")
 
     for round_number in range(kills_of_each):
-        for victim in chance.sample(SERVICES, len(SERVICES)):
-            subject = f"ticks.{victim}.{round_number}"
-            moment = chance.uniform(0.0, usual_seconds)
-            run_job(mesh, subject, victim=victim, after_seconds=moment)
-            assert undisturbed.equals(content(mesh, subject)), f"{victim} killed at {moment:.3f} s"
+        with running_mesh(home) as mesh:
+            for victim in chance.sample(SERVICES, len(SERVICES)):
+                subject = f"ticks.{seed}.{victim}.{round_number}"
+                moment = chance.uniform(0.0, usual_seconds)
+                run_job(mesh, subject, victim=victim, after_seconds=moment)
+                same = undisturbed.equals(content(mesh, subject))
+                assert same, f"seed {seed}: {victim} killed after {moment:.3f} s"
 
 
-def test_a_killed_service_neither_loses_nor_doubles_a_row(mesh: Mesh) -> None:
-    kill_loop(mesh, kills_of_each=5)
+def test_a_killed_service_neither_loses_nor_doubles_a_row(home: Path) -> None:
+    kill_loop(home, kills_of_each=5)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_many_kills_neither_lose_nor_double_a_row(mesh: Mesh) -> None:
-    kill_loop(mesh, kills_of_each=20)
+def test_many_kills_neither_lose_nor_double_a_row(home: Path) -> None:
+    kill_loop(home, kills_of_each=20)
