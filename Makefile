@@ -29,6 +29,11 @@ $(VENV)/.dev: $(VENV)/.server
 	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars]' --group dev
 	@touch $@
 
+# grpcurl, for the transcript in docs/ that a test executes.
+$(BIN)/grpcurl: $(VENV)/.dev
+	@deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
+	@touch $@
+
 $(GEN)/.gen: pyproject.toml
 	@test -x $(GEN)/bin/python || $(PYTHON) -m venv $(GEN)
 	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -43,7 +48,7 @@ demo: $(VENV)/.server ## Run the whole mesh on generated ticks, from nothing, an
 deps: ## Install the Debian packages the tests need (asks first, unless CI=true or YES=1)
 	@deploy/debian-packages install $(DEBIAN_PACKAGES)
 
-test: $(VENV)/.dev ## Run every test that CI runs
+test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	$(BIN)/python -m pytest -m 'not long'
 

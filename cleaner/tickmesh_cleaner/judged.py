@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from tickmesh.registered import RegisteredSchema
 from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.quarantine import QuarantineRecord
-from tickmesh_cleaner.sources.source import SourceBatch
-from tickmesh_cleaner.store.quarantine_rows import HeldAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.sources.source import SourceBatch
+    from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tickmesh_cleaner.domain.balance import Balance
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.balance import Balance
 
 
 class CleanerMetrics:

@@ -17,13 +17,11 @@ is open at a time; they are committed in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tickmesh.registered import RegisteredSchema
 from tickmesh_cleaner.control import HaltedError, JobControl
 from tickmesh_cleaner.domain.errors import (
     CleanerError,
@@ -34,14 +32,19 @@ from tickmesh_cleaner.domain.errors import (
 from tickmesh_cleaner.domain.intent import Commit, Intent
 from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.judged import Judge, JudgedBatch, merge
-from tickmesh_cleaner.metrics import CleanerMetrics
-from tickmesh_cleaner.progress import Progress
-from tickmesh_cleaner.quarantine_files import QuarantineFiles
-from tickmesh_cleaner.sinks.sink import OpenedProducer, Sink, Written
-from tickmesh_cleaner.sources.source import Source, SourceBatch
-from tickmesh_cleaner.store.jobs import JobStore
-from tickmesh_cleaner.store.ledger import Ledger
-from tickmesh_serving.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh_cleaner.metrics import CleanerMetrics
+    from tickmesh_cleaner.progress import Progress
+    from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.sinks.sink import OpenedProducer, Sink, Written
+    from tickmesh_cleaner.sources.source import Source, SourceBatch
+    from tickmesh_cleaner.store.jobs import JobStore
+    from tickmesh_cleaner.store.ledger import Ledger
+    from tickmesh_serving.clock import Clock
 
 BATCHES_IN_FLIGHT = 4
 """Open intents a job may have: what bounds its memory and the work a crash repeats."""

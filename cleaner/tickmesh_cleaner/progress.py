@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.sources.source import ReadProgress
-from tickmesh_serving.clock import Clock
+
+if TYPE_CHECKING:
+    from tickmesh_serving.clock import Clock
 
 _RATE_WINDOW_NS = 5_000_000_000
 
@@ -26,7 +29,7 @@ class Moment:
         batches_in_flight: Batches handed to the sink and not yet committed.
     """
 
-    read: ReadProgress = ReadProgress(0, 0)
+    read: ReadProgress = field(default_factory=lambda: ReadProgress(0, 0))
     rows_per_second: float = 0.0
     remaining_seconds: float = 0.0
     schema_version: int = 0

@@ -7,9 +7,8 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +20,10 @@ from tickmesh_cleaner.domain.quarantine import (
     RowReason,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
 REASON_TYPE = pa.struct(
     [
         pa.field("code", pa.string(), nullable=False),
@@ -30,22 +33,21 @@ REASON_TYPE = pa.struct(
     ]
 )
 
-RECORD_SCHEMA = pa.schema(
-    [
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("line", pa.int64(), nullable=False),
-        pa.field("row_in_record", pa.int32(), nullable=False),
-        pa.field("raw", pa.binary(), nullable=False),
-        pa.field("document", pa.string(), nullable=False),
-        pa.field("reasons", pa.list_(REASON_TYPE), nullable=False),
-        pa.field("schema_id", pa.int32(), nullable=False),
-        pa.field("schema_version", pa.int32(), nullable=False),
-        pa.field("rule_set_fingerprint", pa.string(), nullable=False),
-        pa.field("engine", pa.string(), nullable=False),
-        pa.field("first_seen_ns", pa.int64(), nullable=False),
-    ]
-)
+_RECORD_FIELDS: list[pa.Field[Any]] = [
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("offset", pa.int64(), nullable=False),
+    pa.field("line", pa.int64(), nullable=False),
+    pa.field("row_in_record", pa.int32(), nullable=False),
+    pa.field("raw", pa.binary(), nullable=False),
+    pa.field("document", pa.string(), nullable=False),
+    pa.field("reasons", pa.list_(REASON_TYPE), nullable=False),
+    pa.field("schema_id", pa.int32(), nullable=False),
+    pa.field("schema_version", pa.int32(), nullable=False),
+    pa.field("rule_set_fingerprint", pa.string(), nullable=False),
+    pa.field("engine", pa.string(), nullable=False),
+    pa.field("first_seen_ns", pa.int64(), nullable=False),
+]
+RECORD_SCHEMA = pa.schema(_RECORD_FIELDS)
 """What a quarantine file holds of a row."""
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tickmesh.registered import RegisteredSchema, UpdateAction, VersionState
+from tickmesh.registered import RegisteredSchema, VersionState
+from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError
 from tickmesh_cleaner.domain.job import JobRequest, SchemaChangePolicy
-from tickmesh_cleaner.metrics import CleanerMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.metrics import CleanerMetrics
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.schema")
 
@@ -110,7 +114,7 @@ class PolicyFollower:
         if in_force.version < self._version:
             return True
         return any(
-            UpdateAction(schema.action.value) is UpdateAction.BREAKING_CHANGE
+            schema.action is Action.BREAKING_CHANGE
             for schema in self._schemas.versions(self._subject)
             if self._version < schema.version <= in_force.version
             and schema.state is not VersionState.DELETED

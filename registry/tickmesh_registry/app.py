@@ -115,7 +115,7 @@ def build_registry(
         permissions=permission_table(grants),
         components=[
             _Life(store, hub, application),
-            Compactor(store, config.log, clock),
+            Compactor(store, hub, config.log, clock),
         ],
         metrics=metrics,
         clock=clock,

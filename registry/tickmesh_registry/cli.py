@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from tickmesh_serving.server import ServiceProcess
 
 
+# Python lets a computing thread go on for 5 ms by default before the event loop gets its turn:
+# comparing schemas in a thread would delay every watcher by that much.
+_SWITCH_SECONDS = 0.0005
+
+
 def _process(config: RegistryConfig, home: Path) -> ServiceProcess:
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return build_registry(config, home=home)
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.permissions import Grants
 
     from .domain.compatibility import Action, Settings
-    from .formats import Document, Judgement
+    from .formats import Document, Judgement, Projection
     from .store import Head, Reader, SchemaStore, SubjectState, Transaction
     from .workbench import Workbench
 
@@ -236,26 +236,30 @@ class Registrar:
 
     async def _judge(self, proposal: Proposal, basis: _Basis, call: CallContext) -> _Judged:
         language = format_named(proposal.format)
-        run = self._workbench.run
         history = await self._workbench.history(proposal.subject, basis.compared_versions)
-        judgement = await run(
-            language.judge,
-            history,
-            basis.candidate,
-            mode=basis.settings.mode,
-            policy=basis.settings.policy,
-        )
         latest = basis.latest
         previous = None if latest is None else await self._workbench.document(latest)
-        action = await run(language.action, previous, basis.candidate)
         number = basis.state.version_count + 1
-        projection = await run(
-            language.project,
-            basis.candidate,
-            subject=proposal.subject,
-            version=number,
-            field_ids=basis.state.field_ids,
-        )
+
+        def judge() -> tuple[Judgement, Action, Projection]:
+            """One visit to a thread for all that is pure: every further one waits for its turn."""
+            return (
+                language.judge(
+                    history,
+                    basis.candidate,
+                    mode=basis.settings.mode,
+                    policy=basis.settings.policy,
+                ),
+                language.action(previous, basis.candidate),
+                language.project(
+                    basis.candidate,
+                    subject=proposal.subject,
+                    version=number,
+                    field_ids=basis.state.field_ids,
+                ),
+            )
+
+        judgement, action, projection = await self._workbench.run(judge)
         return _Judged(
             judgement=judgement,
             report=json.dumps(bounded_report(judgement.content)),

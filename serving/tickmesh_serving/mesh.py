@@ -142,24 +142,29 @@ class Mesh:
         """Return the process id of a service; None while it does not run."""
         return self._services[service].pid
 
-    def start(self, *, timeout_seconds: float = 120.0) -> None:
+    def start(self, *, timeout_seconds: float | None = None) -> None:
         """Start the services one after the other, each once the one before is ready.
+
+        Args:
+            timeout_seconds: how long all of it may take; by default as long as no service dies,
+                since a store may have much to recover.
 
         Raises:
             ConfigError: a service refused its settings; what runs is stopped again.
             UnavailableError: a service cannot be kept running, or is not ready in time.
         """
-        deadline = time.monotonic() + timeout_seconds
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
             for service in self._services.values():
                 service.set_environment(self.client_environment)
                 service.start()
-                ready = service.wait_settled(deadline - time.monotonic())
+                left = None if deadline is None else deadline - time.monotonic()
+                ready = service.wait_settled(left)
                 if self.failure is not None:
                     raise self._as_error(self.failure)
                 if not ready:
                     raise UnavailableError(
-                        f"{service.name} was not ready after {timeout_seconds:.0f} s; "
+                        f"{service.name} was not ready after {timeout_seconds} s; "
                         f"see {self.home / 'logs' / f'{service.name}.log'}",
                         reason="NOT_READY",
                     )

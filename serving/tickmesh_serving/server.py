@@ -229,6 +229,7 @@ class ServiceProcess:
                     self._chain,
                     self._clock,
                     exempt_services=(health.SERVICE_NAME, *reflection.SERVICE_NAMES),
+                    tls=config.tls.enabled,
                 )
             ],
             options=SERVER_CHANNEL_OPTIONS,

@@ -107,7 +107,7 @@ class SupervisedService:
         """Begin to run it; `wait_settled` says when it is ready or given up."""
         self._thread.start()
 
-    def wait_settled(self, timeout_seconds: float) -> bool:
+    def wait_settled(self, timeout_seconds: float | None) -> bool:
         """Wait until it is ready for the first time, or given up; return whether it is either."""
         return self._settled.wait(timeout_seconds)
 

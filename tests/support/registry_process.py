@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc.aio
 
@@ -25,6 +25,16 @@ _POLL_SECONDS = 0.02
 _START_SECONDS = 30.0
 
 
+class StartRegistry(Protocol):
+    """Starts a registry that is ended with the test, whatever happens."""
+
+    async def __call__(
+        self, *, home: Path | None = None, environment: dict[str, str] | None = None
+    ) -> RegistryProcess:
+        """Starts one over a home directory; the test's own by default."""
+        ...
+
+
 class RegistryProcess:
     """One registry process over a home directory; may be killed and started again."""
 
@@ -37,6 +47,7 @@ class RegistryProcess:
 
     async def start(self) -> None:
         """Starts it and waits until it serves."""
+        self.home.mkdir(exist_ok=True)
         ready = self.home / "ready.json"
         ready.unlink(missing_ok=True)
         with (self.home / "registry.log").open("ab") as log:
@@ -74,6 +85,11 @@ class RegistryProcess:
         """What it has written so far."""
         return (self.home / "registry.log").read_text()
 
+    async def logged(self, text: str) -> None:
+        """Waits until its log says so; a log file has no other way to tell."""
+        while text not in self.log():  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
+
     async def kill(self) -> None:
         """Ends it as a power cut would."""
         assert self._process is not None
@@ -84,6 +100,11 @@ class RegistryProcess:
         """Asks it to end."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    async def wait(self) -> int:
+        """Waits for its end; its exit code."""
+        assert self._process is not None
+        return await self._process.wait()
 
     async def stop(self) -> int:
         """Ends it cleanly; its exit code."""

@@ -7,8 +7,10 @@ Every error carries the fields the servers' error table reads: `reason` (a value
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CleanerError(Exception):

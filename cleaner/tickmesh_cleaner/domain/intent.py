@@ -8,8 +8,10 @@ it is carried out again with **its** range, schema and rules, and never cut anew
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tickmesh_cleaner.domain.balance import Balance
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.balance import Balance
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
-from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+
+if TYPE_CHECKING:
+    from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 
 
 class JobState(StrEnum):
@@ -117,6 +120,8 @@ class Job:
         ended_at_ns: When it ended; 0 before.
         producer_id: The producer its rows are stored under; empty until it first ran.
         identity: What the source held when it first ran.
+        layout: The source spec in effect, TOML, once the job first ran: what was detected where
+            none was given.
         column_names: The names a header gave; empty where there is none.
         approved_version: The newest version a resumed job may judge under.
         stored_before: The tick store's last sequence of the producer when this job first opened it:
@@ -146,6 +151,7 @@ class Job:
     ended_at_ns: int = 0
     producer_id: str = ""
     identity: SourceIdentity | None = None
+    layout: str = ""
     column_names: tuple[str, ...] = ()
     approved_version: int = 0
     stored_before: int | None = None
@@ -162,12 +168,15 @@ def check_can_pause(job: Job) -> None:
         )
 
 
-def check_can_resume(job: Job) -> None:
-    """Raises JobStateError when the job has ended."""
-    if job.state.ended:
+def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
+    """Raises JobStateError when the job has ended and left nothing open.
+
+    One that ended while the fate of some rows was unknown may be resumed to settle them.
+    """
+    if job.state is JobState.SUCCEEDED or (job.state.ended and not has_open_intents):
         raise JobStateError(
-            f"job {job.id} is {job.state}; only a job that has not ended can be resumed, "
-            "make a new job: rows already stored are counted as duplicates",
+            f"job {job.id} is {job.state} and left nothing open; make a new job: "
+            "rows already stored are counted as duplicates",
             jobId=job.id,
             state=job.state.value,
         )

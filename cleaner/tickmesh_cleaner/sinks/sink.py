@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
-from tickmesh.registered import RegisteredSchema
+    import pyarrow as pa
+
+    from tickmesh.registered import RegisteredSchema
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tickmesh.decoding.decoded import DecodedBatch
-from tickmesh.decoding.source_spec import SourceSpec
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
-from tickmesh_cleaner.domain.job import SourceIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tickmesh.decoding.decoded import DecodedBatch
+    from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh_cleaner.domain.job import SourceIdentity
 
 
 @dataclass(frozen=True, slots=True)

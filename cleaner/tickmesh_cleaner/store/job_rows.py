@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Any
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.job import (
@@ -22,6 +19,11 @@ from tickmesh_cleaner.domain.job import (
     UploadedSource,
 )
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import RowMapping
 
 
 def row_of_job(job: Job) -> dict[str, object]:
@@ -49,6 +51,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "ended_at_ns": job.ended_at_ns,
         "producer_id": job.producer_id,
         "identity": json.dumps(asdict(job.identity)) if job.identity else "",
+        "layout": job.layout,
         "column_names": json.dumps(job.column_names),
         "approved_version": job.approved_version,
         "stored_before": job.stored_before,
@@ -81,6 +84,7 @@ def job_of_row(row: RowMapping) -> Job:
         ended_at_ns=row["ended_at_ns"],
         producer_id=row["producer_id"],
         identity=SourceIdentity(**json.loads(row["identity"])) if row["identity"] else None,
+        layout=row["layout"],
         column_names=tuple(json.loads(row["column_names"])),
         approved_version=row["approved_version"],
         stored_before=row["stored_before"],

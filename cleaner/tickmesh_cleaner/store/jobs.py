@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SourceIdentity
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
 from tickmesh_cleaner.store.tables import JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.store.database import Database
 
 _ENDED = tuple(state.value for state in JobState if state.ended)
 
@@ -132,10 +136,17 @@ class JobStore:
         """Notes how far the producer had come before this job sent anything."""
         return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
 
-    def name_columns(self, job_id: str, *, owner: str, names: Sequence[str]) -> Job:
-        """Notes the names a header gave, so that single records can be decoded later."""
+    def note_layout(self, job_id: str, *, owner: str, layout: str, names: Sequence[str]) -> Job:
+        """Notes the spec in effect and the names a header gave.
+
+        By them alone single records can be decoded later, when the source itself may be gone.
+        """
         return self._change(
-            job_id, owner=owner, only_owner=True, column_names=json.dumps(list(names))
+            job_id,
+            owner=owner,
+            only_owner=True,
+            layout=layout,
+            column_names=json.dumps(list(names)),
         )
 
     def approve(self, job_id: str, version: int) -> Job:

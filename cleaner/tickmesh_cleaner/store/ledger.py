@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
-from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.domain.quarantine import QuarantineRecord
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
     HeldAgain,
@@ -21,6 +18,13 @@ from tickmesh_cleaner.store.quarantine_rows import (
     release,
 )
 from tickmesh_cleaner.store.tables import COMMITS, INTENTS, JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,15 @@ class LedgerState:
     schema_version: int
     open: tuple[Intent, ...]
     last_committed_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedBatch:
+    """What the ledger says of a committed batch: its rows stored, and the revision they lie in."""
+
+    n: int
+    stored: int
+    dataset_revision: int
 
 
 class Ledger:
@@ -149,7 +162,6 @@ class Ledger:
                     job_id=commit.job_id,
                     balance=json.dumps(commit.balance.to_json()),
                     stored=commit.balance.stored,
-                    quarantined=commit.balance.quarantined,
                     dataset_revision=commit.dataset_revision,
                     schema_version=commit.schema_version,
                     committed_at_ns=committed_at_ns,
@@ -169,22 +181,30 @@ class Ledger:
             )
             return read_job(connection, job.id)
 
-    def commits_of_job(self, job_id: str) -> list[tuple[int, int, int, int]]:
-        """(n, rows stored, rows quarantined, dataset revision) of a job's batches, ascending."""
+    def commits_of_job(self, job_id: str) -> list[CommittedBatch]:
+        """A job's committed batches, ascending."""
         query = (
-            select(COMMITS.c.n, COMMITS.c.stored, COMMITS.c.quarantined, COMMITS.c.dataset_revision)
+            select(COMMITS.c.n, COMMITS.c.stored, COMMITS.c.dataset_revision)
             .where(COMMITS.c.job_id == job_id)
             .order_by(COMMITS.c.n)
         )
         with self._database.read() as connection:
-            return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]  # four columns
+            return [CommittedBatch(**row) for row in connection.execute(query).mappings()]
 
-    def balance_lines(self, job_id: str) -> Balance:
-        """The sum of the balance lines of a job's committed batches."""
-        query = select(COMMITS.c.balance).where(COMMITS.c.job_id == job_id)
+    def stored_by_others(self, job: Job, *, revisions: Sequence[int]) -> dict[int, int]:
+        """Rows other jobs of this cleaner stored in these revisions of the job's dataset."""
+        query = (
+            select(COMMITS.c.dataset_revision, func.sum(COMMITS.c.stored))
+            .join(JOBS, JOBS.c.id == COMMITS.c.job_id)
+            .where(
+                JOBS.c.dataset == job.dataset,
+                COMMITS.c.job_id != job.id,
+                COMMITS.c.dataset_revision.between(revisions[0], revisions[-1]),
+            )
+            .group_by(COMMITS.c.dataset_revision)
+        )
         with self._database.read() as connection:
-            lines = connection.execute(query).scalars().all()
-        return sum((Balance.from_json(json.loads(line)) for line in lines), Balance())
+            return {revision: int(rows) for revision, rows in connection.execute(query)}
 
 
 def _is_committed() -> ColumnElement[bool]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, RowMapping, Select, distinct, exists, func, select, update
 
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
-from tickmesh_cleaner.domain.job import Job
 from tickmesh_cleaner.domain.quarantine import (
     QuarantineEntry,
     QuarantineFilter,
     QuarantineState,
     ReasonCount,
 )
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.jobs import insert_job
 from tickmesh_cleaner.store.tables import JOBS, QUARANTINE, QUARANTINE_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.store.database import Database
 
 _EXAMPLES = 3
 
@@ -143,11 +147,16 @@ class QuarantineIndex:
             rows = connection.execute(query).mappings().all()
         return [(row["claim_position"], _entry(row)) for row in rows]
 
-    def unclaim(self, job_id: str) -> None:
-        """Gives back the rows an ended replay never came to judge."""
+    def unclaim(self, job_id: str, *, from_position: int) -> None:
+        """Gives back the rows an ended replay never came to judge, from a position on."""
         with self._database.write() as connection:
             connection.execute(
-                update(QUARANTINE).where(QUARANTINE.c.claimed_by == job_id).values(claimed_by="")
+                update(QUARANTINE)
+                .where(
+                    QUARANTINE.c.claimed_by == job_id,
+                    QUARANTINE.c.claim_position >= from_position,
+                )
+                .values(claimed_by="")
             )
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[QuarantineEntry]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from tickmesh_cleaner.domain.job import Job
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
 from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tickmesh_cleaner.domain.job import Job
 
 _ROWS_A_STATEMENT = 500
 

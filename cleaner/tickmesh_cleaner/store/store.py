@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.jobs import JobStore
 from tickmesh_cleaner.store.ledger import Ledger
 from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
 from tickmesh_cleaner.store.uploads import UploadStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class HomeInUseError(RuntimeError):

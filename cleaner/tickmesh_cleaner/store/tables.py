@@ -44,6 +44,7 @@ JOBS = Table(
     Column("ended_at_ns", BigInteger, nullable=False),
     Column("producer_id", String, nullable=False),
     Column("identity", Text, nullable=False),
+    Column("layout", Text, nullable=False),
     Column("column_names", Text, nullable=False),
     Column("approved_version", Integer, nullable=False),
     # The tick store's last sequence of the producer when this job first opened it.
@@ -75,8 +76,8 @@ COMMITS = Table(
     Column("n", BigInteger, nullable=False),
     Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
     Column("balance", Text, nullable=False),
+    # Apart from the balance line, for audits.
     Column("stored", BigInteger, nullable=False),
-    Column("quarantined", BigInteger, nullable=False),
     Column("dataset_revision", BigInteger, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("committed_at_ns", BigInteger, nullable=False),

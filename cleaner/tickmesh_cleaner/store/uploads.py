@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
 from tickmesh_cleaner.domain.errors import UploadNotFoundError
-from tickmesh_cleaner.store.database import Database
 from tickmesh_cleaner.store.tables import UPLOADS
+
+if TYPE_CHECKING:
+    from tickmesh_cleaner.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

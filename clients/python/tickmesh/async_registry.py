@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
+    from tickmesh.config import ClientConfig
     from tickmesh.registered import (
         CacheStatistics,
         ChangeKind,
@@ -70,10 +71,18 @@ class AsyncRegistryClient:
         address: str | None = None,
         *,
         credentials: ClientCredentials | None = None,
+        config: ClientConfig | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        """Connect lazily to `address` (`host:port`), or to the one configured."""
-        config = load_client_config()
+        """Connect lazily to `address` (`host:port`), or to the one configured.
+
+        Args:
+            address: `host:port`.
+            credentials: TLS files and a token provider; those configured when None.
+            config: the client's settings; loaded when None.
+            timeout_seconds: the deadline of each unary call.
+        """
+        config = config or load_client_config()
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
         self._channel = open_channel(

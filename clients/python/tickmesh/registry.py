@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
+    from tickmesh.config import ClientConfig
     from tickmesh.registered import (
         CacheStatistics,
         ChangeKind,
@@ -80,6 +81,7 @@ class RegistryClient:
         address: str | None = None,
         *,
         credentials: ClientCredentials | None = None,
+        config: ClientConfig | None = None,
         cache_directory: Path | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
@@ -88,10 +90,11 @@ class RegistryClient:
         Args:
             address: `host:port`.
             credentials: TLS files and a token provider; those configured when None.
+            config: the client's settings; loaded when None.
             cache_directory: where timelines are kept across restarts; nowhere when None.
             timeout_seconds: the deadline of each unary call.
         """
-        config = load_client_config()
+        config = config or load_client_config()
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
         self._channel = open_channel(

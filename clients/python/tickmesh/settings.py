@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from tickmesh.errors import ConfigError
 
-SECTIONS = ("client", "registry", "cleaner", "tickstore", "mesh")
+SECTIONS = ("client", "registry", "cleaner", "tickstore")
 """The tables a configuration file may hold, one a reader."""
 
 ENVIRONMENT_PREFIX = "TICKMESH_"

@@ -52,9 +52,7 @@ class Scenario:
         self._addresses = addresses
         self._say = say
         self._registry = RegistryClient(addresses["registry"]["grpc"])
-        self._cleaner = CleanerClient(
-            addresses["cleaner"]["grpc"], flight_address=addresses["cleaner"]["flight"]
-        )
+        self._cleaner = CleanerClient(addresses["cleaner"]["grpc"])
 
     def close(self) -> None:
         """Close the connections."""

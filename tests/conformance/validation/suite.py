@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import decimal
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
 from tickmesh.schema.validation import NullMeans, row_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Column: TypeAlias = "pa.Array[Any]"
 
 CASE = "http://suite.invalid/case"
 DIALECTS = {
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
     "draft7": "http://json-schema.org/draft-07/schema#",
 }
-
-
-@dataclass(frozen=True)
-class Document:
-    """A schema document as `compile_schema` takes it."""
-
-    plain: Any
-    fingerprint: str
-    references: dict[str, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,20 +34,20 @@ class Group:
     schema: Any
     tests: list[dict[str, Any]]
 
-    def wrapped(self, remotes: dict[str, Document]) -> Document:
+    def wrapped(self, remotes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The schema at a column `x` of a row, so that any JSON value can be an instance."""
         uri = CASE
         if isinstance(self.schema, dict) and "://" in str(self.schema.get("$id", "")):
             uri = self.schema["$id"]
-        plain = {"$schema": DIALECTS[self.dialect], "properties": {"x": {"$ref": uri}}}
-        return Document(plain, self.name, {**remotes, uri: Document(self.schema, self.name)})
+        outer = {"$schema": DIALECTS[self.dialect], "properties": {"x": {"$ref": uri}}}
+        return outer, {**remotes, uri: self.schema}
 
-    def bare(self, remotes: dict[str, Document]) -> Document:
+    def bare(self, remotes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The schema at the row itself, for instances that are objects."""
         schema = self.schema
         if isinstance(schema, dict) and "$schema" not in schema:
             schema = {"$schema": DIALECTS[self.dialect], **schema}
-        return Document(schema, self.name, remotes)
+        return schema, remotes
 
 
 def groups(folder: Path, dialect: str, *, formats: bool = False) -> Iterator[Group]:
@@ -64,7 +59,7 @@ def groups(folder: Path, dialect: str, *, formats: bool = False) -> Iterator[Gro
             yield Group(name, dialect, group["schema"], group["tests"])
 
 
-def remotes(folder: Path, dialect: str) -> dict[str, Document]:
+def remotes(folder: Path, dialect: str) -> dict[str, Any]:
     """The documents that the suite's references lead to, by their URI."""
     root = folder / "remotes"
     drafts = {"draft2019-09", "draft2020-12", "draft3", "draft4", "draft6", "draft7", "v1"}
@@ -74,13 +69,13 @@ def remotes(folder: Path, dialect: str) -> dict[str, Document]:
         place = path.relative_to(root)
         if place.parts[0] not in other:
             uri = f"http://localhost:1234/{place.as_posix()}"
-            found[uri] = Document(json.loads(path.read_text(encoding="utf-8")), uri)
+            found[uri] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def columns(instance: Any) -> list[pa.Array]:
+def columns(instance: Any) -> list[Column]:
     """One-row columns that hold a JSON value exactly, in every encoding that fits; maybe none."""
-    candidates: list[pa.Array] = []
+    candidates: list[Column] = []
     try:
         candidates.append(pa.array([_widened(instance)]))
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, pa.ArrowNotImplementedError):
@@ -113,7 +108,7 @@ def _widened(value: Any) -> Any:
     return value
 
 
-def _holds(column: pa.Array, instance: Any) -> bool:
+def _holds(column: Column, instance: Any) -> bool:
     try:
         # Inference makes broken arrays of lists of objects with different keys.
         batch = pa.record_batch({"x": column})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,15 +11,27 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.support.registry_process import Stub
+    from tests.support.registry_process import StartRegistry, Stub
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[RegistryProcess]:
-    process = RegistryProcess(tmp_path)
-    await process.start()
-    yield process
-    await process.stop()
+async def start_registry(tmp_path: Path) -> AsyncIterator[StartRegistry]:
+    async with AsyncExitStack() as ends:
+
+        async def start(
+            *, home: Path | None = None, environment: dict[str, str] | None = None
+        ) -> RegistryProcess:
+            process = RegistryProcess(home or tmp_path, environment=environment)
+            ends.push_async_callback(process.stop)
+            await process.start()
+            return process
+
+        yield start
+
+
+@pytest.fixture
+async def registry(start_registry: StartRegistry) -> RegistryProcess:
+    return await start_registry()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
 
-from tests.support.trades import decoded, trades, trades_schema
+from tests.support.governed_ticks import decoded, trades, trades_schema
 from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
 from tickmesh_tickstore.commands import pack
 

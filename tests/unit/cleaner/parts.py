@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from tickmesh.decoding.decoded import DecodedBatch, Position
 from tickmesh.decoding.source_spec import identity_spec
 from tickmesh.registered import Actor, RegisteredSchema, VersionState
-from tickmesh.registered import UpdateAction as Action
-from tickmesh.schema import parse_schema, project
+from tickmesh.schema import Action, parse_schema, project
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import (
     RegistryUnavailableError,
@@ -26,6 +25,9 @@ from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
 
 SUBJECT = "ticks.trades"
 
@@ -200,7 +202,7 @@ class SignJudge:
     rule_set_fingerprint = "sign"
 
     def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        numbers = batch.decoded.columns.column("x").to_pylist()
+        numbers: list[int] = batch.decoded.columns.column("x").to_numpy().tolist()
         good = [number for number in numbers if number >= 0]
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,7 +18,7 @@ from tests.unit.cleaner.parts import (
     StoppedClock,
     schema_version,
 )
-from tickmesh.registered import UpdateAction as Action
+from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError, JobControl
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
@@ -38,6 +36,10 @@ from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.schema_following import ApprovalNeededError, PolicyFollower
 from tickmesh_cleaner.store import CleanerStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 FIRST = '{"type": "object", "properties": {"x": {"type": "integer"}}}'
 NUMBERS = [5, -1, 2, 3, 4, -7, -8, -9, -10, 6, 7, 8, 11]
@@ -71,6 +73,11 @@ class Dying:
         return call
 
 
+def dying(part: Any, fuse: Callable[[str], None], names: tuple[str, ...]) -> Any:
+    """A part that dies, typed as whatever it stands in for."""
+    return Dying(part, fuse, names)
+
+
 class Life:
     """One life of a cleaner on a home: it opens the store, and can be made to die."""
 
@@ -86,6 +93,7 @@ class Life:
         self.files = QuarantineFiles(home / "quarantine")
         self.tick_store = tick_store
         self.steps: list[str] = []
+        self.on_step: Callable[[str], None] | None = None
         self.control = JobControl()
         self.progress = Progress(StoppedClock())
         self._crash_at = crash_at
@@ -96,6 +104,8 @@ class Life:
         if self._crash_at is not None and len(self.steps) == self._crash_at:
             raise Crash(name)
         self.steps.append(name)
+        if self.on_step is not None:
+            self.on_step(name)
 
     def pipeline(
         self, job: Job, *, numbers: list[int] = NUMBERS, schemas: MemorySchemas | None = None
@@ -114,7 +124,7 @@ class Life:
         return Pipeline(
             job,
             jobs=self.store.jobs,
-            ledger=Dying(self.store.ledger, self._step, ("adopt", "write_intent", "commit")),
+            ledger=dying(self.store.ledger, self._step, ("adopt", "write_intent", "commit")),
             source=source,
             judge=SignJudge(),
             schemas=PolicyFollower(
@@ -126,12 +136,12 @@ class Life:
                 approved_version=job.approved_version,
                 metrics=metrics,
             ),
-            sink=Dying(
+            sink=dying(
                 MemorySink(self.tick_store, late_answers=self._late_answers),
                 self._step,
                 ("open", "write"),
             ),
-            quarantine=Dying(self.files, self._step, ("write",)),
+            quarantine=dying(self.files, self._step, ("write",)),
             control=self.control,
             progress=self.progress,
             metrics=metrics,
@@ -248,10 +258,13 @@ def test_an_open_intent_is_carried_out_again_under_its_own_schema_version(
     dying = Life(home, tick_store)
     job = dying.store.jobs.create(a_job())
     pipeline = dying.pipeline(job)
-    # The intent of the first batch is written; its rows never leave.
-    pipeline._sink._fuse = lambda name: (
-        (_ for _ in ()).throw(Crash()) if name == "before write" else None
-    )  # type: ignore[attr-defined]
+
+    def die_before_write(name: str) -> None:
+        # The intent of the first batch is written; its rows never leave.
+        if name == "before write":
+            raise Crash(name)
+
+    dying.on_step = die_before_write
     with pytest.raises(Crash):
         pipeline.run()
     dying.end()
@@ -313,12 +326,13 @@ def test_a_pause_commits_what_is_in_flight_and_a_resume_goes_on_behind_it(
         if seen == 3:
             life.control.request(JobRequest.PAUSE)
 
-    pipeline._ledger._fuse = pause_at_third  # type: ignore[attr-defined]
+    life.on_step = pause_at_third
     with pytest.raises(HaltedError):
         pipeline.run()
     assert life.store.ledger.state("p").open == ()
     assert life.store.jobs.get(job.id).balance.rows_in == 9
 
+    life.on_step = None
     life.control.request(JobRequest.RUN)
     job = life.run(life.store.jobs.get(job.id))
     assert job.balance.rows_in == 13
@@ -359,7 +373,7 @@ def test_a_tick_store_that_lost_acknowledged_batches_is_refused(
 
 
 def test_without_its_tick_store_a_job_waits_and_goes_on_by_itself(
-    life: Life, tick_store: MemoryTickStore
+    life: Life, tick_store: MemoryTickStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = life.store.jobs.create(a_job())
     pipeline = life.pipeline(job)
@@ -373,8 +387,8 @@ def test_without_its_tick_store_a_job_waits_and_goes_on_by_itself(
         states.append(life.store.jobs.get(job.id).state)
         tick_store.away = False
 
-    pipeline._sink._fuse = come_and_go  # type: ignore[attr-defined]
-    life.control.wait = wait  # type: ignore[method-assign]
+    life.on_step = come_and_go
+    monkeypatch.setattr(life.control, "wait", wait)
     done = pipeline.run()
 
     assert states == [JobState.WAITING]
@@ -392,7 +406,7 @@ def test_a_breaking_change_pauses_a_job_until_it_is_approved(life: Life) -> None
         if name == "after write_intent" and len(schemas.registered) == 1:
             schemas.registered.append(breaking)
 
-    pipeline._ledger._fuse = change  # type: ignore[attr-defined]
+    life.on_step = change
     with pytest.raises(ApprovalNeededError, match="version 2"):
         pipeline.run()
     job = life.store.jobs.get(job.id)
@@ -421,7 +435,7 @@ def test_a_breaking_change_switches_or_is_ignored_as_the_policy_says(
         if name == "after write_intent" and len(schemas.registered) == 1:
             schemas.registered.append(breaking)
 
-    pipeline._ledger._fuse = change  # type: ignore[attr-defined]
+    life.on_step = change
     assert pipeline.run().schema_versions == versions
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
 from tickmesh.errors import EpochChangedError, UnavailableError
-from tickmesh.registered import RegisteredSchema
 from tickmesh.watch import LONGEST_DELAY_SECONDS, WatchCursor, WatchKind, silence_limit
+
+if TYPE_CHECKING:
+    from tickmesh.registered import RegisteredSchema
 
 Response = wire.WatchResponse
 

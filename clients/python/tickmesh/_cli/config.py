@@ -46,7 +46,7 @@ def show(*, data: Path | None, output: Output) -> None:
     print_rows(rows, columns=["key", "value", "source"], output=output)
 
 
-def _sections() -> Iterator[tuple[str, type]]:
+def _sections() -> Iterator[tuple[str, type[object]]]:
     """The client's section and those of the servers that are installed."""
     yield "client", ClientConfig
     for plugin in sorted(entry_points(group="tickmesh.config"), key=lambda entry: entry.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +51,7 @@ def _print_change(change: Change) -> None:
 def print_difference(difference: SchemaDifference, *, output: Output) -> None:
     """Print the changes, and the plan for each column."""
     if output is Output.JSON:
-        print_json(difference.to_json())
+        print_json(asdict(difference))
         return
     if not difference.changes:
         click.echo("no change")

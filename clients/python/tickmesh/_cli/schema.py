@@ -22,7 +22,8 @@ from tickmesh.errors import InvalidArgumentError
 from tickmesh.schema import Mode, Policy, Verdict
 
 if TYPE_CHECKING:
-    from tickmesh.registered import RegisteredSchema
+    from tickmesh.registered import RegisteredSchema, SubjectSummary
+    from tickmesh.schema import SchemaDocument
 
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODES = click.Choice([mode.value for mode in Mode], case_sensitive=False)
@@ -288,7 +289,7 @@ def _text_of(file: Path) -> str:
         raise InvalidArgumentError(message) from None
 
 
-def _document(file: Path) -> object:
+def _document(file: Path) -> SchemaDocument:
     from tickmesh.schema import SchemaError, parse_schema
 
     try:
@@ -298,7 +299,7 @@ def _document(file: Path) -> object:
         raise InvalidArgumentError(message, reason=error.reason) from None
 
 
-def _file_or_version(name: str) -> object:
+def _file_or_version(name: str) -> SchemaDocument:
     subject, separator, version = name.rpartition("@")
     if not separator or Path(name).exists():
         path = Path(name)
@@ -320,11 +321,8 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _counts(subject: object) -> dict[str, object]:
-    return {
-        "versions": getattr(subject, "version_count", 0),
-        "revision": getattr(subject, "revision", 0),
-    }
+def _counts(subject: SubjectSummary) -> dict[str, object]:
+    return {"versions": subject.version_count, "revision": subject.revision}
 
 
 def _facts(found: RegisteredSchema) -> dict[str, object]:

@@ -4,6 +4,8 @@ A client's ping interval must not be shorter than the server's `min_recv_ping_in
 server answers ENHANCE_YOUR_CALM and drops the connection; the two tuples stand together for that.
 """
 
+import json
+
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Largest message a server takes; a schema text is at most 1 MiB."""
 
@@ -18,6 +20,30 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 
 MAX_CONNECTION_AGE_MS = 60 * 60 * 1000
 """Connections are renewed hourly so that load spreads; servers end their own streams earlier."""
+
+RETRIED_SERVICES = (
+    "tickmesh.api.registry.v1.SchemaRegistryService",
+    "tickmesh.api.cleaner.v1.CleanerService",
+    "tickmesh.api.tickstore.v1.TickStoreService",
+)
+"""Every call of these is a read, can be repeated, or carries a request id that makes it so."""
+
+_SERVICE_CONFIG = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{"service": service} for service in RETRIED_SERVICES],
+                "retryPolicy": {
+                    "maxAttempts": 5,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2.5,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
 
 ChannelOptions = tuple[tuple[str, int | str], ...]
 
@@ -45,4 +71,8 @@ CLIENT_CHANNEL_OPTIONS: ChannelOptions = (
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.service_config", _SERVICE_CONFIG),
+    # A restarted server is found again within seconds, not after gRPC's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
 )

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array: TypeAlias = pa.Array[Any]
+    # The stubs' classes lack methods that arrays have (flatten, value_counts, buffers of views).
+    Array: TypeAlias = Any
 
 # The stubs know neither plain Python operands nor some kernels, so kernels are called untyped.
 pc: Any = pyarrow.compute
@@ -29,7 +30,8 @@ def int64_array(values: NDArray[np.int64]) -> pa.Int64Array:
 
 def nulls(length: int, kind: pa.DataType) -> Array:
     """An array of nulls."""
-    return pa.nulls(length, kind)
+    make: Any = pa.nulls  # the stubs list some types one by one
+    return make(length, kind)
 
 
 def all_true(mask: Array) -> bool:
@@ -42,7 +44,7 @@ def any_true(mask: Array) -> bool:
     return pc.any(mask, min_count=0).as_py() is True
 
 
-def whole(column: pa.ChunkedArray[Any] | Array) -> Array:
+def whole(column: Array) -> Array:
     """One array of the column's values."""
     if isinstance(column, pa.ChunkedArray):
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
 from tickmesh.decoding import tabular
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_MAGIC = b"ARROW1"
 
@@ -23,12 +25,13 @@ def decode(
     """
     first = stream.read(len(FILE_MAGIC))
     stream.seek(-len(first), 1)
+    opened: Any = stream  # any binary file will do; the stubs want the standard library's classes
     try:
         if first == FILE_MAGIC:
-            file = pa.ipc.open_file(stream)
+            file = pa.ipc.open_file(opened)
             source = (file.get_batch(index) for index in range(file.num_record_batches))
         else:
-            source = iter(pa.ipc.open_stream(stream))
+            source = (batch for batch in pa.ipc.open_stream(opened))
     except (pa.ArrowException, OSError) as error:
         raise DecodeError(
             "CORRUPT",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from tickmesh.decoding.decoded import DecodeError
 from tickmesh.decoding.source_spec import Compression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CHUNK_BYTES: Final = 1 << 20
 _PACKED_BYTES: Final = 1 << 16
@@ -122,7 +124,9 @@ def _unpacked(stream: BinaryIO, first: bytes, compression: Compression) -> Itera
 def _packing(compression: Compression) -> _Packing:
     if compression is Compression.GZIP:
         return _Packing(
-            open_member=lambda: zlib.decompressobj(wbits=31), errors=(zlib.error,), step_bytes=1 << 15
+            open_member=lambda: zlib.decompressobj(wbits=31),
+            errors=(zlib.error,),
+            step_bytes=1 << 15,
         )
     try:
         import zstandard

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+import io
+from typing import TYPE_CHECKING, Final, Literal
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -12,6 +12,9 @@ from tickmesh.decoding.arrow import int64_array
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import Frame, frames
 from tickmesh.decoding.source_spec import MAX_NAMES, CsvDialect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 _LIKELY_DELIMITERS: Final = (",", ";", "\t", "|")
 
@@ -56,7 +59,8 @@ def header_names(frame: Frame, dialect: CsvDialect, *, expected: frozenset[str])
     """
     table = _read(frame.data, dialect, names=None)
     names = tuple(
-        "" if value is None else str(value) for value in (column[0].as_py() for column in table)
+        "" if value is None else str(value)
+        for value in (column[0].as_py() for column in table.columns)
     )
     if len(names) > MAX_NAMES:
         raise DecodeError("TOO_MANY_COLUMNS", f"the header names {len(names)} columns")
@@ -152,7 +156,7 @@ def _parse(
     """Read the bytes as rows of text; also the ragged rows as (index, code, message)."""
     ragged: list[tuple[int, str, str]] = []
 
-    def note(row: arrow_csv.InvalidRow) -> str:
+    def note(row: arrow_csv.InvalidRow) -> Literal["skip"]:
         number = -1 if row.number is None else row.number - 1
         message = f"expected {row.expected_columns} columns, got {row.actual_columns}"
         ragged.append((number, "RAGGED", message))
@@ -194,15 +198,15 @@ def _read(
     dialect: CsvDialect,
     *,
     names: Sequence[str] | None,
-    note: object = None,
+    note: Callable[[arrow_csv.InvalidRow], Literal["skip", "error"]] | None = None,
 ) -> pa.Table:
     return arrow_csv.read_csv(
-        pa.BufferReader(data),
+        io.BytesIO(data),
         read_options=arrow_csv.ReadOptions(
             use_threads=False,
             # One chunk: the reader then numbers rows from the first, and never splits a record.
             block_size=len(data) + 1,
-            column_names=names,
+            column_names=None if names is None else list(names),
             autogenerate_column_names=names is None,
         ),
         parse_options=arrow_csv.ParseOptions(
@@ -250,4 +254,3 @@ def _refuse_delimiter(found: str, dialect: CsvDialect, *, wanted: str, offset: i
 
 def _toml(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'
-

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
 
 _TOKEN: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.(\d{1,19})")
 
@@ -17,8 +19,10 @@ class Position:
     """A place between two records of a source; decoding can begin again at any of them.
 
     Attributes:
-        offset: Byte offset in the uncompressed content; in Parquet and Arrow files the row number.
-        line: Number of the line that begins here, from 1; in Parquet and Arrow files row number + 1.
+        offset: Byte offset in the uncompressed content; in Parquet and Arrow files the number of
+            the row, from 0.
+        line: Number of the line that begins here, from 1; in Parquet and Arrow files that of the
+            row, from 1.
         record: Number of records before it.
     """
 

@@ -8,21 +8,25 @@ time to the same batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
 from tickmesh.decoding.quoting import record_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 BATCH_RECORDS: Final = 65_536
 BATCH_BYTES: Final = 8 << 20
 MAX_RECORD_BYTES: Final = 1 << 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NEWLINE: Final = 10
+_CARRIAGE_RETURN: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +168,26 @@ class _Cutter:
             window = self._buffer[: self._batch_bytes]
             whole = self._ended and len(window) == len(self._buffer)
             ends = record_ends(window, quote=quote, delimiter=delimiter)
-            full = whole or len(window) == self._batch_bytes or len(ends) >= batch_records
-            if not full:
+            blank = _blank(window, ends)
+            records = len(ends) - int(np.count_nonzero(blank))
+            if not (whole or len(window) == self._batch_bytes or records >= batch_records):
                 self._read()
                 continue
-            if whole and self.failure is None and (not len(ends) or ends[-1] < len(window)):
-                if not quote or not _open_at_end(window, ends, quote=quote, delimiter=delimiter):
-                    ends = np.append(ends, len(window))
-            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=bool(quote) and quote in window)
+            unended = not len(ends) or ends[-1] < len(window)
+            if (
+                whole
+                and self.failure is None
+                and unended
+                and not (quote and _open_at_end(window, ends, quote=quote, delimiter=delimiter))
+            ):
+                ends = np.append(ends, len(window))
+            frame = self._cut(
+                window,
+                ends,
+                batch_records,
+                max_record_bytes,
+                quoted=bool(quote) and quote in window,
+            )
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
@@ -189,7 +205,6 @@ class _Cutter:
     ) -> Frame | None:
         """A frame of the records that end at ``ends``; None when there are none to take."""
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64) if len(ends) else ends
-        data = np.frombuffer(window, dtype=np.uint8)
         if quoted and len(ends):
             long = np.flatnonzero(ends - starts > max_record_bytes)
             for index in long:
@@ -199,30 +214,22 @@ class _Cutter:
                     break
         if not len(ends):
             return None
-        lengths = ends - starts
-        first = data[starts]
-        blank = (first == _NEWLINE) | ((lengths == 2) & (first == 13) & (data[ends - 1] == _NEWLINE))
-        records = np.flatnonzero(~blank)
-        if len(records) > batch_records:
+        records = np.flatnonzero(~_blank(window, ends))
+        if len(records) >= batch_records:
             records = records[:batch_records]
-            used = int(ends[records[-1]])
-        else:
-            used = int(ends[-1])
+            ends = ends[: records[-1] + 1]
+        used = int(ends[-1])
         taken = window[:used]
         begin = starts[records]
-        lines = self._line_numbers(taken, begin, quoted=quoted)
+        if len(records) == len(ends) and not quoted:
+            line = self._position.line
+            lines = np.arange(line, line + len(begin), dtype=np.int64)
+        else:
+            newlines = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
+            lines = np.searchsorted(newlines, begin).astype(np.int64) + self._position.line
         offsets = begin + self._position.offset
         bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
         return self._frame(taken, bounds, offsets, lines, used=used)
-
-    def _line_numbers(
-        self, taken: bytes, begin: NDArray[np.int64], *, quoted: bool
-    ) -> NDArray[np.int64]:
-        newlines = taken.count(b"\n")
-        if newlines in (len(begin), len(begin) - 1) and not quoted:
-            return np.arange(self._position.line, self._position.line + len(begin), dtype=np.int64)
-        places = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
-        return np.searchsorted(places, begin).astype(np.int64) + self._position.line
 
     def _frame(
         self,
@@ -332,9 +339,20 @@ class _Cutter:
             self._position = Position(offset=3)
 
 
-def _open_at_end(
-    window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes
-) -> bool:
+def _blank(window: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which lines are empty but for their line end."""
+    if not len(ends):
+        return np.zeros(0, dtype=bool)
+    data = np.frombuffer(window, dtype=np.uint8)
+    starts = np.concatenate(([0], ends[:-1]))
+    first = data[starts]
+    return np.asarray(
+        (first == _NEWLINE)
+        | ((ends - starts == 2) & (first == _CARRIAGE_RETURN) & (data[ends - 1] == _NEWLINE))
+    )
+
+
+def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
     """Whether the last, unended line of the window leaves a quote open."""
     tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
     found = record_ends(tail, quote=quote, delimiter=delimiter)

@@ -11,34 +11,37 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.types as pt
 from pyarrow import json as arrow_json
 
-from tickmesh.decoding.arrow import all_true, any_true, nulls, pc, whole
-from tickmesh.decoding.conversion import cells, numbers
+from tickmesh.decoding.arrow import all_true, any_true, int64_array, nulls, pc, whole
 from tickmesh.decoding.conversion.cells import Outcome
 from tickmesh.decoding.json_documents import (
-    NotARecord,
-    NumberToken,
+    NotARecordError,
+    join_path,
     json_text,
     read_record,
     split_path,
     unread_paths,
     value_at,
 )
+from tickmesh.decoding.json_values import fitting, has_map
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
     from tickmesh.decoding.arrow import Array
 
 _PIECE_LINES: Final = 1_024
 _PIECE_BYTES: Final = 256 << 10
-_SMALL_LINES: Final = 32
+_MOST_ATTEMPTS: Final = 3
+_ROW_OF_ERROR: Final = re.compile(r"in row ([0-9]+)")
 _DEEP: Final = 4_096
 MAX_EXTRA_NAMES: Final = 1_000
 OTHER_EXTRAS: Final = "(others)"
@@ -95,9 +98,12 @@ class JsonReader:
             extras: Whether values under other paths are counted, and their rows noted.
         """
         self._wanted = {path: (split_path(path), kind) for path, kind in wanted.items()}
-        self._number_texts = number_texts
-        self._json_texts = json_texts
-        self._always_slow = bool(json_texts) or any(map(_has_map, wanted.values()))
+        self._fits = {
+            path: None if path in json_texts else fitting(kind, number_text=path in number_texts)
+            for path, kind in wanted.items()
+        }
+        self._always_slow = bool(json_texts) or any(map(has_map, wanted.values()))
+        self._attempts = _MOST_ATTEMPTS
         self._ignore = ignore
         self._count_extras = extras != "ignore"
         self._locate_extras = extras == "locate"
@@ -112,7 +118,7 @@ class JsonReader:
             unexpected_field_behavior="infer" if self._count_extras else "ignore",
         )
 
-    def read(self, texts: pa.StringArray) -> JsonColumns:
+    def read(self, texts: Array) -> JsonColumns:
         """Read texts, each with its line end."""
         found = JsonColumns({})
         parts: list[dict[str, Array]] = []
@@ -126,30 +132,49 @@ class JsonReader:
     def _read_piece(
         self, texts: Array, first: int, found: JsonColumns, parts: list[dict[str, Array]]
     ) -> None:
-        slow = self._always_slow or _doubtful(texts)
-        table = None if slow else self._fast(texts)
-        if table is not None:
-            parts.append(self._columns_of(table))
-            if self._count_extras:
-                self._note_extras(table, first, found)
+        """Read a piece fast, without the few lines that its reader names as bad; or else slowly."""
+        rows = np.arange(first, first + len(texts))
+        bad: list[int] = []
+        table: pa.Table | None = None
+        if not (self._always_slow or _doubtful(texts)):
+            table, line = self._fast(texts)
+            while table is None and line is not None and len(bad) < self._attempts:
+                bad.append(int(rows[line]) - first)
+                rows = np.delete(rows, line)
+                if len(rows):
+                    table, line = self._fast(texts.take(int64_array(rows - first)))
+            # A feed that is bad all over is not worth an attempt a piece; a cleaner one is again.
+            if table is not None:
+                self._attempts = min(self._attempts + 1, _MOST_ATTEMPTS)
+            elif len(bad) == self._attempts:
+                self._attempts = 0
+        if table is None:
+            parts.append(self._slow(texts, range(first, first + len(texts)), found))
             return
-        if len(texts) > _SMALL_LINES and not self._always_slow:
-            for place in range(0, len(texts), _SMALL_LINES):
-                piece = texts.slice(place, _SMALL_LINES)
-                self._read_piece(piece, first + place, found, parts)
-            return
-        parts.append(self._slow(texts, first, found))
+        columns = self._columns_of(table)
+        if self._count_extras:
+            self._note_extras(table, rows, found)
+        if bad:
+            bad_rows = [first + line for line in bad]
+            slow = self._slow(texts.take(pa.array(bad)), bad_rows, found)
+            order = int64_array(np.argsort(np.concatenate((rows, bad_rows))))
+            columns = {
+                path: pa.concat_arrays([columns[path], slow[path]]).take(order) for path in columns
+            }
+        parts.append(columns)
 
-    def _fast(self, texts: Array) -> pa.Table | None:
+    def _fast(self, texts: Array) -> tuple[pa.Table | None, int | None]:
+        """The table of the texts, or else the line that could not be read, if that is known."""
         data = _joined(texts)
+        source: Any = pa.BufferReader(data)  # the stubs name no stream of Arrow's own
         options = arrow_json.ReadOptions(use_threads=False, block_size=max(len(data), 1) + 1)
         try:
-            table = arrow_json.read_json(
-                pa.BufferReader(data), read_options=options, parse_options=self._options
-            )
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
-            return None
-        return table if table.num_rows == len(texts) else None
+            table = arrow_json.read_json(source, read_options=options, parse_options=self._options)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
+            row = _ROW_OF_ERROR.search(str(error))
+            line = int(row[1]) if row else None
+            return None, line if line is not None and line < len(texts) else None
+        return (table, None) if table.num_rows == len(texts) else (None, None)
 
     def _columns_of(self, table: pa.Table) -> dict[str, Array]:
         columns = {}
@@ -160,50 +185,44 @@ class JsonReader:
             columns[path] = column
         return columns
 
-    def _slow(self, texts: Array, first: int, found: JsonColumns) -> dict[str, Array]:
+    def _slow(self, texts: Array, rows: Sequence[int], found: JsonColumns) -> dict[str, Array]:
         values: dict[str, list[object]] = {path: [] for path in self._wanted}
-        for place, text in enumerate(texts.to_pylist()):
-            row = first + place
+        for row, text in zip(rows, texts.to_pylist(), strict=True):
             try:
                 document = read_record(text)
-            except NotARecord as error:
+            except NotARecordError as error:
                 found.rejects.append((row, error.code, error.message))
                 document = {}
-            for path, (names, kind) in self._wanted.items():
+            for path, (names, _) in self._wanted.items():
                 present, value = value_at(document, names)
-                if path in self._json_texts:
-                    values[path].append(json_text(value) if present else None)
-                    continue
-                outcome = _fit(value, kind, number_text=path in self._number_texts)
-                values[path].append(outcome.value)
-                if outcome.coercion:
-                    found.coercions[path, outcome.coercion] += 1
-                if outcome.failure:
-                    noted = found.failures.setdefault(path, [])
-                    noted.append((row, outcome.failure, json_text(value)))
+                fit = self._fits[path]
+                fitted = (json_text(value) if present else None) if fit is None else fit(value)
+                if isinstance(fitted, Outcome):
+                    if fitted.coercion:
+                        found.coercions[path, fitted.coercion] += 1
+                    if fitted.failure:
+                        noted = found.failures.setdefault(path, [])
+                        noted.append((row, fitted.failure, json_text(value)))
+                    fitted = fitted.value
+                values[path].append(fitted)
             if self._count_extras:
                 for names in unread_paths(document, self._tree):
-                    self._note_extra(".".join(names), 1, found)
-                    if ".".join(names) not in self._ignore:
-                        found.extra_rows.add(row)
-        return {
-            path: pa.array(values[path], type=kind) for path, (_, kind) in self._wanted.items()
-        }
+                    self._note_extra(join_path(names), [row], found)
+        return {path: pa.array(values[path], type=kind) for path, (_, kind) in self._wanted.items()}
 
-    def _note_extras(self, table: pa.Table, first: int, found: JsonColumns) -> None:
-        for path, column in _extra_columns(table, self._tree):
-            count = len(column) - column.null_count
-            if count and path not in self._ignore:
-                self._note_extra(path, count, found)
-                if self._locate_extras:
-                    rows = pc.indices_nonzero(column.is_valid()).to_pylist()
-                    found.extra_rows.update(first + row for row in rows)
+    def _note_extras(self, table: pa.Table, rows: NDArray[np.int64], found: JsonColumns) -> None:
+        for names, column in _extra_columns(table, self._tree):
+            if column.null_count < len(column):
+                valid = np.flatnonzero(np.asarray(column.is_valid()))
+                self._note_extra(join_path(names), rows[valid].tolist(), found)
 
-    def _note_extra(self, path: str, count: int, found: JsonColumns) -> None:
+    def _note_extra(self, path: str, rows: Sequence[int], found: JsonColumns) -> None:
         if path in self._ignore:
             return
         known = path in found.extras or len(found.extras) < MAX_EXTRA_NAMES
-        found.extras[path if known else OTHER_EXTRAS] += count
+        found.extras[path if known else OTHER_EXTRAS] += len(rows)
+        if self._locate_extras:
+            found.extra_rows.update(rows)
 
 
 def _fields(tree: Mapping[str, Any]) -> list[pa.Field[Any]]:
@@ -213,21 +232,23 @@ def _fields(tree: Mapping[str, Any]) -> list[pa.Field[Any]]:
     ]
 
 
-def _extra_columns(table: pa.Table, tree: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+def _extra_columns(
+    table: pa.Table, tree: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], Array]]:
     for name in table.column_names:
-        yield from _extra_below(whole(table.column(name)), tree, name, name)
+        yield from _extra_below(whole(table.column(name)), tree, (name,))
 
 
 def _extra_below(
-    column: Array, tree: Mapping[str, Any], name: str, path: str
-) -> Iterator[tuple[str, Array]]:
-    node = tree.get(name)
+    column: Array, tree: Mapping[str, Any], names: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Array]]:
+    node = tree.get(names[-1])
     if node is None:
-        yield path, column
+        yield names, column
     elif isinstance(node, dict):
         for child in column.type:
             part = pc.struct_field(column, child.name)
-            yield from _extra_below(part, node, child.name, f"{path}.{child.name}")
+            yield from _extra_below(part, node, (*names, child.name))
 
 
 def _pieces(texts: Array) -> Iterator[tuple[int, int]]:
@@ -243,7 +264,7 @@ def _pieces(texts: Array) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _joined(texts: Array) -> pa.Buffer:
+def _joined(texts: Array) -> Any:
     """The bytes of consecutive texts, without a copy."""
     bounds = np.frombuffer(texts.buffers()[1], dtype=np.int32)
     begin, end = int(bounds[texts.offset]), int(bounds[texts.offset + len(texts)])
@@ -266,53 +287,3 @@ def _doubtful(texts: Array) -> bool:
         openings = pc.add(pc.count_substring(texts, "["), pc.count_substring(texts, "{"))
         masks.append(pc.greater(openings, _DEEP))
     return any(map(any_true, masks))
-
-
-def _fit(value: object, kind: pa.DataType, *, number_text: bool) -> Outcome:
-    """A value of a document as a value of the wanted type."""
-    if value is None:
-        return Outcome()
-    if pt.is_string(kind):
-        if isinstance(value, NumberToken):
-            return Outcome(str(value)) if number_text else Outcome(failure=cells.NOT_A_STRING)
-        return Outcome(value) if isinstance(value, str) else Outcome(failure=cells.NOT_A_STRING)
-    if numbers.is_number(kind):
-        if not isinstance(value, NumberToken):
-            return Outcome(failure=cells.NOT_A_NUMBER)
-        return numbers.exactly(kind)(str(value))
-    if pt.is_boolean(kind):
-        ok = isinstance(value, bool)
-        return Outcome(value) if ok else Outcome(failure=cells.NOT_A_BOOLEAN)
-    if pt.is_list(kind) and isinstance(value, list):
-        items = [_fit(item, kind.value_type, number_text=number_text) for item in value]
-        return _together(items, [item.value for item in items])
-    if pt.is_struct(kind) and isinstance(value, dict):
-        members = {
-            child.name: _fit(value.get(child.name), child.type, number_text=number_text)
-            for child in kind
-        }
-        return _together(
-            list(members.values()), {name: member.value for name, member in members.items()}
-        )
-    if pt.is_map(kind) and isinstance(value, dict):
-        entries = {
-            name: _fit(item, kind.item_type, number_text=number_text)
-            for name, item in value.items()
-        }
-        return _together(
-            list(entries.values()), [(name, entry.value) for name, entry in entries.items()]
-        )
-    return Outcome(failure=cells.NOT_THE_TYPE)
-
-
-def _has_map(kind: pa.DataType) -> bool:
-    """Whether a type has a map in it, which Arrow's reader cannot fill."""
-    if pt.is_map(kind):
-        return True
-    return any(_has_map(kind.field(place).type) for place in range(kind.num_fields))
-
-
-def _together(parts: Sequence[Outcome], value: object) -> Outcome:
-    failed = next((part.failure for part in parts if part.failure), None)
-    return Outcome(failure=failed) if failed else Outcome(value)
-

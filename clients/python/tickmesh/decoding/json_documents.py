@@ -1,11 +1,13 @@
-"""One JSON text read exactly: the slow way, for lines that the columnar reader cannot be sure of."""
+"""One JSON text read exactly: the slow way, for lines that a columnar reader may get wrong."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -16,7 +18,7 @@ class NumberToken(str):
     __slots__ = ()
 
 
-class NotARecord(Exception):
+class NotARecordError(Exception):
     """A line that is no JSON object.
 
     Attributes:
@@ -34,27 +36,23 @@ def read_record(text: str) -> dict[str, Any]:
     """Read one line as a JSON object whose numbers are ``NumberToken``.
 
     Raises:
-        NotARecord: The line is not one JSON object with distinct keys and sound text.
+        NotARecordError: The line is not one JSON object with distinct keys and sound text.
     """
     try:
-        document = json.loads(
-            text,
-            parse_int=NumberToken,
-            parse_float=NumberToken,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise NotARecord("MALFORMED", f"not JSON: {error.msg} at character {error.pos}") from None
+        raise NotARecordError(
+            "MALFORMED", f"not JSON: {error.msg} at character {error.pos}"
+        ) from None
     except RecursionError:
-        raise NotARecord("MALFORMED", "the JSON is nested too deeply to be read") from None
+        raise NotARecordError("MALFORMED", "the JSON is nested too deeply to be read") from None
     if not isinstance(document, dict):
-        raise NotARecord("NOT_AN_OBJECT", f"expected a JSON object, got {text.strip()[:40]!r}")
+        raise NotARecordError("NOT_AN_OBJECT", f"expected a JSON object, got {text.strip()[:40]!r}")
     if _SURROGATE.search(text):
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise NotARecord(
+            raise NotARecordError(
                 "LONE_SURROGATE", "a string holds half of a surrogate pair, which is no character"
             ) from None
     return document
@@ -88,14 +86,14 @@ def unread_paths(
 
     Args:
         document: The document.
-        read: Name to subtree; None stands for a value read whole.
+        read: Name to subtree; anything but a mapping stands for a value read whole.
         parents: Path of the document within its record.
     """
     for name, value in document.items():
         if name not in read:
             if value is not None:
                 yield (*parents, name)
-        elif isinstance(value, dict) and read[name]:
+        elif isinstance(value, dict) and isinstance(read[name], dict):
             yield from unread_paths(value, read[name], (*parents, name))
 
 
@@ -115,9 +113,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise NotARecord("DUPLICATE_KEY", f"the key {twice!r} stands twice in one object")
+        raise NotARecordError("DUPLICATE_KEY", f"the key {twice!r} stands twice in one object")
     return document
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise NotARecord("NONFINITE", f"{text} is not JSON: numbers are finite")
+    raise NotARecordError("NONFINITE", f"{text} is not JSON: numbers are finite")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_int=NumberToken,
+    parse_float=NumberToken,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_object,
+)

@@ -18,8 +18,7 @@ from tickmesh.decoding.json_columns import JsonColumns, JsonReader
 from tickmesh.decoding.json_documents import read_record, split_path, value_at
 from tickmesh.decoding.jsonl import JSON_COLUMN, prefix_path
 from tickmesh.decoding.mapped import ABSENT, NULL
-from tickmesh.decoding.rows import Constant, FileName, KindRows, day_path, days, targets_of
-from tickmesh.decoding.schema_facts import SchemaFacts
+from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
 from tickmesh.decoding.source_spec import (
     Cast,
     Explode,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.schema_facts import SchemaFacts
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
@@ -63,17 +63,13 @@ class JsonKind:
         }
         self._explode_constants = [
             {
-                target: Constant(
-                    FieldMapping(target=target, constant=value), targets[target], name
-                )
+                target: Constant(FieldMapping(target=target, constant=value), targets[target], name)
                 for target, value in explode.constants
             }
             for explode in kind.explode
         ]
         self._converters = [
-            FieldConverter(
-                mapping, targets[mapping.target], lexical=mapping.path in self._prefix
-            )
+            FieldConverter(mapping, targets[mapping.target], lexical=mapping.path in self._prefix)
             for mapping in kind.fields
             if mapping.path is not None or mapping.element is not None
         ]
@@ -123,10 +119,13 @@ class JsonKind:
         mapping = converter.mapping
         assert mapping.path is not None
         day = days(mapping, self._name, len(records))
-        path = day_path(mapping)
+        path = mapping.day_path
         if path is not None:
             day = days_of(_rows_of(read.columns[path], records))
-        converted = converter.convert(_rows_of(read.columns[mapping.path], records), day=day)
+        column = _rows_of(read.columns[mapping.path], records)
+        if converter.target.json_text and mapping.path not in self._prefix:
+            return Converted(column)  # the reader has kept the JSON as it stands
+        converted = converter.convert(column, day=day)
         for code in sorted({code for _, code, _ in read.failures.get(mapping.path, ())}):
             raw = {row: text for row, each, text in read.failures[mapping.path] if each == code}
             rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
@@ -163,16 +162,14 @@ class JsonKind:
         return rows
 
     def _judge_presence(self, texts: Array, read: JsonColumns, rows: KindRows) -> None:
-        """Tell null from absent where the schema's verdict depends on it: JSON can, columns cannot."""
+        """Tell null from absent where the verdict depends on it: JSON can, columns cannot."""
         for converter in self._converters:
             mapping = converter.mapping
             path = mapping.path
             if path is None or path in self._prefix:
                 continue
-            refuses, needs = (
-                self._facts.refuses_null(mapping.target),
-                self._facts.needs_presence(mapping.target),
-            )
+            refuses = self._facts.refuses_null(mapping.target)
+            needs = self._facts.needs_presence(mapping.target)
             column = _rows_of(read.columns[path], rows.records)
             if not (refuses or needs) or not column.null_count:
                 continue
@@ -180,8 +177,12 @@ class JsonKind:
             key = re.escape(json.dumps(names[-1], ensure_ascii=False))
             lines = _rows_of(texts, rows.records)
             # A cheap sign of an explicit null; an escaped key is read exactly to be sure.
-            sign = pc.match_substring_regex(lines, rf'{key}\s*:\s*null|\\u')
-            failed = {row for item in rows.columns[mapping.target].failures for row in item.rows.to_pylist()}
+            sign = pc.match_substring_regex(lines, rf"{key}\s*:\s*null|\\u")
+            failed = {
+                row
+                for item in rows.columns[mapping.target].failures
+                for row in item.rows.to_pylist()
+            }
             doubtful = pc.and_(column.is_null(), sign) if refuses else column.is_null()
             if not any_true(doubtful):
                 continue
@@ -219,24 +220,29 @@ class JsonKind:
                     number_texts.add(path)
                 if converter.target.json_text:
                     json_texts.add(path)
-            day = day_path(mapping)
+            day = mapping.day_path
             if day is not None:
                 wanted.setdefault(day, pa.string())
+        for path in wanted:
+            outer = [other for other in wanted if other != path and _within(path, other)]
+            if outer:
+                raise SourceSpecError(
+                    f"{path!r} and {outer[0]!r} cannot both be read: one lies within the other",
+                    key="records",
+                )
         for explode in self._explode:
             wanted[explode.path] = pa.list_(self._element_type())
             number_texts |= {
                 explode.path
                 for converter in self._converters
-                if converter.mapping.element is not None
-                and converter.mapping.cast is Cast.NUMBER
+                if converter.mapping.element is not None and converter.mapping.cast is Cast.NUMBER
             }
-        for condition in (part.when for part in (*spec.records, *spec.skip)):
-            if condition is not None and condition.path not in self._prefix:
-                if not any(_within(condition.path, path) for path in wanted):
-                    wanted.setdefault(
-                        condition.path,
-                        pa.int64() if isinstance(condition.equals, int) else pa.string(),
-                    ) if not condition.present else None
+        for condition in spec.conditions:
+            if condition is None or condition.present or condition.path in self._prefix:
+                continue
+            if not any(_within(condition.path, path) for path in wanted):
+                whole = isinstance(condition.equals, int)
+                wanted[condition.path] = pa.int64() if whole else pa.string()
         return JsonReader(
             wanted,
             number_texts=frozenset(number_texts),
@@ -325,7 +331,9 @@ def _part(elements: Array, element: int | str) -> Array:
         elements = pc.if_else(
             long_enough.fill_null(False), elements, pa.scalar(None, elements.type)
         )
-    return pc.list_element(elements, element) if len(elements) else nulls(0, elements.type.value_type)
+    return (
+        pc.list_element(elements, element) if len(elements) else nulls(0, elements.type.value_type)
+    )
 
 
 def _one_after_another(parts: list[KindRows]) -> KindRows:

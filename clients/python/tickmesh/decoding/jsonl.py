@@ -6,7 +6,7 @@ Lines are only cut here. The JSON itself is read where it is known which values 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,11 @@ import pyarrow as pa
 from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, Position
 from tickmesh.decoding.framing import Frame, frames
-from tickmesh.decoding.source_spec import Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tickmesh.decoding.source_spec import Prefix
 
 JSON_COLUMN = "json"
 
@@ -77,7 +81,5 @@ def _split(frame: Frame, prefix: Prefix) -> tuple[pa.RecordBatch, Frame]:
     values = parts.flatten()
     step = count + 1
     places = int64_array(np.arange(0, len(values), step, dtype=np.int64))
-    columns = [
-        values.take(pc.add(places, part)) for part in (count, *range(count))
-    ]
+    columns = [values.take(pc.add(places, part)) for part in (count, *range(count))]
     return pa.RecordBatch.from_arrays(columns, names=names), frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +10,15 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.arrow import pc
 from tickmesh.decoding.json_columns import JsonReader
-from tickmesh.decoding.json_documents import NotARecord, read_record, split_path, value_at
-from tickmesh.decoding.source_spec import Condition
+from tickmesh.decoding.json_documents import NotARecordError, read_record, split_path, value_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.source_spec import Condition
 
 NO_KIND = -1
 
@@ -46,7 +47,7 @@ def kinds_of_columns(
 
 
 def kinds_of_texts(
-    texts: pa.StringArray,
+    texts: Array,
     prefix: Callable[[str], Array | None],
     conditions: Sequence[Condition | None],
 ) -> NDArray[np.int64]:
@@ -83,7 +84,7 @@ def kinds_of_texts(
         for row in np.flatnonzero((kinds == NO_KIND) | (kinds > first)):
             try:
                 document = read_record(texts[int(row)].as_py())
-            except NotARecord:
+            except NotARecordError:
                 continue
             for number, path in presence:
                 if (kinds[row] == NO_KIND or number < kinds[row]) and value_at(document, path)[0]:

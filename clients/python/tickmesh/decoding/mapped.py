@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh.decoding.conversion import grammar
 from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
-from tickmesh.decoding.decoded import RecordReject
 
 if TYPE_CHECKING:
-    from tickmesh.decoding.arrow import Array
+    from collections.abc import Mapping
+
+    from tickmesh.decoding.decoded import RecordReject
 
 ABSENT: Final = "ABSENT"
 """Code of a cell whose JSON key is not there although the schema requires it (null would do)."""
@@ -62,7 +64,7 @@ class CellFailure:
         return _exact_json(text) if grammar.NUMBER_PATTERN.fullmatch(text) else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappedBatch:
     """The rows that a decoded batch makes.
 
@@ -75,6 +77,8 @@ class MappedBatch:
         records_without_rows: Records of a kind that is mapped which made no row (empty arrays).
         extras: Values under raw fields that nothing reads, by raw field.
         coercions: Cells changed on the way, by code; ``COERCION_MEANINGS`` says them in words.
+        integer_times: Fields that the schema has as integers and Arrow as instants.
+        null_fields: Fields that must be there and may be null: a null cell is null, not absent.
     """
 
     batch: pa.RecordBatch
@@ -86,25 +90,40 @@ class MappedBatch:
     extras: Mapping[str, int]
     coercions: Mapping[str, int]
     integer_times: frozenset[str] = frozenset()
+    null_fields: frozenset[str] = frozenset()
 
     def document(self, row: int) -> dict[str, Any]:
-        """One row as a JSON document; failed cells hold their raw value, null cells are absent."""
-        document = {
+        """One row as a JSON document.
+
+        Failed cells hold their raw value. Null cells are null in ``null_fields`` and absent in
+        all others.
+        """
+        document: dict[str, Any] = {
             field.name: json_value(
                 self.batch.column(place)[row], integer_time=field.name in self.integer_times
             )
             for place, field in enumerate(self.batch.schema)
-            if self.batch.column(place)[row].is_valid
+            if self.batch.column(place)[row].is_valid or field.name in self.null_fields
         }
-        for failure in self.failures:
-            place = failure.rows.to_pylist().index(row) if row in failure.rows.to_pylist() else -1
-            if place >= 0 and failure.code != ABSENT:
+        for failure, place in self._failed_cells.get(row, ()):
+            if failure.code == ABSENT:
+                document.pop(failure.column, None)
+            else:
                 document[failure.column] = failure.value(place)
         return document
 
+    @cached_property
+    def _failed_cells(self) -> dict[int, list[tuple[CellFailure, int]]]:
+        """The failed cells of each row that has any."""
+        cells: dict[int, list[tuple[CellFailure, int]]] = {}
+        for failure in self.failures:
+            for place, row in enumerate(np.asarray(failure.rows).tolist()):
+                cells.setdefault(row, []).append((failure, place))
+        return cells
 
-def json_value(scalar: pa.Scalar[Any], *, integer_time: bool = False) -> Any:
-    """An Arrow value as JSON has it: instants as RFC 3339 text, binary as base64, decimals exact."""
+
+def json_value(scalar: Any, *, integer_time: bool = False) -> Any:
+    """An Arrow value as JSON has it: instants as RFC 3339, binary as base64, decimals exact."""
     kind = scalar.type
     if not scalar.is_valid:
         return None

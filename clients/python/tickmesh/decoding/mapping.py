@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from tickmesh.decoding.arrow import int64_array, nulls, pc
-from tickmesh.decoding.conversion.cells import Converted
+from tickmesh.decoding.arrow import int64_array, nulls
 from tickmesh.decoding.decoded import DecodedBatch, RecordReject
-from tickmesh.decoding.json_documents import NotARecord, join_path, read_record
+from tickmesh.decoding.json_documents import NotARecordError, join_path, read_record
 from tickmesh.decoding.json_kind import JsonKind
 from tickmesh.decoding.jsonl import JSON_COLUMN
 from tickmesh.decoding.kinds import NO_KIND, kinds_of_columns, kinds_of_texts
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.conversion.cells import Converted
 
 IDENTITY_KIND: Final = "record"
 
@@ -57,7 +57,7 @@ class RowMapper:
         """
         self._spec = spec
         self._schema = arrow_schema
-        self._facts = SchemaFacts(document.plain)
+        self._facts = SchemaFacts(document)
         self._json = spec.format is Format.JSONL
         name = FileName(spec, file_name)
         kinds = spec.records or (_identity_kind(arrow_schema, escaped=self._json),)
@@ -65,7 +65,8 @@ class RowMapper:
         self._kinds: list[JsonKind | TabularKind] = [
             kind_type(kind, spec, arrow_schema, self._facts, name) for kind in kinds
         ]
-        self._conditions = [kind.when for kind in (*kinds, *spec.skip)]
+        self._conditions = spec.conditions if spec.records else (None,)
+        self._null_fields = frozenset(filter(self._facts.needs_presence, arrow_schema.names))
         self._integer_times = frozenset(
             item.name
             for item in arrow_schema
@@ -79,8 +80,10 @@ class RowMapper:
         kinds = self._classify(columns)
         skipped: Counter[str] = Counter()
         parts: list[KindRows] = []
-        for number in np.unique(kinds).tolist():
+        for number in (NO_KIND, *range(len(self._conditions))):
             members = np.flatnonzero(kinds == number)
+            if not len(members):
+                continue
             if number == NO_KIND:
                 self._refuse_unmapped(columns, members, work)
             elif number >= len(self._kinds):
@@ -98,6 +101,7 @@ class RowMapper:
             extras=work.extras,
             coercions=work.coercions,
             integer_times=self._integer_times,
+            null_fields=self._null_fields,
         )
 
     def _classify(self, columns: pa.RecordBatch) -> NDArray[np.int64]:
@@ -124,7 +128,7 @@ class RowMapper:
             if self._json:
                 try:
                     read_record(columns.column(JSON_COLUMN)[row].as_py())
-                except NotARecord as error:
+                except NotARecordError as error:
                     code, message = error.code, error.message
             work.reject(row, code, message)
 
@@ -149,8 +153,10 @@ class RowMapper:
         rejected = {place for place, _, _ in rows.rejects} | (
             rows.extra_records if self._spec.extras is Extras.QUARANTINE else set()
         )
-        made = set(np.unique(rows.records).tolist()) | rejected
-        work.records_without_rows += len(members) - len(made)
+        made = np.zeros(len(members), dtype=bool)
+        made[rows.records] = True
+        made[list(rejected)] = True
+        work.records_without_rows += len(members) - int(np.count_nonzero(made))
         rows.records = members[rows.records]
         return rows
 
@@ -223,7 +229,7 @@ class _Work:
 @dataclass(frozen=True, slots=True)
 class _Assembled:
     batch: pa.RecordBatch
-    record_index: pa.Int32Array
+    record_index: Array
     failures: tuple[CellFailure, ...]
 
 

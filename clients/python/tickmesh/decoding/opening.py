@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tickmesh.decoding import arrow_ipc, csv, jsonl, parquet
 from tickmesh.decoding.compression import chunks
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_RECORDS
 from tickmesh.decoding.source_spec import Format, SourceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def open_decoder(
@@ -45,34 +47,35 @@ def open_decoder(
         OSError: The path cannot be read.
     """
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
+        stream = (
+            stack.enter_context(Path(source).open("rb"))
+            if isinstance(source, str | Path)
+            else source
+        )
         begin = start or Position()
         match spec.format:
             case Format.CSV:
                 yield from _csv(stream, spec, start=begin, end=end, batch_records=batch_records)
             case Format.JSONL:
-                content = _refuse_empty(chunks(stream, spec.compression, skip_bytes=begin.offset), begin)
+                content = _refuse_empty(
+                    chunks(stream, spec.compression, skip_bytes=begin.offset), begin
+                )
                 yield from jsonl.decode(
                     content, prefix=spec.prefix, start=begin, end=end, batch_records=batch_records
                 )
-            case Format.PARQUET:
-                yield from parquet.decode(stream, start=begin, end=end, batch_records=batch_records)
-            case Format.ARROW:
-                yield from arrow_ipc.decode(
-                    stream, start=begin, end=end, batch_records=batch_records
-                )
+            case Format.PARQUET | Format.ARROW:
+                form = parquet if spec.format is Format.PARQUET else arrow_ipc
+                wanted = expected_columns(spec)
+                for batch in form.decode(stream, start=begin, end=end, batch_records=batch_records):
+                    _refuse_missing(batch.columns.schema.names, wanted)
+                    yield batch
 
 
 def expected_columns(spec: SourceSpec) -> frozenset[str]:
     """The raw columns that a spec reads."""
     names = {mapping.path for kind in spec.records for mapping in kind.fields}
-    names |= {kind.when.path for kind in (*spec.records, *spec.skip) if kind.when is not None}
-    names |= {
-        mapping.time.date[6:]
-        for kind in spec.records
-        for mapping in kind.fields
-        if mapping.time and (mapping.time.date or "").startswith("field:")
-    }
+    names |= {condition.path for condition in spec.conditions if condition is not None}
+    names |= {mapping.day_path for kind in spec.records for mapping in kind.fields}
     return frozenset(name for name in names if name is not None)
 
 
@@ -100,6 +103,16 @@ def _csv(
     yield from csv.decode(
         content, dialect=dialect, names=names, start=start, end=end, batch_records=batch_records
     )
+
+
+def _refuse_missing(names: list[str], wanted: frozenset[str]) -> None:
+    missing = sorted(wanted.difference(names))
+    if missing:
+        raise DecodeError(
+            "MISSING_COLUMN",
+            f"the source spec reads {', '.join(map(repr, missing))}; the file has "
+            f"{', '.join(names)}",
+        )
 
 
 def _refuse_empty(content: Iterator[bytes], start: Position) -> Iterator[bytes]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
 from tickmesh.decoding import tabular
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def decode(
@@ -32,7 +34,7 @@ def decode(
 
     def read(row: int) -> Iterator[pa.RecordBatch]:
         skip = row
-        groups = []
+        groups: list[int] = []
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             if not groups and skip >= rows:

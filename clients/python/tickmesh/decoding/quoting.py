@@ -7,9 +7,12 @@ reader does); inside, a doubled quote is one quote.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def record_ends(data: bytes, *, quote: bytes, delimiter: bytes) -> NDArray[np.int64]:
@@ -17,11 +20,11 @@ def record_ends(data: bytes, *, quote: bytes, delimiter: bytes) -> NDArray[np.in
     octets = np.frombuffer(data, dtype=np.uint8)
     newlines = np.flatnonzero(octets == 10)
     if not quote or quote not in data:
-        return newlines + 1
+        return np.asarray(newlines + 1, dtype=np.int64)
     quotes = np.flatnonzero(octets == quote[0])
     if _balanced(octets, quotes, delimiter=delimiter[0], quote=quote[0]):
         outside = np.searchsorted(quotes, newlines) % 2 == 0
-        return newlines[outside] + 1
+        return np.asarray(newlines[outside] + 1, dtype=np.int64)
     return np.asarray(_walk(data, newlines, quote=quote, delimiter=delimiter), dtype=np.int64)
 
 
@@ -43,9 +46,7 @@ def _balanced(
     )
 
 
-def _walk(
-    data: bytes, newlines: NDArray[np.int64], *, quote: bytes, delimiter: bytes
-) -> list[int]:
+def _walk(data: bytes, newlines: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> list[int]:
     """The same, line by line, for text with stray quotes in the middle of fields."""
     mark, comma = re.escape(quote), re.escape(delimiter)
     opening = re.compile(b"(?:^|%b)%b" % (comma, mark))

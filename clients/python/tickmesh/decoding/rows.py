@@ -14,7 +14,6 @@ import pyarrow as pa
 from tickmesh.decoding.arrow import nulls
 from tickmesh.decoding.conversion.cells import Converted
 from tickmesh.decoding.conversion.fields import FieldConverter, Target
-from tickmesh.decoding.schema_facts import SchemaFacts
 from tickmesh.decoding.source_spec import (
     FieldMapping,
     RecordKind,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.schema_facts import SchemaFacts
 
 
 @dataclass(slots=True)
@@ -52,9 +52,7 @@ class KindRows:
             return self
         keep = ~np.isin(self.records, np.fromiter(refused, dtype=np.int64))
         columns = {name: column.filtered(keep) for name, column in self.columns.items()}
-        return KindRows(
-            columns, self.records[keep], self.rejects, self.extras, self.extra_records
-        )
+        return KindRows(columns, self.records[keep], self.rejects, self.extras, self.extra_records)
 
 
 class FileName:
@@ -115,9 +113,7 @@ class Constant:
         return Converted(self._value.take(pa.repeat(0, length)))
 
 
-def targets_of(
-    kind: RecordKind, schema: pa.Schema, facts: SchemaFacts
-) -> dict[str, Target]:
+def targets_of(kind: RecordKind, schema: pa.Schema, facts: SchemaFacts) -> dict[str, Target]:
     """The schema's fields that a kind fills, by name.
 
     Raises:
@@ -137,14 +133,8 @@ def targets_of(
     return targets
 
 
-def day_path(mapping: FieldMapping) -> str | None:
-    """The raw field that holds the local date of a time since midnight."""
-    stated = mapping.time.date if mapping.time else None
-    return stated[6:] if stated and stated.startswith("field:") else None
-
-
 def days(mapping: FieldMapping, name: FileName, length: int) -> Array | None:
     """The same local date for every row, if the mapping states one."""
-    if mapping.time is None or mapping.time.date is None or day_path(mapping) is not None:
+    if mapping.time is None or mapping.time.date is None or mapping.day_path is not None:
         return None
     return pa.array([name.day(mapping.time.date)], pa.date32()).take(pa.repeat(0, length))

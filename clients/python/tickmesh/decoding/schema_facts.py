@@ -17,7 +17,8 @@ class PlainDocument(Protocol):
 class SchemaFacts:
     """What the schema says of its fields where it says it plainly (also behind a local $ref)."""
 
-    def __init__(self, plain: Mapping[str, Any] | bool) -> None:
+    def __init__(self, document: PlainDocument) -> None:
+        plain = document.plain
         self._root: Mapping[str, Any] = plain if isinstance(plain, Mapping) else {}
         properties = self._root.get("properties", {})
         self._properties = properties if isinstance(properties, Mapping) else {}

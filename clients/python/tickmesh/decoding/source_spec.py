@@ -98,9 +98,11 @@ class TimeMapping:
     Attributes:
         unit: Unit of a number; None means the value is text such as ``2024-01-31T09:30:00.5Z``.
         since: What a number counts from.
-        zone: IANA name of the zone of local times; required for MIDNIGHT and for text without an offset.
+        zone: IANA name of the zone of local times; required for MIDNIGHT and for text without
+            an offset.
         date: For MIDNIGHT, the local date: ``2013-10-09``, or ``file:GROUP`` for a group of
-            ``file_name`` holding ``YYYYMMDD`` or ``YYYY-MM-DD``, or ``field:PATH`` for a raw field.
+            ``file_name`` holding ``YYYYMMDD`` or ``YYYY-MM-DD``, or ``field:PATH`` for a raw
+            field.
     """
 
     unit: TimeUnit | None = None
@@ -115,7 +117,8 @@ class FieldMapping:
 
     Attributes:
         target: Name of the schema's field.
-        path: Raw column or JSON path (``data.p``; ``prefix.NAME`` for a part of a log line's prefix).
+        path: Raw column or JSON path (``data.p``; ``prefix.NAME`` for a part of a log line's
+            prefix).
         element: Part of one exploded element: an index for arrays, a name for objects.
         constant: The same value in every row.
         file_group: Named group of the spec's ``file_name`` expression.
@@ -142,6 +145,12 @@ class FieldMapping:
     cast: Cast | None = None
     case: Case | None = None
     comment: str = field(default="", compare=False)
+
+    @property
+    def day_path(self) -> str | None:
+        """The raw field that holds the local date of a time since midnight."""
+        stated = self.time.date if self.time else None
+        return stated[6:] if stated and stated.startswith("field:") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +279,11 @@ class SourceSpec:
         _check(self)
 
     @property
+    def conditions(self) -> tuple[Condition | None, ...]:
+        """The conditions of all kinds in the order they are tried; None takes every record."""
+        return (*(kind.when for kind in self.records), *(kind.when for kind in self.skip))
+
+    @property
     def fingerprint(self) -> str:
         """64 hexadecimal digits; equal for specs that mean the same (comments set apart)."""
         text = json.dumps(_meaning(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -314,16 +328,12 @@ def _check(spec: SourceSpec) -> None:
     if spec.file_name is not None:
         groups = set(_compiled(spec.file_name, key="file_name").groupindex)
     names: set[str] = set()
-    for index, kind in enumerate((*spec.records, *spec.skip)):
-        place = "records" if index < len(spec.records) else "skip"
-        key = f"{place}[{index if place == 'records' else index - len(spec.records)}]"
-        if kind.name in names:
-            raise SourceSpecError(f"the kind name {kind.name!r} is used twice", key=f"{key}.name")
-        names.add(kind.name)
-        if kind.when is not None:
-            _check_condition(kind.when, key=f"{key}.when")
-        if isinstance(kind, RecordKind):
-            _check_kind(spec, kind, groups=groups, key=key)
+    for index, kind in enumerate(spec.records):
+        _check_name(kind.name, names, key=f"records[{index}].name")
+        _check_kind(spec, kind, groups=groups, key=f"records[{index}]")
+    for index, skipped in enumerate(spec.skip):
+        _check_name(skipped.name, names, key=f"skip[{index}].name")
+        _check_condition(skipped.when, key=f"skip[{index}].when")
     for index, kind in enumerate(spec.records[:-1]):
         if kind.when is None:
             raise SourceSpecError(
@@ -337,9 +347,19 @@ def _check(spec: SourceSpec) -> None:
         )
 
 
+def _check_name(name: str, names: set[str], *, key: str) -> None:
+    if name in names:
+        raise SourceSpecError(f"the kind name {name!r} is used twice", key=key)
+    names.add(name)
+
+
 def _check_dialect(spec: SourceSpec) -> None:
     dialect = spec.csv
-    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii() or dialect.delimiter in "\r\n":
+    if (
+        len(dialect.delimiter) != 1
+        or not dialect.delimiter.isascii()
+        or dialect.delimiter in "\r\n"
+    ):
         raise SourceSpecError(
             f"expected one ASCII character, got {dialect.delimiter!r}", key="csv.delimiter"
         )
@@ -374,6 +394,8 @@ def _check_condition(condition: Condition, *, key: str) -> None:
 def _check_kind(spec: SourceSpec, kind: RecordKind, *, groups: set[str], key: str) -> None:
     if kind.explode and spec.format is Format.CSV:
         raise SourceSpecError("a CSV record holds no arrays to explode", key=f"{key}.explode")
+    if kind.when is not None:
+        _check_condition(kind.when, key=f"{key}.when")
     targets: set[str] = set()
     for mapping in kind.fields:
         place = f"{key}.fields.{mapping.target}"

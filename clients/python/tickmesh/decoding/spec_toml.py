@@ -96,9 +96,7 @@ class _Table:
 
     def tables(self, name: str) -> list[_Table]:
         values = self.get(name, (list,), [])
-        return [
-            _Table(value, f"{self.key(name)}[{index}]") for index, value in enumerate(values)
-        ]
+        return [_Table(value, f"{self.key(name)}[{index}]") for index, value in enumerate(values)]
 
     def members(self) -> list[tuple[str, Any]]:
         self._asked.extend(self._value)
@@ -135,23 +133,21 @@ def parse(text: str) -> SourceSpec:
         raise SourceSpecError(f"not TOML: {error}") from None
     form = root.choice("format", Format)
     if form is None:
-        raise SourceSpecError(
-            f"is missing; expected one of {', '.join(Format)}", key="format"
-        )
-    spec = {
-        "format": form,
-        "subject": root.text("subject"),
-        "compression": root.choice("compression", Compression) or Compression.AUTO,
-        "csv": _dialect(root.table("csv")),
-        "prefix": _prefix(root.table("prefix")),
-        "file_name": root.text("file_name"),
-        "records": tuple(map(_record_kind, root.tables("records"))),
-        "skip": tuple(map(_skip_kind, root.tables("skip"))),
-        "extras": root.choice("extras", Extras) or Extras.COUNT,
-        "ignore": root.texts("ignore"),
-    }
+        raise SourceSpecError(f"is missing; expected one of {', '.join(Format)}", key="format")
+    spec = SourceSpec(
+        format=form,
+        subject=root.text("subject"),
+        compression=root.choice("compression", Compression) or Compression.AUTO,
+        csv=_dialect(root.table("csv")),
+        prefix=_prefix(root.table("prefix")),
+        file_name=root.text("file_name"),
+        records=tuple(map(_record_kind, root.tables("records"))),
+        skip=tuple(map(_skip_kind, root.tables("skip"))),
+        extras=root.choice("extras", Extras) or Extras.COUNT,
+        ignore=root.texts("ignore"),
+    )
     root.finish()
-    return SourceSpec(**spec)
+    return spec
 
 
 def _dialect(table: _Table | None) -> CsvDialect:
@@ -276,17 +272,7 @@ def _lines(spec: SourceSpec) -> Iterator[str]:
         yield _pair("extras", spec.extras.value)
     if spec.ignore:
         yield _pair("ignore", list(spec.ignore))
-    if spec.csv != CsvDialect():
-        yield from ("", "[csv]")
-        standard = CsvDialect()
-        for name in ("delimiter", "quote", "names"):
-            value = getattr(spec.csv, name)
-            if value != getattr(standard, name):
-                yield _pair(name, list(value) if isinstance(value, tuple) else value)
-    if spec.prefix is not None:
-        yield from ("", "[prefix]", _pair("names", list(spec.prefix.names)))
-        if spec.prefix.separator != " ":
-            yield _pair("separator", spec.prefix.separator)
+    yield from _layout(spec)
     for kind in spec.records:
         yield from ("", "[[records]]")
         yield from _kind_head(kind)
@@ -306,6 +292,20 @@ def _lines(spec: SourceSpec) -> Iterator[str]:
     for skipped in spec.skip:
         yield from ("", "[[skip]]")
         yield from _kind_head(skipped)
+
+
+def _layout(spec: SourceSpec) -> Iterator[str]:
+    if spec.csv != CsvDialect():
+        yield from ("", "[csv]")
+        standard = CsvDialect()
+        for name in ("delimiter", "quote", "names"):
+            value = getattr(spec.csv, name)
+            if value != getattr(standard, name):
+                yield _pair(name, list(value) if isinstance(value, tuple) else value)
+    if spec.prefix is not None:
+        yield from ("", "[prefix]", _pair("names", list(spec.prefix.names)))
+        if spec.prefix.separator != " ":
+            yield _pair("separator", spec.prefix.separator)
 
 
 def _kind_head(kind: RecordKind | SkipKind) -> Iterator[str]:

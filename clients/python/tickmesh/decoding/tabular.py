@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
-from tickmesh.decoding.arrow import int64_array
+from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tickmesh.decoding.arrow import Array
 
 _PLAIN: Final = {
     pa.string_view(): pa.string(),
@@ -86,7 +90,9 @@ def batches(
 
 
 def _joined(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+    if len(parts) == 1:
+        return parts[0]
+    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
 
 
 def _sound(batch: pa.RecordBatch, *, row: int) -> pa.RecordBatch:
@@ -97,15 +103,13 @@ def _sound(batch: pa.RecordBatch, *, row: int) -> pa.RecordBatch:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _corrupt(error, row=row) from None
     fields = [
-        field.with_type(column.type)
-        for field, column in zip(batch.schema, columns, strict=True)
+        field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
-def _plain(column: pa.Array) -> pa.Array:
+def _plain(column: Array) -> Array:
     if pa.types.is_run_end_encoded(column.type):
-        
         column = pc.run_end_decode(column)
     return column.cast(_PLAIN[column.type]) if column.type in _PLAIN else column
 

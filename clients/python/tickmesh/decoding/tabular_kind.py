@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 
 from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.decoding.conversion.fields import FieldConverter, days_of
 from tickmesh.decoding.json_columns import MAX_EXTRA_NAMES, OTHER_EXTRAS
-from tickmesh.decoding.rows import Constant, FileName, KindRows, day_path, days, targets_of
-from tickmesh.decoding.schema_facts import SchemaFacts
+from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
 from tickmesh.decoding.source_spec import Extras, Format, RecordKind, SourceSpec
+
+if TYPE_CHECKING:
+    from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.schema_facts import SchemaFacts
 
 
 class TabularKind:
@@ -39,9 +44,10 @@ class TabularKind:
             if mapping.path is not None
         ]
         mappings = [converter.mapping for converter in self._converters]
-        self._read = {mapping.path for mapping in mappings} | {*map(day_path, mappings)}
-        conditions = [part.when for part in (*spec.records, *spec.skip)]
-        self._read |= {condition.path for condition in conditions if condition is not None}
+        self._read = {mapping.path for mapping in mappings} | {
+            mapping.day_path for mapping in mappings
+        }
+        self._read |= {condition.path for condition in spec.conditions if condition is not None}
         self._read |= set(spec.ignore)
 
     def rows(self, columns: pa.RecordBatch) -> KindRows:
@@ -53,7 +59,7 @@ class TabularKind:
         for converter in self._converters:
             mapping = converter.mapping
             day = days(mapping, self._name, length)
-            path = day_path(mapping)
+            path = mapping.day_path
             if path is not None:
                 day = days_of(_column(columns, path))
             assert mapping.path is not None
@@ -75,6 +81,6 @@ class TabularKind:
                     rows.extra_records.update(pc.indices_nonzero(column.is_valid()).to_pylist())
 
 
-def _column(columns: pa.RecordBatch, path: str) -> pa.Array:
+def _column(columns: pa.RecordBatch, path: str) -> Array:
     place = columns.schema.get_field_index(path)
     return nulls(columns.num_rows, pa.null()) if place < 0 else columns.column(place)

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
         compare,
         compare_with_history,
     )
-    from tickmesh.schema.difference import ColumnPlan, SchemaDifference, diff
+    from tickmesh.schema.difference import (
+        ColumnAction,
+        ColumnPlan,
+        FieldChange,
+        SchemaDifference,
+        diff,
+    )
     from tickmesh.schema.document import (
         Dialect,
         JsonSchema,
@@ -32,18 +38,22 @@ if TYPE_CHECKING:
         parse_document,
         parse_schema,
     )
+    from tickmesh.schema.formats import JSON_SCHEMA, SchemaFormatPlugin, format_plugin
     from tickmesh.schema.projection import FieldIds, project
-    from tickmesh.schema.resolution import resolve_row
+    from tickmesh.schema.resolution import resolve_row, row_is_valid
     from tickmesh.schema.roles import Roles, roles_of
     from tickmesh.schema.validation import NullMeans, Reason, Validator, Verdicts, compile_schema
 
 __all__ = [
+    "JSON_SCHEMA",
     "Action",
     "Change",
+    "ColumnAction",
     "ColumnPlan",
     "Comparison",
     "CompatibilityReport",
     "Dialect",
+    "FieldChange",
     "FieldIds",
     "JsonSchema",
     "Mode",
@@ -54,6 +64,7 @@ __all__ = [
     "SchemaDifference",
     "SchemaDocument",
     "SchemaError",
+    "SchemaFormatPlugin",
     "SchemaLimits",
     "Validator",
     "Verdict",
@@ -63,21 +74,26 @@ __all__ = [
     "compare_with_history",
     "compile_schema",
     "diff",
+    "format_plugin",
     "parse_document",
     "parse_schema",
     "project",
     "resolve_row",
     "roles_of",
+    "row_is_valid",
 ]
 
 _HOMES = {
     "Action": "compatibility",
     "Change": "compatibility",
+    "ColumnAction": "difference",
     "ColumnPlan": "difference",
     "Comparison": "compatibility",
     "CompatibilityReport": "compatibility",
     "Dialect": "document",
+    "FieldChange": "difference",
     "FieldIds": "projection",
+    "JSON_SCHEMA": "formats",
     "JsonSchema": "document",
     "Mode": "compatibility",
     "NullMeans": "validation",
@@ -86,6 +102,7 @@ _HOMES = {
     "Roles": "roles",
     "SchemaDifference": "difference",
     "SchemaDocument": "document",
+    "SchemaFormatPlugin": "formats",
     "SchemaLimits": "document",
     "Validator": "validation",
     "Verdict": "compatibility",
@@ -95,11 +112,13 @@ _HOMES = {
     "compare_with_history": "compatibility",
     "compile_schema": "validation",
     "diff": "difference",
+    "format_plugin": "formats",
     "parse_document": "document",
     "parse_schema": "document",
     "project": "projection",
     "resolve_row": "resolution",
     "roles_of": "roles",
+    "row_is_valid": "resolution",
 }
 
 

@@ -58,7 +58,15 @@ def plan_columns(old: SchemaDocument, new: SchemaDocument) -> tuple[ColumnPlan, 
     Raises:
         SchemaError: A version has no projection.
     """
-    return tuple(_plan_fields(list(project(old)), list(project(new)), ()))
+    return tuple(_plan_fields(_fields_of(old), _fields_of(new), ()))
+
+
+def _fields_of(document: SchemaDocument) -> list[pa.Field[Any]]:
+    fields = document.memo.get(_fields_of)
+    if fields is None:
+        fields = document.memo[_fields_of] = list(project(document))
+    assert isinstance(fields, list)
+    return fields
 
 
 def _plan_fields(

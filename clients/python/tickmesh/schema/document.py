@@ -75,6 +75,11 @@ class SchemaDocument:
     index: ReferenceIndex = field(repr=False)
 
     @cached_property
+    def memo(self) -> dict[object, object]:
+        """What modules work out about this document once, kept as long as it lives."""
+        return {}
+
+    @cached_property
     def canonical_text(self) -> str:
         """Sorted keys, exact numbers, no annotations: equal for schemas that mean the same."""
         return canonical_text(self.root, self.dialect)

@@ -8,7 +8,7 @@ are declared, whether it is a struct, what a missing field defaults to, whether 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -38,6 +38,13 @@ class Part:
 
 MERE_REFERENCE = ANNOTATIONS | {"$ref"}
 """A schema with these keywords only says what its target says."""
+
+
+_ITEM_BY_ITEM = (
+    {"type", "$ref", "allOf", "items", "prefixItems", "additionalItems", "minItems", "maxItems"}
+    | {"$defs", "definitions", "default", "arrow", "properties", "required"}
+    | ANNOTATIONS
+)
 
 
 class _Missing:
@@ -70,6 +77,7 @@ class Location:
         self.refines = refines
         self._children: dict[str, Location] = {}
         self._items: dict[int, Location] = {}
+        self._stated_parts: dict[str, tuple[Part, ...]] = {}
         parts: dict[tuple[int, bool], Part] = {}
         self.never = False
         """Whether an unconditional ``false`` stands here: no value fits."""
@@ -79,8 +87,12 @@ class Location:
 
     @classmethod
     def root(cls, document: SchemaDocument) -> Location:
-        """Returns the location of whole rows."""
-        return cls(document, ((document.root, False),))
+        """Returns the location of whole rows, one for each document."""
+        root = document.memo.get(cls)
+        if root is None:
+            root = document.memo[cls] = cls(document, ((document.root, False),))
+        assert isinstance(root, cls)
+        return root
 
     @cached_property
     def key(self) -> Key:
@@ -129,12 +141,29 @@ class Location:
         if known is None:
             applied = tuple(
                 (schema, part.conditional)
-                for part in self.parts
+                for part in self._speaking_of(name)
                 for schema in members_for(part.keywords, name)
             )
             refines = None if self.refines is None else self.refines.child(name)
             known = self._children[name] = Location(self.document, applied, refines=refines)
         return known
+
+    def _speaking_of(self, name: str) -> Iterator[Part]:
+        naming, open_parts = self._by_name
+        for place in sorted({*naming.get(name, ()), *open_parts}):
+            yield self.parts[place]
+
+    @cached_property
+    def _by_name(self) -> tuple[dict[str, list[int]], list[int]]:
+        """The parts that name each member, and those that speak of members unnamed."""
+        naming: dict[str, list[int]] = {}
+        open_parts = []
+        for place, part in enumerate(self.parts):
+            for name in part.keywords.get("properties", ()):
+                naming.setdefault(name, []).append(place)
+            if "patternProperties" in part.keywords or "additionalProperties" in part.keywords:
+                open_parts.append(place)
+        return naming, open_parts
 
     def item(self, index: int) -> Location:
         """Returns the location of the item at ``index`` of an array here; -1 for the rest."""
@@ -205,18 +234,31 @@ class Location:
         return list({canonical_json(value): value for value in values}.values())
 
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
-        schemas = tuple(
-            (part.keywords["properties"][name], False)
-            for part in self.always
-            if name in part.keywords.get("properties", ())
-        )
-        for part in Location(self.document, schemas).always:
-            if keyword in part.source:
-                yield part
+        parts = self._stated_parts.get(name)
+        if parts is None:
+            schemas = tuple(
+                (part.keywords["properties"][name], False)
+                for part in self.always
+                if name in part.keywords.get("properties", ())
+            )
+            parts = self._stated_parts[name] = Location(self.document, schemas).always
+        return (part for part in parts if keyword in part.source)
 
     def admits_null(self, name: str) -> bool:
         """Whether a null cell of the field ``name`` may stand for JSON null."""
         return self.child(name).accepts_null
+
+    @cached_property
+    def tied(self) -> frozenset[str] | None:
+        """The members that some condition here looks at, None when all of them are."""
+        from tickmesh.schema.conditions import names_tied
+
+        return names_tied(self)
+
+    @cached_property
+    def compares_items(self) -> bool:
+        """Whether a keyword here looks at items beyond judging each by its place."""
+        return any(not part.keywords.keys() <= _ITEM_BY_ITEM for part in self.parts)
 
     @cached_property
     def accepts_null(self) -> bool:
@@ -296,12 +338,16 @@ def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterato
             yield member
 
 
-@lru_cache(maxsize=4096)
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name matches a pattern of ``patternProperties``, as the row oracle sees it."""
+@lru_cache(maxsize=1024)
+def _matcher(pattern: str) -> Callable[[str], bool]:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid(name)
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name matches a pattern of ``patternProperties``, as the row oracle sees it."""
+    return _matcher(pattern)(name)
 
 
 def members_for(keywords: Mapping[str, Any], name: str) -> list[JsonSchema]:

@@ -7,7 +7,6 @@ what the cleaner does; compatibility of whole documents takes them as annotation
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.standalone import Standalone
@@ -20,7 +19,28 @@ if TYPE_CHECKING:
 BACKTRACK_LIMIT = 100_000
 """Steps a regular expression with look-around may take on one string."""
 
-_validators: WeakKeyDictionary[SchemaDocument, dict[tuple[str, bool], Any]] = WeakKeyDictionary()
+
+class _Compiled:
+    """What the oracle compiled of one document."""
+
+    def __init__(self, document: SchemaDocument) -> None:
+        import jsonschema_rs
+
+        self.validators: dict[tuple[str, bool], jsonschema_rs.Validator] = {}
+        self.standalone = Standalone(document, name="oracle")
+        self.registry = jsonschema_rs.Registry(
+            resources=self.standalone.resources,
+            draft=draft_of(document.dialect),
+            retriever=refuse_fetch,
+        )
+
+    @classmethod
+    def of(cls, document: SchemaDocument) -> _Compiled:
+        compiled = document.memo.get(cls)
+        if compiled is None:
+            compiled = document.memo[cls] = cls(document)
+        assert isinstance(compiled, cls)
+        return compiled
 
 
 class OracleUndecidedError(ValueError):
@@ -39,22 +59,17 @@ def validator_of(
     """
     import jsonschema_rs
 
-    compiled = _validators.setdefault(document, {})
+    compiled = _Compiled.of(document)
     key = (pointer, annotate_formats)
-    validator = compiled.get(key)
+    validator = compiled.validators.get(key)
     if validator is None:
         schema: dict[str, Any] | bool = document.plain
         registry = None
         if pointer:
-            standalone = Standalone(document, name="oracle")
-            referred = standalone.refer(document.resolve(pointer))
+            registry = compiled.registry
+            referred = compiled.standalone.refer(document.resolve(pointer))
             schema = {"$schema": str(document.dialect), "allOf": [referred]}
-            registry = jsonschema_rs.Registry(
-                resources=standalone.resources,
-                draft=draft_of(document.dialect),
-                retriever=refuse_fetch,
-            )
-        validator = compiled[key] = jsonschema_rs.validator_for(
+        validator = compiled.validators[key] = jsonschema_rs.validator_for(
             schema,
             registry=registry,
             validate_formats=not annotate_formats,

@@ -46,6 +46,9 @@ ROLE_KEY = b"tickmesh.role"
 ENCODING_KEY = b"tickmesh.encoding"
 SCALE_KEY = b"tickmesh.scale"
 
+MOST_FIELDS = 4096
+"""Most fields a row may have, nested ones included."""
+
 
 Metadata: TypeAlias = dict[bytes | str, bytes | str]
 
@@ -133,11 +136,18 @@ class _Projector:
     def __init__(self, field_ids: FieldIds) -> None:
         self._field_ids = field_ids
         self._inside: list[Key] = []
+        self._fields = 0
 
     def field(self, location: Location, name: str, path: tuple[str, ...]) -> pa.Field[Any]:
         import pyarrow as pa
 
         path = (*path, name)
+        self._fields += 1
+        if self._fields > MOST_FIELDS:
+            raise SchemaError(
+                "TOO_MANY_FIELDS",
+                f"following every $ref, a row has more than {MOST_FIELDS} fields; use fewer",
+            )
         kind, metadata = self._stated(location, name, path)
         if kind is None:
             kind, metadata = self._type(location.child(name), path)

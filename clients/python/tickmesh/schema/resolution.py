@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from tickmesh.schema.location import MISSING, Location
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
@@ -23,16 +22,6 @@ if TYPE_CHECKING:
 
 MOST_READINGS = 1024
 """A row with more ways to read its null cells is not decided."""
-
-_roots: WeakKeyDictionary[SchemaDocument, Location] = WeakKeyDictionary()
-
-
-def root_of(document: SchemaDocument) -> Location:
-    """Returns the root location of a document, kept as long as the document lives."""
-    root = _roots.get(document)
-    if root is None:
-        root = _roots[document] = Location.root(document)
-    return root
 
 
 def resolve_row(
@@ -48,7 +37,7 @@ def resolve_row(
     Returns:
         The row as the reader sees it; whether it is valid there is `row_is_valid`'s question.
     """
-    resolved = _resolve(dict(row), root_of(writer), root_of(reader))
+    resolved = _resolve(dict(row), Location.root(writer), Location.root(reader))
     assert isinstance(resolved, dict)
     return resolved
 
@@ -105,7 +94,7 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
         OracleUndecidedError: Too many readings, or a pattern ran out of steps.
     """
     validator = validator_of(document)
-    for count, reading in enumerate(_readings(dict(row), root_of(document))):
+    for count, reading in enumerate(_readings(dict(row), Location.root(document))):
         if count >= MOST_READINGS:
             raise OracleUndecidedError(f"the row has more than {MOST_READINGS} readings")
         if is_valid(validator, reading):
@@ -114,19 +103,21 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
     return None
 
 
-def _readings(value: Any, location: Location) -> Iterator[Any]:
-    """Yields the JSON values that a row's value may stand for, the one as written first."""
+def _readings(value: Any, location: Location, *, watched: bool = False) -> Iterator[Any]:
+    """Yields the JSON values that a row's value may stand for.
+
+    Only cells that some condition looks at are worth reading both ways; elsewhere one reading
+    is valid whenever the other is. ``watched`` says that a condition further up looks here.
+    """
     if isinstance(value, dict):
         names = location.declared if location.is_struct else tuple(value)
-        choices = [_cell_readings(value, location, name) for name in names]
-        if all(len(choice) == 1 for choice in choices):
-            yield _assemble(names, [choice[0] for choice in choices])
-            return
+        choices = [_cell_readings(value, location, name, watched=watched) for name in names]
         for chosen in itertools.product(*choices):
             yield _assemble(names, chosen)
     elif isinstance(value, list):
+        watched = watched or location.compares_items
         items = [
-            list(itertools.islice(_readings(item, location.item_at(index)), MOST_READINGS + 1))
+            _bounded(_readings(item, location.item_at(index), watched=watched))
             for index, item in enumerate(value)
         ]
         for chosen in itertools.product(*items):
@@ -135,15 +126,25 @@ def _readings(value: Any, location: Location) -> Iterator[Any]:
         yield value
 
 
-def _cell_readings(value: dict[str, Any], location: Location, name: str) -> list[Any]:
+def _bounded(readings: Iterator[Any]) -> list[Any]:
+    return list(itertools.islice(readings, MOST_READINGS + 1))
+
+
+def _cell_readings(
+    value: dict[str, Any], location: Location, name: str, *, watched: bool
+) -> list[Any]:
     cell = value.get(name)
+    tied = watched or location.tied is None or name in location.tied
     if cell is not None:
-        return list(itertools.islice(_readings(cell, location.child(name)), MOST_READINGS + 1))
+        return _bounded(_readings(cell, location.child(name), watched=tied))
     if not location.is_struct:
         return [None]
     if not location.admits_null(name):
         return [MISSING]
-    return [None, MISSING] if name in value else [MISSING, None]
+    as_written = [None, MISSING] if name in value else [MISSING, None]
+    if tied:
+        return as_written
+    return [None] if name in location.required else as_written[:1]
 
 
 def _assemble(names: tuple[str, ...], cells: Any) -> dict[str, Any]:

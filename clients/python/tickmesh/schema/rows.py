@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.location import MISSING, Key, Location
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
 
 
-_checked: WeakSet[SchemaDocument] = WeakSet()
-
-
 def check_rows(document: SchemaDocument) -> None:
     """Checks, once for each document, that rows can exist and that defaults can be filled in.
 
@@ -27,13 +23,13 @@ def check_rows(document: SchemaDocument) -> None:
     """
     from tickmesh.schema.projection import project
 
-    if document in _checked:
+    if check_rows in document.memo:
         return
     root = Location.root(document)
     _check_inhabited(root, "", set())
     _check_defaults(root, (), set())
     project(document)
-    _checked.add(document)
+    document.memo[check_rows] = True
 
 
 def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:

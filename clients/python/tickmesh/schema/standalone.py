@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tickmesh.schema.keywords import Dialect, JsonSchema, children, effective
+from tickmesh.schema.keywords import Dialect, JsonSchema, Path, children, effective
 from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _IDENTITIES = ("$id", "$anchor", "$dynamicAnchor", "$schema", "$vocabulary")
+
+
+_LARGEST_INLINE = 50
+"""Subschemas up to this size, without references, are repeated instead of referred to."""
 
 
 class Standalone:
@@ -30,15 +34,24 @@ class Standalone:
         """Rewrites a document; ``name`` keeps its URIs apart from those of others."""
         self.faithful = True
         self._documents: list[SchemaDocument] = []
+        self._inline: dict[int, Any] = {}
         self._collect(document)
         self._uris = [f"urn:tickmesh:{name}:{place}" for place in range(len(self._documents))]
         self.resources = [
-            (uri, plain(self._rewrite(each.root, each.dialect)))
+            (uri, self._rewrite(each.root, each.dialect)[0])
             for uri, each in zip(self._uris, self._documents, strict=True)
         ]
 
     def refer(self, schema: JsonSchema) -> JsonSchema:
         """Returns a schema that refers to a subschema of the document from anywhere."""
+        if isinstance(schema, bool):
+            return schema
+        if id(schema) in self._inline:
+            inline: JsonSchema = self._inline[id(schema)]
+            return inline
+        return self._by_place(schema)
+
+    def _by_place(self, schema: JsonSchema) -> JsonSchema:
         if isinstance(schema, bool):
             return schema
         for uri, document in zip(self._uris, self._documents, strict=True):
@@ -53,32 +66,47 @@ class Standalone:
             for referenced in document.references.values():
                 self._collect(referenced)
 
-    def _rewrite(self, schema: JsonSchema, dialect: Dialect) -> Any:
+    def _rewrite(self, schema: JsonSchema, dialect: Dialect) -> tuple[Any, int]:
+        """Returns a schema with absolute references, and its size; 0 when it has references."""
         if isinstance(schema, bool):
-            return schema
+            return schema, 1
         if "$dynamicRef" in schema or "$recursiveRef" in schema:
             self.faithful = False
-        result = {key: value for key, value in schema.items() if key not in _IDENTITIES}
+        nested: dict[str, list[tuple[Path, Any]]] = {}
+        size = 1
         for path, child in children(schema, dialect):
-            keyword = str(path[0])
-            if len(path) == 1:
-                result[keyword] = self._rewrite(child, dialect)
-            else:
-                if result[keyword] is schema[keyword]:
-                    held = schema[keyword]
-                    result[keyword] = list(held) if isinstance(held, list) else dict(held)
-                result[keyword][path[1]] = self._rewrite(child, dialect)
+            rewritten, inner = self._rewrite(child, dialect)
+            size = size + inner if size and inner else 0
+            nested.setdefault(str(path[0]), []).append((path, rewritten))
+        result = {
+            key: _assembled(value, nested[key]) if key in nested else plain(value)
+            for key, value in schema.items()
+            if key not in _IDENTITIES
+        }
         if "$ref" in effective(schema, dialect):
+            size = 0
             target = self._target(schema)
             if isinstance(target, bool):
                 result.pop("$ref")
                 result["allOf"] = [*result.get("allOf", ()), target]
             else:
                 result["$ref"] = target["$ref"]
-        return result
+        if 0 < size <= _LARGEST_INLINE:
+            self._inline[id(schema)] = result
+        return result, size
 
     def _target(self, schema: dict[str, Any]) -> JsonSchema:
         for document in self._documents:
             if id(schema) in document.index.targets:
-                return self.refer(document.index.targets[id(schema)])
+                return self._by_place(document.index.targets[id(schema)])
         raise AssertionError("every reference has a target")
+
+
+def _assembled(value: Any, members: list[tuple[Path, Any]]) -> Any:
+    if len(members[0][0]) == 1:
+        return members[0][1]
+    if isinstance(value, list):
+        return [rewritten for _, rewritten in members]
+    held = dict(value)
+    held.update({path[1]: rewritten for path, rewritten in members})
+    return held

@@ -10,16 +10,15 @@ from __future__ import annotations
 import fcntl
 from typing import IO, TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from tickmesh.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_READERS = 4
 _BUSY_TIMEOUT_MILLISECONDS = 5_000
 _COMMON_PRAGMAS = (
     f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}",
@@ -31,26 +30,24 @@ _WRITER_PRAGMAS = (*_COMMON_PRAGMAS, "journal_mode=WAL", "synchronous=FULL")
 _READER_PRAGMAS = (*_COMMON_PRAGMAS, "wal_autocheckpoint=0", "query_only=ON")
 
 
-def writer_engine(path: Path) -> AsyncEngine:
-    """An engine of one connection, whose transactions hold the write lock from the start."""
-    return _engine(path, size=1, pragmas=_WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
+def writer_engine(path: Path) -> Engine:
+    """An engine whose transactions hold the write lock from the start."""
+    return _engine(path, pragmas=_WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
 
 
-def reader_engine(path: Path) -> AsyncEngine:
+def reader_engine(path: Path) -> Engine:
     """An engine whose transactions are snapshots."""
-    return _engine(path, size=_READERS, pragmas=_READER_PRAGMAS, begin="BEGIN")
+    return _engine(path, pragmas=_READER_PRAGMAS, begin="BEGIN")
 
 
-def _engine(path: Path, *, size: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=_BUSY_TIMEOUT_MILLISECONDS / 1_000,
+def _engine(path: Path, *, pragmas: tuple[str, ...], begin: str) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,
         hide_parameters=True,
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin by the statement below
         cursor = connection.cursor()
@@ -58,7 +55,7 @@ def _engine(path: Path, *, size: int, pragmas: tuple[str, ...], begin: str) -> A
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 

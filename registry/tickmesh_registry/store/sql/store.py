@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tickmesh.errors import ConfigError
 from tickmesh_registry.domain.errors import StoreUnavailableError
-from tickmesh_registry.store import Committed, Head, LogPage, Result, Transaction
+from tickmesh_registry.store import Committed, Head
 from tickmesh_registry.store.write_line import WriteLine
 
 from . import tables
+from .connection import ConnectionThread
 from .migrate import migrate
-from .reader import SqlReader, read_head
+from .queries import read_head
+from .reader import SqlReader, SqlTransaction
 from .sqlite import ProcessLock, reader_engine, writer_engine
-from .transaction import SqlTransaction
+from .writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
     from tickmesh_registry.domain.changes import Revision
+    from tickmesh_registry.store import LogPage, Result, Transaction
+    from tickmesh_registry.store.staging import StagedWrites
+
+_READERS = 4
 
 
 class SqliteStore:
@@ -44,23 +47,28 @@ class SqliteStore:
         self._new_epoch = new_epoch
         self._line = WriteLine()
         self._lock = ProcessLock(path.with_name(path.name + ".lock"))
-        self._writer: AsyncEngine = writer_engine(path)
-        self._readers: AsyncEngine = reader_engine(path)
+        self._writer = ConnectionThread(writer_engine(path), name="registry-writer")
+        self._readers = [
+            ConnectionThread(reader_engine(path), name="registry-reader") for _ in range(_READERS)
+        ]
+        self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
 
     async def open(self) -> None:
         """Takes the process lock and runs the migrations that are missing."""
         self._lock.acquire()
         try:
-            async with self._writer.begin() as connection:
-                await connection.run_sync(lambda sync: migrate(sync, epoch=self._new_epoch))
+            await self._writer.run(self._migrate)
         except DatabaseError as error:
             await self.close()
             raise ConfigError(
-                f"{self._path} cannot be opened as a SQLite database: {error.orig}"
+                f"{self._path} cannot be opened as a SQLite database: {error.orig}",
+                key="registry.store.url",
             ) from error
         except BaseException:
             await self.close()
             raise
+        for reader in self._readers:
+            self._idle.put_nowait(reader)
 
     async def head(self) -> Head:
         """Where the database itself stands now."""
@@ -70,21 +78,26 @@ class SqliteStore:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqlReader]:
         """Reads at the last revision."""
-        with _unavailable_on_failure():
-            async with self._readers.connect() as connection:
-                yield SqlReader(connection, await read_head(connection))
+        async with self._reading() as thread:
+            yield SqlReader(thread, await thread.begin())
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
         """Runs `body` alone and commits what it staged, whole or not at all."""
 
         async def work() -> Committed[Result]:
-            async with self._write() as (connection, head):
-                transaction = SqlTransaction(connection, head)
-                result = await body(transaction)
-                if transaction.is_empty:
-                    return Committed(result, head, None)
-                revision = await transaction.write()
-            return Committed(result, _head_after(head, revision), revision)
+            with _unavailable_on_failure():
+                queries = await self._writer.begin()
+                try:
+                    transaction = SqlTransaction(self._writer, queries)
+                    result = await body(transaction)
+                    if transaction.is_empty:
+                        return Committed(result, queries.head, None)
+                    revision = await self._writer.transact(
+                        partial(_write, queries.head, transaction)
+                    )
+                finally:
+                    self._writer.end()
+            return Committed(result, _head_after(queries.head, revision), revision)
 
         return await self._line.run(work)
 
@@ -94,27 +107,18 @@ class SqliteStore:
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first."""
-        async with self.snapshot() as reader:
-            return await reader.changes_after(revision, limit=limit)
+        async with self._reading() as thread:
+            queries = await thread.begin()
+            return await thread.run(queries.changes_after, revision, limit=limit)
 
     async def compact(self, revision: int, *, forget_before_ns: int) -> Head:
         """Drops changes up to `revision`, and idempotency records older than an instant."""
 
         async def work() -> Committed[None]:
-            async with self._write() as (connection, head):
+            with _unavailable_on_failure():
+                head = (await self._writer.begin()).head
                 compacted = max(head.compact_revision, min(revision, head.revision))
-                for statement in (
-                    delete(tables.change_log).where(tables.change_log.c.revision <= compacted),
-                    delete(tables.completed_requests).where(
-                        tables.completed_requests.c.completed_at_ns < forget_before_ns
-                    ),
-                    delete(tables.refusals).where(
-                        tables.refusals.c.refused_at_ns < forget_before_ns
-                    ),
-                    update(tables.registry_clock).values(compact_revision=compacted),
-                ):
-                    await connection.execute(statement)
-            head = Head(head.epoch, head.revision, compacted, head.changed_at_ns)
+                head = await self._writer.transact(partial(_compact, compacted, forget_before_ns))
             return Committed(None, head, None)
 
         return (await self._line.run(work)).head
@@ -122,15 +126,45 @@ class SqliteStore:
     async def close(self) -> None:
         """Ends the transaction under way and closes the file, the readers first."""
         await self._line.close()
-        await asyncio.shield(self._readers.dispose())
-        await asyncio.shield(self._writer.dispose())
+        for reader in self._readers:
+            await reader.close()
+        await self._writer.close()
         self._lock.release()
 
     @asynccontextmanager
-    async def _write(self) -> AsyncIterator[tuple[AsyncConnection, Head]]:
-        with _unavailable_on_failure():
-            async with self._writer.begin() as connection:
-                yield connection, await read_head(connection)
+    async def _reading(self) -> AsyncIterator[ConnectionThread]:
+        thread = await self._idle.get()
+        try:
+            with _unavailable_on_failure():
+                yield thread
+        finally:
+            thread.end()
+            self._idle.put_nowait(thread)
+
+    def _migrate(self) -> None:
+        engine = writer_engine(self._path)
+        try:
+            with engine.begin() as connection:
+                migrate(connection, epoch=self._new_epoch)
+        finally:
+            engine.dispose()
+
+
+def _write(head: Head, staged: StagedWrites, connection: Connection) -> Revision | None:
+    return Writer(connection, head).write(staged)
+
+
+def _compact(revision: int, forget_before_ns: int, connection: Connection) -> Head:
+    for statement in (
+        delete(tables.change_log).where(tables.change_log.c.revision <= revision),
+        delete(tables.completed_requests).where(
+            tables.completed_requests.c.completed_at_ns < forget_before_ns
+        ),
+        delete(tables.refusals).where(tables.refusals.c.refused_at_ns < forget_before_ns),
+        update(tables.registry_clock).values(compact_revision=revision),
+    ):
+        connection.execute(statement)
+    return read_head(connection)
 
 
 def _head_after(head: Head, revision: Revision | None) -> Head:
@@ -144,11 +178,11 @@ def _head_after(head: Head, revision: Revision | None) -> Head:
     )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _unavailable_on_failure() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (OperationalError, InterfaceError) as error:
         raise StoreUnavailableError(
             "the store does not answer; nothing is known to be written: retry",
             retry_after_seconds=1.0,

@@ -1,6 +1,7 @@
 """Jobs, the ledger of intents and commits, the quarantine index, uploads."""
 
 from alembic import op
+
 from tickmesh_cleaner.store.tables import METADATA
 
 revision = "0001"

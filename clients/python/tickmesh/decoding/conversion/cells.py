@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,6 +14,8 @@ import pyarrow as pa
 from tickmesh.decoding.arrow import any_true, int64_array, nulls, pc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
@@ -154,7 +155,9 @@ def convert_the_rest(
         sure: True where ``done`` is right; None means nowhere.
         exact: Converts one value, as ``to_pylist`` gives it.
     """
-    rest = column.is_valid() if sure is None else pc.and_not(column.is_valid(), sure.fill_null(False))
+    rest = (
+        column.is_valid() if sure is None else pc.and_not(column.is_valid(), sure.fill_null(False))
+    )
     if not any_true(rest):
         return Converted(done)
     rows = pc.indices_nonzero(rest).cast(pa.int64())

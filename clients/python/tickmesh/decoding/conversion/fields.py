@@ -14,7 +14,13 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.decoding.conversion import cells, grammar, numbers, scaling, times
-from tickmesh.decoding.conversion.cells import Converted, Failures, Outcome, all_failed, convert_the_rest
+from tickmesh.decoding.conversion.cells import (
+    Converted,
+    Failures,
+    Outcome,
+    all_failed,
+    convert_the_rest,
+)
 from tickmesh.decoding.source_spec import Case, Cast, FieldMapping, Since, SourceSpecError, TimeUnit
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ class Target:
     """
 
     name: str
-    type: pa.DataType
+    type: Any
     scale: int | None = None
     json_text: bool = False
     integer: bool = False
@@ -298,13 +304,16 @@ def _as_json_text(column: Array, *, lexical: bool) -> Converted:
 
 
 def _json_text(value: object, *, lexical: bool) -> str:
-    if lexical and isinstance(value, str):
-        if value in ("true", "false") or grammar.NUMBER_PATTERN.fullmatch(value):
-            return value
+    if (
+        lexical
+        and isinstance(value, str)
+        and (value in ("true", "false") or grammar.NUMBER_PATTERN.fullmatch(value))
+    ):
+        return value
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _nested(column: Array, kind: pa.DataType) -> Converted:
+def _nested(column: Array, kind: Any) -> Converted:
     """Structs, lists and maps: converted part by part; a value with a failed part fails whole."""
     if column.type == kind:
         return Converted(column)
@@ -319,7 +328,7 @@ def _nested(column: Array, kind: pa.DataType) -> Converted:
             part = convert_plainly(pc.struct_field(column, field.name), field)
             broken = pc.or_(broken, _failed(part, len(column)))
             parts.append(part.values)
-        built = pa.StructArray.from_arrays(parts, fields=list(kind), mask=column.is_null())
+        built: Array = pa.StructArray.from_arrays(parts, fields=list(kind), mask=column.is_null())
         return cells.fail_where(column, broken, cells.NOT_THE_TYPE, built)
     if pt.is_list(kind) and (pt.is_list(column.type) or pt.is_large_list(column.type)):
         column = column.cast(pa.list_(column.type.value_type))
@@ -367,4 +376,3 @@ def _day(text: Any) -> Outcome:
         return Outcome(date.fromisoformat(text))
     except ValueError:
         return Outcome(failure=cells.NOT_A_DATE)
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,8 @@ from tickmesh.decoding.conversion import cells, grammar
 from tickmesh.decoding.conversion.cells import Converted, Outcome, convert_the_rest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh.decoding.arrow import Array
 
 LARGEST_EXPONENT: Final = 400
@@ -83,7 +84,7 @@ def _integers_from_text(
 
 
 def _plain_digits(column: Array) -> bool:
-    """Whether every value is 1 to 19 digits without a leading zero: a proof cheaper than a regex."""
+    """Whether every value is 1 to 19 digits, no leading zero: cheaper to see than by a regex."""
     lengths = pc.binary_length(column)
     longest = pc.max(lengths).as_py()
     if longest is None:
@@ -101,7 +102,11 @@ def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array
 
 def _count_rounded(column: Array, sure: Array) -> int:
     """How many of the numbers in text are not kept digit by digit in a double."""
-    long = pc.and_kleene(sure, pc.greater(pc.binary_length(column), _SURE_DIGITS + 1))
+    doubtful = pc.or_(
+        pc.greater(pc.binary_length(column), _SURE_DIGITS + 1),
+        pc.match_substring(column, "e", ignore_case=True),
+    )
+    long = pc.and_kleene(sure, doubtful)
     if not any_true(long):
         return 0
     counted = column.filter(long).value_counts()
@@ -140,9 +145,7 @@ def from_numbers(column: Array, target: pa.DataType) -> Converted:
         return convert_the_rest(column, nulls(len(column), target), None, exact)
 
 
-def _from_floats(
-    column: Array, target: pa.DataType, exact: Callable[[Any], Outcome]
-) -> Converted:
+def _from_floats(column: Array, target: pa.DataType, exact: Callable[[Any], Outcome]) -> Converted:
     if column.type != pa.float64():
         column = column.cast(pa.float64())
     finite = pc.is_finite(column)
@@ -169,9 +172,7 @@ def _from_floats(
     return convert_the_rest(column, nulls(len(column), target), None, exact)
 
 
-def exactly(
-    target: pa.DataType, *, factor: Fraction = Fraction(1)
-) -> Callable[[Any], Outcome]:
+def exactly(target: pa.DataType, *, factor: Fraction = Fraction(1)) -> Callable[[Any], Outcome]:
     """A converter of one value (text, int, float or Decimal), times a factor, to the target."""
 
     def convert(value: Any) -> Outcome:
@@ -187,7 +188,8 @@ def exactly(
         elif isinstance(value, float):
             if not math.isfinite(value):
                 return Outcome(failure=cells.NONFINITE)
-            number = Decimal(repr(value))
+            # Beyond 2^53 a double is a whole number, but its shortest decimal is another one.
+            number = int(value) if value.is_integer() else Decimal(repr(value))
         elif isinstance(value, bool) or not isinstance(value, int | Decimal):
             return Outcome(failure=cells.NOT_A_NUMBER)
         return _fit(Fraction(number) * factor, value, target)
@@ -215,7 +217,9 @@ def _fit(number: Fraction, value: Any, target: pa.DataType) -> Outcome:
         most = (1 << (target.bit_width - signed)) - 1
         if not least <= number.numerator <= most:
             return Outcome(failure=cells.REPR_OVERFLOW)
-        written_whole = isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdigit())
+        written_whole = isinstance(value, int) or (
+            isinstance(value, str) and value.lstrip("-").isdigit()
+        )
         return Outcome(number.numerator, coercion=None if written_whole else cells.INTEGRAL_NUMBER)
     if pt.is_decimal(target):
         unscaled = number * 10**target.scale if target.scale >= 0 else number / 10**-target.scale
@@ -233,4 +237,9 @@ def _fit(number: Fraction, value: Any, target: pa.DataType) -> Outcome:
         return Outcome(failure=cells.REPR_OVERFLOW)
     if pt.is_float16(target) and abs(nearest) >= 65520:
         return Outcome(failure=cells.REPR_OVERFLOW)
-    return Outcome(nearest, coercion=None if isinstance(value, float) or Fraction(Decimal(repr(nearest))) == number else cells.ROUNDED_TO_DOUBLE)
+    return Outcome(
+        nearest,
+        coercion=None
+        if isinstance(value, float) or Fraction(Decimal(repr(nearest))) == number
+        else cells.ROUNDED_TO_DOUBLE,
+    )

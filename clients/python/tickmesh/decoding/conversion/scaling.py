@@ -60,7 +60,7 @@ def _multiply(whole: Array, target: pa.DataType, factor: Fraction) -> Array:
         product = pc.multiply(small, factor.numerator) if factor.numerator > 1 else small
         # Both operands are exact doubles, so IEEE division gives the nearest double.
         return pc.divide(product.cast(pa.float64()), float(factor.denominator)).cast(target)
-    scale = target.scale if pt.is_decimal(target) else 0
+    scale = getattr(target, "scale", 0)
     step = factor * Fraction(10) ** scale
     if step.numerator >= 1 << 62:
         return nulls(len(whole), target)
@@ -86,9 +86,8 @@ def _multiply(whole: Array, target: pa.DataType, factor: Fraction) -> Array:
 def unscaled(whole: Array, target: pa.DataType) -> Array:
     """Integers taken as the digits of decimals: 475000 with scale 4 is 47.5000."""
     plain = whole.cast(pa.decimal128(19, 0))
-    same = pa.Array.from_buffers(
-        pa.decimal128(max(19, target.scale), target.scale), len(plain), plain.buffers()
-    )
+    scale: int = getattr(target, "scale", 0)
+    same = pa.Array.from_buffers(pa.decimal128(max(19, scale), scale), len(plain), plain.buffers())
     return same.cast(target)
 
 
@@ -117,5 +116,3 @@ def _bounds(target: pa.DataType) -> tuple[int, int]:
 def factor_of(*, divide_by: int | None, multiply_by: int | None) -> Fraction:
     """The factor that a field mapping states."""
     return Fraction(multiply_by or 1, divide_by or 1)
-
-

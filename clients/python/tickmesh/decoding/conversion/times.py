@@ -93,8 +93,10 @@ def from_text(column: Array, *, zone: str | None) -> Converted:
     form = rf"{grammar.DATE}[T ]{grammar.TIME}"
     pattern = form if zone else form + grammar.OFFSET
     sure = pc.match_substring_regex(column, grammar.whole(pattern))
-    plain = column if all_true(sure) else pc.if_else(
-        sure.fill_null(False), column, pa.scalar(None, column.type)
+    plain = (
+        column
+        if all_true(sure)
+        else pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
     )
     try:
         if zone is None:

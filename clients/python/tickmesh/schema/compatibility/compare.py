@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tickmesh.schema.compatibility.report import (
@@ -139,6 +140,7 @@ def _parsed(schema: SchemaDocument | str, policy: Policy) -> SchemaDocument:
     return parse_schema(schema) if policy is Policy.RECORD else parse_document(schema)
 
 
+@cache
 def _engine() -> str:
     from importlib.metadata import version
 

@@ -11,25 +11,22 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.keywords import ANNOTATIONS, Dialect, effective, in_place_children
+from tickmesh.schema.conditions import (
+    COUNTING_KEYWORDS,
+    conditions_of,
+    is_structural,
+    names_read,
+)
+from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.location import ALL_TYPES, MISSING, Key, Location, prefix_items
 from tickmesh.schema.strict_json import plain
+from tickmesh.schema.weights import HEAVIEST, alternatives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from tickmesh.schema.standalone import Standalone
-    from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
+    from tickmesh.schema.standalone import Standalone
 
 Pair = tuple[Key, Key]
-
-STRUCTURAL_KEYWORDS = frozenset(
-    {"$ref", "allOf", "$defs", "definitions", "type", "properties", "required"}
-    | {"additionalProperties", "default", "arrow", "$schema", "$id", "$anchor"}
-    | ANNOTATIONS
-)
-"""Keywords of objects that the image expresses through its own structure."""
 
 _SCALARS = frozenset({"boolean", "integer", "number", "string"})
 NOT_NULL = ALL_TYPES - {"null"}
@@ -42,15 +39,6 @@ _LARGEST_IMAGE = 4000
 
 class ImageTooLargeError(ValueError):
     """The image would have too many nodes to reason about within bounds."""
-
-
-def is_structural(location: Location) -> bool:
-    """Whether objects here are described by declared fields alone, nothing conditional."""
-    return all(
-        not part.conditional
-        and all(key in STRUCTURAL_KEYWORDS or key.startswith("x-") for key in part.keywords)
-        for part in location.parts
-    )
 
 
 class ImageBuilder:
@@ -88,7 +76,8 @@ class ImageBuilder:
         options: list[JsonSchema] = []
         plain_kinds = sorted(kinds & (_SCALARS | {"null"}))
         if plain_kinds:
-            options.append({"type": plain_kinds, "allOf": self._own(writer)})
+            own = self._own(writer)
+            options.append({"type": plain_kinds, "allOf": own} if own else {"type": plain_kinds})
         if "object" in kinds:
             options.append(self._named(writer, reader, is_object=True))
         if "array" in kinds:
@@ -145,7 +134,20 @@ class ImageBuilder:
             name in reader.required and reader.admits_null(name)
         )
 
+    def _is_injective(self, writer: Location, reader: Location) -> bool:
+        """Whether resolution surely keeps different values different."""
+        if self.is_identity(writer, reader):
+            return True
+        return (
+            writer.types == {"object"}
+            and writer.is_struct
+            and reader.is_struct
+            and all(self.survives(writer, reader, name) for name in writer.declared)
+        )
+
     def _own(self, writer: Location) -> list[JsonSchema]:
+        if is_heavy(writer):
+            return []
         return [
             self._old.refer(schema) for schema, conditional in writer.applied if not conditional
         ]
@@ -164,7 +166,7 @@ class ImageBuilder:
         return {"$ref": f"#/{definitions}/{name}"}
 
     def _object(self, writer: Location, reader: Location) -> JsonSchema:
-        if is_structural(writer):
+        if is_structural(writer) or is_heavy(writer):
             return self._struct(writer, reader)
         if self.is_identity(writer, reader):
             return {"allOf": [self._struct(writer, reader), *self._own(writer)]}
@@ -184,38 +186,22 @@ class ImageBuilder:
         if not (writer.is_struct and reader.is_struct):
             return kept, False
         for part in writer.always:
-            for condition in _conditions(part.keywords, writer.document.dialect):
-                names = _names_read(condition, writer.document)
-                if names is None or not all(self._survives(writer, reader, each) for each in names):
+            for condition in conditions_of(part.keywords, writer.document.dialect):
+                names = names_read(condition, writer.document)
+                if names is None or not all(self.survives(writer, reader, each) for each in names):
                     everything = False
                     continue
-                kept.append(self._referring(condition))
-            everything = everything and not (part.keywords.keys() & _COUNTING)
+                kept.append(referring(condition, self._old))
+            everything = everything and not (part.keywords.keys() & COUNTING_KEYWORDS)
         return kept, everything
 
-    def _survives(self, writer: Location, reader: Location, name: str) -> bool:
+    def survives(self, writer: Location, reader: Location, name: str) -> bool:
+        """Whether a member holds the same before and after resolution, or is in neither."""
         if name not in writer.declared or name not in reader.declared:
             return name not in writer.declared and name not in reader.declared
         return not self._changes_cell(writer, reader, name) and self.is_identity(
             writer.child(name), reader.child(name)
         )
-
-    def _referring(self, condition: dict[str, Any]) -> JsonSchema:
-        """Returns a condition whose subschemas refer to the writer's resources."""
-        result: dict[str, Any] = {}
-        for keyword, value in condition.items():
-            if keyword in ("dependentRequired", "required"):
-                result[keyword] = value
-            elif isinstance(value, list):
-                result[keyword] = [self._old.refer(member) for member in value]
-            elif keyword in ("dependentSchemas", "dependencies"):
-                result[keyword] = {
-                    name: member if isinstance(member, list) else self._old.refer(member)
-                    for name, member in value.items()
-                }
-            else:
-                result[keyword] = self._old.refer(value)
-        return result
 
     def _struct(self, writer: Location, reader: Location) -> JsonSchema:
         if not reader.is_struct and not writer.is_struct:
@@ -290,56 +276,46 @@ class ImageBuilder:
             body.update({"prefixItems": items, "items": rest})
         if self.is_identity(writer, reader):
             return {"allOf": [body, *self._own(writer)]}
+        kept: tuple[str, ...] = _LENGTHS
+        if all(
+            self._is_injective(writer.item_at(index), reader.item_at(index))
+            for index in range(-1, length)
+        ):
+            kept = (*_LENGTHS, "uniqueItems")
         bounds = [
             {bound: part.keywords[bound]}
             for part in writer.always
-            for bound in _LENGTHS
+            for bound in kept
             if bound in part.keywords
         ]
         return {**body, "allOf": bounds} if bounds else body
 
 
-_COUNTING = frozenset(
-    {"patternProperties", "propertyNames", "minProperties", "maxProperties", "const", "enum"}
-    | {"unevaluatedProperties", "$dynamicRef"}
-)
-"""Keywords that look at all members of an object, not only at those they name."""
+def is_heavy(location: Location) -> bool:
+    """Whether what a location says unfolds to too many alternatives to be looked at whole."""
+    weight = 1
+    for schema, conditional in location.applied:
+        if not conditional:
+            weight *= alternatives(schema, location.document)
+    return weight > HEAVIEST
 
 
-def _conditions(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[dict[str, Any]]:
-    dependent = (
-        ("dependencies",)
-        if dialect is Dialect.DRAFT_07
-        else ("dependentRequired", "dependentSchemas")
-    )
-    for keyword in ("anyOf", "oneOf", "not", *dependent):
-        if keyword in keywords:
-            yield {keyword: keywords[keyword]}
-    if "if" in keywords:
-        yield {each: keywords[each] for each in ("if", "then", "else") if each in keywords}
-
-
-def _names_read(schema: JsonSchema, document: SchemaDocument) -> set[str] | None:
-    """Returns the members of an object that a schema looks at, None when it looks at all."""
-    if isinstance(schema, bool):
-        return set()
-    keywords = effective(schema, document.dialect)
-    if keywords.keys() & _COUNTING or keywords.get("additionalProperties", True) is not True:
-        return None
-    names = {*keywords.get("properties", ()), *keywords.get("required", ())}
-    for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
-        for name, needed in keywords.get(keyword, {}).items():
-            names.add(name)
-            names.update(needed if isinstance(needed, list) else ())
-    below = [child for _, child in in_place_children(keywords, document.dialect)]
-    if "$ref" in keywords:
-        below.append(document.target_of(schema))
-    for each in below:
-        inner = _names_read(each, document)
-        if inner is None:
-            return None
-        names |= inner
-    return names
+def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:
+    """Returns a condition whose subschemas refer to the resources of its document."""
+    result: dict[str, Any] = {}
+    for keyword, value in condition.items():
+        if keyword == "dependentRequired":
+            result[keyword] = value
+        elif isinstance(value, list):
+            result[keyword] = [owner.refer(member) for member in value]
+        elif keyword in ("dependentSchemas", "dependencies"):
+            result[keyword] = {
+                name: member if isinstance(member, list) else owner.refer(member)
+                for name, member in value.items()
+            }
+        else:
+            result[keyword] = owner.refer(value)
+    return result
 
 
 def cases_of(writer: Location) -> list[Location]:

@@ -9,22 +9,32 @@ of jsonschema-rs answer. An answer of "no" or "unknown" proves nothing here and 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.canonical import canonical_json, canonical_schema
-from tickmesh.schema.compatibility.forms import follows_by_form
+from tickmesh.schema.compatibility.forms import follows_by_form, same_schema
 from tickmesh.schema.compatibility.image import (
     NOT_NULL,
-    STRUCTURAL_KEYWORDS,
     ImageBuilder,
     ImageTooLargeError,
-    is_structural,
+    is_heavy,
+    referring,
 )
-from tickmesh.schema.standalone import Standalone
+from tickmesh.schema.conditions import (
+    COUNTING_KEYWORDS,
+    STRUCTURAL_KEYWORDS,
+    conditions_of,
+    is_structural,
+    names_read,
+)
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import ALL_TYPES, MERE_REFERENCE, MISSING, Key, Location
 from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
+from tickmesh.schema.standalone import Standalone
+from tickmesh.schema.strict_json import plain
+from tickmesh.schema.weights import HEAVIEST, alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +49,9 @@ FieldPath = tuple[str, ...]
 
 
 _ARRAY_KEYWORDS = frozenset({"items", "prefixItems", "additionalItems", "minItems", "maxItems"})
-_MOST_LEAVES = 400
+_MOST_LEAVES = 20_000
+_SECONDS = 0.4
+# Processor time of this thread, so that a busy machine changes no verdict.
 _MOST_PAIRS = 20_000
 _DEEPEST = 150
 
@@ -90,9 +102,9 @@ class Prover:
         self._proven: dict[tuple[Key, Key, bool], None] = {}
         self._failed: set[tuple[Key, Key, bool]] = set()
         self._open: dict[tuple[Key, Key, bool], bool] = {}
-        self._texts: dict[int, str] = {}
         self._gaps: dict[Gap, None] = {}
         self._leaves = 0
+        self._deadline = time.thread_time() + _SECONDS
         self._pairs = 0
 
     def prove_rows(self) -> Proof:
@@ -113,6 +125,8 @@ class Prover:
         return self._outcome(
             proven=self._old.faithful
             and self._new.faithful
+            and not is_heavy(Location.root(self._old_document))
+            and not is_heavy(Location.root(self._new_document))
             and self._contains(
                 self._old.refer(self._old_document.root), self._new.refer(self._new_document.root)
             )
@@ -184,11 +198,13 @@ class Prover:
         return self._leaf(writer, reader, kinds)
 
     def _objects(self, writer: Location, reader: Location, path: FieldPath) -> bool:
-        if not (is_structural(writer) and is_structural(reader)) or "object" not in reader.types:
-            if self._leaf(writer, reader, frozenset({"object"})):
-                return True
+        simple = is_structural(writer) and is_structural(reader)
+        if not simple and self._leaf(writer, reader, frozenset({"object"})):
+            return True
+        if "object" not in reader.types or not self._conditions_hold(writer, reader):
             self._note(path, "VALUE")
             return False
+        # What else the writer says just narrows its rows.
         if not reader.is_struct and not writer.is_struct:
             return self._maps(writer, reader, path)
         proven = True
@@ -204,6 +220,47 @@ class Prover:
             if not self._values(writer.child(name), reader.child(name), inner, null=keeps_null):
                 proven = False
         return proven
+
+    def _conditions_hold(self, writer: Location, reader: Location) -> bool:
+        """Whether what the reader says beyond its fields one by one holds of every row."""
+        if is_structural(reader):
+            return True
+        if not (self._old.faithful and self._new.faithful and reader.is_struct):
+            return False
+        images = ImageBuilder(self._old)
+        for part in reader.always:
+            for condition in conditions_of(part.keywords, reader.document.dialect):
+                if not self._condition_holds(images, condition, writer, reader):
+                    return False
+            for keyword in part.keywords.keys() & (COUNTING_KEYWORDS - {"patternProperties"}):
+                if keyword in ("unevaluatedProperties", "$dynamicRef"):
+                    return False
+                goal = {keyword: plain(part.keywords[keyword])}
+                if not self._contains(self._row_image(writer, reader), goal):
+                    return False
+        return True
+
+    def _condition_holds(
+        self,
+        images: ImageBuilder,
+        condition: dict[str, Any],
+        writer: Location,
+        reader: Location,
+    ) -> bool:
+        names = names_read(condition, reader.document)
+        kept = names is not None and all(images.survives(writer, reader, each) for each in names)
+        if kept and any(
+            same_schema(known, writer.document, condition, reader.document)
+            for part in writer.always
+            for known in conditions_of(part.keywords, writer.document.dialect)
+        ):
+            return True
+        if alternatives(condition, reader.document) > HEAVIEST:
+            return False
+        return self._contains(self._row_image(writer, reader), referring(condition, self._new))
+
+    def _row_image(self, writer: Location, reader: Location) -> JsonSchema:
+        return ImageBuilder(self._old).build(writer, reader, kinds=frozenset({"object"}))
 
     @staticmethod
     def _is_there(writer: Location, reader: Location, name: str) -> bool:
@@ -231,12 +288,14 @@ class Prover:
         simple = "array" in reader.types and all(
             not part.conditional
             and all(
-                key in _ARRAY_KEYWORDS or key in STRUCTURAL_KEYWORDS or key.startswith("x-")
+                key in _ARRAY_KEYWORDS | {"contains"}
+                or key in STRUCTURAL_KEYWORDS
+                or key.startswith("x-")
                 for key in part.keywords
             )
-            for location in (writer, reader)
-            for part in location.parts
+            for part in reader.parts
         )
+        simple = simple and self._containing_fits(writer, reader)
         if not simple or not self._lengths_fit(writer, reader):
             if self._leaf(writer, reader, frozenset({"array"})):
                 return True
@@ -248,10 +307,35 @@ class Prover:
             for index in indices
         )
 
+    def _containing_fits(self, writer: Location, reader: Location) -> bool:
+        """Whether each ``contains`` of the reader follows from one of the writer."""
+        wanted = [part.keywords["contains"] for part in reader.parts if "contains" in part.keywords]
+        if not wanted:
+            return True
+        offered = [
+            part.keywords["contains"]
+            for part in writer.always
+            if "contains" in part.keywords and part.keywords.get("minContains", 1) >= 1
+        ]
+        length = max(writer.prefix_length, reader.prefix_length)
+        images = ImageBuilder(self._old)
+        untouched = (
+            self._old.faithful
+            and self._new.faithful
+            and all(
+                images.is_identity(writer.item_at(index), reader.item_at(index))
+                for index in range(-1, length)
+            )
+        )
+        return untouched and all(
+            any(self._contains(self._old.refer(each), self._new.refer(goal)) for each in offered)
+            for goal in wanted
+        )
+
     @staticmethod
     def _lengths_fit(writer: Location, reader: Location) -> bool:
         def bound(location: Location, keyword: str) -> list[Any]:
-            return [part.keywords[keyword] for part in location.parts if keyword in part.keywords]
+            return [part.keywords[keyword] for part in location.always if keyword in part.keywords]
 
         least = max(bound(writer, "minItems"), default=0)
         most = min(bound(writer, "maxItems"), default=None)
@@ -268,16 +352,18 @@ class Prover:
         for part in location.parts:
             if part.conditional or part.keywords.keys() <= MERE_REFERENCE:
                 continue
-            text = self._texts.get(id(part.source))
+            texts = location.document.memo.setdefault(Prover, {})
+            assert isinstance(texts, dict)
+            text = texts.get(id(part.source))
             if text is None:
                 text = canonical_json(
                     canonical_schema(dict(part.keywords), location.document.dialect)
                 )
-                self._texts[id(part.source)] = text
+                texts[id(part.source)] = text
             yield None if '"$ref"' in text or '"$dynamicRef"' in text else text
 
     def _leaf(self, writer: Location, reader: Location, kinds: frozenset[str]) -> bool:
-        if not self._old.faithful or not self._new.faithful:
+        if not self._old.faithful or not self._new.faithful or is_heavy(reader):
             return False
         image = ImageBuilder(self._old).build(writer, reader, kinds=kinds)
         goals = [
@@ -290,7 +376,7 @@ class Prover:
         import jsonschema_rs
 
         self._leaves += 1
-        if self._leaves > _MOST_LEAVES:
+        if self._leaves > _MOST_LEAVES or time.thread_time() > self._deadline:
             raise ProofTooLargeError
         if self._registry is None:
             self._registry = jsonschema_rs.Registry(

@@ -10,7 +10,7 @@ from tickmesh.schema.compatibility.sample_strings import sample_strings
 from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tickmesh.schema.location import Location
 
@@ -34,17 +34,25 @@ _STRINGS = ("a", "A", "0", "", "é", "AAPL", "x y", "1", "-", "2024-01-02", "a" 
 _NUMBERS = (1, 0, -1, 2, 100, 1.5, 0.25, -0.5, 10**6, 1e-9, 2**53 + 1, -(2**63), 2**64, 1e300)
 
 
+def hints(locations: Iterable[Location]) -> Iterator[Mapping[str, Any]]:
+    """Yields the keywords that speak about values of a place, also inside ``not`` and ``if``."""
+    for location in locations:
+        for part in location.parts:
+            yield part.keywords
+            for keyword in ("not", "if"):
+                inner = part.keywords.get(keyword)
+                if isinstance(inner, dict):
+                    nested = type(location)(location.document, ((inner, True),))
+                    yield from hints([nested])
+
+
 def stated_values(locations: Iterable[Location]) -> list[Any]:
     """Returns the constants that locations name: enums, consts, defaults and examples."""
     found: list[Any] = []
-    for location in locations:
-        for part in location.parts:
-            keywords = part.keywords
-            found += keywords.get("enum", ())
-            found += (
-                keywords.get("examples", ()) if isinstance(keywords.get("examples"), list) else ()
-            )
-            found += [keywords[name] for name in ("const", "default") if name in keywords]
+    for keywords in hints(locations):
+        found += keywords.get("enum", ())
+        found += keywords.get("examples", ()) if isinstance(keywords.get("examples"), list) else ()
+        found += [keywords[name] for name in ("const", "default") if name in keywords]
     return [plain(value) for value in unique(found)]
 
 
@@ -55,14 +63,13 @@ def unique(values: Iterable[Any]) -> list[Any]:
 
 def numbers(locations: Iterable[Location]) -> Iterator[Any]:
     """Yields numbers at and around every bound and multiple named."""
-    for location in locations:
-        for part in location.parts:
-            for bound in _BOUNDS:
-                if bound in part.keywords:
-                    yield from _around(part.keywords[bound])
-            step = part.keywords.get("multipleOf")
-            if step is not None:
-                yield from (plain(step * factor) for factor in (1, 2, 3, 7, 11, 1000, -1))
+    for keywords in hints(locations):
+        for bound in _BOUNDS:
+            if bound in keywords:
+                yield from _around(keywords[bound])
+        step = keywords.get("multipleOf")
+        if step is not None:
+            yield from (plain(step * factor) for factor in (1, 2, 3, 7, 11, 1000, -1))
     yield from _NUMBERS
 
 
@@ -76,16 +83,14 @@ def _around(bound: int | Decimal) -> Iterator[Any]:
 
 def strings(locations: Iterable[Location]) -> Iterator[str]:
     """Yields strings of every length, pattern and format named."""
-    for location in locations:
-        for part in location.parts:
-            keywords = part.keywords
-            yield from _FORMATS.get(keywords.get("format", ""), ())
-            if "pattern" in keywords:
-                yield from sample_strings(keywords["pattern"])
-            for bound in ("minLength", "maxLength"):
-                if bound in keywords:
-                    length = keywords[bound]
-                    for each in (length, length - 1, length + 1):
-                        if 0 <= each <= _LONGEST_STRING:
-                            yield "a" * each
+    for keywords in hints(locations):
+        yield from _FORMATS.get(keywords.get("format", ""), ())
+        if "pattern" in keywords:
+            yield from sample_strings(keywords["pattern"])
+        for bound in ("minLength", "maxLength"):
+            if bound in keywords:
+                length = keywords[bound]
+                for each in (length, length - 1, length + 1):
+                    if 0 <= each <= _LONGEST_STRING:
+                        yield "a" * each
     yield from _STRINGS

@@ -12,11 +12,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tickmesh.schema.compatibility.sample_strings import sample_strings
 from tickmesh.schema.compatibility.seeds import numbers, stated_values, strings, unique
 from tickmesh.schema.difference import ITEM, MEMBER
-from tickmesh.schema.location import Location, json_type
+from tickmesh.schema.location import Location, Part, json_type
 from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
-from tickmesh.schema.resolution import resolve_row, root_of, row_is_valid, valid_reading
+from tickmesh.schema.resolution import resolve_row, row_is_valid, valid_reading
 from tickmesh.schema.rows import accepts
 from tickmesh.schema.strict_json import plain
 
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _DEEPEST_ROW = 6
-_MOST_CANDIDATES = 24
+_MOST_CANDIDATES = 48
+_MOST_PARTNERS = 10
+_MOST_RAW = 400
 _MOST_TRIALS = 3000
-_SECONDS = 0.35
+_SECONDS = 0.25
+# Processor time of this thread, so that a busy machine changes no verdict.
 
 
 class WitnessSearch:
@@ -39,18 +43,18 @@ class WitnessSearch:
         """Prepares the search; the same pair always searches the same rows in the same order."""
         self._old, self._new = old, new
         self._trials = 0
-        self._deadline = time.monotonic() + _SECONDS
+        self._deadline = time.thread_time() + _SECONDS
         self._candidates: dict[tuple[int, int], list[Any]] = {}
         self._kept: list[Location] = []
 
     @property
     def exhausted(self) -> bool:
         """Whether the work allowed is used up."""
-        return self._trials >= _MOST_TRIALS or time.monotonic() > self._deadline
+        return self._trials >= _MOST_TRIALS or time.thread_time() > self._deadline
 
     def at(self, gap: Gap) -> dict[str, Any] | None:
         """Searches for a witness whose fault lies at one place."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, gap.path, depth=0):
             if self.exhausted:
                 return None
@@ -61,7 +65,7 @@ class WitnessSearch:
 
     def anywhere(self, *, seed: int = 0) -> dict[str, Any] | None:
         """Searches for any witness: first every field varied in turn, then mixtures."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         names = writer.declared or reader.declared
         varied = itertools.chain.from_iterable(
             self._variants(writer, reader, (name,), depth=0) for name in names
@@ -78,7 +82,7 @@ class WitnessSearch:
 
     def row_with(self, path: FieldPath) -> dict[str, Any] | None:
         """Returns a row valid under the old version that holds a value at a place."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, path, depth=0):
             if self.exhausted:
                 return None
@@ -154,9 +158,11 @@ class WitnessSearch:
         """Returns candidate values for a place, those valid there by themselves."""
         key = (id(writer), id(reader))
         known = self._candidates.get(key)
+        if known is None and self.exhausted:
+            return []
         if known is None:
             self._kept += (writer, reader)
-            raw = unique(self._raw_values(writer, reader, depth))
+            raw = unique(itertools.islice(self._raw_values(writer, reader, depth), _MOST_RAW))
             known = self._candidates[key] = [value for value in raw if self._fits(writer, value)][
                 :_MOST_CANDIDATES
             ]
@@ -186,7 +192,7 @@ class WitnessSearch:
             yield from (True, False)
         if depth <= _DEEPEST_ROW:
             if "object" in kinds:
-                yield from self._objects(writer, reader, depth)
+                yield from self._spread(writer, reader, depth)
             if "array" in kinds:
                 yield from self._arrays(writer, reader, depth)
         if "null" in kinds:
@@ -212,6 +218,14 @@ class WitnessSearch:
                 yield [option[0] for option in options]
                 yield [option[index % len(option)] for index, option in enumerate(options)]
                 yield [option[-1] for option in options]
+        for other in choices[last][1:_MOST_PARTNERS]:
+            yield [*(choice[0] for choice in choices[:last] if choice), choices[last][0], other]
+        for part in (*writer.parts, *reader.parts):
+            contained = part.keywords.get("contains")
+            if isinstance(contained, dict):
+                inner = Location(self._document_of(part, writer), ((contained, True),))
+                yield from ([value] for value in stated_values([inner]))
+                yield from ([value] for value in itertools.islice(numbers([inner]), 12))
 
     def _first(self, writer: Location, reader: Location, depth: int) -> Any:
         values = self._values(writer, reader, depth)
@@ -232,6 +246,23 @@ class WitnessSearch:
         for wanted in _wanted_names(writer, reader):
             yield {**minimal, **{name: full[name] for name in wanted if name in full}}
             yield {name: value for name, value in full.items() if name not in wanted}
+
+    def _document_of(self, part: Part, writer: Location) -> SchemaDocument:
+        return self._old if part in writer.parts else self._new
+
+    def _spread(self, writer: Location, reader: Location, depth: int) -> Iterator[dict[str, Any]]:
+        """Yields the usual objects, then each with one member varied."""
+        bases = list(self._objects(writer, reader, depth))
+        yield from bases
+        names = _names(writer, reader)[:_MOST_PARTNERS]
+        values = {
+            name: self._values(writer.child(name), reader.child(name), depth + 1) for name in names
+        }
+        for index in range(1, _MOST_PARTNERS):
+            for name in names:
+                if index < len(values[name]):
+                    yield {**bases[0], name: values[name][index]}
+                    yield {**bases[1], name: values[name][index]}
 
     def _filled(self, writer: Location, reader: Location, name: str, depth: int) -> list[Any]:
         values = self._values(writer.child(name), reader.child(name), depth + 1)
@@ -269,12 +300,14 @@ def _names(writer: Location, reader: Location) -> tuple[str, ...]:
     for location in (writer, reader):
         for part in location.parts:
             named += _matching_names(part.keywords.get("patternProperties", ()))
+            limit = part.keywords.get("propertyNames")
+            if isinstance(limit, dict):
+                inner = Location(location.document, ((limit, True),))
+                named += [name for name in strings([inner]) if len(name) <= 64][:12]
     return tuple(dict.fromkeys([*named, "k", "k2"]))
 
 
 def _matching_names(patterns: Iterable[str]) -> list[str]:
-    from tickmesh.schema.compatibility.sample_strings import sample_strings
-
     return [name for pattern in patterns for name in sample_strings(pattern)[:2]]
 
 
@@ -317,12 +350,13 @@ class DocumentSearch(WitnessSearch):
 
     def search(self) -> DocumentWitness | None:
         """Searches for any witness within the work allowed."""
-        writer, reader = root_of(self._old), root_of(self._new)
+        writer, reader = Location.root(self._old), Location.root(self._new)
         seeds = itertools.chain(
             self._deep_values(),
             _ATOMS,
-            self._raw_values(writer, reader, 0),
-            self._raw_values(reader, writer, 0),
+            ({name: value} for name in self._all_names() for value in _ATOMS[:16]),
+            itertools.islice(self._raw_values(writer, reader, 0), _MOST_RAW),
+            itertools.islice(self._raw_values(reader, writer, 0), _MOST_RAW),
             self._wrapped(writer, reader),
         )
         for value in seeds:

@@ -3,70 +3,65 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.documents import decode
 
-_is_finite = pc.get_function("is_finite").call
-_sum = pc.get_function("sum").call
-_min_max = pc.get_function("min_max").call
-_binary_length = pc.get_function("binary_length").call
-_invert = pc.get_function("invert").call
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.kernels import Array
+
+_NO_DOUBLE = pa.scalar(None, pa.float64())
 
 
 class Cells:
     """The cells of a column; nulls may stand among them.
 
     Args:
-        array: The column, or for a row the record batch itself.
+        array: The column.
     """
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Array) -> None:
         self.array = array
-        self.length: int = len(array) if isinstance(array, pa.Array) else array.num_rows
+        self.length = len(array)
         self._children: dict[int, Cells] = {}
 
     def child(self, position: int) -> Cells:
-        """The cells of a field; a struct must hold no nulls."""
+        """The cells of a field; the structs must hold no nulls."""
         found = self._children.get(position)
         if found is None:
-            if isinstance(self.array, pa.RecordBatch):
-                array = self.array.column(position)
-            else:
-                array = pc.struct_field(self.array, [position])
-            found = self._children[position] = Cells(array)
+            found = self._children[position] = Cells(self._field(position))
         return found
+
+    def _field(self, position: int) -> Array:
+        return kernels.struct_field(self.array, position)
 
     @cached_property
     def missing(self) -> int:
         """How many cells are null."""
-        if pt.is_null(self.array.type):
-            return self.length
-        if pt.is_dictionary(self.array.type) and self.array.dictionary.null_count:
+        if self._hides_nulls:
             return self.decoded.missing
-        if pt.is_run_end_encoded(self.array.type):
-            return self.decoded.missing
-        count: int = self.array.null_count
-        return count
+        return self.length if pt.is_null(self.array.type) else self.array.null_count
 
     @cached_property
     def is_missing(self) -> pa.BooleanArray:
         """Which cells are null."""
-        array = self.array
-        if pt.is_run_end_encoded(array.type) or (
-            pt.is_dictionary(array.type) and array.dictionary.null_count
-        ):
-            array = self.decoded.array
-        return array.is_null()
+        return kernels.is_null([self.decoded.array if self._hides_nulls else self.array])
+
+    @property
+    def _hides_nulls(self) -> bool:
+        """Whether nulls stand among the values the cells point to."""
+        if isinstance(self.array, pa.DictionaryArray):
+            return self.array.dictionary.null_count > 0
+        return pt.is_run_end_encoded(self.array.type)
 
     @cached_property
     def is_present(self) -> pa.BooleanArray:
         """Which cells are not null."""
-        return _invert([self.is_missing])
+        return kernels.invert([self.is_missing])
 
     @cached_property
     def decoded(self) -> Cells:
@@ -90,7 +85,7 @@ class Cells:
         if pt.is_floating(array.type):
             array = array if pt.is_float64(array.type) else array.cast(pa.float64())
             if self.nonfinite is not None:
-                array = pc.if_else(self.nonfinite, None, array)
+                array = kernels.if_else([self.nonfinite, _NO_DOUBLE, array])
         elif not (pt.is_integer(array.type) or pt.is_decimal(array.type)):
             array = array.view(pa.int64())
         return self if array is self.array else Cells(array)
@@ -98,15 +93,14 @@ class Cells:
     @cached_property
     def extremes(self) -> tuple[pa.Scalar[Any], pa.Scalar[Any]]:
         """The least and the greatest cell; null scalars when there are none."""
-        found = _min_max([self.array])
+        found: Any = kernels.extremes([self.array])
         return found["min"], found["max"]
 
     @cached_property
     def byte_extremes(self) -> tuple[int, int]:
-        """The lengths in bytes of the shortest and the longest text."""
-        found = _min_max([_binary_length([self.array])])
-        shortest, longest = found["min"].as_py(), found["max"].as_py()
-        return (0, 0) if shortest is None else (shortest, longest)
+        """The lengths in bytes of the shortest and the longest text; zeros when there is none."""
+        found: Any = kernels.extremes([kernels.binary_length([self.array])])
+        return found["min"].as_py() or 0, found["max"].as_py() or 0
 
     @cached_property
     def nonfinite(self) -> pa.BooleanArray | None:
@@ -117,32 +111,43 @@ class Cells:
         array = self.array
         if pt.is_float16(array.type):
             array = array.cast(pa.float32())
-        total = _sum([array]).as_py()
+        total = kernels.total([array]).as_py()
         if total is None or total - total == 0:
             return None
-        finite = _is_finite([array])
+        finite = kernels.is_finite([array])
         if finite.true_count + self.missing == len(finite):
             return None
-        return pc.fill_null(_invert([finite]), False)
+        return kernels.coalesce_mask([kernels.invert([finite]), pa.scalar(False)])
 
     @cached_property
     def elements(self) -> Cells:
         """The items of all lists, one after another; the column must hold no nulls."""
-        return Cells(pc.list_flatten(self.array))
+        return Cells(kernels.list_flatten([self.array]))
 
     @cached_property
-    def parents(self) -> pa.Array:
+    def parents(self) -> Array:
         """For each item the row of its list."""
-        return pc.list_parent_indices(self.array)
+        return kernels.list_parents([self.array])
 
     @cached_property
-    def lengths(self) -> pa.Array:
+    def lengths(self) -> Array:
         """How many items each list has."""
-        return pc.list_value_length(self.array)
+        return kernels.list_length([self.array]).cast(pa.int64())
 
     @cached_property
-    def positions(self) -> pa.Array:
+    def positions(self) -> Array:
         """For each item its position in its list."""
-        lengths = self.lengths.cast(pa.int64())
-        starts = pc.subtract(pc.cumulative_sum(lengths), lengths)
-        return pc.subtract(pa.arange(0, len(self.parents)), starts.take(self.parents))
+        starts = kernels.subtract([kernels.running_sum([self.lengths]), self.lengths])
+        return kernels.subtract([kernels.ordinals(len(self.parents)), starts.take(self.parents)])
+
+
+class BatchCells(Cells):
+    """The rows of a record batch as the cells of the root."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self.length = batch.num_rows
+        self._children = {}
+
+    def _field(self, position: int) -> Array:
+        return self._batch.column(position)

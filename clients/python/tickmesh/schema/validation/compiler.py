@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tickmesh.schema.validation import formats, masks, numeric, patterns, values
-from tickmesh.schema.validation.cells import Cells
 from tickmesh.schema.validation.dialects import Dialect, Pointer, json_pointer
-from tickmesh.schema.validation.documents import Path, Rendering
+from tickmesh.schema.validation.explanation import Step, Stopwatch
 from tickmesh.schema.validation.lists import Contains, Items, Length, unique
-from tickmesh.schema.validation.logical import Kind, decoded_type, kind_of
+from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
 from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Constant, Mask
-from tickmesh.schema.validation.names import NameMatcher
 from tickmesh.schema.validation.objects import (
     Dependent,
     ForbiddenNames,
@@ -43,6 +41,11 @@ from tickmesh.schema.validation.reasons import Site, code_of
 from tickmesh.schema.validation.references import SchemaIndex, Target
 from tickmesh.schema.validation.text import MaximumLength, MinimumLength, Pattern
 
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.documents import Path, Rendering
+    from tickmesh.schema.validation.names import NameMatcher
+
 _LENGTH_LIMIT = 2**31 - 1
 
 
@@ -68,18 +71,15 @@ class Place:
         return Place(self.data_type, self.kind, self.path, decides=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the explained plan: a keyword at a column and its kernel."""
-
-    keyword: str
-    instance_path: str
-    schema_path: str
-    kernel: Kernel
-
-
 class Compiler:
     """Builds the plan of one schema over one Arrow schema.
+
+    Args:
+        index: The schema's references.
+        rendering: How the null cells and timestamps of each column read.
+        names: Matches field names.
+        mode: Whether ``format`` is asserted.
+        stopwatch: Measures every kernel; None to run them as they are.
 
     Attributes:
         sites: Every keyword that alone decides a row, in the order of its bit.
@@ -87,7 +87,12 @@ class Compiler:
     """
 
     def __init__(
-        self, index: SchemaIndex, rendering: Rendering, names: NameMatcher, mode: FormatMode
+        self,
+        index: SchemaIndex,
+        rendering: Rendering,
+        names: NameMatcher,
+        mode: FormatMode,
+        stopwatch: Stopwatch | None,
     ) -> None:
         self.sites: list[Site] = []
         self.steps: list[Step] = []
@@ -96,6 +101,7 @@ class Compiler:
         self._rendering = rendering
         self._names = names
         self._mode = mode
+        self._stopwatch = stopwatch
         self._stack: set[tuple[str, Pointer, Path]] = set()
 
     def compile(self, arrow_schema: pa.Schema) -> Node:
@@ -128,14 +134,16 @@ class Compiler:
 
     def check(self, target: Target, place: Place, keyword: str, kernel: Kernel, *more: str) -> Node:
         """The node of one keyword."""
-        return Check(kernel, self.site(target, place, keyword, kernel, *more))
+        site = self.site(target, place, keyword, kernel, *more)
+        return Check(kernel if self._stopwatch is None else self._stopwatch.around(kernel), site)
 
     def cell(self, target: Target, data_type: pa.DataType, path: Path, *, decides: bool) -> Node:
         """The node of a schema at a column, null cells included."""
         as_integer = path in self._rendering.integer_paths
         kind = kind_of(data_type, as_integer=as_integer)
         place = Place(decoded_type(data_type), kind, path, decides)
-        null, null_sites = VALID, ()
+        null: Constant = VALID
+        null_sites: NullSites = ()
         if self.reads_null(path):
             null = masks.constant(null_verdict(target, self._index))
             null_sites = self._null_sites(target, place) if decides and null is not VALID else ()
@@ -196,7 +204,7 @@ class Compiler:
                 )
         if "pattern" in schema:
             translated = patterns.to_re2(schema["pattern"]) if plain else None
-            kernel = Fixed(UNDECIDED) if translated is None else Pattern(translated)
+            kernel: Kernel = Fixed(UNDECIDED) if translated is None else Pattern(translated)
             yield self.check(target, place, "pattern", kernel)
         if "format" in schema and self._mode is FormatMode.ASSERT:
             kernel = formats.assertion(
@@ -206,7 +214,7 @@ class Compiler:
 
     def _array(self, target: Target, place: Place) -> Iterable[Node]:
         schema = target.schema
-        item_type, item = place.data_type.value_type, (*place.path, None)
+        item_type, item = item_field(place.data_type).type, (*place.path, None)
 
         def items(value: Any, *tokens: str, start: int = 0, stop: int | None = None) -> Node:
             inner = self.cell(target.child(value, *tokens), item_type, item, decides=place.decides)
@@ -226,26 +234,29 @@ class Compiler:
                 kernel = Length(min(int(schema[keyword]), 2**62), at_least=at_least)
                 yield self.check(target, place, keyword, kernel)
         if "contains" in schema:
-            yield self._contains(target, place, item_type, item)
+            yield from self._contains(target, place, item_type, item)
         if schema.get("uniqueItems") is True:
             yield self.check(target, place, "uniqueItems", unique)
         if "unevaluatedItems" in schema:
             yield self._fixed(target, place, "unevaluatedItems", UNDECIDED)
 
-    def _contains(self, target: Target, place: Place, item_type: pa.DataType, item: Path) -> Node:
-        inner = target.child(target.schema["contains"], "contains")
+    def _contains(
+        self, target: Target, place: Place, item_type: pa.DataType, item: Path
+    ) -> Iterable[Node]:
+        schema = target.schema
+        inner = target.child(schema["contains"], "contains")
         node = self.cell(inner, item_type, item, decides=False)
         counted = self._index.dialect is not Dialect.DRAFT_07
-        least = int(target.schema.get("minContains", 1)) if counted else 1
-        most = target.schema.get("maxContains") if counted else None
-        kernel = Contains(node, least, None if most is None else int(most))
-        return self.check(target, place, "contains", kernel)
+        least = int(schema.get("minContains", 1)) if counted else 1
+        keyword = "minContains" if counted and "minContains" in schema else "contains"
+        yield self.check(target, place, keyword, Contains(node, least, None))
+        if counted and "maxContains" in schema:
+            most = Contains(node, 0, int(schema["maxContains"]))
+            yield self.check(target, place, "maxContains", most)
 
     def _object(self, target: Target, place: Place) -> Iterable[Node]:
-        schema, data_type = target.schema, place.data_type
-        types = {
-            data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)
-        }
+        schema = target.schema
+        types = {field.name: field.type for field in fields_of(place.data_type)}
         fields = {
             name: Presence(position, self.reads_null((*place.path, name)))
             for position, name in enumerate(types)
@@ -326,6 +337,20 @@ class Compiler:
                 site = self.site(target, place, keyword, Fixed(verdict))
                 if verdict is not VALID and site is not None:
                     found.append((site, verdict))
+        return (*found, *self._null_branches(target, place))
+
+    def _null_branches(self, target: Target, place: Place) -> NullSites:
+        """As `_null_sites`, of `then` and `else`."""
+        schema, found = target.schema, []
+        for keyword, branch in (("then", "else"), ("else", "then")):
+            if "if" in schema and keyword in schema:
+                alone = {key: value for key, value in schema.items() if key in {"if", keyword}}
+                verdict = masks.constant(
+                    null_verdict(target.child({**alone, branch: True}), self._index)
+                )
+                site = self.site(target, place, keyword, Fixed(verdict))
+                if verdict is not VALID and site is not None:
+                    found.append((site, verdict))
         return tuple(found)
 
     def _representable(self, data_type: pa.DataType, path: Path) -> Node | None:
@@ -339,13 +364,12 @@ class Compiler:
             site = self._number(Site("DUPLICATE_KEY", pointer, ""))
             return Nested(Check(Fixed(UNDECIDED), site), VALID, ())
         if kind is Kind.ARRAY:
-            item = self._representable(data_type.value_type, (*path, None))
+            item = self._representable(item_field(data_type).type, (*path, None))
             return None if item is None else Nested(Items(item), VALID, ())
         if kind is not Kind.OBJECT:
             return None
         nodes = []
-        for position in range(data_type.num_fields):
-            field = data_type.field(position)
+        for position, field in enumerate(fields_of(data_type)):
             node = self._representable(field.type, (*path, field.name))
             if node is not None:
                 nodes.append(Field(position, node))
@@ -389,6 +413,7 @@ class Conditional:
     else_site: int | None
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         condition = self.condition.judge(cells, [])
         then = self.then.judge(cells, [])
         otherwise = self.otherwise.judge(cells, [])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
-Pointer = tuple[str, ...]
+Pointer: TypeAlias = tuple[str, ...]
+
+JsonSchema: TypeAlias = Mapping[str, Any] | bool
 
 
 class Dialect(StrEnum):
@@ -20,7 +22,7 @@ class UnsupportedSchemaError(ValueError):
     """The schema, or a column's type, is outside what can be judged at all."""
 
 
-def dialect_of(schema: Mapping[str, Any] | bool) -> Dialect:
+def dialect_of(schema: JsonSchema) -> Dialect:
     """The dialect a schema document declares; 2020-12 when it declares none.
 
     Raises:
@@ -33,7 +35,7 @@ def dialect_of(schema: Mapping[str, Any] | bool) -> Dialect:
         if str(declared).rstrip("#") == dialect.value:
             return dialect
     raise UnsupportedSchemaError(
-        f"$schema is {declared!r}; expected {Dialect.DRAFT_2020_12.value} or {Dialect.DRAFT_07.value}#"
+        f"$schema is {declared!r}; expected one of {[dialect.value for dialect in Dialect]}"
     )
 
 

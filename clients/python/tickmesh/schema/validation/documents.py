@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh.schema.validation.logical import Kind, kind_of
+from tickmesh.schema.validation import kernels
+from tickmesh.schema.validation.logical import Kind, fields_of, item_field, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tickmesh.schema.validation.kernels import Array
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table
 
 Path: TypeAlias = tuple[str | None, ...]
 """Where a cell stands in a row: names of fields, None for any item of a list."""
+
+
+_DATE_TIME_SEPARATOR = pc.ReplaceSubstringOptions(" ", "T", max_replacements=1)
 
 
 class NullMeans(StrEnum):
@@ -72,9 +80,7 @@ class Rendering:
     open_paths: frozenset[Path] = frozenset()
     integer_paths: frozenset[Path] = frozenset()
 
-    def rows(
-        self, rows: Rows, indices: pa.Array | Sequence[int] | None = None
-    ) -> list[RenderedRow]:
+    def rows(self, rows: Rows, indices: Array | Sequence[int] | None = None) -> list[RenderedRow]:
         """Render the rows at ``indices`` (all rows when None), in that order."""
         columns = []
         for position, name in enumerate(rows.schema.names):
@@ -129,7 +135,7 @@ class Rendering:
             return None
         return cell
 
-    def _cells(self, array: pa.Array, path: Path) -> list[Any]:
+    def _cells(self, array: Array, path: Path) -> list[Any]:
         """The cells of a column: None for null, `_Object`, `_Map`, list or a JSON scalar."""
         array = decode(array)
         kind = kind_of(array.type, as_integer=path in self.integer_paths)
@@ -148,32 +154,29 @@ class Rendering:
             return array.view(pa.int64()).to_pylist()
         return array.to_pylist()
 
-    def _objects(self, array: pa.Array, path: Path) -> list[Any]:
-        names = [array.type.field(i).name for i in range(array.type.num_fields)]
+    def _objects(self, array: Array, path: Path) -> list[Any]:
         children = [
-            self._cells(pc.struct_field(array, [position]), (*path, name))
-            for position, name in enumerate(names)
+            (field.name, self._cells(kernels.struct_field(array, position), (*path, field.name)))
+            for position, field in enumerate(fields_of(array.type))
         ]
         return [
-            _Object([(name, cells[index]) for name, cells in zip(names, children, strict=True)])
-            if valid
-            else None
+            _Object([(name, cells[index]) for name, cells in children]) if valid else None
             for index, valid in enumerate(array.is_valid().to_pylist())
         ]
 
-    def _lists(self, array: pa.Array, path: Path, kind: Kind) -> list[Any]:
+    def _lists(self, array: Array, path: Path, kind: Kind) -> list[Any]:
         if kind is Kind.MAP:
             entry = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
             array = array.cast(pa.list_(entry))
-            entries = array.flatten()
-            keys = self._cells(pc.struct_field(entries, [0]), (*path, None))
-            values = self._cells(pc.struct_field(entries, [1]), (*path, None))
-            items: list[Any] = [(_key(key), value) for key, value in zip(keys, values, strict=True)]
+            entries = kernels.list_flatten([array])
+            keys = self._cells(kernels.struct_field(entries, 0), (*path, None))
+            values = self._cells(kernels.struct_field(entries, 1), (*path, None))
+            items: list[Any] = [(str(key), value) for key, value in zip(keys, values, strict=True)]
         else:
-            items = self._cells(pc.list_flatten(array), (*path, None))
+            items = self._cells(kernels.list_flatten([array]), (*path, None))
         stream: Iterator[Any] = iter(items)
         cells: list[Any] = []
-        for length in pc.list_value_length(array).to_pylist():
+        for length in kernels.list_length([array]).to_pylist():
             if length is None:
                 cells.append(None)
                 continue
@@ -184,7 +187,7 @@ class Rendering:
 
 def row_documents(
     rows: Rows,
-    indices: pa.Array | Sequence[int] | None = None,
+    indices: Array | Sequence[int] | None = None,
     *,
     null_means: NullMeans = NullMeans.ABSENT,
 ) -> list[dict[str, Any]]:
@@ -209,11 +212,11 @@ def row_documents(
     return [row.document for row in rendering.rows(rows, indices)]
 
 
-def decode(array: pa.Array) -> pa.Array:
+def decode(array: Array) -> Array:
     """Undo the dictionary, run-end and view encodings of a column, which few kernels take."""
-    if pt.is_run_end_encoded(array.type):
-        array = pc.run_end_decode(array)
-    if pt.is_dictionary(array.type):
+    if isinstance(array, pa.RunEndEncodedArray):
+        return decode(kernels.run_end_decode([array]))
+    if isinstance(array, pa.DictionaryArray):
         return decode(array.dictionary_decode())
     plain = _without_views(array.type)
     return array if plain is array.type else array.cast(plain)
@@ -226,21 +229,21 @@ def _without_views(data_type: pa.DataType) -> pa.DataType:
     if pt.is_binary_view(data_type):
         return pa.large_binary()
     if pt.is_struct(data_type):
-        fields = [data_type.field(i) for i in range(data_type.num_fields)]
+        fields = fields_of(data_type)
         plain = [_without_views(field.type) for field in fields]
         if all(new is field.type for new, field in zip(plain, fields, strict=True)):
             return data_type
         return pa.struct([f.with_type(t) for f, t in zip(fields, plain, strict=True)])
     views = pt.is_list_view(data_type) or pt.is_large_list_view(data_type)
     if views or pt.is_list(data_type) or pt.is_large_list(data_type):
-        item = data_type.value_field
+        item = item_field(data_type)
         plain_item = _without_views(item.type)
         if plain_item is not item.type or views:
             return pa.large_list(item.with_type(plain_item))
     return data_type
 
 
-def temporal_text(array: pa.Array) -> pa.Array:
+def temporal_text(array: Array) -> Array:
     """RFC 3339 text of timestamps, dates and times, with every digit of the unit.
 
     An instant is written in UTC (``Z``).  A timestamp without a zone gets no offset: which zone it
@@ -249,24 +252,23 @@ def temporal_text(array: pa.Array) -> pa.Array:
     if pt.is_timestamp(array.type):
         zoned = array.type.tz is not None
         text = array.cast(pa.timestamp(array.type.unit)).cast(pa.string())
-        text = pc.replace_substring(text, " ", "T", max_replacements=1)
+        text = kernels.replace_substring([text], _DATE_TIME_SEPARATOR)
         return _with_suffix(text, "Z") if zoned else text
     text = array.cast(pa.string())
     return _with_suffix(text, "Z") if pt.is_time(array.type) else text
 
 
-def _with_suffix(text: pa.Array, suffix: str) -> pa.Array:
-    return pc.binary_join_element_wise(text, suffix, "")
+def _with_suffix(text: Array, suffix: str) -> Array:
+    return kernels.join([text, pa.scalar(suffix), pa.scalar("")])
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _whole(column: Array | pa.ChunkedArray[Any]) -> Array:
     if isinstance(column, pa.ChunkedArray):
-        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        whole: Array = (
+            pa.concat_arrays(column.chunks) if column.num_chunks else column.combine_chunks()
+        )
+        return whole
     return column
-
-
-def _key(key: Any) -> str:
-    return key if isinstance(key, str) else str(key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.cells import Cells
 from tickmesh.schema.validation.dialects import Dialect
 from tickmesh.schema.validation.logical import Kind
 from tickmesh.schema.validation.masks import UNDECIDED, VALID, Mask
 from tickmesh.schema.validation.plan import Fixed, Kernel
-
-_match = pc.get_function("match_substring_regex").call
 
 _LEAP_CENTURIES = "(?:[02468][048]|[13579][26])00"
 _LEAP_YEARS = "[0-9]{2}(?:0[48]|[2468][048]|[13579][26])"
@@ -58,6 +57,8 @@ _ROW_BY_ROW = frozenset(
 )
 _NEW_IN_2019 = frozenset({"duration", "uuid"})
 
+_NO_VERDICT = pa.scalar(None, pa.bool_())
+
 # The years RFC 3339 can write, as instants of each unit.
 _FIRST_SECOND, _LAST_SECOND = -62135596800, 253402300799
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6}
@@ -78,16 +79,19 @@ def assertion(name: str, kind: Kind, data_type: pa.DataType, dialect: Dialect) -
 
 class _Language:
     def __init__(self, language: str, undecided: str | None) -> None:
+        self.detail = f"RE2 {language}"
         self._options = pc.MatchSubstringOptions(rf"\A(?:{language})\z")
         self._undecided = undecided and pc.MatchSubstringOptions(rf"\A(?:{undecided})\z")
 
     def __call__(self, cells: Cells) -> Mask:
-        mask = _match([cells.array], self._options)
+        """The mask of the cells."""
+        mask = kernels.match_regex([cells.array], self._options)
         if mask.true_count + cells.missing == cells.length:
             return VALID
         if not self._undecided:
             return mask
-        return pc.if_else(_match([cells.array], self._undecided), None, mask)
+        unsure = kernels.match_regex([cells.array], self._undecided)
+        return kernels.if_else_mask([unsure, _NO_VERDICT, mask])
 
 
 def _temporal(name: str, data_type: pa.DataType) -> Kernel:
@@ -109,12 +113,12 @@ class _Years:
         self._first, self._last = first, last
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         width = pa.int32() if pt.is_date32(cells.array.type) else pa.int64()
         numbers = Cells(cells.array.view(width))
         low, high = (extreme.as_py() for extreme in numbers.extremes)
         if low is None or (low >= self._first and high <= self._last):
             return VALID
-        inside = pc.and_(
-            pc.greater_equal(numbers.array, self._first), pc.less_equal(numbers.array, self._last)
-        )
-        return pc.if_else(inside, True, None)
+        after = kernels.greater_equal([numbers.array, pa.scalar(self._first, width)])
+        before = kernels.less_equal([numbers.array, pa.scalar(self._last, width)])
+        return kernels.if_else_mask([kernels.both([after, before]), pa.scalar(True), _NO_VERDICT])

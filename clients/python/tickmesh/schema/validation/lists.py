@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh.schema.validation import masks
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.cells import Cells
-from tickmesh.schema.validation.masks import UNDECIDED, VALID, Constant, Mask
-from tickmesh.schema.validation.plan import Findings, Node
+from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Mask
 
-_is_in = pc.get_function("is_in").call
-_greater_equal = pc.get_function("greater_equal").call
-_less_equal = pc.get_function("less_equal").call
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.kernels import Array, MaskKernel
+    from tickmesh.schema.validation.plan import Findings, Node
+
+_ZERO = pa.scalar(0.0)
 
 
 @dataclass(slots=True)
 class Items:
-    """A schema at every item from position ``start`` on (up to ``stop``)."""
+    """A schema at every item from position ``start`` on, up to ``stop``."""
 
     node: Node
     start: int = 0
     stop: int | None = None
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         elements, parents = cells.elements, cells.parents
         if self.start or self.stop is not None:
-            position = cells.positions
-            chosen = pc.greater_equal(position, self.start)
+            chosen = _compared(kernels.greater_equal, cells.positions, self.start)
             if self.stop is not None:
-                chosen = pc.and_(chosen, pc.less(position, self.stop))
+                before = _compared(kernels.less, cells.positions, self.stop)
+                chosen = kernels.both([chosen, before])
             elements, parents = Cells(elements.array.filter(chosen)), parents.filter(chosen)
         found: Findings = []
         mask = self.node.judge(elements, found)
@@ -45,12 +47,12 @@ class Length:
     """`minItems` and `maxItems`."""
 
     def __init__(self, limit: int, *, at_least: bool) -> None:
-        self._limit = pa.scalar(limit, pa.int64())
-        self._compare = _greater_equal if at_least else _less_equal
+        self._limit = limit
+        self._compare = kernels.greater_equal if at_least else kernels.less_equal
 
     def __call__(self, cells: Cells) -> Mask:
-        lengths = cells.lengths.cast(pa.int64())
-        return masks.settle(self._compare([lengths, self._limit]))
+        """The mask of the cells."""
+        return masks.settle(_compared(self._compare, cells.lengths, self._limit))
 
 
 class Contains:
@@ -62,68 +64,74 @@ class Contains:
         self._most = most
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         elements = cells.elements
         mask = masks.expand(self._node.judge(elements, []), elements.length)
-        surely = _count(pc.fill_null(mask, False), cells)
-        perhaps = _count(pc.fill_null(mask, True), cells)
-        enough = pc.if_else(
-            pc.greater_equal(surely, self._least),
-            True,
-            pc.if_else(pc.less(perhaps, self._least), False, None),
+        surely = _count(kernels.coalesce_mask([mask, pa.scalar(False)]), cells)
+        perhaps = _count(kernels.coalesce_mask([mask, pa.scalar(True)]), cells)
+        verdict = _between(
+            _compared(kernels.greater_equal, surely, self._least),
+            _compared(kernels.less, perhaps, self._least),
         )
         if self._most is None:
-            return enough
-        few = pc.if_else(
-            pc.less_equal(perhaps, self._most),
-            True,
-            pc.if_else(pc.greater(surely, self._most), False, None),
+            return verdict
+        few = _between(
+            _compared(kernels.less_equal, perhaps, self._most),
+            _compared(kernels.greater, surely, self._most),
         )
-        return masks.conjunction([enough, few])
+        return masks.conjunction([verdict, few])
 
 
 def unique(cells: Cells) -> Mask:
     """`uniqueItems` on lists of scalars; nested items have no kernel for equality."""
     elements = cells.elements.decoded
-    data_type = elements.array.type
-    if pt.is_nested(data_type):
-        return UNDECIDED
     values = elements.array
-    if pt.is_floating(data_type):
+    if pt.is_nested(values.type):
+        return UNDECIDED
+    if pt.is_floating(values.type):
         # -0.0 and 0.0 are the same number.
-        values = pc.add(elements.numbers.array, 0.0)
+        values = kernels.add([elements.numbers.array, _ZERO])
     table = pa.table({"parent": cells.parents, "value": values})
     groups = table.group_by(["parent", "value"], use_threads=False).aggregate([([], "count_all")])
-    repeated = groups.filter(pc.greater(groups["count_all"], 1))["parent"].combine_chunks()
+    counts = groups["count_all"].combine_chunks()
+    repeated = groups["parent"].combine_chunks().filter(_compared(kernels.greater, counts, 1))
     if not len(repeated):
         return VALID
-    return pc.invert(_is_in([_ordinals(cells.length)], pc.SetLookupOptions(repeated)))
+    return kernels.invert([_holding(repeated, cells.length)])
 
 
-def _every(mask: Mask, parents: pa.Array, length: int) -> Mask:
+def _every(mask: Mask, parents: Array, length: int) -> Mask:
     """Fold a mask over items to their lists: every item must be valid."""
     if mask is VALID:
         return VALID
-    whole = masks.expand(mask, len(parents)) if isinstance(mask, Constant) else mask
-    rows = _ordinals(length)
-
-    def holds_one(chosen: Any) -> Any:
-        return _is_in([rows], pc.SetLookupOptions(parents.filter(chosen)))
-
-    failed = holds_one(masks.failures(whole, len(parents)))
-    if not whole.null_count:
-        return pc.invert(failed)
-    unsure = holds_one(masks.undecided(whole, len(parents)))
-    return pc.if_else(failed, False, pc.if_else(unsure, None, True))
+    failed = _holding(parents.filter(masks.failures(mask, len(parents))), length)
+    folded = masks.override(failed, INVALID, VALID)
+    if masks.has_undecided(mask):
+        unsure = _holding(parents.filter(masks.undecided(mask, len(parents))), length)
+        folded = masks.override(failed, INVALID, masks.override(unsure, UNDECIDED, VALID))
+    return folded
 
 
-def _count(mask: pa.BooleanArray, cells: Cells) -> pa.Array:
+def _holding(rows: Array, length: int) -> pa.BooleanArray:
+    """Which of ``length`` rows are among ``rows``."""
+    wanted = pc.SetLookupOptions(value_set=rows.cast(pa.int64()))
+    return kernels.is_in([kernels.ordinals(length)], wanted)
+
+
+def _between(surely: pa.BooleanArray, never: pa.BooleanArray) -> pa.BooleanArray:
+    """True where surely, false where never, undecided elsewhere."""
+    verdict = masks.override(surely, VALID, masks.override(never, INVALID, UNDECIDED))
+    return masks.expand(verdict, len(surely))
+
+
+def _compared(compare: MaskKernel, numbers: Array, limit: int) -> pa.BooleanArray:
+    return compare([numbers, pa.scalar(limit, pa.int64())])
+
+
+def _count(mask: pa.BooleanArray, cells: Cells) -> Array:
     """How many items of each list are true."""
     zero = pa.array([0], pa.int64())
-    running = pa.concat_arrays([zero, pc.cumulative_sum(mask.cast(pa.int64()))])
-    ends = pc.cumulative_sum(cells.lengths.cast(pa.int64()))
-    starts = pc.subtract(ends, cells.lengths.cast(pa.int64()))
-    return pc.subtract(running.take(ends), running.take(starts))
-
-
-def _ordinals(length: int) -> pa.Array:
-    return pa.arange(0, length)
+    running = pa.concat_arrays([zero, kernels.running_sum([mask.cast(pa.int64())])])
+    ends = kernels.running_sum([cells.lengths])
+    starts = kernels.subtract([ends, cells.lengths])
+    return kernels.subtract([running.take(ends), running.take(starts)])

@@ -4,12 +4,12 @@
 | --- | --- |
 | bool | boolean |
 | int8..int64, uint8..uint64 | number, exact |
-| float16, float32, float64 | number, the shortest decimal that names the double; NaN and infinities are no JSON |
+| float16, float32, float64 | number: the shortest decimal of the double; NaN is no JSON |
 | decimal32..decimal256 | number, exact |
 | utf8, large_utf8, string_view | string |
 | binary kinds | string, base64 |
-| timestamp with a zone | RFC 3339 string in UTC, or the integer of its unit where the schema says integer |
-| timestamp without a zone | the same without an offset, so never a valid `date-time`: a zone is never guessed |
+| timestamp with a zone | RFC 3339 string in UTC; an integer where the schema says so |
+| timestamp without a zone | the same without an offset, so never a valid `date-time` |
 | date32, date64 | string `YYYY-MM-DD` |
 | time32, time64 | string `HH:MM:SS[.f]Z` |
 | duration | integer of its unit |
@@ -17,11 +17,14 @@
 | struct | object; map | object with the map's keys |
 | dictionary, run-end encoded | their value type |
 | null | null |
+
+A zone is never guessed. Intervals and unions have no JSON counterpart.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -100,6 +103,26 @@ def decoded_type(data_type: pa.DataType) -> pa.DataType:
     while pt.is_dictionary(data_type) or pt.is_run_end_encoded(data_type):
         data_type = data_type.value_type
     return data_type
+
+
+def fields_of(data_type: pa.DataType) -> list[pa.Field[Any]]:
+    """The fields of a struct type, in order.
+
+    Raises:
+        UnsupportedSchemaError: Two fields have one name, which no JSON object can have.
+    """
+    fields = [data_type.field(position) for position in range(data_type.num_fields)]
+    if len({field.name for field in fields}) < len(fields):
+        raise UnsupportedSchemaError(
+            f"two columns have one name: expected distinct names, got {[f.name for f in fields]}"
+        )
+    return fields
+
+
+def item_field(data_type: Any) -> pa.Field[Any]:
+    """The field of the items of any list type, or of the values of a map."""
+    field: pa.Field[Any] = data_type.item_field if pt.is_map(data_type) else data_type.value_field
+    return field
 
 
 def kind_of(data_type: pa.DataType, *, as_integer: bool = False) -> Kind:

@@ -8,12 +8,18 @@ undecided`` is false, ``true OR undecided`` is true.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum
-from typing import Any, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from tickmesh.schema.validation import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tickmesh.schema.validation.kernels import Array
 
 
 class Constant(Enum):
@@ -26,16 +32,10 @@ class Constant(Enum):
 
 VALID, INVALID, UNDECIDED = Constant.VALID, Constant.INVALID, Constant.UNDECIDED
 
-Mask: TypeAlias = Constant | pa.BooleanArray
+TruthValue: TypeAlias = bool | None
+"""Yes, no, or not settled."""
 
-# Kernels looked up once: `pc.<name>` pays for argument handling that a prepared call does not need.
-_and_kleene = pc.get_function("and_kleene").call
-_or_kleene = pc.get_function("or_kleene").call
-_xor = pc.get_function("xor").call
-_invert = pc.get_function("invert").call
-_if_else = pc.get_function("if_else").call
-_is_null = pc.get_function("is_null").call
-_coalesce = pc.get_function("coalesce").call
+Mask: TypeAlias = Constant | pa.BooleanArray
 
 _SCALARS: dict[Constant, Any] = {
     VALID: pa.scalar(True),
@@ -44,7 +44,7 @@ _SCALARS: dict[Constant, Any] = {
 }
 
 
-def constant(verdict: bool | None) -> Constant:
+def constant(verdict: TruthValue) -> Constant:
     """The constant mask of one verdict."""
     return Constant(verdict)
 
@@ -62,7 +62,7 @@ def settle(mask: pa.BooleanArray, missing: int = 0) -> Mask:
 def expand(mask: Mask, length: int) -> pa.BooleanArray:
     """The mask as an array of ``length`` rows."""
     if isinstance(mask, Constant):
-        return pa.repeat(_SCALARS[mask], length)
+        return _repeated(mask, length)
     return mask
 
 
@@ -77,7 +77,7 @@ def conjunction(masks: Iterable[Mask]) -> Mask:
         if result is VALID:
             result = mask
         elif result is not mask:
-            result = _and_kleene([_operand(result), _operand(mask)])
+            result = kernels.and_kleene([_operand(result), _operand(mask)])
     return result
 
 
@@ -92,7 +92,7 @@ def disjunction(masks: Iterable[Mask]) -> Mask:
         if result is INVALID:
             result = mask
         elif result is not mask:
-            result = _or_kleene([_operand(result), _operand(mask)])
+            result = kernels.or_kleene([_operand(result), _operand(mask)])
     return result
 
 
@@ -100,10 +100,10 @@ def negation(mask: Mask) -> Mask:
     """Swap valid and invalid; what is undecided stays so."""
     if isinstance(mask, Constant):
         return constant(None if mask.value is None else not mask.value)
-    return _invert([mask])
+    return kernels.invert([mask])
 
 
-def exactly_one(masks: list[Mask]) -> Mask:
+def exactly_one(masks: Iterable[Mask]) -> Mask:
     """Valid where exactly one is valid.
 
     Folds "one so far" and "two or more so far" through the branches, so that an undecided branch
@@ -136,21 +136,28 @@ def override(missing: pa.BooleanArray, verdict: Mask, mask: Mask) -> Mask:
     """``verdict`` where ``missing``, ``mask`` elsewhere; ``missing`` holds no nulls."""
     if mask is verdict:
         return mask
-    return _if_else([missing, _operand(verdict), _operand(mask)])
+    return kernels.if_else_mask([missing, _operand(verdict), _operand(mask)])
 
 
 def failures(mask: Mask, length: int) -> pa.BooleanArray:
     """The rows that are surely invalid, without nulls."""
     if isinstance(mask, Constant):
-        return pa.repeat(pa.scalar(mask is INVALID), length)
-    return _coalesce([_invert([mask]), _SCALARS[INVALID]])
+        return _repeated(constant(mask is INVALID), length)
+    return kernels.coalesce_mask([kernels.invert([mask]), _SCALARS[INVALID]])
+
+
+def bits_of_failures(mask: Mask, bit: int, length: int) -> Array:
+    """``bit`` in every row that is surely invalid, 0 in the others, as 64-bit words."""
+    if isinstance(mask, Constant) or mask.null_count:
+        return kernels.if_else([failures(mask, length), _word(bit), _word(0)])
+    return kernels.if_else([mask, _word(0), _word(bit)])
 
 
 def undecided(mask: Mask, length: int) -> pa.BooleanArray:
     """The rows that are undecided, without nulls."""
     if isinstance(mask, Constant):
-        return pa.repeat(pa.scalar(mask is UNDECIDED), length)
-    return _is_null([mask])
+        return _repeated(constant(mask is UNDECIDED), length)
+    return kernels.is_null([mask])
 
 
 def has_failures(mask: Mask) -> bool:
@@ -160,10 +167,29 @@ def has_failures(mask: Mask) -> bool:
     return mask.false_count > 0
 
 
+def has_undecided(mask: Mask) -> bool:
+    """Whether some row is undecided."""
+    if isinstance(mask, Constant):
+        return mask is UNDECIDED
+    return mask.null_count > 0
+
+
 def is_clean(mask: Mask) -> bool:
     """Whether every row is surely valid."""
-    return mask is VALID or (not isinstance(mask, Constant) and mask.true_count == len(mask))
+    if isinstance(mask, Constant):
+        return mask is VALID
+    return mask.true_count == len(mask)
 
 
-def _operand(mask: Mask) -> Any:
+@cache
+def _word(bits: int) -> pa.Scalar[Any]:
+    return pa.scalar(bits, pa.uint64())
+
+
+def _repeated(verdict: Constant, length: int) -> pa.BooleanArray:
+    array: pa.BooleanArray = pa.repeat(_SCALARS[verdict], length)
+    return array
+
+
+def _operand(mask: Mask) -> object:
     return _SCALARS[mask] if isinstance(mask, Constant) else mask

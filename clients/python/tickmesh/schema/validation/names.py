@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.validation.dialects import Dialect
 from tickmesh.schema.validation.oracle import FormatMode, Oracle
-from tickmesh.schema.validation.references import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tickmesh.schema.validation.dialects import Dialect
+    from tickmesh.schema.validation.references import Target
 
 
 class NameMatcher:

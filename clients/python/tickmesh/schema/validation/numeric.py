@@ -7,31 +7,27 @@ compared with a double, which would round beyond 2^53.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.cells import Cells
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Mask
 from tickmesh.schema.validation.plan import Fixed, Kernel
 
-_equal = pc.get_function("equal").call
-_floor = pc.get_function("floor").call
-_round = pc.get_function("round").call
-_multiply = pc.get_function("multiply").call
-_divide = pc.get_function("divide").call
-_subtract = pc.get_function("subtract").call
-_and = pc.get_function("and").call
-_less = pc.get_function("less").call
-_abs = pc.get_function("abs").call
-_COMPARISONS: dict[str, Callable[[list[Any]], Any]] = {
-    name: pc.get_function(name).call for name in ("greater", "greater_equal", "less", "less_equal")
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.kernels import Array, MaskKernel
+
+_COMPARISONS: dict[str, MaskKernel] = {
+    "greater": kernels.greater,
+    "greater_equal": kernels.greater_equal,
+    "less": kernels.less,
+    "less_equal": kernels.less_equal,
 }
 _ROUND_TO_EVEN = pc.RoundOptions(0, "half_to_even")
 
@@ -42,8 +38,11 @@ _STATISTICS_ROWS = 8192
 _EXACT_DIGITS = 1e15
 _EXACT_POWER = 22
 
+_NO_DOUBLE = pa.scalar(None, pa.float64())
+_NO_VERDICT = pa.scalar(None, pa.bool_())
 
-def fraction(number: int | float | Decimal) -> Fraction:
+
+def fraction(number: float | Decimal) -> Fraction:
     """A schema's number, exactly; a float stands for its shortest decimal form."""
     return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
@@ -112,17 +111,22 @@ def _float_bound(limit: Fraction, *, lower: bool, exclusive: bool) -> Kernel:
 class _Bound:
     """A comparison with a prepared scalar, proven by the extremes where that is cheaper."""
 
+    proven = True
+
     def __init__(self, comparison: str, scalar: pa.Scalar[Any]) -> None:
+        self.detail = f"{comparison} {scalar}"
         self._compare = _COMPARISONS[comparison]
         self._scalar = scalar
         self._extreme = 0 if comparison.startswith("greater") else 1
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         numbers = cells.numbers
         if numbers.length >= _STATISTICS_ROWS:
             extremes = numbers.extremes
             worst = extremes[self._extreme]
-            if not worst.is_valid or self._compare([worst, self._scalar]).as_py():
+            proven: Any = self._compare([worst, self._scalar])
+            if not worst.is_valid or proven.as_py():
                 return VALID
         mask = self._compare([numbers.array, self._scalar])
         return masks.settle(mask, numbers.missing)
@@ -130,21 +134,25 @@ class _Bound:
 
 class _Equal:
     def __init__(self, scalar: pa.Scalar[Any]) -> None:
+        self.detail = f"equal {scalar}"
         self._scalar = scalar
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         numbers = cells.numbers
-        return masks.settle(_equal([numbers.array, self._scalar]), numbers.missing)
+        return masks.settle(kernels.equal([numbers.array, self._scalar]), numbers.missing)
 
 
 class _IntegerMultiple:
     def __init__(self, step: pa.Scalar[Any]) -> None:
+        self.detail = f"multiple of {step}"
         self._step = step
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         numbers = cells.numbers
-        quotient = _divide([numbers.array, self._step])
-        mask = _equal([_multiply([quotient, self._step]), numbers.array])
+        quotient = kernels.divide([numbers.array, self._step])
+        mask = kernels.equal([kernels.multiply([quotient, self._step]), numbers.array])
         return masks.settle(mask, numbers.missing)
 
 
@@ -152,17 +160,19 @@ class _DecimalMultiple:
     """Remainder of decimals; declines where this Arrow has no such kernel."""
 
     def __init__(self, step: pa.Scalar[Any]) -> None:
+        self.detail = f"multiple of {step}"
         self._step = step
         self._zero = pa.scalar(Decimal(0), step.type)
         known = "modulo" in pc.list_functions()
         self._modulo = pc.get_function("modulo").call if known else None
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         if self._modulo is None:
             return UNDECIDED
         remainder = self._modulo([cells.array, self._step])
         zero = self._zero.cast(remainder.type)
-        return masks.settle(_equal([remainder, zero]), cells.missing)
+        return masks.settle(kernels.equal([remainder, zero]), cells.missing)
 
 
 class _FloatMultiple:
@@ -173,27 +183,29 @@ class _FloatMultiple:
     """
 
     def __init__(self, power: int, step: int) -> None:
+        self.detail = f"nearest double of a multiple of {step}e-{power}"
         self._power = pa.scalar(float(10**power))
         self._step = pa.scalar(step)
         self._whole = step == 1
         self._limit = pa.scalar(_EXACT_DIGITS)
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         numbers = cells.numbers
-        steps = _round([_multiply([numbers.array, self._power])], _ROUND_TO_EVEN)
-        mask = _equal([_divide([steps, self._power]), numbers.array])
+        steps = kernels.rounded([kernels.multiply([numbers.array, self._power])], _ROUND_TO_EVEN)
+        mask = kernels.equal([kernels.divide([steps, self._power]), numbers.array])
         small = self._all_small(numbers)
         if not self._whole:
-            exact = steps if small else pc.if_else(self._is_small(steps), steps, None)
+            exact = steps if small else kernels.if_else([self._is_small(steps), steps, _NO_DOUBLE])
             integers = exact.cast(pa.int64())
-            whole = _multiply([_divide([integers, self._step]), self._step])
-            mask = _and([mask, _equal([whole, integers])])
+            whole = kernels.multiply([kernels.divide([integers, self._step]), self._step])
+            mask = kernels.both([mask, kernels.equal([whole, integers])])
         if small:
             return masks.settle(mask, numbers.missing)
-        return pc.if_else(self._is_small(steps), mask, None)
+        return kernels.if_else_mask([self._is_small(steps), mask, _NO_VERDICT])
 
-    def _is_small(self, steps: pa.Array) -> pa.BooleanArray:
-        return _less([_abs([steps]), self._limit])
+    def _is_small(self, steps: Array) -> pa.BooleanArray:
+        return kernels.less([kernels.absolute([steps]), self._limit])
 
     def _all_small(self, numbers: Cells) -> bool:
         low, high = (extreme.as_py() for extreme in numbers.extremes)
@@ -221,7 +233,9 @@ def _decimals(number: Fraction) -> int:
 
 def _is_integral(cells: Cells) -> Mask:
     numbers = cells.numbers
-    return masks.settle(_equal([_floor([numbers.array]), numbers.array]), numbers.missing)
+    return masks.settle(
+        kernels.equal([kernels.floor([numbers.array]), numbers.array]), numbers.missing
+    )
 
 
 def _grid(data_type: pa.DataType) -> tuple[int, int]:

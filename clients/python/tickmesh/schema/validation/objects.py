@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.cells import Cells
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.masks import VALID, Mask
-from tickmesh.schema.validation.plan import Kernel, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.kernels import Array
+    from tickmesh.schema.validation.plan import Kernel, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Presence:
     reads_null: bool
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         column = cells.child(self.position)
         return VALID if self.reads_null or not column.missing else column.is_present
 
@@ -33,6 +38,7 @@ class Required:
         self._fields = fields
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         return masks.conjunction([field(cells) for field in self._fields])
 
 
@@ -45,20 +51,21 @@ class PropertyCount:
         self._at_least = at_least
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         surely = 0
-        count: pa.Array | None = None
+        count: Array | None = None
         for field in self._fields:
             present = field(cells)
             if present is VALID:
                 surely += 1
                 continue
             ones = masks.expand(present, cells.length).cast(pa.int64())
-            count = ones if count is None else pc.add(count, ones)
+            count = ones if count is None else kernels.add([count, ones])
         if count is None:
             enough = surely >= self._limit if self._at_least else surely <= self._limit
             return masks.constant(enough)
-        compare = pc.greater_equal if self._at_least else pc.less_equal
-        return masks.settle(compare(count, self._limit - surely))
+        compare = kernels.greater_equal if self._at_least else kernels.less_equal
+        return masks.settle(compare([count, pa.scalar(self._limit - surely, pa.int64())]))
 
 
 class Dependent:
@@ -69,6 +76,7 @@ class Dependent:
         self._consequence = consequence
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         unless = masks.negation(self._trigger(cells))
         if callable(self._consequence):
             return masks.disjunction([unless, self._consequence(cells)])
@@ -82,4 +90,5 @@ class ForbiddenNames:
         self._fields = fields
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         return masks.conjunction([masks.negation(field(cells)) for field in self._fields])

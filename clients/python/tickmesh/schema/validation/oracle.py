@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.validation.dialects import Dialect, UnsupportedSchemaError, json_pointer
-from tickmesh.schema.validation.documents import RenderedRow
+from tickmesh.schema.validation.dialects import (
+    Dialect,
+    UnsupportedSchemaError,
+    json_pointer,
+    subschemas,
+)
+from tickmesh.schema.validation.patterns import for_oracle
 from tickmesh.schema.validation.reasons import Reason, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tickmesh.schema.validation.documents import RenderedRow
+
+# Steps a pattern with look-around may take on one string; one that gives up is a bad row.
+_BACKTRACK_LIMIT = 100_000
 
 # A row with more open null cells than this is bad if none of the readings tried is valid.
 _OPEN_CELLS_LIMIT = 12
@@ -66,6 +79,13 @@ class Oracle:
             Dialect.DRAFT_07: (jsonschema_rs.Draft7Validator, jsonschema_rs.Draft7),
         }
         validator, number = draft[dialect]
+        # What the schema says of a pattern that had to be rewritten, for the messages.
+        self._written: dict[str, str] = {}
+        schema = self._with_ecma_patterns(schema, dialect)
+        references = {
+            uri: self._with_ecma_patterns(document, dialect)
+            for uri, document in (references or {}).items()
+        }
         try:
             registry = (
                 jsonschema_rs.Registry(list(references.items()), draft=number)
@@ -77,6 +97,7 @@ class Oracle:
                 validate_formats=formats is FormatMode.ASSERT,
                 registry=registry,
                 offline=True,
+                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise UnsupportedSchemaError(f"the schema cannot be compiled: {error}") from None
@@ -119,8 +140,36 @@ class Oracle:
                 code=code_of(keyword),
                 instance_path=json_pointer(tuple(error.instance_path)),
                 schema_path=json_pointer(path),
-                message=error.message,
+                message=self._as_written(error.message),
             )
+
+    def _with_ecma_patterns(self, schema: Any, dialect: Dialect) -> Any:
+        """The schema with its patterns as the oracle must read them; itself if they stay."""
+        changed = dict(schema) if isinstance(schema, Mapping) else schema
+        if isinstance(changed, dict) and isinstance(changed.get("pattern"), str):
+            pattern = for_oracle(changed["pattern"])
+            if pattern != changed["pattern"]:
+                self._written[pattern] = changed["pattern"]
+                changed["pattern"] = pattern
+        for tokens, inner in subschemas(schema, dialect):
+            rewritten = self._with_ecma_patterns(inner, dialect)
+            if rewritten is not inner:
+                changed[tokens[0]] = _replaced(changed[tokens[0]], tokens[1:], rewritten)
+        return schema if changed == schema else changed
+
+    def _as_written(self, message: str) -> str:
+        for rewritten, written in self._written.items():
+            message = message.replace(rewritten, written)
+        return message
+
+
+def _replaced(container: Any, tokens: tuple[str, ...], value: Any) -> Any:
+    """The container with a value at a pointer of at most one token."""
+    if not tokens:
+        return value
+    if isinstance(container, list):
+        return [value if str(i) == tokens[0] else item for i, item in enumerate(container)]
+    return {**container, tokens[0]: value}
 
 
 def exact_loads(text: str) -> Any:

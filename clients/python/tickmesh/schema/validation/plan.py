@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh.schema.validation import masks
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.cells import Cells
 from tickmesh.schema.validation.masks import VALID, Constant, Mask
+
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.kernels import Array
 
 Finding = tuple[int, Mask]
 """A site and the mask of its keyword, aligned with the rows of the node that recorded it."""
@@ -26,24 +27,10 @@ NullSites = tuple[tuple[int, Constant], ...]
 Kernel = Callable[[Cells], Mask]
 
 
-class Method(StrEnum):
-    """How a keyword is decided."""
-
-    TYPE = "type"
-    """By the Arrow type alone, at no cost per row."""
-    STATISTICS = "statistics"
-    """Proven for a whole batch by its extremes or its dictionary, else by a kernel."""
-    KERNEL = "kernel"
-    COMPOSED = "composed"
-    """Mask algebra over other keywords."""
-    ORACLE = "row oracle"
-    """Row by row."""
-
-
 class Node(Protocol):
     """Judges cells that are not null; what it answers for null cells is overridden."""
 
-    def judge(self, cells: Cells, findings: Findings) -> Mask:
+    def judge(self, cells: Cells, findings: Findings, /) -> Mask:
         """The mask of the cells; keywords that alone decide a row add what they found."""
 
 
@@ -60,6 +47,7 @@ class Check:
     site: int | None
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         mask = self.kernel(cells)
         if mask is not VALID and self.site is not None:
             findings.append((self.site, mask))
@@ -73,6 +61,7 @@ class All:
     nodes: Sequence[Node]
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         return masks.conjunction([node.judge(cells, findings) for node in self.nodes])
 
 
@@ -84,6 +73,7 @@ class Applicator:
     combine: Callable[[list[Mask]], Mask]
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         return self.combine([branch.judge(cells, []) for branch in self.branches])
 
 
@@ -93,7 +83,8 @@ class Fixed:
 
     verdict: Constant
 
-    def __call__(self, cells: Cells) -> Mask:
+    def __call__(self, _cells: Cells) -> Mask:
+        """The mask of the cells."""
         return self.verdict
 
 
@@ -110,6 +101,7 @@ class Field:
     node: Node
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         return self.node.judge(cells.child(self.position), findings)
 
 
@@ -128,8 +120,9 @@ class Scalar:
     null_sites: NullSites
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
-        if pt.is_dictionary(cells.array.type):
-            return self._judge_dictionary(cells, findings)
+        """The mask of the cells."""
+        if isinstance(cells.array, pa.DictionaryArray):
+            return self._judge_dictionary(cells, cells.array, findings)
         cells = cells.decoded
         found: Findings = []
         mask = self.node.judge(cells, found)
@@ -147,8 +140,10 @@ class Scalar:
         findings += found
         return mask
 
-    def _judge_dictionary(self, cells: Cells, findings: Findings) -> Mask:
-        dictionary = cells.array.dictionary
+    def _judge_dictionary(
+        self, cells: Cells, array: pa.DictionaryArray[Any, Any], findings: Findings
+    ) -> Mask:
+        dictionary = array.dictionary
         if dictionary.null_count or len(dictionary) > cells.length:
             return self.judge(cells.decoded, findings)
         found: Findings = []
@@ -157,11 +152,8 @@ class Scalar:
         holes = values.nonfinite if pt.is_floating(values.array.type) else None
         if holes is not None:
             return self.judge(cells.decoded, findings)
-        indices = cells.array.indices
-        mask = _take(mask, indices)
-        return self._fix(
-            cells, mask, [(site, _take(each, indices)) for site, each in found], findings
-        )
+        found = [(site, _take(each, array.indices)) for site, each in found]
+        return self._fix(cells, _take(mask, array.indices), found, findings)
 
 
 @dataclass(slots=True)
@@ -173,6 +165,7 @@ class Nested:
     null_sites: NullSites
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         cells = cells.decoded
         if not cells.missing:
             return self.node.judge(cells, findings)
@@ -190,7 +183,8 @@ class NullColumn:
     null: Constant
     null_sites: NullSites
 
-    def judge(self, cells: Cells, findings: Findings) -> Mask:
+    def judge(self, _cells: Cells, findings: Findings) -> Mask:
+        """The mask of the cells."""
         findings += self.null_sites
         return self.null
 
@@ -202,7 +196,7 @@ def scatter(cells: Cells, null: Constant, mask: Mask) -> Mask:
     if isinstance(mask, Constant):
         return masks.override(cells.is_missing, null, mask)
     base = masks.expand(null, cells.length)
-    return pc.replace_with_mask(base, cells.is_present, mask)
+    return kernels.replace_mask([base, cells.is_present, mask])
 
 
 def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:
@@ -211,5 +205,5 @@ def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:
     ]
 
 
-def _take(mask: Mask, indices: pa.Array) -> Mask:
+def _take(mask: Mask, indices: Array) -> Mask:
     return mask if isinstance(mask, Constant) else mask.take(indices)

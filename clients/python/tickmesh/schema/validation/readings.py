@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh.schema.validation.dialects import Dialect
 from tickmesh.schema.validation.documents import NullMeans, Path, Rendering
-from tickmesh.schema.validation.logical import Kind, decoded_type, kind_of
-from tickmesh.schema.validation.names import NameMatcher
-from tickmesh.schema.validation.references import SchemaIndex, Target
+from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
+
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.masks import TruthValue
+    from tickmesh.schema.validation.names import NameMatcher
+    from tickmesh.schema.validation.references import SchemaIndex, Target
 
 
 class Context(Enum):
@@ -54,7 +57,7 @@ class _Evidence:
     prefers_absent: bool = False
     types: set[str] = field(default_factory=set)
 
-    def add(self, context: Context, null: bool | None, absent: bool) -> None:
+    def add(self, context: Context, *, null: bool | None, absent: bool) -> None:
         if null is absent:
             return
         if null is None or context is Context.MIXED:
@@ -218,12 +221,10 @@ class _Walk:
 
     def _object(self, target: Target, data_type: pa.DataType, path: Path, context: Context) -> None:
         schema = target.schema
-        fields = {
-            data_type.field(i).name: data_type.field(i).type for i in range(data_type.num_fields)
-        }
+        fields = {field.name: field.type for field in fields_of(data_type)}
         for name, subschema in self._names.applicable(target, fields):
             null = null_verdict(subschema, self._index)
-            self._at((*path, name)).add(context, null, absent=True)
+            self._at((*path, name)).add(context, null=null, absent=True)
             self.visit(subschema, fields[name], (*path, name), context)
         for name in fields:
             here = self._at((*path, name))
@@ -254,15 +255,15 @@ class _Walk:
         for keyword, inner_context in (("items", rest), ("additionalItems", context.weak)):
             if isinstance(schema.get(keyword), Mapping):
                 inner = target.child(schema[keyword], keyword)
-                self.visit(inner, data_type.value_type, item, inner_context)
+                self.visit(inner, item_field(data_type).type, item, inner_context)
         for keyword in ("prefixItems", "items"):
             if isinstance(schema.get(keyword), list):
                 for i, branch in enumerate(schema[keyword]):
                     inner = target.child(branch, keyword, str(i))
-                    self.visit(inner, data_type.value_type, item, context.weak)
+                    self.visit(inner, item_field(data_type).type, item, context.weak)
         if "contains" in schema:
             inner = target.child(schema["contains"], "contains")
-            self.visit(inner, data_type.value_type, item, Context.MIXED)
+            self.visit(inner, item_field(data_type).type, item, Context.MIXED)
 
     def _all_mixed(self, data_type: pa.DataType, path: Path) -> None:
         for inner in _fields_below(decoded_type(data_type), path):
@@ -274,33 +275,31 @@ class _Walk:
 
 def _fields_below(data_type: pa.DataType, path: Path) -> Iterator[Path]:
     if pt.is_struct(data_type):
-        for i in range(data_type.num_fields):
-            here = (*path, data_type.field(i).name)
+        for field in fields_of(data_type):
+            here = (*path, field.name)
             yield here
-            yield from _fields_below(decoded_type(data_type.field(i).type), here)
-    elif pt.is_map(data_type):
-        yield from _fields_below(decoded_type(data_type.item_type), (*path, None))
-    elif kind_of(data_type) is Kind.ARRAY:
-        yield from _fields_below(decoded_type(data_type.value_type), (*path, None))
+            yield from _fields_below(decoded_type(field.type), here)
+    elif kind_of(data_type) in {Kind.ARRAY, Kind.MAP}:
+        yield from _fields_below(decoded_type(item_field(data_type).type), (*path, None))
 
 
-def _all(verdicts: list[bool | None]) -> bool | None:
+def _all(verdicts: list[TruthValue]) -> TruthValue:
     if False in verdicts:
         return False
     return None if None in verdicts else True
 
 
-def _any(verdicts: list[bool | None]) -> bool | None:
+def _any(verdicts: list[TruthValue]) -> TruthValue:
     if True in verdicts:
         return True
     return None if None in verdicts else False
 
 
-def _one(verdicts: list[bool | None]) -> bool | None:
+def _one(verdicts: list[TruthValue]) -> TruthValue:
     if verdicts.count(True) > 1:
         return False
     return None if None in verdicts else verdicts.count(True) == 1
 
 
-def _not(verdict: bool | None) -> bool | None:
+def _not(verdict: TruthValue) -> TruthValue:
     return None if verdict is None else not verdict

@@ -19,8 +19,8 @@ class Reason:
     """One reason for which a row is not valid.
 
     Attributes:
-        code: Stable upper-snake code: the keyword (TYPE, MINIMUM, REQUIRED …), or NONFINITE and
-            DUPLICATE_KEY for cells that are no JSON.
+        code: Stable upper-snake code: the keyword (TYPE, MINIMUM, REQUIRED …); NONFINITE and
+            DUPLICATE_KEY for cells that are no JSON; ORACLE_DISAGREES for a defect of ours.
         instance_path: JSON Pointer into the row.
         schema_path: JSON Pointer into the schema, empty when no keyword of it is to blame.
         message: What was expected and what came.

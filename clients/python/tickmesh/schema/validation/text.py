@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.cells import Cells
-from tickmesh.schema.validation.masks import Mask
+from tickmesh.schema.validation import kernels, masks
 
-_utf8_length = pc.get_function("utf8_length").call
-_match = pc.get_function("match_substring_regex").call
-_greater_equal = pc.get_function("greater_equal").call
-_less_equal = pc.get_function("less_equal").call
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.masks import Mask
 
 
 class MaximumLength:
     """`maxLength` in code points; byte lengths prove it for whole batches."""
 
+    proven = True
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.detail = f"utf8_length <= {limit}, proven by byte lengths"
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         _, longest = cells.byte_extremes
         if longest <= self._limit:
             return masks.VALID
-        lengths = _utf8_length([cells.array])
-        mask = _less_equal([lengths, pa.scalar(self._limit, lengths.type)])
+        lengths = kernels.utf8_length([cells.array])
+        mask = kernels.less_equal([lengths, pa.scalar(self._limit, lengths.type)])
         return masks.settle(mask, cells.missing)
 
 
 class MinimumLength:
     """`minLength` in code points; a code point has at most four bytes."""
 
+    proven = True
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.detail = f"utf8_length >= {limit}, proven by byte lengths"
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         shortest, _ = cells.byte_extremes
         if shortest >= 4 * self._limit:
             return masks.VALID
-        lengths = _utf8_length([cells.array])
-        mask = _greater_equal([lengths, pa.scalar(self._limit, lengths.type)])
+        lengths = kernels.utf8_length([cells.array])
+        mask = kernels.greater_equal([lengths, pa.scalar(self._limit, lengths.type)])
         return masks.settle(mask, cells.missing)
 
 
@@ -50,6 +57,8 @@ class Pattern:
 
     def __init__(self, pattern: str) -> None:
         self._options = pc.MatchSubstringOptions(pattern)
+        self.detail = f"RE2 {pattern}"
 
     def __call__(self, cells: Cells) -> Mask:
-        return masks.settle(_match([cells.array], self._options), cells.missing)
+        """The mask of the cells."""
+        return masks.settle(kernels.match_regex([cells.array], self._options), cells.missing)

@@ -1,43 +1,32 @@
-"""`compile_schema` and the validator it returns."""
+"""The validator: a schema compiled for one Arrow schema."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.types as pt
 
-from tickmesh.schema.validation import masks
+from tickmesh.schema.validation import kernels, masks
+from tickmesh.schema.validation.cells import BatchCells
 from tickmesh.schema.validation.compiler import Compiler
-from tickmesh.schema.validation.dialects import dialect_of
-from tickmesh.schema.validation.documents import NullMeans, Rendering, Rows
-from tickmesh.schema.validation.masks import Mask
+from tickmesh.schema.validation.dialects import Pointer, dialect_of, json_pointer, pointer_tokens
+from tickmesh.schema.validation.documents import NullMeans, Rows
+from tickmesh.schema.validation.explanation import Explanation, Stopwatch
 from tickmesh.schema.validation.names import NameMatcher
-from tickmesh.schema.validation.oracle import FormatMode, Oracle, exact_loads
-from tickmesh.schema.validation.plan import Findings
+from tickmesh.schema.validation.oracle import FormatMode, Oracle
 from tickmesh.schema.validation.readings import readings
-from tickmesh.schema.validation.reasons import Reason, Site
 from tickmesh.schema.validation.references import SchemaIndex
 from tickmesh.schema.validation.verdicts import OTHER_BIT, Verdicts
-from tickmesh.schema.validation.cells import Cells
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-@runtime_checkable
-class ParsedSchema(Protocol):
-    """A parsed schema document, as far as validation needs it."""
-
-    @property
-    def plain(self) -> dict[str, Any] | bool: ...
-
-    @property
-    def fingerprint(self) -> str: ...
-
-
-SchemaSource: TypeAlias = "ParsedSchema | str | Mapping[str, Any] | bool"
+    from tickmesh.schema.validation.kernels import Array
+    from tickmesh.schema.validation.masks import Mask
+    from tickmesh.schema.validation.plan import Findings
+    from tickmesh.schema.validation.reasons import Reason, Site
 
 
 class _Judged(NamedTuple):
@@ -50,11 +39,21 @@ class _Judged(NamedTuple):
 class Validator:
     """A schema compiled for one Arrow schema; safe to share between threads.
 
+    Args:
+        schema: The schema, parsed.
+        arrow_schema: The schema of the batches to come.
+        null_means: How null cells read.
+        formats: Whether ``format`` is asserted.
+        references: Further documents by the URI they are referred to by; nothing is fetched.
+
     Attributes:
         arrow_schema: What `check` accepts.
         sites: What each bit of a reason mask stands for.
         formats: Whether ``format`` is asserted.
         null_means: How null cells read.
+
+    Raises:
+        UnsupportedSchemaError: The schema cannot be compiled, or a column has no JSON counterpart.
     """
 
     def __init__(
@@ -62,25 +61,23 @@ class Validator:
         schema: Any,
         arrow_schema: pa.Schema,
         *,
-        null_means: NullMeans,
-        formats: FormatMode,
-        references: Mapping[str, Any],
+        null_means: NullMeans = NullMeans.EITHER,
+        formats: FormatMode = FormatMode.ASSERT,
+        references: Mapping[str, Any] | None = None,
     ) -> None:
         dialect = dialect_of(schema)
         self.arrow_schema = arrow_schema
         self.formats = formats
         self.null_means = null_means
         self._oracle = Oracle(schema, dialect, formats=formats, references=references)
-        index = SchemaIndex(schema, dialect, references)
-        names = NameMatcher(dialect, formats)
-        self._rendering: Rendering = readings(index, arrow_schema, null_means, names)
-        compiler = Compiler(index, self._rendering, names, formats)
+        self._index = SchemaIndex(schema, dialect, references)
+        self._names = NameMatcher(dialect, formats)
+        self._rendering = readings(self._index, arrow_schema, null_means, self._names)
+        compiler = self._compiler(None)
         self._plan = compiler.compile(arrow_schema)
         self.sites: tuple[Site, ...] = tuple(compiler.sites)
-        self._steps = tuple(compiler.steps)
-        self._open_columns = sorted(
-            {arrow_schema.names.index(str(path[0])) for path in self._rendering.open_paths}
-        )
+        columns = {str(path[0]) for path in self._rendering.open_paths}
+        self._open_columns = sorted(arrow_schema.names.index(name) for name in columns)
 
     def check(self, rows: Rows) -> Verdicts:
         """Judge a batch or a table.
@@ -102,40 +99,46 @@ class Validator:
             whole.findings,
             oracle_rows=whole.oracle_rows,
             explain=self._reasons,
-            bits_of=self._bits,
+            word_of=self._word,
         )
+
+    def explain(self, sample: pa.RecordBatch | None = None) -> Explanation:
+        """What each keyword became.
+
+        Args:
+            sample: Rows to measure each kernel on; without one no cost is given.
+        """
+        stopwatch = Stopwatch()
+        compiler = self._compiler(stopwatch)
+        plan = compiler.compile(self.arrow_schema)
+        if sample is not None:
+            stopwatch.run(lambda: plan.judge(BatchCells(sample), []), sample.num_rows)
+        return Explanation(stopwatch.explained(compiler.steps))
+
+    def _compiler(self, stopwatch: Stopwatch | None) -> Compiler:
+        return Compiler(self._index, self._rendering, self._names, self.formats, stopwatch)
 
     def _judge(self, batch: pa.RecordBatch) -> _Judged:
         findings: Findings = []
-        mask = self._plan.judge(Cells(batch), findings)
-        if (
-            isinstance(mask, masks.Constant)
-            and mask is not masks.UNDECIDED
-            and not self._open_columns
-        ):
+        mask = self._plan.judge(BatchCells(batch), findings)
+        unsure = masks.undecided(mask, batch.num_rows) if masks.has_undecided(mask) else None
+        if self._open_columns and masks.has_failures(mask) and self._may_read_otherwise(batch):
+            # Another reading of a null cell may save a row that the preferred one refuses.
+            unsure = kernels.invert([masks.expand(mask, batch.num_rows)])
+            unsure = kernels.coalesce_mask([unsure, pa.scalar(True)])
+        if unsure is None:
             return _Judged(batch.num_rows, mask, findings, 0)
-        unsure = masks.undecided(mask, batch.num_rows)
-        for column in self._open_columns:
-            # Another reading of a null cell may save a row the preferred one refuses.
-            cells = batch.column(column)
-            if cells.null_count or pa.types.is_nested(cells.type):
-                unsure = pc.or_(unsure, masks.failures(mask, batch.num_rows))
-                break
-        if not unsure.true_count:
-            return _Judged(batch.num_rows, mask, findings, 0)
-        indices = pc.indices_nonzero(unsure)
-        found = [self._oracle.is_valid(row) for row in self._rendering.rows(batch, indices)]
-        whole = masks.expand(mask, batch.num_rows)
-        verdict = pc.replace_with_mask(whole, unsure, pa.array(found, pa.bool_()))
-        return _Judged(batch.num_rows, verdict, findings, len(found))
+        rows = self._rendering.rows(batch, kernels.true_indices([unsure]))
+        found = pa.array([self._oracle.is_valid(row) for row in rows], pa.bool_())
+        verdict = kernels.replace_mask([masks.expand(mask, batch.num_rows), unsure, found])
+        return _Judged(batch.num_rows, verdict, findings, len(rows))
 
-    def _reasons(self, rows: Rows, row: int) -> tuple[Reason, ...]:
-        return self._oracle.reasons(self._rendering.rows(rows, [row])[0])
+    def _may_read_otherwise(self, batch: pa.RecordBatch) -> bool:
+        columns = [batch.column(position) for position in self._open_columns]
+        return any(column.null_count or pt.is_nested(column.type) for column in columns)
 
-    def _bits(self, rows: Rows, indices: pa.Array) -> list[int]:
-        return [
-            self._word(self._oracle.reasons(row)) for row in self._rendering.rows(rows, indices)
-        ]
+    def _reasons(self, rows: Rows, indices: Array) -> list[tuple[Reason, ...]]:
+        return [self._oracle.reasons(row) for row in self._rendering.rows(rows, indices)]
 
     def _word(self, reasons: tuple[Reason, ...]) -> int:
         word = 0
@@ -145,89 +148,39 @@ class Validator:
 
     def _bit(self, reason: Reason) -> int:
         """The bit of the site a reason belongs to: the deepest keyword that stands above it."""
-        path = reason.schema_path
-        while path:
-            if path in self._bits_by_path:
-                return self._bits_by_path[path]
-            path = path.rpartition("/")[0]
-        for number, site in enumerate(self.sites):
-            if site.code == reason.code and not site.schema_path:
-                return min(number, OTHER_BIT)
+        cell = tuple(
+            "*" if token.isdecimal() else token for token in pointer_tokens(reason.instance_path)
+        )
+        for schema_path in _upwards(pointer_tokens(reason.schema_path)):
+            code = "" if schema_path else reason.code
+            for instance_path in (reason.instance_path, *_upwards(cell)):
+                bit = self._bits.get((code, instance_path, schema_path))
+                if bit is not None:
+                    return bit
         return OTHER_BIT
 
     @cached_property
-    def _bits_by_path(self) -> dict[str, int]:
+    def _bits(self) -> dict[tuple[str, str, str], int]:
+        # A keyword is known by its path; only what no keyword is to blame for needs its code.
         return {
-            site.schema_path: min(number, OTHER_BIT)
+            (
+                "" if site.schema_path else site.code,
+                site.instance_path,
+                site.schema_path,
+            ): min(number, OTHER_BIT)
             for number, site in enumerate(self.sites)
-            if site.schema_path
         }
 
 
-_cache: dict[tuple[Any, ...], Validator] = {}
-_CACHE_LIMIT = 1024
-
-
-def compile_schema(
-    schema: SchemaSource,
-    arrow_schema: pa.Schema,
-    *,
-    null_means: NullMeans = NullMeans.EITHER,
-    formats: FormatMode = FormatMode.ASSERT,
-) -> Validator:
-    """Compile a schema for batches of an Arrow schema.
-
-    Args:
-        schema: A parsed document, JSON text, or the parsed JSON itself.
-        arrow_schema: The schema of the batches to come.
-        null_means: How a null cell of a field reads; by default it stands for null or absent and
-            a row is valid if one of the readings is.
-        formats: Whether ``format`` is asserted.
-
-    Raises:
-        UnsupportedSchemaError: The schema cannot be compiled, or a column has no JSON counterpart.
-    """
-    return _compiled(schema, arrow_schema, null_means, formats)
-
-
-def _compiled(
-    schema: SchemaSource, arrow_schema: pa.Schema, null_means: NullMeans, formats: FormatMode
-) -> Validator:
-    root = _root(schema)
-    return Validator(
-        root,
-        arrow_schema,
-        null_means=null_means,
-        formats=formats,
-        references=_references(schema),
-    )
-
-
-def reasons_of_document(
-    schema: SchemaSource, document: Any, *, formats: FormatMode = FormatMode.ASSERT
-) -> tuple[Reason, ...]:
-    """All reasons for which one JSON document is not valid under a schema; none when it is."""
-    root = _root(schema)
-    oracle = Oracle(root, dialect_of(root), formats=formats, references=_references(schema))
-    return tuple(oracle.document_reasons(document))
-
-
-def _root(schema: SchemaSource) -> Any:
-    if isinstance(schema, str):
-        return exact_loads(schema)
-    if isinstance(schema, Mapping | bool):
-        return schema
-    return schema.plain
-
-
-def _references(schema: SchemaSource) -> dict[str, Any]:
-    references = getattr(schema, "references", None) or {}
-    return {uri: document.plain for uri, document in references.items()}
+def _upwards(tokens: Pointer) -> Iterator[str]:
+    """The pointer and all above it, the longest first."""
+    for length in range(len(tokens), -1, -1):
+        yield json_pointer(tokens[:length])
 
 
 def _concatenated(parts: list[_Judged]) -> _Judged:
     verdicts = [masks.expand(part.verdict, part.rows) for part in parts]
-    verdict = pa.concat_arrays(verdicts) if verdicts else pa.array([], pa.bool_())
+    verdict = pa.concat_arrays(verdicts) if verdicts else masks.VALID
     findings: Findings = []
     before, total = 0, sum(part.rows for part in parts)
     for part in parts:

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.cells import Cells
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.logical import Kind
 from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Mask
 from tickmesh.schema.validation.numeric import fraction, on_grid
 from tickmesh.schema.validation.plan import Fixed, Kernel
 
-_is_in = pc.get_function("is_in").call
-_equal = pc.get_function("equal").call
-_add = pc.get_function("add").call
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.kernels import Array
 
 
 def one_of(members: Sequence[Any], kind: Kind, data_type: pa.DataType) -> Kernel:
@@ -49,20 +49,22 @@ def one_of(members: Sequence[Any], kind: Kind, data_type: pa.DataType) -> Kernel
 class _Member:
     """Membership in a prepared set; equality when the set has one member."""
 
-    def __init__(self, members: pa.Array, *, signed_zero: bool = False) -> None:
+    def __init__(self, members: Array, *, signed_zero: bool = False) -> None:
+        self.detail = f"one of {members.to_pylist()}"
         self._options = pc.SetLookupOptions(value_set=members)
         self._single = members[0] if len(members) == 1 else None
         self._zero = pa.scalar(0.0) if signed_zero else None
 
     def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
         if not pt.is_string(cells.array.type) and not pt.is_large_string(cells.array.type):
             cells = cells.numbers
         if self._single is not None:
-            mask = _equal([cells.array, self._single])
+            mask = kernels.equal([cells.array, self._single])
         elif self._zero is not None:
-            mask = _is_in([_add([cells.array, self._zero])], self._options)
+            mask = kernels.is_in([kernels.add([cells.array, self._zero])], self._options)
         else:
-            mask = _is_in([cells.array], self._options)
+            mask = kernels.is_in([cells.array], self._options)
         return masks.settle(mask, cells.missing)
 
 
@@ -72,7 +74,7 @@ def _booleans(members: set[bool]) -> Kernel:
     wanted = pa.scalar(members.pop())
 
     def judge(cells: Cells) -> Mask:
-        return masks.settle(_equal([cells.array, wanted]), cells.missing)
+        return masks.settle(kernels.equal([cells.array, wanted]), cells.missing)
 
     return judge
 

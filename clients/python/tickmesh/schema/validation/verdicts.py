@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tickmesh.schema.validation import masks
-from tickmesh.schema.validation.documents import Rows
-from tickmesh.schema.validation.masks import Mask
-from tickmesh.schema.validation.plan import Findings
+from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh.schema.validation.documents import Rows
+    from tickmesh.schema.validation.kernels import Array
+    from tickmesh.schema.validation.masks import Mask
+    from tickmesh.schema.validation.plan import Findings
 
 OTHER_BIT = 63
 """The bit of every reason beyond the first 63 sites."""
+
+
+_DISAGREEMENT = Reason(
+    "ORACLE_DISAGREES", "", "", "refused on columns, but the row oracle finds no reason"
+)
+_NO_BIT: Any = pa.scalar(0, pa.uint64())
 
 
 class Verdicts:
@@ -28,9 +38,9 @@ class Verdicts:
         rows: What was judged.
         verdict: The mask of the rows, nothing undecided.
         findings: What each site found, aligned with the rows.
-        explain: Renders the reasons of one row.
         oracle_rows: How many rows the row oracle had to judge.
-        bits_of: The reason bits of rows that the kernels left partly undecided.
+        explain: Renders the reasons of rows.
+        word_of: The word of the reason mask that says the same.
 
     Attributes:
         oracle_rows: How many rows the row oracle had to judge.
@@ -43,15 +53,15 @@ class Verdicts:
         findings: Findings,
         *,
         oracle_rows: int,
-        explain: Callable[[Rows, int], tuple[Reason, ...]],
-        bits_of: Callable[[Rows, pa.Array], Sequence[int]],
+        explain: Callable[[Rows, Array], list[tuple[Reason, ...]]],
+        word_of: Callable[[tuple[Reason, ...]], int],
     ) -> None:
         self._rows = rows
         self._verdict = verdict
         self._findings = findings
         self.oracle_rows = oracle_rows
         self._explain = explain
-        self._bits_of = bits_of
+        self._word_of = word_of
 
     def __len__(self) -> int:
         return self._rows.num_rows
@@ -74,7 +84,9 @@ class Verdicts:
     @cached_property
     def bad_indices(self) -> pa.Int64Array:
         """The rows that are not valid, ascending."""
-        return pc.indices_nonzero(pc.invert(self.good)).cast(pa.int64())
+        found: Any = kernels.true_indices([self._bad]).cast(pa.int64())
+        indices: pa.Int64Array = found
+        return indices
 
     @cached_property
     def reason_mask(self) -> pa.UInt64Array:
@@ -82,26 +94,36 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        if self.all_good:
-            return pa.repeat(pa.scalar(0, pa.uint64()), len(self))
-        bad = pc.invert(self.good)
-        count = self.bad_count
-        words = pa.repeat(pa.scalar(0, pa.uint64()), count)
+        words: Any = _zeros(len(self)) if self.all_good else self._words()
+        mask: pa.UInt64Array = words
+        return mask
+
+    def _words(self) -> Array:
+        words: Array | None = None
         unsure: Mask = masks.INVALID
         for site, mask in self._findings:
-            among_bad = mask if isinstance(mask, masks.Constant) else mask.filter(bad)
-            if masks.has_failures(among_bad):
-                failed = masks.failures(among_bad, count)
-                bit = pa.scalar(1 << min(site, OTHER_BIT), pa.uint64())
-                words = pc.if_else(failed, pc.bit_wise_or(words, bit), words)
-            unsure = masks.disjunction([unsure, masks.undecided(among_bad, count)])
-        if unsure is not masks.INVALID and unsure.true_count:
-            rows = self.bad_indices.filter(unsure)
-            further = pa.array(self._bits_of(self._rows, rows), pa.uint64())
-            words = pc.replace_with_mask(
-                words, unsure, pc.bit_wise_or(words.filter(unsure), further)
-            )
-        return pc.replace_with_mask(pa.repeat(pa.scalar(0, pa.uint64()), len(self)), bad, words)
+            if masks.has_failures(mask):
+                word = masks.bits_of_failures(mask, 1 << min(site, OTHER_BIT), len(self))
+                words = word if words is None else kernels.bit_or([words, word])
+            if masks.has_undecided(mask):
+                unsure = masks.disjunction([unsure, masks.undecided(mask, len(self))])
+        words = _zeros(len(self)) if words is None else words
+        if self.oracle_rows:
+            # Another reading of its null cells may have saved a row that a keyword refused.
+            words = kernels.if_else([self.good, _NO_BIT, words])
+        # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
+        unsure = masks.disjunction([unsure, kernels.equal([words, _NO_BIT])])
+        chosen = masks.expand(masks.conjunction([unsure, self._bad]), len(self))
+        if not chosen.true_count:
+            return words
+        found = self._explain(self._rows, kernels.true_indices([chosen]))
+        further = [self._word_of(reasons) for reasons in found]
+        bits = kernels.bit_or([words.filter(chosen), pa.array(further, pa.uint64())])
+        return kernels.replace([words, chosen, bits])
+
+    @cached_property
+    def _bad(self) -> pa.BooleanArray:
+        return kernels.invert([self.good])
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """All reasons for which a row is not valid, none for a good row.
@@ -109,8 +131,38 @@ class Verdicts:
         Raises:
             IndexError: There is no such row.
         """
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        if self.all_good or self.good[row].as_py():
-            return ()
-        return self._explain(self._rows, row)
+        return self.reasons_of([row])[0]
+
+    def reasons_of(self, rows: Sequence[int] | Array) -> list[tuple[Reason, ...]]:
+        """The reasons of several rows, in their order: cheaper than one by one.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        wanted = pa.array(rows, pa.int64())
+        bad = self._bad.take(wanted)
+        reasons = iter(self._explain(self._rows, wanted.filter(bad)))
+        return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
+
+    def disagreements(self, rows: Sequence[int] | Array) -> list[int]:
+        """Judge rows again by the row oracle alone; those on which it says otherwise.
+
+        An empty list is what everybody expects: anything else is a defect of a kernel, worth an
+        alarm.
+
+        Args:
+            rows: Which rows, for instance a random sample.
+        """
+        wanted = pa.array(rows, pa.int64())
+        found = self._explain(self._rows, wanted)
+        good = self.good.take(wanted).to_pylist()
+        return [
+            row
+            for row, reasons, was_good in zip(wanted.to_pylist(), found, good, strict=True)
+            if row is not None and (not reasons) is not was_good
+        ]
+
+
+def _zeros(length: int) -> Array:
+    zeros: Array = pa.repeat(_NO_BIT, length)
+    return zeros

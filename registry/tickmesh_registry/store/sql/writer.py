@@ -1,4 +1,4 @@
-"""One writing transaction: reads the head under the write lock, then writes what was staged."""
+"""Writes what a transaction staged, as plain functions of a connection."""
 
 from __future__ import annotations
 
@@ -8,52 +8,55 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
-from tickmesh_registry.store.staging import StagedWrites
 
 from . import rows, tables
-from .reader import SqlReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import Connection
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.store import Head, NewVersion
+    from tickmesh_registry.store.staging import StagedWrites
 
 
-class SqlTransaction(StagedWrites, SqlReader):
-    """Reads the last revision and stages the next."""
+class Writer:
+    """Writes into the transaction its connection is in."""
 
-    def __init__(self, connection: AsyncConnection, head: Head) -> None:
-        StagedWrites.__init__(self)
-        SqlReader.__init__(self, connection, head)
+    def __init__(self, connection: Connection, head: Head) -> None:
+        self._connection = connection
+        self._head = head
 
-    async def write(self) -> Revision | None:
-        """Writes everything staged; the counter row last."""
-        schema_ids = await self._write_schemas()
-        sealed = self.seal(head_revision=self.head.revision, schema_ids=schema_ids)
-        number = self.head.revision if sealed.revision is None else sealed.revision.revision
+    def write(self, staged: StagedWrites) -> Revision | None:
+        """Writes everything staged; the counter row last.
+
+        Raises:
+            VersionConflictError: A staged version is not the one that comes next.
+        """
+        schema_ids = self._write_schemas(staged.new_versions)
+        sealed = staged.seal(head_revision=self._head.revision, schema_ids=schema_ids)
+        number = self._head.revision if sealed.revision is None else sealed.revision.revision
         execute = self._connection.execute
-        for new in self.new_versions:
-            await self._write_subject(new, revision=number)
+        for new in staged.new_versions:
+            self._write_subject(new, revision=number)
         if sealed.versions:
-            await execute(insert(tables.versions), [rows.version_row(v) for v in sealed.versions])
-        for name, settings in self.new_settings.items():
+            execute(insert(tables.versions), [rows.version_row(v) for v in sealed.versions])
+        for name, settings in staged.new_settings.items():
             values = rows.settings_row(settings) | {"revision": number}
-            await execute(
+            execute(
                 upsert(tables.subjects)
                 .values(name=name, latest_version=0, version_count=0, field_ids="", **values)
                 .on_conflict_do_update(index_elements=["name"], set_=values)
             )
         for request in sealed.requests:
-            await execute(
+            execute(
                 insert(tables.completed_requests).values(
                     {c.name: getattr(request, c.name) for c in tables.completed_requests.c}
                 )
             )
-        for refusal in self.new_refusals:
-            await execute(
+        for refusal in staged.new_refusals:
+            execute(
                 upsert(tables.refusals)
                 .values({c.name: getattr(refusal, c.name) for c in tables.refusals.c})
                 .on_conflict_do_update(
@@ -62,29 +65,29 @@ class SqlTransaction(StagedWrites, SqlReader):
                 )
             )
         if sealed.revision is not None:
-            await self._write_revision(sealed.revision)
+            self._write_revision(sealed.revision)
         return sealed.revision
 
-    async def _write_schemas(self) -> dict[str, int]:
-        wanted = {new.fingerprint: new.canonical_text for new in self.new_versions}
+    def _write_schemas(self, versions: Iterable[NewVersion]) -> dict[str, int]:
+        wanted = {new.fingerprint: new.canonical_text for new in versions}
         if not wanted:
             return {}
         columns = tables.schemas.c
-        known = await self._connection.execute(
+        known = self._connection.execute(
             select(columns.fingerprint, columns.schema_id).where(columns.fingerprint.in_(wanted))
         )
         schema_ids: dict[str, int] = {row.fingerprint: row.schema_id for row in known}
         missing = [fingerprint for fingerprint in wanted if fingerprint not in schema_ids]
         if missing:
-            highest = await self._connection.scalar(select(func.max(columns.schema_id)))
+            highest = self._connection.scalar(select(func.max(columns.schema_id)))
             first = (highest or 0) + 1
             schema_ids |= {fingerprint: first + i for i, fingerprint in enumerate(missing)}
-            await self._connection.execute(
+            self._connection.execute(
                 insert(tables.schemas), list(_schema_rows(missing, schema_ids, wanted))
             )
         return schema_ids
 
-    async def _write_subject(self, new: NewVersion, *, revision: int) -> None:
+    def _write_subject(self, new: NewVersion, *, revision: int) -> None:
         columns = tables.subjects.c
         values = {
             "latest_version": new.version,
@@ -92,7 +95,7 @@ class SqlTransaction(StagedWrites, SqlReader):
             "revision": revision,
             "field_ids": new.field_ids,
         }
-        written = await self._connection.execute(
+        written = self._connection.execute(
             upsert(tables.subjects)
             .values(name=new.subject, **values)
             .on_conflict_do_update(
@@ -104,14 +107,14 @@ class SqlTransaction(StagedWrites, SqlReader):
         if written.rowcount != 1:
             raise VersionConflictError(f"version {new.version} is not the one that comes next")
 
-    async def _write_revision(self, revision: Revision) -> None:
-        await self._connection.execute(
+    def _write_revision(self, revision: Revision) -> None:
+        self._connection.execute(
             insert(tables.change_log), [rows.change_row(change) for change in revision.changes]
         )
         columns = tables.registry_clock.c
-        bumped = await self._connection.execute(
+        bumped = self._connection.execute(
             update(tables.registry_clock)
-            .where(columns.revision == self.head.revision)
+            .where(columns.revision == self._head.revision)
             .values(
                 revision=revision.revision,
                 changed_at_ns=revision.changes[-1].changed_at_ns,

@@ -1,0 +1,220 @@
+"""Validation on columns against hand-written kernels and against the row oracle.
+
+Prints one JSON object a line. Baselines run in the same process, interleaved with what they are
+compared to, and a ratio is the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tickmesh.schema.validation import compile_schema, row_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMA = {
+    "type": "object",
+    "required": ["ts"],
+    "properties": {
+        "symbol": {"type": "string", "pattern": "^[A-Z.]{1,6}$"},
+        "venue": {"enum": ["XNYS", "XNAS", "ARCX", "BATS", "EDGX", "IEXG"]},
+        "price": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1_000_000,
+            "multipleOf": 0.01,
+        },
+        "size": {"type": "integer", "minimum": 1},
+        "side": {"enum": ["B", "S"]},
+        "trade_id": {"type": "string", "pattern": "^T[0-9]{10}$"},
+        "ts": {"type": "integer", "minimum": 0},
+        "cond": {"type": "string", "maxLength": 8},
+    },
+}
+VENUES = ["XNYS", "XNAS", "ARCX", "BATS", "EDGX", "IEXG"]
+SYMBOLS = ["".join(letters) for letters in zip("ABCDEFGH", "KLMNOPQR", "STUVWXYZ", strict=True)]
+BAD: list[tuple[str, Any]] = [
+    ("symbol", "toolong7"), ("venue", "NOPE"), ("price", 0.0), ("price", 2e6), ("price", 1.005),
+    ("size", 0), ("side", "X"), ("trade_id", "T12"), ("ts", None), ("ts", -1), ("cond", "x" * 9),
+]  # fmt: skip
+
+
+def batch(rows: int, bad_share: float, *, seed: int = 7) -> pa.RecordBatch:
+    """Trades; a share of the rows breaks one rule each, all rules in turn."""
+    chance = random.Random(seed)
+    columns: dict[str, list[Any]] = {
+        "symbol": [chance.choice(SYMBOLS) for _ in range(rows)],
+        "venue": [chance.choice(VENUES) for _ in range(rows)],
+        "price": [chance.randrange(1, 50_000_000) / 100 for _ in range(rows)],
+        "size": [chance.randrange(1, 10_000) for _ in range(rows)],
+        "side": [chance.choice("BS") for _ in range(rows)],
+        "trade_id": [f"T{index:010d}" for index in range(rows)],
+        "ts": [1_700_000_000_000_000_000 + index * 1_000_003 for index in range(rows)],
+        "cond": [chance.choice(["", "@", "@ TI", "F"]) for _ in range(rows)],
+    }
+    for count, row in enumerate(chance.sample(range(rows), round(rows * bad_share))):
+        name, value = BAD[count % len(BAD)]
+        columns[name][row] = value
+    return pa.record_batch(columns)
+
+
+def by_hand(trades: pa.RecordBatch) -> tuple[Any, Any]:
+    """The same checks as anybody would write them in pyarrow.compute, with a reason mask."""
+    # The stubs know no plain Python numbers as operands.
+    kernels: Any = pc
+    column = trades.column
+    price, steps = column("price"), kernels.multiply(column("price"), 100.0)
+    checks = [
+        kernels.match_substring_regex(column("symbol"), "^[A-Z.]{1,6}$"),
+        kernels.is_in(column("venue"), value_set=pa.array(VENUES)),
+        kernels.greater(price, 0.0),
+        kernels.less_equal(price, 1e6),
+        kernels.equal(kernels.divide(kernels.round(steps), 100.0), price),
+        kernels.greater_equal(column("size"), 1),
+        kernels.is_in(column("side"), value_set=pa.array(["B", "S"])),
+        kernels.match_substring_regex(column("trade_id"), "^T[0-9]{10}$"),
+        kernels.is_valid(column("ts")),
+        kernels.fill_null(kernels.greater_equal(column("ts"), 0), True),
+        kernels.less_equal(kernels.utf8_length(column("cond")), 8),
+    ]
+    good, zero = None, pa.scalar(0, pa.uint64())
+    mask = pa.repeat(zero, trades.num_rows)
+    for bit, check in enumerate(checks):
+        good = check if good is None else kernels.and_(good, check)
+        mask = kernels.bit_wise_or(
+            mask, kernels.if_else(check, zero, pa.scalar(1 << bit, pa.uint64()))
+        )
+    return good, mask
+
+
+def by_rows(oracle: Any, trades: pa.RecordBatch) -> list[Any]:
+    """The same answer, all reasons included, row by row."""
+    return [list(oracle.iter_errors(document)) for document in row_documents(trades)]
+
+
+def interleaved(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """The median time of each function in seconds, all run in turn."""
+    laps: dict[str, list[float]] = {name: [] for name in functions}
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline or len(next(iter(laps.values()))) < 3:
+        for name, function in functions.items():
+            before = time.perf_counter()
+            function()
+            laps[name].append(time.perf_counter() - before)
+    return {name: statistics.median(found) for name, found in laps.items()}
+
+
+def report(metric: str, value: float, unit: str, **more: object) -> None:
+    """Print one line."""
+    line = {"bench": "validation", "metric": metric, "value": round(value, 3), "unit": unit}
+    print(json.dumps({**line, **more}), flush=True)
+
+
+def compare_with_kernels(rows: int, target: float, target_ratio: float) -> None:
+    """Cost of verdicts and reason mask, and its ratio to hand-written kernels."""
+    trades = batch(rows, 0.01)
+    validator = compile_schema(SCHEMA, trades.schema)
+
+    def ours() -> object:
+        verdicts = validator.check(trades)
+        return verdicts.good, verdicts.reason_mask
+
+    expected, _ = by_hand(trades)
+    assert validator.check(trades).good.equals(expected)
+    assert validator.check(trades).oracle_rows == 0
+    medians = interleaved({"ours": ours, "hand": lambda: by_hand(trades)}, 4.0)
+    cost, hand = (medians[name] / rows * 1e9 for name in ("ours", "hand"))
+    report(f"check_{rows}_rows", cost, "ns/row", target=target, ok=cost <= target)
+    report(
+        f"check_{rows}_rows_over_kernels_by_hand", cost, "ns/row",
+        baseline=round(hand, 3), ratio=round(cost / hand, 3),
+        target=target_ratio, ok=cost / hand <= target_ratio,
+    )  # fmt: skip
+
+
+def compare_with_oracle(rows: int) -> None:
+    """Speed against the row oracle, to the same answer and to the verdict alone."""
+    trades = batch(rows, 0.01)
+    validator = compile_schema(SCHEMA, trades.schema)
+    oracle = jsonschema_rs.Draft202012Validator(SCHEMA)
+    documents = row_documents(trades)
+
+    def ours() -> object:
+        verdicts = validator.check(trades)
+        return verdicts.good, verdicts.reasons_of(verdicts.bad_indices)
+
+    found = [errors == [] for errors in by_rows(oracle, trades)]
+    assert validator.check(trades).good.to_pylist() == found
+    medians = interleaved(
+        {
+            "ours": ours,
+            "rows": lambda: by_rows(oracle, trades),
+            "dicts": lambda: [oracle.is_valid(document) for document in documents],
+            "mask": lambda: validator.check(trades).good,
+        },
+        6.0,
+    )
+    speed = medians["rows"] / medians["ours"]
+    report(
+        "speed_over_row_oracle_on_arrow", speed, "x",
+        baseline=round(medians["rows"] / rows * 1e9, 1), ratio=round(speed, 2),
+        target=10, ok=speed >= 10,
+    )  # fmt: skip
+    ready = medians["dicts"] / medians["mask"]
+    report("speed_over_row_oracle_on_ready_dicts_verdict_only", ready, "x", ratio=round(ready, 2))
+
+
+def compare_shares_of_bad_rows(rows: int) -> None:
+    """Cost at 50 % bad rows over cost at none, reasons on demand."""
+    batches = {share: batch(rows, share) for share in (0.0, 0.01, 0.1, 0.5)}
+    validator = compile_schema(SCHEMA, batches[0.0].schema)
+
+    def check(trades: pa.RecordBatch) -> Callable[[], object]:
+        return lambda: validator.check(trades).reason_mask
+
+    medians = interleaved({str(share): check(b) for share, b in batches.items()}, 4.0)
+    clean = medians["0.0"]
+    for share in (0.01, 0.1, 0.5):
+        ratio = medians[str(share)] / clean
+        report(
+            f"check_with_{share:.0%}_bad_over_clean", medians[str(share)] / rows * 1e9, "ns/row",
+            baseline=round(clean / rows * 1e9, 3), ratio=round(ratio, 3),
+            target=2, ok=ratio <= 2,
+        )  # fmt: skip
+
+
+def measure_compilation() -> None:
+    """A known schema and Arrow schema are only looked up."""
+    text, arrow_schema = json.dumps(SCHEMA), batch(10, 0.0).schema
+    compile_schema(text, arrow_schema)
+    calls = 100_000
+    laps = []
+    for _ in range(5):
+        before = time.perf_counter()
+        for _ in range(calls):
+            compile_schema(text, arrow_schema)
+        laps.append((time.perf_counter() - before) / calls)
+    cost = statistics.median(laps) * 1e6
+    report("cached_compile", cost, "us", target=1, ok=cost <= 1)
+
+
+def main() -> None:
+    """Run all comparisons."""
+    compare_with_kernels(65_536, 150, 1.3)
+    compare_with_kernels(1_000, 400, 1.5)
+    compare_shares_of_bad_rows(65_536)
+    compare_with_oracle(16_384)
+    measure_compilation()
+
+
+if __name__ == "__main__":
+    main()

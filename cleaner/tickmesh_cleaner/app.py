@@ -1,0 +1,180 @@
+"""Puts the cleaner together: the only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from tickmesh._ticks.connection import TickConnection
+from tickmesh._wire.credentials import credentials_of
+from tickmesh.config import load_client_config
+from tickmesh.errors import ConfigError
+from tickmesh.registry import RegistryClient
+from tickmesh_cleaner.application import CleanerApplication
+from tickmesh_cleaner.auditing import Auditor
+from tickmesh_cleaner.error_table import error_table
+from tickmesh_cleaner.flight_service import QuarantineFlights
+from tickmesh_cleaner.jobs import JobRunner
+from tickmesh_cleaner.metrics import CleanerMetrics
+from tickmesh_cleaner.permissions import permission_table
+from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.registry_schemas import RegistrySchemas
+from tickmesh_cleaner.service import CleanerService
+from tickmesh_cleaner.sinks.tick_store import TickStoreSink
+from tickmesh_cleaner.sources.roots import SourceRoots
+from tickmesh_cleaner.store import CleanerStore
+from tickmesh_cleaner.store.store import HomeInUseError
+from tickmesh_cleaner.stored_rows import TickStoreRows
+from tickmesh_cleaner.uploads import Uploads
+from tickmesh_cleaner.work import Workshop
+from tickmesh_serving.clock import Clock, SystemClock
+from tickmesh_serving.flight import FlightEndpoint
+from tickmesh_serving.identifiers import IdGenerator, RandomIds
+from tickmesh_serving.metrics import new_registry
+from tickmesh_serving.permissions import Grants, everyone
+from tickmesh_serving.server import ServiceProcess
+from tickmesh_serving.tickets import TicketSigner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tickmesh_cleaner.config import CleanerConfig
+    from tickmesh_cleaner.domain.job import Job
+
+
+class _Life:
+    """The parts that open and close with the process."""
+
+    def __init__(
+        self,
+        store: CleanerStore,
+        runner: JobRunner,
+        registry: RegistryClient,
+        tick_store: TickConnection,
+        *,
+        drain_seconds: float,
+    ) -> None:
+        self._store = store
+        self._runner = runner
+        self._registry = registry
+        self._tick_store = tick_store
+        self._drain_seconds = drain_seconds
+
+    async def start(self) -> None:
+        """Goes on with the jobs an earlier process left."""
+        await asyncio.to_thread(self._runner.take_up)
+
+    async def drain(self) -> None:
+        """Stops jobs at their next step; what is open is taken up after the restart."""
+        await asyncio.to_thread(self._runner.stop, timeout_seconds=self._drain_seconds)
+
+    async def stop(self) -> None:
+        """Closes connections and files."""
+        await asyncio.to_thread(self._registry.close)
+        self._tick_store.close()
+        self._store.close()
+
+
+def engine_name() -> str:
+    """The name and version of this cleaner, as quarantine records carry it."""
+    try:
+        return f"tickmesh {metadata.version('tickmesh')}"
+    except metadata.PackageNotFoundError:
+        return "tickmesh (not installed)"
+
+
+def build_cleaner(
+    config: CleanerConfig,
+    home: Path,
+    *,
+    clock: Clock | None = None,
+    ids: IdGenerator | None = None,
+    grants: Grants = everyone,
+) -> ServiceProcess:
+    """Puts a cleaner process together; nothing listens yet.
+
+    Args:
+        config: Its settings.
+        home: The mesh's home; the cleaner keeps everything below `cleaner` there.
+        clock: The machine's by default.
+        ids: Random by default.
+        grants: Who holds which permission; everyone every one by default.
+
+    Raises:
+        ConfigError: Another cleaner runs on this home.
+    """
+    clock = clock or SystemClock()
+    ids = ids or RandomIds()
+    client = load_client_config(home=home)
+    directory = home / "cleaner"
+    try:
+        store = CleanerStore(directory)
+    except HomeInUseError as error:
+        raise ConfigError(str(error), key="data") from error
+    files = QuarantineFiles(directory / "quarantine")
+    registry = RegistryClient(
+        client.registry,
+        credentials=credentials_of(client),
+        cache_directory=directory / "schemas",
+    )
+    tick_store = TickConnection(
+        address=client.tickstore,
+        flight_address=client.tickstore_flight,
+        credentials=credentials_of(client),
+    )
+    schemas = RegistrySchemas(registry)
+    metrics = new_registry()
+    workshop = Workshop(
+        store=store,
+        quarantine=files,
+        uploads=Uploads(
+            store.uploads,
+            directory / "uploads",
+            max_upload_bytes=config.sources.max_upload_bytes,
+            max_spool_bytes=config.sources.max_spool_bytes,
+            clock=clock,
+            ids=ids,
+        ),
+        roots=SourceRoots(config.sources.roots),
+        schemas=schemas,
+        sink_of=lambda job: _sink(tick_store, job),
+        metrics=CleanerMetrics(metrics),
+        clock=clock,
+        engine=engine_name(),
+    )
+    runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
+    application = CleanerApplication(
+        workshop,
+        runner,
+        schemas=schemas,
+        auditor=Auditor(store, files, TickStoreRows(tick_store)),
+        ids=ids,
+        max_unfinished=config.jobs.max_unfinished,
+    )
+    flights = QuarantineFlights(
+        store, files, signer=TicketSigner(TicketSigner.new_key(), clock=clock), clock=clock
+    )
+    return ServiceProcess(
+        "cleaner",
+        config.serving,
+        grpc_services=[CleanerService(application).grpc_service()],
+        errors=error_table(),
+        permissions=permission_table(grants=grants),
+        flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
+        components=[
+            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
+        ],
+        metrics=metrics,
+        clock=clock,
+        ids=ids,
+    )
+
+
+def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
+    return TickStoreSink(
+        tick_store,
+        dataset=job.dataset,
+        source=job.identity.digest if job.identity else "",
+        on_behalf_of=job.on_behalf_of or job.principal,
+    )

@@ -1,0 +1,329 @@
+"""What the cleaner does for its callers, on whatever transport they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tickmesh_cleaner.domain.errors import (
+    InvalidArgumentError,
+    LimitExceededError,
+    QuarantineEmptyError,
+    RegistryUnavailableError,
+)
+from tickmesh_cleaner.domain.job import (
+    FileSource,
+    Job,
+    JobState,
+    QuarantineSource,
+    SchemaChangePolicy,
+    UploadedSource,
+)
+from tickmesh_cleaner.domain.quarantine import (
+    QuarantinedRow,
+    QuarantineFilter,
+    QuarantineState,
+    ReasonCount,
+)
+from tickmesh_cleaner.sources.layout import parse_spec, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tickmesh_cleaner.auditing import Auditor
+    from tickmesh_cleaner.domain.balance import Balance
+    from tickmesh_cleaner.jobs import JobRunner
+    from tickmesh_cleaner.progress import Moment
+    from tickmesh_cleaner.registry_schemas import RegistrySchemas
+    from tickmesh_cleaner.uploads import UploadSession
+    from tickmesh_cleaner.work import Workshop
+    from tickmesh_serving.call_context import CallContext
+    from tickmesh_serving.identifiers import IdGenerator
+
+MAX_SPEC_BYTES = 64 << 10
+MAX_PAGE = 1_000
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """What a caller wants cleaned.
+
+    Attributes:
+        subject: The subject to judge under.
+        source: Where records come from.
+        source_spec: The source spec, TOML; empty when names are the schema's.
+        schema_change_policy: What a breaking change does.
+        again: Whether rows an earlier run stored are stored again.
+        request_id: Makes a retry safe.
+        file_name: The file name to go by; the source's own when empty.
+    """
+
+    subject: str
+    source: FileSource | UploadedSource
+    source_spec: str = ""
+    schema_change_policy: SchemaChangePolicy = SchemaChangePolicy.QUARANTINE
+    again: bool = False
+    request_id: str = ""
+    file_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMoment:
+    """A job and where it is now."""
+
+    job: Job
+    moment: Moment
+    registry_stale_since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedReason:
+    """A reason with the rows that serve as its examples."""
+
+    count: ReasonCount
+    examples: tuple[QuarantinedRow, ...]
+
+
+class CleanerApplication:
+    """All functions of the cleaner. They block; a caller with a loop gives them a thread."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        runner: JobRunner,
+        *,
+        schemas: RegistrySchemas,
+        auditor: Auditor,
+        ids: IdGenerator,
+        max_unfinished: int,
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            workshop: What jobs have in common.
+            runner: Runs jobs.
+            schemas: The registry.
+            auditor: Recomputes balances.
+            ids: Names jobs.
+            max_unfinished: Jobs that may be unfinished.
+        """
+        self._workshop = workshop
+        self._store = workshop.store
+        self._runner = runner
+        self._schemas = schemas
+        self._auditor = auditor
+        self._ids = ids
+        self._max_unfinished = max_unfinished
+
+    # Jobs -------------------------------------------------------------------------------------
+
+    def create_job(self, call: CallContext, order: JobOrder) -> Job:
+        """Makes a job and starts it; see CreateJob."""
+        known = self._store.jobs.by_request_id(order.request_id) if order.request_id else None
+        if known is not None:
+            return known
+        if not order.subject:
+            raise InvalidArgumentError("subject", "expected a subject, it was empty")
+        self._check_spec_size(order.source_spec)
+        self._check_subject(order.subject)
+        path, name = self._find(order.source)
+        file_name = order.file_name or name
+        spec_of(order.source_spec, path=path, file_name=file_name)
+        self._check_room()
+        job = self._store.jobs.create(
+            Job(
+                id=self._ids.new_id(),
+                subject=order.subject,
+                dataset=order.subject,
+                source=order.source,
+                source_name=name,
+                source_spec=order.source_spec,
+                file_name=file_name,
+                schema_change_policy=order.schema_change_policy,
+                again=order.again,
+                request_id=order.request_id,
+                principal=call.principal.name,
+                on_behalf_of=call.principal.on_behalf_of or "",
+                created_at_ns=self._workshop.clock.now_ns(),
+            )
+        )
+        self._runner.submit(job)
+        return job
+
+    def job(self, job_id: str) -> Job:
+        """One job."""
+        return self._store.jobs.get(job_id)
+
+    def audit(self, job_id: str) -> Balance:
+        """A job's balance recomputed from the tick store and the quarantine."""
+        return self._auditor.audit(self._store.jobs.get(job_id))
+
+    def jobs(
+        self, *, page_size: int, before: int | None, state: JobState | None, subject: str
+    ) -> tuple[list[Job], int | None]:
+        """A page of jobs, newest first, and where the next page begins."""
+        return self._store.jobs.page(
+            limit=_page(page_size), before_number=before, state=state, subject=subject
+        )
+
+    def pause_job(self, job_id: str) -> Job:
+        """Halts a job at its next checkpoint."""
+        return self._runner.pause(job_id)
+
+    def resume_job(self, job_id: str) -> Job:
+        """Lets a paused job go on, under the version in force now."""
+        job = self._store.jobs.get(job_id)
+        try:
+            approved = self._schemas.in_force(job.subject).version
+        except RegistryUnavailableError:
+            approved = job.approved_version
+        return self._runner.resume(job_id, approved_version=approved)
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Ends a job at its next checkpoint."""
+        return self._runner.cancel(job_id)
+
+    def moment(self, job_id: str) -> JobMoment:
+        """A job and where it is now."""
+        job = self._store.jobs.get(job_id)
+        return JobMoment(job, self._runner.moment(job_id), self._schemas.stale_since_ns)
+
+    def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` when a job stops working; returns how to stop that."""
+        return self._runner.listen(job_id, listener)
+
+    # Uploads ----------------------------------------------------------------------------------
+
+    def begin_upload(
+        self, call: CallContext, *, file_name: str, size_bytes: int, upload_id: str, offset: int
+    ) -> UploadSession:
+        """Begins or goes on with an upload."""
+        return self._workshop.uploads.begin(
+            file_name=file_name,
+            size_bytes=size_bytes,
+            upload_id=upload_id,
+            offset=offset,
+            principal=call.principal.name,
+        )
+
+    # Quarantine -------------------------------------------------------------------------------
+
+    def quarantined(
+        self, selected: QuarantineFilter, *, after_id: int, page_size: int
+    ) -> tuple[list[QuarantinedRow], int | None]:
+        """A page of quarantined rows by id, and the id the next page begins after."""
+        limit = _page(page_size)
+        entries = self._store.quarantine.page(selected, after_id=after_id, limit=limit + 1)
+        rows = self._workshop.quarantine.read(entries[:limit])
+        return rows, entries[limit - 1].id if len(entries) > limit else None
+
+    def describe_quarantine(
+        self, selected: QuarantineFilter
+    ) -> tuple[int, Sequence[DescribedReason]]:
+        """How many rows match, and how many by reason, with examples."""
+        described = []
+        for count in self._store.quarantine.describe(selected):
+            entries = self._store.quarantine.by_ids(count.examples)
+            examples = tuple(self._workshop.quarantine.read(entries))
+            described.append(DescribedReason(count, examples))
+        return self._store.quarantine.count(selected), described
+
+    def replay_quarantine(
+        self,
+        call: CallContext,
+        selected: QuarantineFilter,
+        *,
+        schema_version: int,
+        source_spec: str,
+        request_id: str,
+    ) -> Job:
+        """Judges quarantined rows again, as a job."""
+        known = self._store.jobs.by_request_id(request_id) if request_id else None
+        if known is not None:
+            return known
+        if selected.state is not QuarantineState.QUARANTINED:
+            raise InvalidArgumentError(
+                "filter.state", f"only rows held back can be replayed, not {selected.state} ones"
+            )
+        self._check_spec_size(source_spec)
+        if source_spec:
+            parse_spec(source_spec)
+        subjects = self._store.quarantine.subjects_of(selected)
+        if not subjects:
+            raise QuarantineEmptyError
+        if len(subjects) > 1:
+            raise InvalidArgumentError(
+                "filter.subject",
+                f"the rows belong to {len(subjects)} subjects ({', '.join(subjects[:5])}); "
+                "name one: a replay judges under one",
+            )
+        (subject,) = subjects
+        self._check_subject(subject)
+        if schema_version:
+            self._schemas.get(subject, version=schema_version)
+        self._check_room()
+        job = self._store.quarantine.claim_for_replay(
+            Job(
+                id=self._ids.new_id(),
+                subject=subject,
+                dataset=subject,
+                source=QuarantineSource(selected, schema_version, source_spec),
+                source_name=_words_of(selected),
+                source_spec=source_spec,
+                request_id=request_id,
+                principal=call.principal.name,
+                on_behalf_of=call.principal.on_behalf_of or "",
+                created_at_ns=self._workshop.clock.now_ns(),
+            ),
+            selected,
+        )
+        self._runner.submit(job)
+        return job
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _find(self, source: FileSource | UploadedSource) -> tuple[Path, str]:
+        if isinstance(source, UploadedSource):
+            path, upload = self._workshop.uploads.path(source.upload_id)
+            return path, upload.file_name
+        path = self._workshop.roots.resolve(source.path)
+        return path, path.name
+
+    def _check_subject(self, subject: str) -> None:
+        try:
+            self._schemas.in_force(subject)
+        except RegistryUnavailableError:
+            # The job waits for the registry by itself.
+            return
+
+    def _check_room(self) -> None:
+        if self._store.jobs.count_unfinished() >= self._max_unfinished:
+            raise LimitExceededError("unfinished jobs", limit=self._max_unfinished)
+
+    @staticmethod
+    def _check_spec_size(source_spec: str) -> None:
+        if len(source_spec.encode()) > MAX_SPEC_BYTES:
+            raise InvalidArgumentError("source_spec", f"expected at most {MAX_SPEC_BYTES} bytes")
+
+
+def _page(page_size: int) -> int:
+    if page_size < 0:
+        raise InvalidArgumentError("page_size", f"expected 0 or more, it was {page_size}")
+    return min(page_size or DEFAULT_PAGE, MAX_PAGE)
+
+
+def _words_of(selected: QuarantineFilter) -> str:
+    parts = [
+        f"{name} {value}"
+        for name, value in (
+            ("job", selected.job_id),
+            ("subject", selected.subject),
+            ("reason", selected.reason),
+        )
+        if value
+    ]
+    if selected.row_ids:
+        parts.append(f"{len(selected.row_ids)} rows")
+    return "quarantine: " + (", ".join(parts) or "all rows")

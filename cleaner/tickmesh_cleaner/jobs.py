@@ -1,0 +1,278 @@
+"""Runs jobs: several at once, each on a thread; takes up after a restart what was not ended."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tickmesh.errors import TickmeshError
+from tickmesh_cleaner.control import HaltedError, JobControl, StoppedError
+from tickmesh_cleaner.domain.errors import CleanerError
+from tickmesh_cleaner.domain.job import (
+    Job,
+    JobRequest,
+    JobState,
+    QuarantineSource,
+    check_can_cancel,
+    check_can_pause,
+    check_can_resume,
+)
+from tickmesh_cleaner.progress import Moment, Progress
+from tickmesh_cleaner.store.jobs import OwnershipLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh_cleaner.domain.intent import Intent
+    from tickmesh_cleaner.work import Workshop
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.jobs")
+
+_TURN_SECONDS = 0.5
+
+
+class _ActiveJob:
+    """A job that has a thread."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.control = JobControl()
+        self.progress = Progress(workshop.clock)
+        self.thread: threading.Thread | None = None
+
+
+class JobRunner:
+    """Gives every job that can go on a thread; lets a bounded number of them work at a time."""
+
+    def __init__(self, workshop: Workshop, *, owner: str, max_running: int) -> None:
+        """Begins with nothing; see `take_up`.
+
+        Args:
+            workshop: What jobs have in common.
+            owner: Names this process: what it owns, no other touches.
+            max_running: Jobs that work at a time; the rest wait their turn.
+        """
+        self._workshop = workshop
+        self._jobs = workshop.store.jobs
+        self._owner = owner
+        self._turns = threading.BoundedSemaphore(max_running)
+        self._lock = threading.RLock()
+        self._active: dict[str, _ActiveJob] = {}
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._stopping = False
+
+    def take_up(self) -> None:
+        """Goes on with every job an earlier process left, except those that are paused."""
+        for job in self._jobs.unfinished():
+            if job.requested is JobRequest.CANCEL:
+                self._end(self._jobs.take_over(job.id, self._owner), JobState.CANCELLED)
+            elif job.requested is JobRequest.RUN and job.state is not JobState.PAUSED:
+                self.submit(job)
+
+    def submit(self, job: Job) -> None:
+        """Starts a job's thread, unless it has one."""
+        with self._lock:
+            if self._stopping or job.id in self._active:
+                return
+            active = _ActiveJob(self._workshop)
+            active.thread = threading.Thread(
+                target=self._run, args=(job.id, active), name=f"job-{job.id[:8]}", daemon=True
+            )
+            self._active[job.id] = active
+            active.thread.start()
+
+    def pause(self, job_id: str) -> Job:
+        """Halts a job at its next checkpoint.
+
+        Raises:
+            JobStateError: It has ended.
+        """
+        with self._lock:
+            check_can_pause(self._jobs.get(job_id))
+            job = self._jobs.request(job_id, JobRequest.PAUSE)
+            self._tell(job_id, JobRequest.PAUSE)
+        return job
+
+    def resume(self, job_id: str, *, approved_version: int) -> Job:
+        """Lets a paused job go on; approves schema versions up to one.
+
+        Raises:
+            JobStateError: It has ended.
+        """
+        with self._lock:
+            check_can_resume(
+                self._jobs.get(job_id), has_open_intents=bool(self._open_intents(job_id))
+            )
+            self._jobs.approve(job_id, approved_version)
+            job = self._jobs.request(job_id, JobRequest.RUN)
+            active = self._active.get(job_id)
+            if active is None:
+                job = self._jobs.take_over(job_id, self._owner)
+                job = self._jobs.move(job_id, JobState.PENDING, owner=self._owner)
+                self.submit(job)
+            else:
+                active.control.request(JobRequest.RUN)
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """Ends a job at its next checkpoint.
+
+        Raises:
+            JobStateError: It has ended otherwise.
+        """
+        with self._lock:
+            job = self._jobs.get(job_id)
+            check_can_cancel(job)
+            if job.state.ended:
+                return job
+            job = self._jobs.request(job_id, JobRequest.CANCEL)
+            if job_id in self._active:
+                self._tell(job_id, JobRequest.CANCEL)
+            else:
+                self._end(self._jobs.take_over(job_id, self._owner), JobState.CANCELLED)
+                job = self._jobs.get(job_id)
+        return job
+
+    def moment(self, job_id: str) -> Moment:
+        """Where a job is; all zero when it has no thread."""
+        with self._lock:
+            active = self._active.get(job_id)
+        return active.progress.moment() if active else Moment()
+
+    def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener`, from any thread, when a job stops working; returns how to stop that."""
+        with self._lock:
+            self._listeners.setdefault(job_id, []).append(listener)
+
+        def forget() -> None:
+            with self._lock:
+                listeners = self._listeners.get(job_id, [])
+                if listener in listeners:
+                    listeners.remove(listener)
+                if not listeners:
+                    self._listeners.pop(job_id, None)
+
+        return forget
+
+    def stop(self, *, timeout_seconds: float) -> None:
+        """Stops all jobs where they are; their open intents are taken up after the restart."""
+        with self._lock:
+            self._stopping = True
+            active = list(self._active.values())
+        for one in active:
+            one.control.stop()
+        for one in active:
+            if one.thread is not None:
+                one.thread.join(timeout_seconds)
+
+    def _open_intents(self, job_id: str) -> list[Intent]:
+        producer = self._jobs.get(job_id).producer_id
+        opened = self._workshop.store.ledger.state(producer).open
+        return [intent for intent in opened if intent.job_id == job_id]
+
+    def _tell(self, job_id: str, requested: JobRequest) -> None:
+        active = self._active.get(job_id)
+        if active is not None:
+            active.control.request(requested)
+
+    def _run(self, job_id: str, active: _ActiveJob) -> None:
+        try:
+            self._carry_out(job_id, active)
+        except StoppedError:
+            _log.info("job.stopped", job_id=job_id)
+        except OwnershipLostError:
+            _log.warning("job.ownership_lost", job_id=job_id)
+        finally:
+            with self._lock:
+                self._active.pop(job_id, None)
+                listeners = list(self._listeners.get(job_id, ()))
+                # A resume that came while this thread was ending must not be lost.
+                job = self._jobs.get(job_id)
+                if job.state is JobState.PAUSED and job.requested is JobRequest.RUN:
+                    self.submit(job)
+            for listener in listeners:
+                listener()
+
+    def _carry_out(self, job_id: str, active: _ActiveJob) -> None:
+        job = self._jobs.take_over(job_id, self._owner)
+        active.control.request(job.requested)
+        try:
+            self._await_turn(active)
+            try:
+                job = self._workshop.identify(job)
+            finally:
+                self._turns.release()
+            self._await_earlier(job, active)
+            self._await_turn(active)
+            with self._workshop.metrics.jobs_running.track_inprogress():
+                try:
+                    self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
+                    self._workshop.pipeline(
+                        self._jobs.get(job.id), control=active.control, progress=active.progress
+                    ).run()
+                finally:
+                    self._turns.release()
+        except HaltedError as halted:
+            if halted.requested is JobRequest.CANCEL:
+                self._end(job, JobState.CANCELLED)
+            else:
+                if halted.message:
+                    self._jobs.request(job.id, JobRequest.PAUSE)
+                self._jobs.move(job.id, JobState.PAUSED, owner=self._owner, message=halted.message)
+        except (CleanerError, TickmeshError) as error:
+            _log.warning("job.failed", job_id=job.id, reason=error.reason, message=error.message)
+            self._end(job, JobState.FAILED, message=error.message, error_reason=error.reason)
+        except (StoppedError, OwnershipLostError):
+            raise
+        except Exception:  # noqa: BLE001 - a defect: the job ends, the others go on
+            _log.exception("job.defect", job_id=job.id)
+            self._end(
+                job,
+                JobState.FAILED,
+                message=f"an internal error of the cleaner; report the job id {job.id}",
+                error_reason="INTERNAL",
+            )
+        else:
+            self._end(job, JobState.SUCCEEDED)
+
+    def _await_turn(self, active: _ActiveJob) -> None:
+        while not self._turns.acquire(timeout=_TURN_SECONDS):
+            active.control.checkpoint()
+        try:
+            active.control.checkpoint()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    def _await_earlier(self, job: Job, active: _ActiveJob) -> None:
+        """Two jobs of one producer would take each other's numbers: the older one goes first."""
+        waited = ""
+        while (earlier := self._jobs.earlier_of_producer(job)) is not None:
+            if waited != earlier.id:
+                waited = earlier.id
+                self._jobs.move(
+                    job.id,
+                    JobState.WAITING,
+                    owner=self._owner,
+                    message=f"job {earlier.id} cleans the same source and is {earlier.state}; "
+                    "this one goes on when it has ended",
+                )
+            active.control.wait(_TURN_SECONDS)
+
+    def _end(self, job: Job, state: JobState, *, message: str = "", error_reason: str = "") -> None:
+        self._jobs.move(
+            job.id,
+            state,
+            owner=self._owner,
+            message=message,
+            error_reason=error_reason,
+            ended_at_ns=self._workshop.clock.now_ns(),
+        )
+        if isinstance(job.source, QuarantineSource):
+            # Rows of open intents may be stored already: no other replay may have them.
+            opened = self._open_intents(job.id)
+            self._workshop.store.quarantine.unclaim(
+                job.id, from_position=int(opened[-1].end) if opened else 0
+            )
+        _log.info("job.ended", job_id=job.id, state=state.value)

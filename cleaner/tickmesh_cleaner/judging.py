@@ -1,0 +1,307 @@
+"""One batch of records, judged: good rows, bad rows with all their reasons, and the account.
+
+Good rows stay in columns from end to end. Only bad rows are touched one by one: each is shown to
+the row oracle as the document it was, with the raw values of cells that could not be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
+from tickmesh.decoding.mapping import RowMapper
+from tickmesh.decoding.source_spec import SourceSpecError
+from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
+from tickmesh_cleaner.documents import document_text, documents_of
+from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
+from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
+from tickmesh_cleaner.judged import JudgedBatch
+from tickmesh_cleaner.replaying import judge_replayed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tickmesh.decoding.decoded import DecodedBatch, RecordReject
+    from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh.schema.validation import Reason
+    from tickmesh_cleaner.sources.source import SourceBatch
+    from tickmesh_serving.clock import Clock
+
+EMPTY_RECORDS = "(empty)"
+"""Under which name records whose arrays are empty are reported as skipped: they hold no row."""
+
+_MAPPERS_KEPT = 16
+
+
+_VERDICTS_DIFFER = RowReason(
+    "VERDICTS_DIFFER", "", "", "the columns refuse the row, the row oracle does not"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A bad row: the document that was judged, and all reasons it is held back for."""
+
+    document: dict[str, Any]
+    reasons: tuple[RowReason, ...]
+
+
+@dataclass(frozen=True)
+class RowsOfBatch:
+    """The rows a decoded batch made, and the verdict on each."""
+
+    schema: RegisteredSchema
+    decoded: DecodedBatch
+    mapped: MappedBatch
+    verdicts: Verdicts
+
+    @cached_property
+    def good(self) -> NDArray[np.bool_]:
+        """One boolean a row."""
+        good = np.asarray(self.verdicts.good.to_numpy(zero_copy_only=False))
+        return good & ~self._failed if self.mapped.failures else good
+
+    @cached_property
+    def bad_rows(self) -> list[int]:
+        """The rows that are not good, ascending."""
+        if self.verdicts.all_good and not self.mapped.failures:
+            return []
+        found: list[int] = np.flatnonzero(~self.good).tolist()
+        return found
+
+    @cached_property
+    def record_of_row(self) -> NDArray[np.int64]:
+        """For each row, its record's place among `decoded.columns`."""
+        return self.mapped.record_index.to_numpy(zero_copy_only=False).astype(np.int64)
+
+    @cached_property
+    def row_in_record(self) -> NDArray[np.int64]:
+        """For each row, its place among the rows of its record."""
+        order = np.argsort(self.record_of_row, kind="stable")
+        records = self.record_of_row[order]
+        starts = np.flatnonzero(np.diff(records, prepend=-1))
+        lengths = np.diff(np.append(starts, len(records)))
+        places = np.empty(len(records), dtype=np.int64)
+        places[order] = np.arange(len(records)) - np.repeat(starts, lengths)
+        return places
+
+    def good_batch(self) -> pa.RecordBatch:
+        """The good rows."""
+        if not self.bad_rows:
+            return self.mapped.batch
+        return self.mapped.batch.filter(pa.array(self.good))
+
+    def explain(self, rows: Sequence[int]) -> list[Explained]:
+        """What some bad rows were, and all reasons they are held back for; ascending rows."""
+        documents = documents_of(self.mapped, rows)
+        readable = [row for row in rows if row not in self._failures_of_row]
+        found = iter(self.verdicts.reasons_of(readable))
+        return [
+            Explained(
+                document,
+                self._reasons_of_failed(row, document)
+                if row in self._failures_of_row
+                else _row_reasons(next(found)),
+            )
+            for row, document in zip(rows, documents, strict=True)
+        ]
+
+    def _reasons_of_failed(self, row: int, document: Mapping[str, Any]) -> tuple[RowReason, ...]:
+        found = reasons_of_document(self.schema.document, document)
+        reasons = list(_row_reasons(found)) if found else []
+        spoken_for = {reason.instance_path for reason in reasons}
+        required = any(reason.code == "REQUIRED" for reason in reasons)
+        for failure in self._failures_of_row[row]:
+            path = f"/{failure.column.replace('~', '~0').replace('/', '~1')}"
+            # The oracle's own words come first; what it cannot see is said by the conversion.
+            if path not in spoken_for and not (failure.code == ABSENT and required):
+                reasons.append(RowReason(failure.code, path, "", failure.message))
+        return tuple(reasons) or (_VERDICTS_DIFFER,)
+
+    @cached_property
+    def _failed(self) -> NDArray[np.bool_]:
+        failed = np.zeros(self.mapped.batch.num_rows, dtype=np.bool_)
+        for failure in self.mapped.failures:
+            failed[failure.rows.to_numpy(zero_copy_only=False)] = True
+        return failed
+
+    @cached_property
+    def _failures_of_row(self) -> Mapping[int, Sequence[CellFailure]]:
+        found: dict[int, list[CellFailure]] = {}
+        for failure in self.mapped.failures:
+            for row in failure.rows.to_numpy(zero_copy_only=False).tolist():
+                found.setdefault(row, []).append(failure)
+        return found
+
+
+def _row_reasons(found: Sequence[Reason]) -> tuple[RowReason, ...]:
+    reasons = tuple(
+        RowReason(reason.code, reason.instance_path, reason.schema_path, reason.message)
+        for reason in found
+    )
+    return reasons or (_VERDICTS_DIFFER,)
+
+
+class BatchJudge:
+    """Judges batches of one job. Used by one thread.
+
+    Attributes:
+        rule_set_fingerprint: Names the source spec and the engine.
+    """
+
+    def __init__(
+        self,
+        *,
+        source_name: str,
+        rule_set_fingerprint: str,
+        engine: str,
+        clock: Clock,
+        versions_used: Sequence[int] = (),
+    ) -> None:
+        """Begins without any compiled schema.
+
+        Args:
+            source_name: The source in words, for quarantine records.
+            rule_set_fingerprint: Names the source spec and the engine.
+            engine: The name and version of this engine.
+            clock: The clock.
+            versions_used: Schema versions the job used in an earlier life.
+        """
+        self.rule_set_fingerprint = rule_set_fingerprint
+        self._source_name = source_name
+        self._engine = engine
+        self._versions_used = versions_used
+        self._clock = clock
+        self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
+
+    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+        """Splits a batch; see `Judge.judge`."""
+        mapper, validator = self._compile(batch, schema)
+        mapped = mapper.map(batch.decoded)
+        rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))
+        if batch.replayed:
+            return judge_replayed(rows, batch.replayed, record=self._record)
+        records = self._records(rows)
+        good = rows.good_batch()
+        rejected = len(batch.decoded.rejects) + len(mapped.rejects)
+        skipped = dict(mapped.skipped)
+        if mapped.records_without_rows:
+            skipped[EMPTY_RECORDS] = mapped.records_without_rows
+        return JudgedBatch(
+            good=good,
+            records=records,
+            balance=Balance(
+                records=batch.decoded.record_count,
+                rows_in=mapped.batch.num_rows + rejected,
+                stored=good.num_rows,
+                quarantined=len(records),
+                skipped=skipped,
+                extras=dict(mapped.extras),
+                coercions=dict(mapped.coercions),
+            ),
+        )
+
+    def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:
+        key = (batch.spec.fingerprint, batch.file_name, schema.version)
+        if key not in self._compiled:
+            if len(self._compiled) >= _MAPPERS_KEPT:
+                self._compiled.clear()
+            # A spec must fit the version its job began with; a later one may drop fields.
+            begins = not (self._versions_used or self._compiled or batch.replayed)
+            spec = batch.spec if begins else without_dropped(batch.spec, schema)
+            try:
+                mapper = RowMapper(
+                    spec, schema.document, schema.arrow_schema, file_name=batch.file_name
+                )
+            except SourceSpecError as error:
+                raise InvalidSourceSpecError(error.message, key=error.key) from error
+            self._compiled[key] = (mapper, compile_schema(schema.document, schema.arrow_schema))
+        return self._compiled[key]
+
+    def _records(self, rows: RowsOfBatch) -> tuple[QuarantineRecord, ...]:
+        bad = rows.bad_rows
+        records = [rows.record_of_row[row].item() for row in bad]
+        raws = rows.decoded.raw(records) if bad else []
+        now_ns = self._clock.now_ns()
+        found = [
+            self._record(
+                rows.schema,
+                offset=rows.decoded.offsets[record].as_py(),
+                line=rows.decoded.lines[record].as_py(),
+                row_in_record=rows.row_in_record[row].item(),
+                raw=raw,
+                document=document_text(explained.document),
+                reasons=explained.reasons,
+                first_seen_ns=now_ns,
+            )
+            for row, record, raw, explained in zip(
+                bad, records, raws, rows.explain(bad) if bad else [], strict=True
+            )
+        ]
+        found.extend(
+            self._record(
+                rows.schema,
+                offset=reject.offset,
+                line=reject.line,
+                row_in_record=WHOLE_RECORD,
+                raw=reject.raw,
+                document="",
+                reasons=(reason_of_reject(reject),),
+                first_seen_ns=now_ns,
+            )
+            for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
+        )
+        return tuple(sorted(found, key=lambda record: (record.offset, record.row_in_record)))
+
+    def _record(
+        self,
+        schema: RegisteredSchema,
+        *,
+        offset: int,
+        line: int,
+        row_in_record: int,
+        raw: bytes,
+        document: str,
+        reasons: tuple[RowReason, ...],
+        first_seen_ns: int,
+        source: str | None = None,
+    ) -> QuarantineRecord:
+        judged = row_in_record != WHOLE_RECORD or bool(document)
+        return QuarantineRecord(
+            source=self._source_name if source is None else source,
+            offset=offset,
+            line=line,
+            row_in_record=row_in_record,
+            raw=raw,
+            document=document,
+            reasons=reasons,
+            schema_id=schema.schema_id if judged else 0,
+            schema_version=schema.version if judged else 0,
+            rule_set_fingerprint=self.rule_set_fingerprint,
+            engine=self._engine,
+            first_seen_ns=first_seen_ns,
+        )
+
+
+def without_dropped(spec: SourceSpec, schema: RegisteredSchema) -> SourceSpec:
+    """The spec without mappings of fields that a schema does not have."""
+    names = set(schema.arrow_schema.names)
+    kinds = tuple(
+        replace(kind, fields=tuple(field for field in kind.fields if field.target in names))
+        for kind in spec.records
+    )
+    return replace(spec, records=kinds)
+
+
+def reason_of_reject(reject: RecordReject) -> RowReason:
+    """Why a record made no row."""
+    return RowReason(reject.code, "", "", reject.message)

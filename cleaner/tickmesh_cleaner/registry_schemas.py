@@ -1,0 +1,59 @@
+"""The registry as jobs see it: the client's cache, with failures in the cleaner's own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
+from tickmesh_cleaner.domain.errors import (
+    InvalidArgumentError,
+    RegistryUnavailableError,
+    SubjectNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tickmesh.registered import RegisteredSchema
+    from tickmesh.registry import RegistryClient
+
+_Answer = TypeVar("_Answer")
+
+
+class RegistrySchemas:
+    """Schemas by subject, from a cache that a watch keeps true and that survives restarts."""
+
+    def __init__(self, client: RegistryClient) -> None:
+        self._client = client
+
+    @property
+    def stale_since_ns(self) -> int:
+        """Since when the registry does not answer; 0 while it does."""
+        return self._client.cache_statistics().stale_since_ns or 0
+
+    def in_force(self, subject: str) -> RegisteredSchema:
+        """The version in force now; see `Schemas.in_force`."""
+        return self._ask(subject, lambda: self._client.in_force(subject))
+
+    def get(self, subject: str, *, version: int) -> RegisteredSchema:
+        """One version; see `Schemas.get`."""
+        try:
+            return self._ask(subject, lambda: self._client.get(subject, version=version))
+        except SubjectNotFoundError:
+            self.in_force(subject)
+            raise InvalidArgumentError(
+                "schema_version", f"{subject} has no version {version}"
+            ) from None
+
+    def versions(self, subject: str) -> Sequence[RegisteredSchema]:
+        """All versions, ascending; see `Schemas.versions`."""
+        return self._ask(subject, lambda: self._client.versions(subject))
+
+    @staticmethod
+    def _ask(subject: str, call: Callable[[], _Answer]) -> _Answer:
+        try:
+            return call()
+        except NotFoundError as error:
+            raise SubjectNotFoundError(subject) from error
+        except (UnavailableError, DeadlineExceededError) as error:
+            raise RegistryUnavailableError(subject) from error

@@ -1,0 +1,218 @@
+"""The gRPC edge: requests in, answers out; everything in between is the application's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tickmesh.api.cleaner.v1 import cleaner_service_pb2 as pb
+from tickmesh.api.cleaner.v1 import cleaner_service_pb2_grpc
+from tickmesh_cleaner import messages
+from tickmesh_cleaner.domain.errors import InvalidArgumentError
+from tickmesh_cleaner.page_tokens import page_token, place_of
+from tickmesh_serving.call_context import current_call
+from tickmesh_serving.server import GrpcService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import grpc.aio
+
+    from tickmesh_cleaner.application import CleanerApplication
+    from tickmesh_cleaner.uploads import UploadSession
+
+    _Context = grpc.aio.ServicerContext[Any, Any]
+
+FULL_NAME = "tickmesh.api.cleaner.v1.CleanerService"
+
+UPLOAD_ID = "x-upload-id"
+"""Initial metadata of UploadSource: the upload's id."""
+
+_PROGRESS_SECONDS = (0.1, 1.0, 60.0)
+
+
+class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
+    """Serves CleanerService. The application blocks, so each call gives it a thread."""
+
+    def __init__(self, application: CleanerApplication) -> None:
+        self._application = application
+
+    def grpc_service(self) -> GrpcService:
+        """How a server takes it up."""
+        return GrpcService(
+            FULL_NAME,
+            lambda server: cleaner_service_pb2_grpc.add_CleanerServiceServicer_to_server(
+                self, server
+            ),
+        )
+
+    async def CreateJob(  # noqa: N802 - the contract's name
+        self, request: pb.CreateJobRequest, _context: _Context
+    ) -> pb.CreateJobResponse:
+        """Makes a job and starts it."""
+        order = messages.order_of(request)
+        job = await asyncio.to_thread(self._application.create_job, current_call(), order)
+        return pb.CreateJobResponse(job=messages.job_message(job))
+
+    async def GetJob(  # noqa: N802
+        self, request: pb.GetJobRequest, _context: _Context
+    ) -> pb.GetJobResponse:
+        """Gets one job; on request with its balance recomputed from the stores."""
+        job = await asyncio.to_thread(self._application.job, request.job_id)
+        if request.view != pb.JOB_VIEW_AUDITED:
+            return pb.GetJobResponse(job=messages.job_message(job))
+        audited = await asyncio.to_thread(self._application.audit, request.job_id)
+        return pb.GetJobResponse(
+            job=messages.job_message(job), audited_balance=messages.balance_message(audited)
+        )
+
+    async def ListJobs(  # noqa: N802
+        self, request: pb.ListJobsRequest, _context: _Context
+    ) -> pb.ListJobsResponse:
+        """Lists jobs, newest first."""
+        jobs, place = await asyncio.to_thread(
+            self._application.jobs,
+            page_size=request.page_size,
+            before=place_of(request.page_token),
+            state=messages.state_of(request.state),
+            subject=request.subject,
+        )
+        return pb.ListJobsResponse(
+            jobs=[messages.job_message(job) for job in jobs], next_page_token=page_token(place)
+        )
+
+    async def PauseJob(  # noqa: N802
+        self, request: pb.PauseJobRequest, _context: _Context
+    ) -> pb.PauseJobResponse:
+        """Halts a running job at its next checkpoint."""
+        job = await asyncio.to_thread(self._application.pause_job, request.job_id)
+        return pb.PauseJobResponse(job=messages.job_message(job))
+
+    async def ResumeJob(  # noqa: N802
+        self, request: pb.ResumeJobRequest, _context: _Context
+    ) -> pb.ResumeJobResponse:
+        """Lets a paused job go on."""
+        job = await asyncio.to_thread(self._application.resume_job, request.job_id)
+        return pb.ResumeJobResponse(job=messages.job_message(job))
+
+    async def CancelJob(  # noqa: N802
+        self, request: pb.CancelJobRequest, _context: _Context
+    ) -> pb.CancelJobResponse:
+        """Ends a job at its next checkpoint."""
+        job = await asyncio.to_thread(self._application.cancel_job, request.job_id)
+        return pb.CancelJobResponse(job=messages.job_message(job))
+
+    async def WatchJob(  # noqa: N802
+        self, request: pb.WatchJobRequest, _context: _Context
+    ) -> AsyncIterator[pb.WatchJobResponse]:
+        """Streams the progress of a job until it ends."""
+        interval_seconds = _interval_seconds(request)
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        forget = self._application.listen(request.job_id, tell)
+        drain = asyncio.ensure_future(current_call().drain.wait())
+        try:
+            while True:
+                now = await asyncio.to_thread(self._application.moment, request.job_id)
+                yield pb.WatchJobResponse(progress=messages.progress_message(now))
+                if now.job.state.ended or drain.done():
+                    return
+                waiting = asyncio.ensure_future(changed.wait())
+                try:
+                    await asyncio.wait(
+                        {waiting, drain},
+                        timeout=interval_seconds,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                finally:
+                    waiting.cancel()
+                changed.clear()
+        finally:
+            drain.cancel()
+            forget()
+
+    async def UploadSource(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: _Context
+    ) -> pb.UploadSourceResponse:
+        """Takes a file the cleaner cannot see."""
+        session: UploadSession | None = None
+        try:
+            async for request in request_iterator:
+                match request.WhichOneof("part"):
+                    case "header" if session is None:
+                        header = request.header
+                        session = await asyncio.to_thread(
+                            self._application.begin_upload,
+                            current_call(),
+                            file_name=header.file_name,
+                            size_bytes=header.size_bytes,
+                            upload_id=header.upload_id,
+                            offset=header.offset,
+                        )
+                        # The sender learns the id at once: with it, it goes on after a break.
+                        await context.send_initial_metadata(((UPLOAD_ID, session.upload_id),))
+                    case "chunk" if session is not None:
+                        await asyncio.to_thread(session.write, request.chunk)
+                    case "sha256" if session is not None:
+                        upload_id, size = await asyncio.to_thread(session.finish, request.sha256)
+                        return pb.UploadSourceResponse(upload_id=upload_id, size_bytes=size)
+                    case _:
+                        raise InvalidArgumentError(
+                            "part", "expected a header, then chunks, then the digest"
+                        )
+            raise InvalidArgumentError("sha256", "the upload ended without its digest")
+        finally:
+            if session is not None:
+                await asyncio.to_thread(session.close)
+
+    async def ListQuarantine(  # noqa: N802
+        self, request: pb.ListQuarantineRequest, _context: _Context
+    ) -> pb.ListQuarantineResponse:
+        """Lists quarantined rows in order of their ids."""
+        rows, place = await asyncio.to_thread(
+            self._application.quarantined,
+            messages.filter_of(request.filter),
+            after_id=place_of(request.page_token) or 0,
+            page_size=request.page_size,
+        )
+        return pb.ListQuarantineResponse(
+            rows=[messages.row_message(row) for row in rows], next_page_token=page_token(place)
+        )
+
+    async def DescribeQuarantine(  # noqa: N802
+        self, request: pb.DescribeQuarantineRequest, _context: _Context
+    ) -> pb.DescribeQuarantineResponse:
+        """Counts quarantined rows by reason, with examples."""
+        rows, described = await asyncio.to_thread(
+            self._application.describe_quarantine, messages.filter_of(request.filter)
+        )
+        return pb.DescribeQuarantineResponse(
+            rows=rows, reasons=[messages.reason_message(reason) for reason in described]
+        )
+
+    async def ReplayQuarantine(  # noqa: N802
+        self, request: pb.ReplayQuarantineRequest, _context: _Context
+    ) -> pb.ReplayQuarantineResponse:
+        """Judges quarantined rows again, as a job."""
+        job = await asyncio.to_thread(
+            self._application.replay_quarantine,
+            current_call(),
+            messages.filter_of(request.filter),
+            schema_version=request.schema_version,
+            source_spec=request.source_spec,
+            request_id=request.request_id,
+        )
+        return pb.ReplayQuarantineResponse(job=messages.job_message(job))
+
+
+def _interval_seconds(request: pb.WatchJobRequest) -> float:
+    shortest, usual, longest = _PROGRESS_SECONDS
+    if not request.HasField("progress_interval"):
+        return usual
+    interval = request.progress_interval
+    asked: float = interval.seconds + interval.nanos / 1e9
+    return min(max(asked, shortest), longest)

@@ -1,0 +1,130 @@
+"""A file as a source: one below the source roots, or one that was uploaded."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from tickmesh.decoding.decoded import DecodeError, Position
+from tickmesh.decoding.opening import open_decoder
+from tickmesh.decoding.source_spec import Format, SourceSpec
+from tickmesh_cleaner.domain.errors import (
+    CleanerError,
+    SourceChangedError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+)
+from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from io import BufferedReader
+    from pathlib import Path
+
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""What gzip and zstd files begin with."""
+
+
+class FileRecords:
+    """The records of one file. Positions are the decoder's."""
+
+    replayable = True
+
+    def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
+        """Names the file; it is opened by `read`.
+
+        Args:
+            path: Its real path.
+            spec: How its records are cut and mapped.
+            name: What reports call it.
+            file_name: The file name constants are taken from.
+        """
+        self.name = name
+        self._path = path
+        self._spec = spec
+        self._file_name = file_name
+        self._bytes_total = self._unpacked_bytes()
+
+    def identify(self) -> SourceIdentity:
+        """Digest and signature of the file; reads all of it."""
+        with self._reading() as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return SourceIdentity(
+            digest=digest, signature=self._signature(), size_bytes=self._path.stat().st_size
+        )
+
+    def verify(self, identity: SourceIdentity) -> None:
+        """Raises SourceChangedError unless the file is what it was.
+
+        The digest is computed again only when the file's times, size or inode differ.
+        """
+        if self._signature() != identity.signature and self.identify().digest != identity.digest:
+            raise SourceChangedError(self.name)
+
+    def column_names(self) -> tuple[str, ...]:
+        """The names the header of a CSV file gives; empty for all other files."""
+        if self._spec.format is not Format.CSV or self._spec.csv.names:
+            return ()
+        with closing(self.read(start=None, end=None, batch_records=1)) as batches:
+            for batch in batches:
+                return tuple(batch.decoded.columns.schema.names)
+        return ()
+
+    def read(
+        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+    ) -> Generator[SourceBatch, None, None]:
+        """Records of the file; see `Source.read`."""
+        batches = open_decoder(
+            self._path,
+            self._spec,
+            start=None if start is None else Position.parse(start),
+            end=None if end is None else Position.parse(end),
+            batch_records=batch_records,
+        )
+        try:
+            for decoded in batches:
+                yield SourceBatch(
+                    start=decoded.start.token(),
+                    end=decoded.end.token(),
+                    decoded=decoded,
+                    spec=self._spec,
+                    file_name=self._file_name,
+                )
+        except DecodeError as error:
+            raise self._failure(error) from error
+        except OSError as error:
+            raise SourceNotFoundError(self.name) from error
+
+    def progress(self, position: str) -> ReadProgress:
+        """Bytes of unpacked text read; both 0 for formats whose positions are no bytes."""
+        if self._spec.format in {Format.PARQUET, Format.ARROW}:
+            return ReadProgress(0, 0)
+        return ReadProgress(Position.parse(position).offset, self._bytes_total)
+
+    def _failure(self, error: DecodeError) -> CleanerError:
+        if error.code == "SOURCE_CHANGED":
+            return SourceChangedError(self.name)
+        return SourceUnreadableError(
+            self.name, cause=f"{error.code}: {error.message}", offset=error.offset
+        )
+
+    def _reading(self) -> BufferedReader:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise SourceNotFoundError(self.name) from error
+
+    def _signature(self) -> str:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise SourceNotFoundError(self.name) from error
+        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+
+    def _unpacked_bytes(self) -> int:
+        with self._reading() as file:
+            packed = file.read(4).startswith(_PACKED)
+        return 0 if packed else self._path.stat().st_size

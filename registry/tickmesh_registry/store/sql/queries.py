@@ -1,0 +1,200 @@
+"""Reads inside one database transaction, as plain functions of a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, RowMapping, Select, select, tuple_
+
+from tickmesh_registry.domain.changes import Change, Revision
+from tickmesh_registry.domain.versions import Version, VersionState, VersionTimes
+from tickmesh_registry.store import CompletedRequest, Head, LogPage, Refusal, SubjectState
+
+from . import rows, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+_SELECT_VERSION = select(
+    tables.versions, tables.schemas.c.fingerprint, tables.schemas.c.canonical_text
+).join(tables.schemas, tables.versions.c.schema_id == tables.schemas.c.schema_id)
+
+
+def read_head(connection: Connection) -> Head:
+    """Reads the clock row."""
+    row = connection.execute(select(tables.registry_clock)).mappings().one()
+    return Head(
+        epoch=row["epoch"],
+        revision=row["revision"],
+        compact_revision=row["compact_revision"],
+        changed_at_ns=row["changed_at_ns"],
+    )
+
+
+class Queries:
+    """Reads at the revision of the transaction its connection is in."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.head = read_head(connection)
+
+    def subject(self, name: str) -> SubjectState:
+        """The state of a subject."""
+        row = self._first(select(tables.subjects).where(tables.subjects.c.name == name))
+        return SubjectState(name) if row is None else rows.subject_of(row)
+
+    def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
+        """Subjects with versions whose names begin with `prefix`, in order of code points."""
+        name = tables.subjects.c.name
+        # Names are ASCII, so DEL follows everything that can follow the prefix.
+        found = self._all(
+            select(tables.subjects)
+            .where(name > after, name >= prefix, name < prefix + "\x7f")
+            .where(tables.subjects.c.version_count > 0)
+            .order_by(name)
+            .limit(limit)
+        )
+        return tuple(map(rows.subject_of, found))
+
+    def version(self, subject: str, version: int) -> Version | None:
+        """One version."""
+        columns = tables.versions.c
+        return self._version(
+            _SELECT_VERSION.where(columns.subject == subject, columns.version == version)
+        )
+
+    def versions(self, subject: str, *, after: int, limit: int) -> tuple[Version, ...]:
+        """Versions of a subject in ascending order, deleted ones included."""
+        columns = tables.versions.c
+        found = self._all(
+            _SELECT_VERSION.where(columns.subject == subject, columns.version > after)
+            .order_by(columns.version)
+            .limit(limit)
+        )
+        return tuple(map(rows.version_of, found))
+
+    def version_times(self, subject: str) -> tuple[VersionTimes, ...]:
+        """What chooses among the versions of a subject, ascending."""
+        columns = tables.versions.c
+        found = self._all(
+            select(
+                columns.version,
+                columns.state,
+                columns.registered_at_ns,
+                columns.effective_from_ns,
+            )
+            .where(columns.subject == subject)
+            .order_by(columns.version)
+        )
+        return tuple(
+            VersionTimes(
+                version=row["version"],
+                state=VersionState(row["state"]),
+                registered_at_ns=row["registered_at_ns"],
+                effective_from_ns=row["effective_from_ns"],
+            )
+            for row in found
+        )
+
+    def version_with_schema_id(self, schema_id: int) -> Version | None:
+        """The earliest version that carries the schema id."""
+        columns = tables.versions.c
+        return self._version(
+            _SELECT_VERSION.where(columns.schema_id == schema_id)
+            .order_by(columns.revision, columns.subject, columns.version)
+            .limit(1)
+        )
+
+    def version_with_fingerprint(self, fingerprint: str) -> Version | None:
+        """The earliest version that carries the fingerprint."""
+        columns = tables.versions.c
+        return self._version(
+            _SELECT_VERSION.where(tables.schemas.c.fingerprint == fingerprint)
+            .order_by(columns.revision, columns.subject, columns.version)
+            .limit(1)
+        )
+
+    def versions_through(
+        self, revision: int, *, after: tuple[str, int], limit: int
+    ) -> tuple[Version, ...]:
+        """Versions registered up to `revision`, in order of (subject, version), after a key."""
+        columns = tables.versions.c
+        found = self._all(
+            _SELECT_VERSION.where(columns.revision <= revision)
+            .where(tuple_(columns.subject, columns.version) > after)
+            .order_by(columns.subject, columns.version)
+            .limit(limit)
+        )
+        return tuple(map(rows.version_of, found))
+
+    def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
+        """What a registration with this idempotency key answered."""
+        columns = tables.completed_requests.c
+        row = self._first(
+            select(tables.completed_requests).where(
+                columns.principal == principal, columns.request_id == request_id
+            )
+        )
+        return None if row is None else CompletedRequest(**row)
+
+    def refusal(self, subject: str, fingerprint: str, principal: str) -> Refusal | None:
+        """The last refusal that became an event."""
+        columns = tables.refusals.c
+        row = self._first(
+            select(tables.refusals).where(
+                columns.subject == subject,
+                columns.fingerprint == fingerprint,
+                columns.principal == principal,
+            )
+        )
+        return None if row is None else Refusal(**row)
+
+    def changes_after(self, revision: int, *, limit: int) -> LogPage:
+        """Whole revisions after `revision`, oldest first, until `limit` changes are reached."""
+        columns = tables.change_log.c
+        position = (columns.revision, columns.sequence)
+        last = self._first(
+            select(columns.revision)
+            .where(columns.revision > revision)
+            .order_by(*position)
+            .limit(1)
+            .offset(limit - 1)
+        )
+        wanted = select(tables.change_log).where(columns.revision > revision).order_by(*position)
+        if last is not None:
+            wanted = wanted.where(columns.revision <= last["revision"])
+        found = self._all(wanted)
+        versions = self._versions_named(found)
+        changes: dict[int, list[Change]] = {}
+        for row in found:
+            changes.setdefault(row["revision"], []).append(rows.change_of(row, versions))
+        return LogPage(
+            self.head, tuple(Revision(number, tuple(of)) for number, of in changes.items())
+        )
+
+    def _versions_named(self, changes: Iterable[RowMapping]) -> dict[tuple[str, int], Version]:
+        keys = {
+            (row["subject"], number)
+            for row in changes
+            for number in (row["version"], row["previous_version"])
+            if number is not None
+        }
+        if not keys:
+            return {}
+        columns = tables.versions.c
+        found = self._all(
+            _SELECT_VERSION.where(tuple_(columns.subject, columns.version).in_(sorted(keys)))
+        )
+        return {(row["subject"], row["version"]): rows.version_of(row) for row in found}
+
+    def _version(self, query: Select[Any]) -> Version | None:
+        row = self._first(query)
+        return None if row is None else rows.version_of(row)
+
+    def _first(self, query: Select[Any]) -> RowMapping | None:
+        row: RowMapping | None = self._connection.execute(query).mappings().first()
+        return row
+
+    def _all(self, query: Select[Any]) -> list[RowMapping]:
+        return list(self._connection.execute(query).mappings())

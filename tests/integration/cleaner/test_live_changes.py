@@ -1,0 +1,162 @@
+"""While a job runs, the world changes: schemas, and services that go away. The job goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.blemished_trades import SCHEMA, BlemishedTrades, write_blemished_trades
+from tickmesh.api.cleaner.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from tests.integration.cleaner.conftest import Services
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def trades(services: Services) -> BlemishedTrades:
+    return write_blemished_trades(services.source_root / "live.csv", rows=500_000, seed=5)
+
+
+def test_a_compatible_change_is_acted_on_while_the_job_runs(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.compatible"
+    services.registry.register(subject, SCHEMA)
+    wider = json.loads(SCHEMA)
+    wider["properties"]["venue"] = {"type": "string"}
+
+    job = services.cleaner.create_job(subject, path=trades.path)
+    changed = False
+    delay_ns = 0
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        delay_ns = moment.schema_change_delay_ns or delay_ns
+        if not changed and job.balance.rows_in:
+            changed = True
+            services.registry.register(subject, json.dumps(wider))
+    assert list(job.schema_versions) == [1, 2]
+    assert job.balance.stored == len(trades.good)
+    assert job.balance.holds
+    assert delay_ns > 0
+    stamped = services.ticks.read(subject)
+    assert stamped.num_rows == len(trades.good)
+    assert services.cleaner.audit(job.id) == job.balance
+
+
+@pytest.mark.parametrize("policy", ["quarantine", "pin", "pause"])
+def test_a_breaking_change_does_what_the_job_was_told(
+    services: Services, trades: BlemishedTrades, policy: str
+) -> None:
+    subject = f"ticks.breaking.{policy}"
+    services.registry.register(subject, SCHEMA)
+    stricter = json.loads(SCHEMA)
+    stricter["properties"]["size"]["minimum"] = 500
+
+    job = services.cleaner.create_job(subject, path=trades.path, schema_change_policy=policy)
+    changed = resumed = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not changed and job.balance.rows_in:
+            changed = True
+            services.registry.register(subject, json.dumps(stricter), allow_breaking=True)
+        if job.state == job_pb2.JOB_STATE_PAUSED and not resumed:
+            resumed = True
+            assert "version 2" in job.message
+            services.cleaner.resume_job(job.id)
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert resumed == (policy == "pause")
+    assert list(job.schema_versions) == ([1] if policy == "pin" else [1, 2])
+    assert job.balance.rows_in == trades.rows
+    assert job.balance.holds
+    if policy == "pin":
+        assert job.balance.stored == len(trades.good)
+    else:
+        assert job.balance.stored < len(trades.good)
+    assert services.cleaner.audit(job.id) == job.balance
+
+
+def test_a_job_outlives_its_tick_store_being_killed(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.storeless"
+    services.registry.register(subject, SCHEMA)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    killed = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not killed and job.balance.rows_in:
+            killed = True
+            pid = services.mesh.pid("tickstore")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert job.balance.stored == len(trades.good)
+    assert job.balance.holds
+    assert services.ticks.read(subject).num_rows == len(trades.good)
+    assert services.cleaner.audit(job.id) == job.balance
+
+
+def test_a_job_outlives_its_registry_being_killed(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.registryless"
+    services.registry.register(subject, SCHEMA)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    killed = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not killed and job.balance.rows_in:
+            killed = True
+            pid = services.mesh.pid("registry")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert job.balance.stored == len(trades.good)
+
+
+def test_pause_halts_and_resume_finishes(services: Services, trades: BlemishedTrades) -> None:
+    subject = "ticks.paused"
+    services.registry.register(subject, SCHEMA)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    paused = resumed = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not paused and job.balance.rows_in:
+            paused = True
+            services.cleaner.pause_job(job.id)
+        if job.state == job_pb2.JOB_STATE_PAUSED and not resumed:
+            resumed = True
+            assert job.balance.rows_in < trades.rows
+            assert services.cleaner.audit(job.id) == job.balance
+            services.cleaner.resume_job(job.id)
+    assert resumed
+    assert job.balance.stored == len(trades.good)
+
+
+def test_a_cancelled_job_keeps_what_it_committed_and_the_next_run_goes_on_behind_it(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.cancelled"
+    services.registry.register(subject, SCHEMA)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if job.balance.rows_in and job.state == job_pb2.JOB_STATE_RUNNING:
+            services.cleaner.cancel_job(job.id)
+    assert job.state == job_pb2.JOB_STATE_CANCELLED
+    assert 0 < job.balance.rows_in < trades.rows
+    assert job.balance.holds
+
+    rest = services.cleaner.create_job(subject, path=trades.path)
+    for moment in services.cleaner.watch_job(rest.id):
+        rest = moment.job
+    assert rest.balance.rows_in == trades.rows
+    assert rest.balance.duplicates == job.balance.rows_in
+    assert rest.balance.stored + job.balance.stored == len(trades.good)
+    assert services.ticks.read(subject).num_rows == len(trades.good)

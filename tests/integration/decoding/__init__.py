@@ -1,0 +1,1 @@
+"""Decoding of recorded market data."""

@@ -1,0 +1,124 @@
+"""Exactly once, whatever dies: kill -9 of each service at random moments of a cleaning job.
+
+The seed is printed; `TICKMESH_KILL_SEED` replays one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tickmesh.api.cleaner.v1 import job_pb2
+from tickmesh.cleaning import CleanerClient
+from tickmesh.errors import DeadlineExceededError, UnavailableError
+from tickmesh.registry import RegistryClient
+from tickmesh_serving.demo import schemas
+from tickmesh_serving.demo.readback import fetch
+from tickmesh_serving.demo.session import write_session
+from tickmesh_serving.mesh import SERVICES, Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+pytestmark = pytest.mark.integration
+
+ROWS = 200_000
+PATIENCE_SECONDS = 120.0
+ENDED = {job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED}
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    home = tmp_path_factory.mktemp("home")
+    sources = home / "sources"
+    sources.mkdir()
+    write_session(sources / "session.csv", rows=ROWS, seed=11, day=dt.date(2026, 11, 20))
+    settings = {"cleaner.sources.roots": str(sources)}
+    with Mesh(home, settings=settings, free_ports=True) as running:
+        yield running
+
+
+def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: float) -> float:
+    """Clean the session under `subject`, killing `victim` on the way; returns the seconds taken."""
+    source = mesh.home / "sources" / "session.csv"
+    with (
+        RegistryClient(mesh.addresses["registry"]["grpc"]) as registry,
+        CleanerClient(mesh.addresses["cleaner"]["grpc"]) as cleaner,
+    ):
+        registry.register(subject, schemas.text(schemas.first()))
+        began = time.monotonic()
+        job = cleaner.create_job(subject, path=source)
+        if victim is not None:
+            time.sleep(after_seconds)  # the moment is the experiment
+            pid = mesh.pid(victim)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        job = wait_until_ended(cleaner, job.id)
+        taken = time.monotonic() - began
+        assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+        assert job.balance.rows_in == ROWS
+        assert job.balance.holds
+        audited = cleaner.audit(job.id)
+        assert audited.holds
+        assert audited.stored == job.balance.stored
+        assert audited.quarantined == job.balance.quarantined
+    return taken
+
+
+def wait_until_ended(cleaner: CleanerClient, job_id: str) -> job_pb2.Job:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            for moment in cleaner.watch_job(job_id, progress_seconds=0.2):
+                if moment.job.state in ENDED:
+                    return moment.job
+                assert time.monotonic() < deadline, f"the job did not end: {moment.job.message}"
+        except (UnavailableError, DeadlineExceededError):
+            assert time.monotonic() < deadline, "the cleaner did not come back"
+            time.sleep(0.2)
+
+
+def content(mesh: Mesh, subject: str) -> pa.Table:
+    """The stored rows in an order of their own: by trade id, which no two sound rows share."""
+    table = fetch(mesh.addresses["tickstore"]["flight"], [subject]).combine_chunks()
+    plain = [
+        (name, column.cast("string") if name in {"symbol", "venue", "side"} else column)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    import pyarrow as pa
+
+    return pa.table(dict(plain)).sort_by("trade_id")
+
+
+def kill_loop(mesh: Mesh, *, kills_of_each: int) -> None:
+    seed = int(os.environ.get("TICKMESH_KILL_SEED", time.time_ns() % 1_000_000))
+    print(f"TICKMESH_KILL_SEED={seed}")
+    chance = random.Random(seed)
+    usual_seconds = run_job(mesh, "ticks.undisturbed", victim=None, after_seconds=0.0)
+    undisturbed = content(mesh, "ticks.undisturbed")
+
+    for round_number in range(kills_of_each):
+        for victim in chance.sample(SERVICES, len(SERVICES)):
+            subject = f"ticks.{victim}.{round_number}"
+            moment = chance.uniform(0.0, usual_seconds)
+            run_job(mesh, subject, victim=victim, after_seconds=moment)
+            assert undisturbed.equals(content(mesh, subject)), f"{victim} killed at {moment:.3f} s"
+
+
+def test_a_killed_service_neither_loses_nor_doubles_a_row(mesh: Mesh) -> None:
+    kill_loop(mesh, kills_of_each=5)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_many_kills_neither_lose_nor_double_a_row(mesh: Mesh) -> None:
+    kill_loop(mesh, kills_of_each=20)

@@ -1,0 +1,1 @@
+"""Decoders, mapping and inference."""

@@ -1,0 +1,112 @@
+"""Differences: the structural changes and the plan for each column."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tickmesh.schema import diff, parse_schema
+
+
+def _diff(old: dict[str, Any], new: dict[str, Any], **keywords: Any) -> Any:
+    return diff(
+        parse_schema(json.dumps({"type": "object", "properties": old})),
+        parse_schema(json.dumps({"type": "object", "properties": new, **keywords})),
+    )
+
+
+def test_changes_name_their_kind_and_place() -> None:
+    difference = _diff(
+        {"a": {"type": "integer", "minimum": 1}, "gone": {}, "e": {"enum": ["x"]}},
+        {
+            "a": {"type": "number", "minimum": 0},
+            "e": {"enum": ["x", "y"]},
+            "b": {"type": "string", "x-tick-unit": "USD"},
+        },
+        required=["b"],
+    )
+    assert {(change.kind, change.path) for change in difference.changes} == {
+        ("type_widened", "/properties/a/type"),
+        ("minimum_lowered", "/properties/a/minimum"),
+        ("enum_extended", "/properties/e/enum"),
+        ("required_field_added", "/properties/b"),
+        ("field_removed", "/properties/gone"),
+    }
+
+
+def test_a_change_behind_a_reference_is_seen_inside_a_condition() -> None:
+    def schema(kind: str) -> dict[str, Any]:
+        return {
+            "properties": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}},
+            "$defs": {"a": {"type": kind}},
+        }
+
+    old, new = (parse_schema(json.dumps(schema(kind))) for kind in ("integer", "string"))
+    kinds = {change.kind for change in diff(old, new).changes}
+    assert "any_of_changed" in kinds
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "action"),
+    [
+        ({"type": "integer"}, {"type": "integer"}, "keep"),
+        ({"type": "integer"}, {"type": "number"}, "cast_exact_if"),
+        ({"arrow": "int32", "type": "integer"}, {"type": "integer"}, "cast_exact"),
+        ({"arrow": "int32", "type": "integer"}, {"type": "number"}, "cast_exact"),
+        ({"type": "integer"}, {"arrow": "int32", "type": "integer"}, "cast_exact_if"),
+        (
+            {"arrow": "uint32", "type": "integer"},
+            {"arrow": "int32", "type": "integer"},
+            "cast_exact_if",
+        ),
+        ({"enum": ["a"]}, {"type": "string"}, "cast_exact"),
+        ({"type": "integer"}, {"type": "string"}, "impossible"),
+        ({"type": "integer"}, {"type": "boolean"}, "impossible"),
+        ({"type": "integer"}, {"type": "integer", "arrow": "timestamp[ns, UTC]"}, "impossible"),
+        (
+            {"type": "number", "arrow": "decimal128(18, 4)"},
+            {"type": "number", "arrow": "decimal128(20, 6)"},
+            "cast_exact",
+        ),
+        (
+            {"type": "number", "arrow": "decimal128(18, 4)"},
+            {"type": "number", "arrow": "decimal128(18, 6)"},
+            "cast_exact_if",
+        ),
+        (
+            {"type": "number", "arrow": "scaled_int64(4)"},
+            {"type": "number", "arrow": "scaled_int64(2)"},
+            "cast_exact_if",
+        ),
+        ({"type": "integer"}, {}, "cast_exact"),
+        ({}, {"type": "integer"}, "cast_exact_if"),
+        (
+            {"type": "array", "items": {"type": "integer"}},
+            {"type": "array", "items": {"type": "number"}},
+            "cast_exact_if",
+        ),
+        ({"type": "array", "items": {"type": "integer"}}, {"type": "integer"}, "impossible"),
+    ],
+)
+def test_each_column_has_a_plan(old: dict[str, Any], new: dict[str, Any], action: str) -> None:
+    (plan,) = _diff({"f": old}, {"f": new}).columns
+    assert plan.action == action
+    assert plan.note or action in ("keep", "cast_exact")
+
+
+def test_columns_added_dropped_and_nested_are_planned() -> None:
+    inner = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    wider = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "string"}}}
+    plans = _diff(
+        {"l": {"type": "array", "items": inner}, "old": {}},
+        {"l": {"type": "array", "items": wider}, "new": {}},
+    ).columns
+    assert {(plan.path, str(plan.action)) for plan in plans} == {
+        ("l", "keep"),
+        ("l.x", "keep"),
+        ("l.y", "add"),
+        ("new", "add"),
+        ("old", "drop"),
+    }
