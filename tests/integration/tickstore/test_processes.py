@@ -219,6 +219,7 @@ def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) ->
             one = commands_pb2.TailControl(credits=1).SerializeToString()
             writer.write_metadata(pa.py_buffer(one))
             first = reader.read_chunk().data
+            assert first is not None
             ticks.put(SUBJECT, trades(500, start_ns=10**9))
             with pytest.raises(flight.FlightUnavailableError) as told:
                 read_to_the_end(writer, reader, answers=True)
