@@ -108,7 +108,8 @@ def test_a_value_that_does_not_fit_is_counted_not_bent(
 
 def test_columns_are_put_in_the_order_of_the_version() -> None:
     batch = pa.RecordBatch.from_pydict({"b": [1], "a": ["x"]})
-    wanted = pa.schema({"a": pa.utf8(), "b": pa.int64()})
+    types: dict[str, pa.DataType] = {"a": pa.utf8(), "b": pa.int64()}
+    wanted = pa.schema(types)
     matching = match_columns(batch.schema, wanted, label="s version 1")
     assert matching.apply(batch).to_pydict() == {"a": ["x"], "b": [1]}
     assert {change.change for change in matching.changes} == {"reordered"}
@@ -142,7 +143,8 @@ def test_a_missing_optional_column_becomes_nulls_so_older_producers_go_on() -> N
 
 
 def test_an_unknown_column_is_refused_with_the_line_that_drops_it() -> None:
-    incoming = pa.schema({"value": pa.int64(), "prise": pa.float64()})
+    types: dict[str, pa.DataType] = {"value": pa.int64(), "prise": pa.float64()}
+    incoming = pa.schema(types)
     with pytest.raises(ColumnsRefusedError, match=r"table\.drop_columns\(\['prise'\]\)"):
         match_columns(incoming, one(pa.int64()), label="s version 1")
 
