@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -106,22 +107,20 @@ def build_cleaner(
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
-    client = load_client_config(home=home)
+    # Jobs wait by themselves and say so: retries below them would only delay that.
+    client = replace(load_client_config(home=home), call_attempts=1)
     directory = home / "cleaner"
     try:
         store = CleanerStore(directory)
     except HomeInUseError as error:
         raise ConfigError(str(error), key="data") from error
     files = QuarantineFiles(directory / "quarantine")
-    registry = RegistryClient(
-        client.registry,
-        credentials=credentials_of(client),
-        cache_directory=directory / "schemas",
-    )
+    registry = RegistryClient(config=client, cache_directory=directory / "schemas")
     tick_store = TickConnection(
         address=client.tickstore,
         flight_address=client.tickstore_flight,
         credentials=credentials_of(client),
+        call_attempts=client.call_attempts,
     )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()

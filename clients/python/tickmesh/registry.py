@@ -99,7 +99,10 @@ class RegistryClient:
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
         self._channel = open_channel(
-            self.address, credentials or credentials_of(config), asynchronous=False
+            self.address,
+            credentials or credentials_of(config),
+            asynchronous=False,
+            call_attempts=config.call_attempts,
         )
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()

@@ -74,6 +74,8 @@ def clean(
             return INTERRUPTED
     print_outcome(job, output=output)
     if job.state != job_pb2.JOB_STATE_SUCCEEDED:
+        if spec is None and not job.balance.rows_in and output is Output.TABLE:
+            click.echo(f"next: tickmesh schema infer {file} --subject {subject}")
         return 1
     return FINDINGS if job.balance.quarantined else 0
 

@@ -84,6 +84,8 @@ def print_outcome(job: job_pb2.Job, *, output: Output) -> None:
         click.echo(f"next: tickmesh quarantine describe --job {job.id}")
     elif job.state == job_pb2.JOB_STATE_SUCCEEDED:
         click.echo(f"next: tickmesh ticks get {job.dataset}")
+    elif job.state == job_pb2.JOB_STATE_FAILED and job.balance.rows_in:
+        click.echo(f"next: tickmesh job balance {job.id}")
 
 
 def _bar(moments: Iterable[job_pb2.JobProgress]) -> job_pb2.Job:
@@ -110,7 +112,9 @@ def _line(moment: job_pb2.JobProgress) -> str:
         line += f", {moment.rows_per_second:,.0f} rows/s"
     if moment.schema_version:
         line += f", schema version {moment.schema_version}"
-    return f"{line} - {moment.job.message}" if moment.job.message else line
+    # How it ended is said in full below the progress.
+    ended = moment.job.state in _ENDED
+    return line if ended or not moment.job.message else f"{line} - {moment.job.message}"
 
 
 def _moment_facts(moment: job_pb2.JobProgress) -> dict[str, object]:
