@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ _ENDED = frozenset(
 )
 _BAR_STEPS = 1_000
 _BAR_WIDTH = 16
+_BAR_COLUMNS = _BAR_WIDTH + 26
+"""What the bar takes with its brackets, percentage and time to go."""
 
 
 def state_name(state: job_pb2.JobState.ValueType) -> str:
@@ -160,8 +163,19 @@ def _bar(moments: Iterable[job_pb2.JobProgress]) -> job_pb2.Job:
             if moment.bytes_total:
                 share = _BAR_STEPS * moment.bytes_read // moment.bytes_total
                 done = max(done, min(_BAR_STEPS, share))
-            bar.update(max(0, done - bar.pos), _line(moment))
+            bar.update(max(0, done - bar.pos), _beside_bar(moment))
     return job
+
+
+def _beside_bar(moment: job_pb2.JobProgress) -> str:
+    """What fits beside the bar: a line that wraps cannot be drawn over."""
+    balance = moment.job.balance
+    text = f"{counted(balance.rows_in, 'row')}, {balance.quarantined:,} quarantined"
+    if moment.job.state not in {job_pb2.JOB_STATE_RUNNING, job_pb2.JOB_STATE_SUCCEEDED}:
+        text = f"{state_name(moment.job.state)}, {text}"
+    if moment.job.message:
+        text = f"{state_name(moment.job.state)}: {moment.job.message}"
+    return text[: max(0, shutil.get_terminal_size().columns - _BAR_COLUMNS)]
 
 
 def _line(moment: job_pb2.JobProgress) -> str:

@@ -182,7 +182,7 @@ def get(
     text: bool,
     output: Output,
 ) -> None:
-    """Print one version of SUBJECT, the one in force now unless told otherwise."""
+    """Print a version of SUBJECT, by default the one in force."""
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
@@ -279,7 +279,7 @@ def check(
     type=_MODES,
     default=Mode.BACKWARD.value,
     show_default=True,
-    help="Which rows must be good: old ones under NEW (BACKWARD), new ones under OLD (FORWARD), …",
+    help="Which rows must be good: BACKWARD old ones under NEW, FORWARD new ones under OLD.",
 )
 @click.option(
     "--policy",
