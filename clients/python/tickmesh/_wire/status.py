@@ -261,11 +261,17 @@ def _bare_error(code: grpc.StatusCode, text: str, *, address: str | None) -> Tic
     message, reason = text or f"the call ended with {code.name} and no message", ""
     if code is grpc.StatusCode.UNAVAILABLE:
         reason = "UNREACHABLE"
-        message = f"no answer from {address or 'the server'}: {text or 'the connection is closed'}"
+        cause = _brief(text) or "the connection is closed"
+        message = f"no answer from {address or 'the server'}: {cause}"
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         reason = "DEADLINE_EXCEEDED"
         message = f"no answer from {address or 'the server'} before the deadline"
     return _error(ParsedStatus(code=code, message=message, reason=reason))
+
+
+def _brief(text: str) -> str:
+    """What went wrong, of a failed connection: gRPC puts every layer it passed before that."""
+    return text.rpartition(": ")[2] if "failed to connect to all addresses" in text else text
 
 
 def _call(error: grpc.RpcError, name: str) -> object:
