@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from tickmesh._wire.credentials import credentials_of
+from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.flight import FlightEndpoint
@@ -92,8 +94,11 @@ class _Parts:
         started_ns = self._clock.monotonic_ns()
         self._engine = DiskEngine(directory, now_ns=self._clock.now_ns)
         reports = self._engine.recovery
+        client = load_client_config(home=self._home)
         self._registry = RegistryClient(
-            self._config.registry or None, cache_directory=directory / "schemas"
+            self._config.registry or client.registry,
+            credentials=credentials_of(client),
+            cache_directory=directory / "schemas",
         )
         self._store = TickStore(
             engine=self._engine,

@@ -279,6 +279,7 @@ _NEXT_COMMANDS: Mapping[str, str] = {
     "INCOMPATIBLE_SCHEMA": "tickmesh schema check",
     "DATASET_NOT_FOUND": "tickmesh ticks list",
     "UNREACHABLE": "tickmesh up",
+    "TLS_HANDSHAKE_FAILED": "tickmesh config show",
 }
 
 
