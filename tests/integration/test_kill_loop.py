@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -96,11 +96,13 @@ def wait_until_ended(cleaner: CleanerClient, job_id: str) -> job_pb2.Job:
 def content(mesh: Mesh, subject: str) -> pa.Table:
     """The stored rows in an order of their own: by trade id, which no two sound rows share."""
     table = fetch(mesh.addresses["tickstore"]["flight"], [subject]).combine_chunks()
-    plain = [
+    plain: list[tuple[str, pa.ChunkedArray[Any]]] = [
         (name, column.cast("string") if name in {"symbol", "venue", "side"} else column)
         for name, column in zip(table.column_names, table.columns, strict=True)
     ]
-    return pa.table(dict(plain)).sort_by("trade_id")
+    return pa.table([column for _, column in plain], names=[name for name, _ in plain]).sort_by(
+        "trade_id"
+    )
 
 
 def kill_loop(home: Path, *, kills_of_each: int) -> None:

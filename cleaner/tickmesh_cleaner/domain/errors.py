@@ -192,13 +192,11 @@ class RegistryUnavailableError(CleanerError):
 
 
 class TickStoreUnavailableError(CleanerError):
-    """The tick store does not answer."""
+    """The tick store does not answer, or takes no rows for now."""
 
     reason = "TICKSTORE_UNAVAILABLE"
     retry_after_seconds = 1.0
 
     def __init__(self, detail: str = "") -> None:
-        tail = f" ({detail})" if detail else ""
-        super().__init__(
-            f"the tick store does not answer{tail}; the job goes on by itself once it does"
-        )
+        what = f"takes no rows for now ({detail.rstrip('.')})" if detail else "does not answer"
+        super().__init__(f"the tick store {what}; the job goes on by itself once it does")

@@ -1,6 +1,6 @@
 """Schema-governed market data: the library every Python user of the mesh imports.
 
-`RegistryClient` knows schemas, `TickClient` stores and reads ticks, `CleanerClient` cleans raw files;
+`RegistryClient` knows schemas, `TickClient` stores and reads ticks, `CleanerClient` cleans files;
 `tickmesh.schema` judges schemas and rows without any server. Everything raises subclasses of
 `tickmesh.errors.TickmeshError`.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tickmesh._wire.credentials import ClientCredentials
     from tickmesh.config import ClientConfig
+    from tickmesh.errors import TickmeshError
 
     SchemaChangePolicyName = Literal["quarantine", "pin", "pause"]
 
@@ -32,7 +34,7 @@ _Answer = TypeVar("_Answer")
 
 _PAGE_SIZE = 1_000
 _CHUNK_BYTES = 1 << 20
-_RECONNECTS = 10
+_RECONNECT_SECONDS = 0.2
 _UPLOAD_ID = "x-upload-id"
 
 
@@ -50,6 +52,7 @@ class CleanerClient:
         credentials: ClientCredentials | None = None,
         config: ClientConfig | None = None,
         timeout_seconds: float = 30.0,
+        retry_seconds: float = 60.0,
     ) -> None:
         """Makes a client; connects on first use.
 
@@ -58,10 +61,12 @@ class CleanerClient:
             credentials: TLS files and token; the configured ones when None.
             config: The client's settings; loaded when None.
             timeout_seconds: The deadline of each call that is no stream.
+            retry_seconds: How long `watch_job` and `upload` try again a cleaner that went away.
         """
         config = config or load_client_config()
         self.address = address or config.cleaner
         self._timeout_seconds = timeout_seconds
+        self._retry_seconds = retry_seconds
         self._channel = open_channel(
             self.address, credentials or credentials_of(config), asynchronous=False
         )
@@ -182,29 +187,26 @@ class CleanerClient:
 
         Raises:
             NotFoundError: There is no such job.
-            UnavailableError: The cleaner stays away.
+            UnavailableError: The cleaner does not answer, or went away and stays away.
         """
         seconds, rest = divmod(round(progress_seconds * 1e9), 1_000_000_000)
         request = cleaner_service_pb2.WatchJobRequest(
             job_id=job_id, progress_interval=Duration(seconds=seconds, nanos=rest)
         )
-        broken = 0
+        absence = _Absence(self._retry_seconds)
         while True:
-            call = self._stub.WatchJob(request, metadata=_metadata(), wait_for_ready=broken > 0)
+            call = self._stub.WatchJob(request, metadata=_metadata())
             try:
                 for answer in call:
-                    broken = 0
+                    absence.end()
                     yield answer.progress
                     if answer.progress.job.state in _ENDED:
                         return
-                broken += 1
             except grpc.RpcError as failure:
-                error = error_from_rpc(failure, address=self.address)
-                broken += 1
-                if not isinstance(error, UnavailableError) or broken > _RECONNECTS:
-                    raise error from None
+                absence.go_on(error_from_rpc(failure, address=self.address))
             finally:
                 call.cancel()
+            time.sleep(_RECONNECT_SECONDS)
 
     # Uploads ----------------------------------------------------------------------------------
 
@@ -218,12 +220,12 @@ class CleanerClient:
             UnavailableError: The cleaner stays away.
         """
         file_path = Path(path)
-        upload_id, offset, broken = "", 0, 0
+        upload_id, offset = "", 0
+        absence = _Absence(self._retry_seconds)
         while True:
             call = self._stub.UploadSource.future(
                 _upload_parts(file_path, upload_id=upload_id, offset=offset),
                 metadata=_metadata(),
-                wait_for_ready=broken > 0,
             )
             try:
                 return call.result().upload_id
@@ -231,14 +233,14 @@ class CleanerClient:
                 error = error_from_rpc(failure, address=self.address)
             for key, value in call.initial_metadata() or ():
                 if key == _UPLOAD_ID:
+                    absence.end()
                     upload_id = str(value)
-            if upload_id and error.reason == "UPLOAD_OFFSET":
-                offset = int(error.metadata["expectedOffset"])
-            elif not isinstance(error, UnavailableError):
-                raise error
-            broken += 1
-            if broken > _RECONNECTS:
-                raise error
+            expected = int(error.metadata.get("expectedOffset", offset))
+            if error.reason == "UPLOAD_OFFSET" and upload_id and expected != offset:
+                offset = expected
+            else:
+                absence.go_on(error)
+            time.sleep(_RECONNECT_SECONDS)
 
     # Quarantine -------------------------------------------------------------------------------
 
@@ -325,6 +327,26 @@ def _upload_parts(
 _ENDED = frozenset(
     {job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED}
 )
+
+
+class _Absence:
+    """How long a peer that was heard may stay away."""
+
+    def __init__(self, most_seconds: float) -> None:
+        self._most_seconds = most_seconds
+        self._until: float | None = None
+        self._heard = False
+
+    def end(self) -> None:
+        """The peer was heard."""
+        self._heard, self._until = True, None
+
+    def go_on(self, error: TickmeshError) -> None:
+        """Raises the error unless the peer may come back."""
+        now = time.monotonic()
+        self._until = now + self._most_seconds if self._until is None else self._until
+        if not self._heard or not isinstance(error, UnavailableError) or now >= self._until:
+            raise error from None
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:

@@ -106,7 +106,11 @@ class TickmeshError(Exception):
 
     def __str__(self) -> str:
         lines = [self.message]
-        lines += [f"  {field}: {description}" for field, description in self.violations]
+        lines += [
+            f"  {field}: {description}"
+            for field, description in self.violations
+            if description not in self.message
+        ]
         if self.next_command:
             lines.append(f"  try: {self.next_command}")
         return "\n".join(lines)
@@ -278,6 +282,8 @@ _NEXT_COMMANDS: Mapping[str, str] = {
     "SUBJECT_NOT_FOUND": "tickmesh schema list",
     "INCOMPATIBLE_SCHEMA": "tickmesh schema check",
     "DATASET_NOT_FOUND": "tickmesh ticks list",
+    "JOB_NOT_FOUND": "tickmesh job list",
+    "QUARANTINE_EMPTY": "tickmesh quarantine describe",
     "UNREACHABLE": "tickmesh up",
     "TLS_HANDSHAKE_FAILED": "tickmesh config show",
 }

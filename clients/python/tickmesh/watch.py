@@ -211,7 +211,8 @@ class SyncWatchCall(_Cancellable, Protocol):
 
     def __iter__(self) -> Iterator[wire.WatchResponse]: ...
 
-    def is_active(self) -> bool: ...
+    def is_active(self) -> bool:
+        """Whether the stream has not ended."""
 
 
 def follow(

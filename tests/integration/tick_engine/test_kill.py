@@ -49,7 +49,7 @@ def test_t2_t4_kill_9_loses_nothing_acknowledged_and_doubles_nothing(
     tmp_path: Path, cycles: int
 ) -> None:
     seed = int(os.environ.get("TICKMESH_SEED", "20240808"))
-    print(f"TICKMESH_SEED={seed}")  # noqa: T201  # the seed repeats a failure
+    print(f"TICKMESH_SEED={seed}")  # the seed repeats a failure
     chance = random.Random(seed)
     for cycle in range(cycles):
         acknowledged = run_and_kill(tmp_path / "store", chance.uniform(0, 0.2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pyarrow import flight
 
-from tests.support.trades import trades_schema
+from tests.support.governed_ticks import trades_schema
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 from tickmesh_serving.mesh import Mesh

@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
 
-from tests.support.trades import decoded, trades, trades_schema
+from tests.support.governed_ticks import decoded, trades, trades_schema
 from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
 from tickmesh_tickstore.commands import pack
 
@@ -143,14 +143,15 @@ def test_flights_are_listed_by_the_beginning_of_their_name(
     plain: flight.FlightClient, subject: str
 ) -> None:
     put(plain, subject, trades(3))
-    (found,) = plain.list_flights(subject.encode())
+    criteria: Any = subject.encode()  # the stubs say str
+    (found,) = plain.list_flights(criteria)
     assert found.descriptor.path == [subject.encode()]
     assert found.total_records == 3
 
 
 def test_the_schema_is_known_before_the_first_put(plain: flight.FlightClient, subject: str) -> None:
-    schema = plain.get_schema(flight.FlightDescriptor.for_path(subject)).schema
-    assert schema.names == ["ts", "symbol", "price", "size", "note"]
+    answer: Any = plain.get_schema(flight.FlightDescriptor.for_path(subject))
+    assert answer.schema.names == ["ts", "symbol", "price", "size", "note"]
 
 
 def test_actions_carry_the_services_messages(plain: flight.FlightClient, subject: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
 
-from tests.support.trades import decoded, trades, trades_schema
+from tests.support.governed_ticks import decoded, trades, trades_schema
 from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh.errors import UnavailableError
 from tickmesh.registry import RegistryClient
@@ -120,7 +120,7 @@ def test_t3_a_client_that_dies_in_an_upload_leaves_nothing(
     script = """
 import os, signal, sys
 from pyarrow import flight
-from tests.support.trades import trades
+from tests.support.governed_ticks import trades
 client = flight.connect("grpc://" + sys.argv[1])
 descriptor = flight.FlightDescriptor.for_command(bytes.fromhex(sys.argv[2]))
 writer, _ = client.do_put(descriptor, trades(1).schema)
@@ -219,6 +219,7 @@ def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) ->
             one = commands_pb2.TailControl(credits=1).SerializeToString()
             writer.write_metadata(pa.py_buffer(one))
             first = reader.read_chunk().data
+            assert first is not None
             ticks.put(SUBJECT, trades(500, start_ns=10**9))
             with pytest.raises(flight.FlightUnavailableError) as told:
                 read_to_the_end(writer, reader, answers=True)

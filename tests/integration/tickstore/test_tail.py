@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import flight
 
-from tests.support.trades import decoded, trades
+from tests.support.governed_ticks import decoded, trades
 from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh_tickstore.commands import pack
 

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from tests.support.trades import decoded, trades
+from tests.support.governed_ticks import decoded, trades
 from tickmesh.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def test_a_writer_tells_of_a_refused_message(ticks: TickClient, subject: str) ->
 def test_differing_dictionaries_are_joined(ticks: TickClient, subject: str) -> None:
     with ticks.writer(subject) as writer:
         for symbol in ("IBM", "AAPL", "MSFT"):
-            symbols = pa.array([symbol] * 4).dictionary_encode()
-            writer.put(trades(4).set_column(1, "symbol", symbols))
+            column = pa.array([symbol] * 4).dictionary_encode()
+            writer.put(trades(4).set_column(1, "symbol", column))
     symbols = decoded(ticks.read(subject)).column("symbol").to_pylist()
     assert symbols == ["IBM"] * 4 + ["AAPL"] * 4 + ["MSFT"] * 4
 

@@ -67,7 +67,7 @@ def test_naive_columns_are_localised_in_tz_and_left_alone_without() -> None:
 
 def test_an_ambiguous_local_time_is_refused() -> None:
     frame = pd.DataFrame({"ts": pd.to_datetime(["2024-11-03T01:30"])})
-    with pytest.raises(InvalidArgumentError, match="'ts'.*America/New_York"):
+    with pytest.raises(InvalidArgumentError, match=r"'ts'.*America/New_York"):
         list(to_batches(frame, tz="America/New_York"))
 
 

@@ -130,6 +130,41 @@ def test_peer_that_is_no_server_of_ours_still_gives_one_of_our_errors() -> None:
     assert gone.next_command == "tickmesh up"
 
 
+class EndedCall(grpc.RpcError):
+    """A call that ended with CANCELLED."""
+
+    def __init__(self, details: str) -> None:
+        self._details = details
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.CANCELLED
+
+    def details(self) -> str:
+        return self._details
+
+    def trailing_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
+def test_call_that_the_server_cancelled_may_be_made_again_one_that_we_cancelled_may_not() -> None:
+    stopped = error_from_rpc(EndedCall("CANCELLED"), address="h:1")
+    assert isinstance(stopped, errors.UnavailableError)
+    assert "h:1" in stopped.message
+    own = error_from_rpc(EndedCall("Locally cancelled by application!"), address="h:1")
+    assert not own.retryable
+
+
+def test_message_and_its_violations_do_not_say_the_same_thing_twice() -> None:
+    error = errors.InvalidArgumentError(
+        "size: expected a whole number",
+        violations=[
+            errors.Violation("size", "expected a whole number"),
+            errors.Violation("price", "expected a number"),
+        ],
+    )
+    assert str(error) == "size: expected a whole number\n  price: expected a number"
+
+
 def test_reason_must_be_a_stable_name() -> None:
     with pytest.raises(ValueError, match="UPPER_SNAKE"):
         build_status(grpc.StatusCode.INTERNAL, reason="not a reason", message="m")

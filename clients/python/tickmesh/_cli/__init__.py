@@ -12,6 +12,8 @@ import importlib
 import itertools
 import json
 import sys
+import tempfile
+import traceback
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +24,7 @@ from tickmesh.errors import TickmeshError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FAILURE = 1
 FINDINGS = 3
 INTERRUPTED = 130
 
@@ -135,7 +138,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nothing more to say to it
         return 0
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        click.echo(f"error: {what}", err=True)
+        return FAILURE
+    except Exception as defect:  # noqa: BLE001 - the last net before the user
+        _report(defect)
+        return FAILURE
     return code if isinstance(code, int) else 0
+
+
+def _report(defect: Exception) -> None:
+    """Say in one line that this is our fault and what to send; the trace goes to a file."""
+    summary = " ".join(f"{type(defect).__name__}: {defect}".split())
+    line = f"error: this is a defect of tickmesh ({summary}); please report it"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="tickmesh-defect-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write("".join(traceback.format_exception(defect)))
+        line += f" with {file.name} and the output of `tickmesh version`"
+    except OSError:
+        line += " with the output of `tickmesh version`"
+    click.echo(line, err=True)
 
 
 def _follows(arguments: Sequence[str], option: str, value: str) -> bool:

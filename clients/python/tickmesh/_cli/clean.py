@@ -10,6 +10,7 @@ import click
 from tickmesh._cli import FINDINGS, INTERRUPTED
 from tickmesh._cli.job_output import follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
+from tickmesh._cli.text_files import read_text
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.errors import NotFoundError
 
@@ -59,7 +60,7 @@ def clean(
             client,
             file,
             subject=subject,
-            source_spec=spec.read_text(encoding="utf-8") if spec else "",
+            source_spec=read_text(spec) if spec else "",
             schema_change_policy=on_breaking_change,
             again=again,
         )

@@ -64,13 +64,13 @@ def follow_progress(moments: Iterable[job_pb2.JobProgress], *, output: Output) -
     if output is Output.TABLE and sys.stderr.isatty():
         job = _bar(moments)
     else:
-        shown = 0
+        shown = None
         for moment in moments:
             job = moment.job
             if output is Output.JSON:
                 print_json(_moment_facts(moment))
-            elif moment.job.balance.rows_in != shown or job.state in _ENDED:
-                shown = moment.job.balance.rows_in
+            elif shown != (news := (job.state, job.message, job.balance.rows_in)):
+                shown = news
                 click.echo(_line(moment), err=True)
     return job
 
@@ -104,8 +104,10 @@ def _line(moment: job_pb2.JobProgress) -> str:
     balance = moment.job.balance
     line = (
         f"{state_name(moment.job.state)}: {balance.rows_in:,} rows, {balance.stored:,} stored, "
-        f"{balance.quarantined:,} quarantined, {moment.rows_per_second:,.0f} rows/s"
+        f"{balance.quarantined:,} quarantined"
     )
+    if moment.rows_per_second:
+        line += f", {moment.rows_per_second:,.0f} rows/s"
     if moment.schema_version:
         line += f", schema version {moment.schema_version}"
     return f"{line} - {moment.job.message}" if moment.job.message else line

@@ -9,6 +9,7 @@ import click
 
 from tickmesh._cli.job_output import follow_progress, print_outcome
 from tickmesh._cli.output import Output, instant, output_option, print_json, print_rows
+from tickmesh._cli.text_files import read_text
 from tickmesh._registry.messages import timestamp_ns
 from tickmesh.api.cleaner.v1 import job_pb2
 
@@ -131,7 +132,7 @@ def replay(
         started = client.replay_quarantine(
             wanted,
             schema_version=version,
-            source_spec=spec.read_text(encoding="utf-8") if spec else "",
+            source_spec=read_text(spec) if spec else "",
         )
         ended = follow_progress(client.watch_job(started.id), output=output)
     print_outcome(ended, output=output)

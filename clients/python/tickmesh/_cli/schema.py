@@ -18,6 +18,7 @@ from tickmesh._cli.output import (
     print_rows,
 )
 from tickmesh._cli.reports import event_line, print_difference, print_report, report_json
+from tickmesh._cli.text_files import read_text
 from tickmesh.errors import InvalidArgumentError
 from tickmesh.schema import Mode, Policy, Verdict
 
@@ -66,10 +67,15 @@ def schema() -> None:
 @click.option("--sample", "sample_records", default=10_000, show_default=True, help="Records read.")
 def infer(*, file: Path, subject: str | None, directory: Path, sample_records: int) -> None:
     """Guess a schema and a source spec from a sample of FILE; registers nothing."""
+    from tickmesh.decoding.decoded import DecodeError
     from tickmesh.decoding.inference import infer as infer_source
 
     name = subject or file.name.split(".")[0]
-    inferred = infer_source(file, subject=name, sample_records=sample_records)
+    try:
+        inferred = infer_source(file, subject=name, sample_records=sample_records)
+    except DecodeError as error:
+        message = f"{file.name} cannot be read: {error.message}"
+        raise InvalidArgumentError(message, reason=error.code) from None
     directory.mkdir(parents=True, exist_ok=True)
     schema_file = directory / f"{name}.schema.json"
     spec_file = directory / f"{name}.source.toml"
@@ -108,7 +114,7 @@ def register(
     with RegistryClient() as client:
         outcome = client.register(
             subject,
-            _text_of(file),
+            read_text(file),
             allow_breaking=allow_breaking,
             dry_run=dry_run,
             expected_version=expected_version,
@@ -209,7 +215,7 @@ def check(
     with RegistryClient() as client:
         report = client.check(
             subject,
-            _text_of(file),
+            read_text(file),
             versions=versions,
             mode=Mode(mode.upper()) if mode else None,
             policy=Policy(policy.lower()) if policy else None,
@@ -281,19 +287,11 @@ def watch(
                     return
 
 
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        message = f"expected UTF-8 text in {file.name}, byte {error.start} is none"
-        raise InvalidArgumentError(message) from None
-
-
 def _document(file: Path) -> SchemaDocument:
     from tickmesh.schema import SchemaError, parse_schema
 
     try:
-        return parse_schema(_text_of(file))
+        return parse_schema(read_text(file))
     except SchemaError as error:
         message = f"{file.name} is no schema: {error.message} (at {error.pointer or 'the root'})"
         raise InvalidArgumentError(message, reason=error.reason) from None

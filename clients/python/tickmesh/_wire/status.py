@@ -41,6 +41,8 @@ __all__ = [
 MAX_STATUS_BYTES = 4096
 """Bound of a whole status: gRPC refuses trailers over 16 kB; long reports belong in responses."""
 
+# How gRPC words the end of a call that this side wanted.
+_OWN_CANCELLATION = ("Locally cancelled", "Channel closed")
 _MAX_MESSAGE_CHARACTERS = 700
 _MAX_VALUE_CHARACTERS = 200
 _MAX_METADATA_BYTES = 1400
@@ -186,6 +188,8 @@ def error_from_rpc(error: grpc.RpcError, *, address: str | None = None) -> Tickm
             if status is not None:
                 return error_from_status(status)
     text = str(_call(error, "details") or "")
+    if known_code is grpc.StatusCode.CANCELLED and not text.startswith(_OWN_CANCELLATION):
+        known_code, text = grpc.StatusCode.UNAVAILABLE, "it ended the call; it may be stopping"
     return _bare_error(known_code, text, address=address)
 
 

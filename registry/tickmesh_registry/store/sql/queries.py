@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Select, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, bindparam, select, tuple_
 
 from tickmesh_registry.domain.changes import Change, Revision
 from tickmesh_registry.domain.versions import Version, VersionState, VersionTimes
@@ -20,10 +20,18 @@ _SELECT_VERSION = select(
     tables.versions, tables.schemas.c.fingerprint, tables.schemas.c.canonical_text
 ).join(tables.schemas, tables.versions.c.schema_id == tables.schemas.c.schema_id)
 
+# Statements of the registration path are built once: building one costs as much as running it.
+_SELECT_CLOCK = select(tables.registry_clock)
+_SELECT_SUBJECT = select(tables.subjects).where(tables.subjects.c.name == bindparam("of_name"))
+_SELECT_ONE_VERSION = _SELECT_VERSION.where(
+    tables.versions.c.subject == bindparam("of_subject"),
+    tables.versions.c.version == bindparam("of_version"),
+)
+
 
 def read_head(connection: Connection) -> Head:
     """Reads the clock row."""
-    row = connection.execute(select(tables.registry_clock)).mappings().one()
+    row = connection.execute(_SELECT_CLOCK).mappings().one()
     return Head(
         epoch=row["epoch"],
         revision=row["revision"],
@@ -41,7 +49,7 @@ class Queries:
 
     def subject(self, name: str) -> SubjectState:
         """The state of a subject."""
-        row = self._first(select(tables.subjects).where(tables.subjects.c.name == name))
+        row = self._first(_SELECT_SUBJECT, of_name=name)
         return SubjectState(name) if row is None else rows.subject_of(row)
 
     def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
@@ -59,10 +67,7 @@ class Queries:
 
     def version(self, subject: str, version: int) -> Version | None:
         """One version."""
-        columns = tables.versions.c
-        return self._version(
-            _SELECT_VERSION.where(columns.subject == subject, columns.version == version)
-        )
+        return self._version(_SELECT_ONE_VERSION, of_subject=subject, of_version=version)
 
     def versions(self, subject: str, *, after: int, limit: int) -> tuple[Version, ...]:
         """Versions of a subject in ascending order, deleted ones included."""
@@ -188,12 +193,12 @@ class Queries:
         )
         return {(row["subject"], row["version"]): rows.version_of(row) for row in found}
 
-    def _version(self, query: Select[Any]) -> Version | None:
-        row = self._first(query)
+    def _version(self, query: Select[Any], **values: object) -> Version | None:
+        row = self._first(query, **values)
         return None if row is None else rows.version_of(row)
 
-    def _first(self, query: Select[Any]) -> RowMapping | None:
-        row: RowMapping | None = self._connection.execute(query).mappings().first()
+    def _first(self, query: Select[Any], **values: object) -> RowMapping | None:
+        row: RowMapping | None = self._connection.execute(query, values).mappings().first()
         return row
 
     def _all(self, query: Select[Any]) -> list[RowMapping]:

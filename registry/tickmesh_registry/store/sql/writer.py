@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
@@ -19,6 +19,30 @@ if TYPE_CHECKING:
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.store import Head, NewVersion
     from tickmesh_registry.store.staging import StagedWrites
+
+
+# Built once: building a statement costs as much as running it.
+_SELECT_SCHEMA_IDS = select(tables.schemas.c.fingerprint, tables.schemas.c.schema_id).where(
+    tables.schemas.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
+)
+_SELECT_HIGHEST_SCHEMA_ID = select(func.max(tables.schemas.c.schema_id))
+_INSERT_SCHEMAS = insert(tables.schemas)
+_INSERT_VERSIONS = insert(tables.versions)
+_INSERT_CHANGES = insert(tables.change_log)
+_NEW_SUBJECT = upsert(tables.subjects)
+_UPSERT_SUBJECT = _NEW_SUBJECT.on_conflict_do_update(
+    index_elements=["name"],
+    set_={
+        name: _NEW_SUBJECT.excluded[name]
+        for name in ("latest_version", "version_count", "revision", "field_ids")
+    },
+    where=tables.subjects.c.version_count == _NEW_SUBJECT.excluded.version_count - 1,
+)
+_BUMP_CLOCK = (
+    update(tables.registry_clock)
+    .where(tables.registry_clock.c.revision == bindparam("from_revision"))
+    .values(revision=bindparam("to_revision"), changed_at_ns=bindparam("at_ns"))
+)
 
 
 class Writer:
@@ -41,7 +65,7 @@ class Writer:
         for new in staged.new_versions:
             self._write_subject(new, revision=number)
         if sealed.versions:
-            execute(insert(tables.versions), [rows.version_row(v) for v in sealed.versions])
+            execute(_INSERT_VERSIONS, [rows.version_row(v) for v in sealed.versions])
         for name, settings in staged.new_settings.items():
             values = rows.settings_row(settings) | {"revision": number}
             execute(
@@ -72,53 +96,43 @@ class Writer:
         wanted = {new.fingerprint: new.canonical_text for new in versions}
         if not wanted:
             return {}
-        columns = tables.schemas.c
-        known = self._connection.execute(
-            select(columns.fingerprint, columns.schema_id).where(columns.fingerprint.in_(wanted))
-        )
+        known = self._connection.execute(_SELECT_SCHEMA_IDS, {"fingerprints": list(wanted)})
         schema_ids: dict[str, int] = {row.fingerprint: row.schema_id for row in known}
         missing = [fingerprint for fingerprint in wanted if fingerprint not in schema_ids]
         if missing:
-            highest = self._connection.scalar(select(func.max(columns.schema_id)))
+            highest = self._connection.scalar(_SELECT_HIGHEST_SCHEMA_ID)
             first = (highest or 0) + 1
             schema_ids |= {fingerprint: first + i for i, fingerprint in enumerate(missing)}
             self._connection.execute(
-                insert(tables.schemas), list(_schema_rows(missing, schema_ids, wanted))
+                _INSERT_SCHEMAS, list(_schema_rows(missing, schema_ids, wanted))
             )
         return schema_ids
 
     def _write_subject(self, new: NewVersion, *, revision: int) -> None:
-        columns = tables.subjects.c
-        values = {
-            "latest_version": new.version,
-            "version_count": new.version,
-            "revision": revision,
-            "field_ids": new.field_ids,
-        }
         written = self._connection.execute(
-            upsert(tables.subjects)
-            .values(name=new.subject, **values)
-            .on_conflict_do_update(
-                index_elements=["name"],
-                set_=values,
-                where=columns.version_count == new.version - 1,
-            )
+            _UPSERT_SUBJECT,
+            {
+                "name": new.subject,
+                "latest_version": new.version,
+                "version_count": new.version,
+                "revision": revision,
+                "field_ids": new.field_ids,
+            },
         )
         if written.rowcount != 1:
             raise VersionConflictError(f"version {new.version} is not the one that comes next")
 
     def _write_revision(self, revision: Revision) -> None:
         self._connection.execute(
-            insert(tables.change_log), [rows.change_row(change) for change in revision.changes]
+            _INSERT_CHANGES, [rows.change_row(change) for change in revision.changes]
         )
-        columns = tables.registry_clock.c
         bumped = self._connection.execute(
-            update(tables.registry_clock)
-            .where(columns.revision == self._head.revision)
-            .values(
-                revision=revision.revision,
-                changed_at_ns=revision.changes[-1].changed_at_ns,
-            )
+            _BUMP_CLOCK,
+            {
+                "from_revision": self._head.revision,
+                "to_revision": revision.revision,
+                "at_ns": revision.changes[-1].changed_at_ns,
+            },
         )
         if bumped.rowcount != 1:
             raise StoreUnavailableError("another writer moved the store; retry")

@@ -1,1 +1,1 @@
-"""Tests."""
+"""The service side of the tick store."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.trades import MemorySchemas, trades_schema
+from tests.support.governed_ticks import MemorySchemas, trades_schema
 from tickmesh_serving.call_context import CallContext
 from tickmesh_serving.clock import SystemClock
 from tickmesh_tickstore.application import TickStore

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.trades import MemorySchemas, trades_schema
+from tests.support.governed_ticks import MemorySchemas, trades_schema
 from tickmesh.api.tickstore.v1 import tick_store_service_pb2 as wire
 from tickmesh_tickstore.actions import HANDLERS, run_action
 from tickmesh_tickstore.errors import InvalidRequestError

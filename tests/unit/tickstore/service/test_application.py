@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from tests.support.trades import MemorySchemas, decoded, trades, trades_schema
+from tests.support.governed_ticks import MemorySchemas, decoded, trades, trades_schema
 from tickmesh.api.tickstore.v1.commands_pb2 import READ_ORDER_TIME, ReadCommand
 from tickmesh_serving.principal import Principal
 from tickmesh_tickstore.commands import PutRequest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import re
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -23,7 +24,7 @@ def one(wanted: pa.DataType, *, nullable: bool = False) -> pa.Schema:
     return pa.schema([pa.field("value", wanted, nullable=nullable)])
 
 
-def converted(array: pa.Array, wanted: pa.DataType, *, naive_time_zone: str = "") -> pa.Array:
+def converted(array: Any, wanted: pa.DataType, *, naive_time_zone: str = "") -> Any:
     batch = pa.RecordBatch.from_arrays([array], ["value"])
     matching = match_columns(
         batch.schema, one(wanted), label="s version 1", naive_time_zone=naive_time_zone
@@ -57,7 +58,7 @@ LOSSLESS = [
 @pytest.mark.parametrize(
     ("array", "wanted"), LOSSLESS, ids=lambda each: str(getattr(each, "type", each))
 )
-def test_a_lossless_change_keeps_every_value(array: pa.Array, wanted: pa.DataType) -> None:
+def test_a_lossless_change_keeps_every_value(array: Any, wanted: pa.DataType) -> None:
     after = converted(array, wanted)
     assert after.type == wanted
     plain = after.dictionary_decode() if pa.types.is_dictionary(wanted) else after
@@ -97,7 +98,7 @@ def test_a_lossy_type_is_refused_before_any_row(came: pa.DataType, wanted: pa.Da
     ids=str,
 )
 def test_a_value_that_does_not_fit_is_counted_not_bent(
-    array: pa.Array, wanted: pa.DataType, rows: int
+    array: Any, wanted: pa.DataType, rows: int
 ) -> None:
     with pytest.raises(InvalidRowsError) as refused:
         converted(array, wanted)
@@ -107,7 +108,8 @@ def test_a_value_that_does_not_fit_is_counted_not_bent(
 
 def test_columns_are_put_in_the_order_of_the_version() -> None:
     batch = pa.RecordBatch.from_pydict({"b": [1], "a": ["x"]})
-    wanted = pa.schema([("a", pa.utf8()), ("b", pa.int64())])
+    types: dict[str, pa.DataType] = {"a": pa.utf8(), "b": pa.int64()}
+    wanted = pa.schema(types)
     matching = match_columns(batch.schema, wanted, label="s version 1")
     assert matching.apply(batch).to_pydict() == {"a": ["x"], "b": [1]}
     assert {change.change for change in matching.changes} == {"reordered"}
@@ -133,7 +135,7 @@ def test_a_missing_required_column_is_refused_and_named() -> None:
 
 
 def test_a_missing_optional_column_becomes_nulls_so_older_producers_go_on() -> None:
-    wanted = pa.schema([pa.field("a", pa.int64(), nullable=False), ("b", DICTIONARY)])
+    wanted = pa.schema([pa.field("a", pa.int64(), nullable=False), pa.field("b", DICTIONARY)])
     batch = pa.RecordBatch.from_pydict({"a": [1, 2]})
     matching = match_columns(batch.schema, wanted, label="s version 2")
     assert matching.apply(batch).to_pydict() == {"a": [1, 2], "b": [None, None]}
@@ -141,7 +143,8 @@ def test_a_missing_optional_column_becomes_nulls_so_older_producers_go_on() -> N
 
 
 def test_an_unknown_column_is_refused_with_the_line_that_drops_it() -> None:
-    incoming = pa.schema([("value", pa.int64()), ("prise", pa.float64())])
+    types: dict[str, pa.DataType] = {"value": pa.int64(), "prise": pa.float64()}
+    incoming = pa.schema(types)
     with pytest.raises(ColumnsRefusedError, match=r"table\.drop_columns\(\['prise'\]\)"):
         match_columns(incoming, one(pa.int64()), label="s version 1")
 

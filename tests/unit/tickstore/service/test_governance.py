@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from tests.support.trades import MemorySchemas, trades, trades_schema
+from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
 from tickmesh_tickstore.errors import (
     InvalidRequestError,
     RegistryUnavailableError,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from tests.support.trades import MemorySchemas, trades, trades_schema
+from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
 from tickmesh.api.tickstore.v1.commands_pb2 import FinalMarker, PutMetadata
 from tickmesh_tickstore.commands import PutRequest
 from tickmesh_tickstore.domain import errors as domain
