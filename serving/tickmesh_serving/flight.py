@@ -43,6 +43,11 @@ class FlightEndpoint:
         self._max_streams = max_streams
         self._server: GuardedFlightServer | None = None
 
+    def action_types(self) -> list[str]:
+        """Return the types of the actions that are served."""
+        call = FlightCall.internal("permissions")
+        return [action_type for action_type, _ in self._handlers.actions(call)]
+
     def start(
         self,
         *,

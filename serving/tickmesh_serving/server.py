@@ -31,6 +31,7 @@ from tickmesh_serving.interceptors.identity import Authenticator, OpenAuthentica
 from tickmesh_serving.lifecycle import Lifecycle, State
 from tickmesh_serving.listening import cannot_listen, check_free, join_address, reachable_address
 from tickmesh_serving.metrics import RpcMetrics, new_registry
+from tickmesh_serving.permissions import FLIGHT_METHODS
 from tickmesh_serving.tls import load_certificate
 from tickmesh_serving.tracing import Tracing
 
@@ -220,6 +221,8 @@ class ServiceProcess:
             except KeyError:
                 continue  # made by hand: its handlers are not known before they are called
             methods += [f"/{service.full_name}/{method.name}" for method in descriptor.methods]
+        if self._flight is not None:
+            methods += [*FLIGHT_METHODS, *self._flight.action_types()]
         missing = self._permissions.missing(methods)
         if missing:
             raise LookupError(f"the permission table has no entry for {', '.join(missing)}")
