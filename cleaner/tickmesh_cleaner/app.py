@@ -35,7 +35,7 @@ from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
 from tickmesh_serving.permissions import Grants, everyone
 from tickmesh_serving.server import ServiceProcess
-from tickmesh_serving.tickets import TicketSigner
+from tickmesh_serving.tickets import TicketSigner, load_or_make_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,10 @@ def build_cleaner(
         max_unfinished=config.jobs.max_unfinished,
     )
     flights = QuarantineFlights(
-        store, files, signer=TicketSigner(TicketSigner.new_key(), clock=clock), clock=clock
+        store,
+        files,
+        signer=TicketSigner(load_or_make_key(directory / "ticket.key"), clock=clock),
+        clock=clock,
     )
     return ServiceProcess(
         "cleaner",

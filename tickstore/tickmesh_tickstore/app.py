@@ -14,6 +14,7 @@ from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
 from tickmesh_serving.permissions import Grants, PermissionTable, everyone
 from tickmesh_serving.server import ServiceProcess
+from tickmesh_serving.tickets import load_or_make_key
 from tickmesh_tickstore.actions import HANDLERS, SERVICE_NAME
 from tickmesh_tickstore.application import RecoverySummary, TickStore
 from tickmesh_tickstore.counters import PutCounters
@@ -23,7 +24,7 @@ from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
 from tickmesh_tickstore.service import grpc_service
-from tickmesh_tickstore.tickets import TicketOffice, load_or_make_key
+from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ from tickmesh._cli import INTERRUPTED
 from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
 from tickmesh._cli.text_files import read_text
+from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from tickmesh.api.cleaner.v1 import job_pb2
     from tickmesh.cleaning import CleanerClient
 
 _POLICIES = ("quarantine", "pin", "pause")
