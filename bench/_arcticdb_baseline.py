@@ -20,7 +20,7 @@ def main() -> None:
     import arcticdb
 
     store = arcticdb.Arctic(f"lmdb://{Path(sys.argv[1]).resolve()}?map_size=8GB")
-    library: Any = store.create_library("bench")
+    library = store.create_library("bench")
     print("ready", flush=True)
     for number, line in enumerate(sys.stdin):
         rows, rows_a_batch = map(int, line.split())

@@ -1,7 +1,7 @@
 """Flight servers that keep no promise: what the tick store is measured against.
 
-`python -m bench._flight_baseline discard | naive DIRECTORY | memory ROWS` prints its port and serves
-until its standard input ends.
+`python -m bench._flight_baseline discard | naive DIRECTORY | memory ROWS` prints its port and
+serves until its standard input ends.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _measure_files(registry: RegistryClient, cleaner: CleanerClient, sources: Pa
     arrow_file, csv_file, blemished = (
         sources / name for name in ("ticks.arrow", "ticks.csv", "blemished.csv")
     )
-    with ipc.new_file(arrow_file, ticks.schema) as writer:
+    with ipc.new_file(str(arrow_file), ticks.schema) as writer:
         for start in range(0, _ROWS, 65_536):
             writer.write_batch(ticks.slice(start, 65_536))
     _write_csv(csv_file, ticks)
@@ -106,7 +106,7 @@ def _measure_files(registry: RegistryClient, cleaner: CleanerClient, sources: Pa
 
 
 def _measure_changes(registry: RegistryClient, cleaner: CleanerClient, sources: Path) -> None:
-    """Registers one compatible change after the other, each once the job acted on the one before."""
+    """One compatible change after the other, each once the job acted on the one before."""
     path = sources / "long.csv"
     header, _, body = (sources / "ticks.csv").read_bytes().partition(b"\n")
     with path.open("wb") as file:

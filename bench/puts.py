@@ -109,9 +109,7 @@ def _measure_puts(
 
     def line(kind: str, over: str, target: Target | None) -> None:
         metric = f"put_{kind}_{rows_a_batch}_rows_over_{over}"
-        report(
-            BENCH, metric, rates[kind], "M rows/s", baseline=rates.get(over), target=target
-        )
+        report(BENCH, metric, rates[kind], "M rows/s", baseline=rates.get(over), target=target)
 
     for kind in ("governed", "written", "fsynced"):
         if kind in rates:

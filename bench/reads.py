@@ -42,9 +42,8 @@ def main() -> None:
             registry.register(_SCANNED, SCHEMA)
             registry.register(_TAILED, SCHEMA)
         store = flight.connect(f"grpc://{running.addresses['tickstore']['flight']}")
-        memory = flight.connect(
-            f"grpc://{stack.enter_context(baseline_server('_flight_baseline', 'memory', _SCAN_ROWS))}"
-        )
+        address = stack.enter_context(baseline_server("_flight_baseline", "memory", _SCAN_ROWS))
+        memory = flight.connect(f"grpc://{address}")
         _measure_scan(store, memory)
         _measure_tail(store, running, home)
 
@@ -102,9 +101,9 @@ def _measure_tail(store: flight.FlightClient, running: Mesh, home: Path) -> None
             writer.close()
             assert journey.all_seen.wait(_PATIENCE_SECONDS), f"{len(journey.seen)} of {count} seen"
             threads[0].join(_PATIENCE_SECONDS)
-    took = [
-        (seen - sent) / 1e6 for sent, seen in zip(journey.sent, journey.seen, strict=True)
-    ][_WARM_UP_BATCHES:]
+    took = [(seen - sent) / 1e6 for sent, seen in zip(journey.sent, journey.seen, strict=True)][
+        _WARM_UP_BATCHES:
+    ]
     durable = [
         (acknowledged - sent) / 1e6
         for sent, acknowledged in zip(journey.sent, journey.acknowledged, strict=True)

@@ -69,9 +69,7 @@ def main() -> None:
         target=at_most(2),
     )
     ready = statistics.median(each.ready for each in rounds)
-    report(
-        BENCH, "start_to_ready_over_empty_store", ready, "s", baseline=statistics.median(empty)
-    )
+    report(BENCH, "start_to_ready_over_empty_store", ready, "s", baseline=statistics.median(empty))
     kept = min(each.share_kept for each in rounds)
     report(BENCH, "share_of_acknowledged_rows_kept", kept, "1", target=at_least(1))
 
