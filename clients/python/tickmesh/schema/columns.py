@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _LARGEST_EXACT_INT_IN_DOUBLE = 53
-_INT64_DIGITS = 19
 _UNITS = ("s", "ms", "us", "ns")
 
 
