@@ -176,10 +176,12 @@ class Scenario:
         self._say("")
         self._say("reading everything back with plain pyarrow")
         found = readback.stored_rows(self._addresses["tickstore"]["flight"], SUBJECT)
-        for line in found.first.select(["ts", "symbol", "price", "size"]).to_pylist():
-            self._say(
-                f"  {line['ts']}  {line['symbol']:<6} {line['price']:>9.2f} {line['size']:>6}"
-            )
+        shown = found.first.select(["ts", "symbol", "price", "size"])
+        # As text: nanoseconds do not fit Python's own datetime.
+        for row in zip(
+            *(column.cast("string").to_pylist() for column in shown.columns), strict=True
+        ):
+            self._say(f"  {'  '.join(str(cell) for cell in row)}")
         files = (morning, afternoon)
         return Account(
             rows_in=sum(readback.count_records(str(session.path)) for session in files),
