@@ -159,7 +159,6 @@ class NumberSource:
     """Whole numbers as records, cut into batches of three."""
 
     name = "numbers"
-    replayable = True
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)
