@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from tickmesh_cleaner.config import CleanerConfig
     from tickmesh_cleaner.domain.job import Job
+    from tickmesh_serving.tracing import Tracing
 
 
 class _Life:
@@ -91,6 +92,7 @@ def build_cleaner(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a cleaner process together; nothing listens yet.
 
@@ -100,6 +102,7 @@ def build_cleaner(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
 
     Raises:
         ConfigError: Another cleaner runs on this home.
@@ -171,6 +174,7 @@ def build_cleaner(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )
 
 
@@ -179,5 +183,5 @@ def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
         tick_store,
         dataset=job.dataset,
         source=job.identity.digest if job.identity else "",
-        on_behalf_of=job.on_behalf_of or job.principal,
+        on_behalf_of=job.principal,
     )

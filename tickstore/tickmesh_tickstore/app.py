@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from tickmesh_serving.tracing import Tracing
     from tickmesh_tickstore.config import TickStoreConfig
 
 _PERMISSIONS = {
@@ -138,6 +139,7 @@ def build_tick_store(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a tick store process together; nothing listens yet.
 
@@ -147,6 +149,7 @@ def build_tick_store(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
@@ -164,4 +167,5 @@ def build_tick_store(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )

@@ -168,7 +168,7 @@ async def test_server_whose_permission_table_has_a_gap_does_not_start() -> None:
         permissions=PermissionTable(dict.fromkeys([*FLIGHT_METHODS[1:], "Echo"], "sample.use")),
         flight=FlightEndpoint(SampleFlight()),
     )
-    with pytest.raises(LookupError, match="no entry for DoPut, Fail$"):
+    with pytest.raises(LookupError, match=r"no entry for DoPut, Fail$"):
         await with_flight.start()
 
 
