@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tickmesh_cleaner.config import CleanerConfig
     from tickmesh_cleaner.domain.job import Job
+    from tickmesh_serving.tracing import Tracing
 
 
 class _Life:
@@ -90,6 +91,7 @@ def build_cleaner(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a cleaner process together; nothing listens yet.
 
@@ -99,6 +101,7 @@ def build_cleaner(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
 
     Raises:
         ConfigError: Another cleaner runs on this home.
@@ -165,6 +168,7 @@ def build_cleaner(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )
 
 
@@ -173,5 +177,5 @@ def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
         tick_store,
         dataset=job.dataset,
         source=job.identity.digest if job.identity else "",
-        on_behalf_of=job.on_behalf_of or job.principal,
+        on_behalf_of=job.principal,
     )

@@ -250,6 +250,7 @@ class GuardedFlightServer(flight.FlightServerBase):
                     drain=seen.drain,
                     server=context,
                     guard=guard,
+                    link_trace=call.link_trace,
                 )
             )
         except BaseException as error:  # noqa: BLE001 - anything else would leak a traceback

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.certificates import CLIENT, write_certificates
-from tests.support.trades import trades, trades_schema
+from tests.support.certificates import CLEANER, CLIENT, write_certificates
+from tests.support.governed_ticks import trades, trades_schema
+from tests.support.origins import stored_origins
 from tickmesh._wire.credentials import ClientCredentials, credentials_of
 from tickmesh.async_registry import AsyncRegistryClient
 from tickmesh.cleaning import CleanerClient
@@ -22,10 +24,11 @@ from tickmesh.config import ClientConfig, TlsFiles, load_client_config
 from tickmesh.errors import UnavailableError
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
-from tickmesh_serving.mesh import SERVICES, Mesh
+from tickmesh_serving.mesh import SERVICES, Mesh, serve_command
+from tickmesh_tickstore.domain.stamps import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -84,7 +87,14 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsMesh]:
         f'private_key = "{files / "client.key"}"\n',
         encoding="utf-8",
     )
-    with Mesh(home, free_ports=True, settings=serving) as mesh:
+
+    def command(service: str, home: Path) -> Sequence[str]:
+        """The cleaner shows a certificate of its own: its environment names it."""
+        names = {"CERTIFICATE": "cleaner.pem", "PRIVATE_KEY": "cleaner.key"}
+        own = [f"TICKMESH_CLIENT__TLS__{key}={files / name}" for key, name in names.items()]
+        return ["env", *(own if service == "cleaner" else []), *serve_command(service, home)]
+
+    with Mesh(home, free_ports=True, settings=serving, command=command) as mesh:
         config = load_client_config(home=home, environ=mesh.client_environment)
         with RegistryClient(config=config) as registry:
             registry.register(SUBJECT, trades_schema())
@@ -103,9 +113,13 @@ def test_the_command_line_puts_gets_and_cleans_over_tls(tls: TlsMesh, tmp_path: 
     put = tls.answer("ticks", "put", str(rows), "--subject", subject)
     assert put["rows"] == 5
     pq.write_table(trades(7, start_ns=1_000_000), rows)
-    # The file is uploaded to the cleaner, which asks the registry and writes to the tick store.
+    # The file is uploaded to the cleaner, which asks the registry and writes to the tick store,
+    # under its own name on behalf of who made the job.
     cleaned = tls.run("clean", str(rows), "--subject", subject)
     assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
+    written = tmp_path / "tickstore"
+    shutil.copytree(tls.mesh.home / "tickstore", written)
+    assert stored_origins(written, subject) == {Origin(CLIENT), Origin(CLEANER, CLIENT)}
     got = tls.run("ticks", "get", subject, "--output=json")
     assert [json.loads(line)["size"] for line in got.stdout.splitlines()] == [*range(5), *range(7)]
 

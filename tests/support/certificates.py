@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 CLIENT = "trader@mesh.example"
 """The name that the client's certificate proves."""
+CLEANER = "cleaner@mesh.example"
+"""The name that the cleaner's own client certificate proves."""
 
 
 def write_certificates(directory: Path) -> Path:
-    """Write `ca.pem`, and `.pem` and `.key` of `server` (127.0.0.1) and of `client`."""
+    """Write `ca.pem`, and `.pem` and `.key` of `server` (127.0.0.1), `client` and `cleaner`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(directory / "ca.pem")
-    for name, identity in {"server": "127.0.0.1", "client": CLIENT}.items():
+    identities = {"server": "127.0.0.1", "client": CLIENT, "cleaner": CLEANER}
+    for name, identity in identities.items():
         leaf = authority.issue_cert(identity)
         leaf.private_key_pem.write_to_path(directory / f"{name}.key")
         for block in leaf.cert_chain_pems:

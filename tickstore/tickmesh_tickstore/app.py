@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from tickmesh_serving.tracing import Tracing
     from tickmesh_tickstore.config import TickStoreConfig
 
 _PERMISSIONS = {
@@ -137,6 +138,7 @@ def build_tick_store(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a tick store process together; nothing listens yet.
 
@@ -146,6 +148,7 @@ def build_tick_store(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
@@ -163,4 +166,5 @@ def build_tick_store(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )
