@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job import FileSource, Job, QuarantineSource, UploadedSource
 from tickmesh_cleaner.judging import BatchJudge
@@ -80,7 +81,10 @@ class Workshop:
         name_matters = spec is not None and spec.file_name is not None
         producer = producer_id(
             content_digest=identity.digest,
-            spec_fingerprint=spec.fingerprint if spec else "",
+            # Packing says nothing about rows: a packed file and its unpacked copy are one source.
+            spec_fingerprint=replace(spec, compression=Compression.AUTO).fingerprint
+            if spec
+            else "",
             file_name=job.file_name if name_matters else "",
             dataset=job.dataset,
             nonce=job.id if job.again else "",

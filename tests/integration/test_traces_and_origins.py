@@ -39,6 +39,7 @@ def put_batches(addresses: Mapping[str, str]) -> None:
         address=addresses["grpc"],
         flight_address=addresses["flight"],
         credentials=ClientCredentials(),
+        call_attempts=1,
     )
     with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as client:
         producer = client.open_producer(SUBJECT, "feed")

@@ -97,6 +97,19 @@ class SourceUnreadableError(CleanerError):
         super().__init__(message, source=name, offset=str(offset))
 
 
+class SourceDamagedError(CleanerError):
+    """The source is not whole; found before any of its rows was forwarded."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str, offset: int) -> None:
+        super().__init__(
+            f"{name} is damaged from unpacked byte {offset} on: {cause}; nothing of it was stored",
+            source=name,
+            offset=str(offset),
+        )
+
+
 class SourceChangedError(CleanerError):
     """The source changed while it was read."""
 

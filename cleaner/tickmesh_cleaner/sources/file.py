@@ -6,12 +6,14 @@ import hashlib
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from tickmesh.decoding.compression import chunks
 from tickmesh.decoding.decoded import DecodeError, Position
 from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Format, SourceSpec
 from tickmesh_cleaner.domain.errors import (
     CleanerError,
     SourceChangedError,
+    SourceDamagedError,
     SourceNotFoundError,
     SourceUnreadableError,
 )
@@ -47,11 +49,31 @@ class FileRecords:
         self._bytes_total = self._unpacked_bytes()
 
     def identify(self) -> SourceIdentity:
-        """Digest and signature of the file; reads all of it."""
-        with self._reading() as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        """Digest of the unpacked content and signature of the file; reads all of it.
+
+        A packed file and its unpacked copy are one source. A packed file that is cut off is refused
+        here, before a row of it is forwarded: the whole file, fetched later, is another source, and
+        would bring the same rows again.
+
+        Raises:
+            SourceDamagedError: The packing is cut off or corrupt.
+        """
+        digest = hashlib.sha256()
+        unpacked_bytes = 0
+        try:
+            with self._reading() as file:
+                for chunk in chunks(file, self._spec.compression):
+                    digest.update(chunk)
+                    unpacked_bytes += len(chunk)
+        except DecodeError as error:
+            raise SourceDamagedError(
+                self.name, cause=f"{error.code}: {error.message}", offset=error.offset
+            ) from error
+        self._bytes_total = unpacked_bytes
         return SourceIdentity(
-            digest=digest, signature=self._signature(), size_bytes=self._path.stat().st_size
+            digest=digest.hexdigest(),
+            signature=self._signature(),
+            size_bytes=self._path.stat().st_size,
         )
 
     def verify(self, identity: SourceIdentity) -> None:
