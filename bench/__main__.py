@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -21,10 +22,12 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 _LONGEST_SECONDS = 300.0
 """A benchmark that takes longer is ended: it hangs."""
+_STOP_SECONDS = 60.0
 
 
 def main(names: list[str]) -> int:
     """Runs each benchmark in a process of its own."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     known = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -53,8 +56,8 @@ def _run(name: str, verdicts: Counter[object]) -> bool:
         [sys.executable, "-m", f"bench.{name}"], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    # Its servers end with it: they watch their parent, and baselines their standard input.
-    timer = threading.Timer(_LONGEST_SECONDS, process.kill)
+    # Interrupted, it stops its servers and removes its files.
+    timer = threading.Timer(_LONGEST_SECONDS, process.send_signal, [signal.SIGINT])
     timer.start()
     try:
         for line in process.stdout:
@@ -65,8 +68,12 @@ def _run(name: str, verdicts: Counter[object]) -> bool:
         return process.wait() == 0
     finally:
         timer.cancel()
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _say(text: str) -> None:

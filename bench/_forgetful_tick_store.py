@@ -16,6 +16,7 @@ from tickmesh_serving.flight import FlightEndpoint
 from tickmesh_serving.identifiers import RandomIds
 from tickmesh_serving.metrics import new_registry
 from tickmesh_serving.server import ServiceProcess
+from tickmesh_serving.tickets import load_or_make_key
 from tickmesh_tickstore.app import permission_table
 from tickmesh_tickstore.application import TickStore
 from tickmesh_tickstore.config import TickStoreConfig
@@ -30,7 +31,7 @@ from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
 from tickmesh_tickstore.service import grpc_service
-from tickmesh_tickstore.tickets import TicketOffice, load_or_make_key
+from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -229,6 +229,20 @@ def test_a_refresh_sees_what_was_registered_before_it(mesh: Mesh, client: Regist
             assert client.in_force("ticks.a").version == registered.schema.version
 
 
+def test_a_client_that_begins_with_a_refresh_hears_of_changes(
+    mesh: Mesh, client: RegistryClient
+) -> None:
+    """What a refresh loaded is kept true by the watch, as what was loaded on a miss is."""
+    heard = threading.Event()
+    client.add_listener(lambda _update: heard.set())
+    with RegistryClient(mesh.addresses["registry"]["grpc"]) as other:
+        other.register("ticks.a", schema_text())
+        client.refresh("ticks.a")
+        assert client.in_force("ticks.a").version == 1
+        other.register("ticks.a", schema_text(size={"type": "integer"}))
+    until(lambda: client.in_force("ticks.a").version == 2, changed=heard)
+
+
 def test_a_refresh_keeps_what_is_held_while_the_registry_is_away(
     mesh: Mesh, client: RegistryClient
 ) -> None:

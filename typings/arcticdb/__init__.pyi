@@ -1,4 +1,4 @@
-"""What the benchmarks use of ArcticDB, which has no types and is installed elsewhere."""
+# What the benchmarks use of ArcticDB, which has no types and is installed elsewhere.
 
 from pandas import DataFrame
 
