@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Self
 
 from tickmesh_serving.drain_signal import DrainSignal
 from tickmesh_serving.identifiers import RandomIds
@@ -30,7 +31,7 @@ class CallContext:
     """Given when the server goes down: streams say where to resume, and end."""
 
     @classmethod
-    def internal(cls, name: str, *, request_id: str | None = None) -> CallContext:
+    def internal(cls, name: str, *, request_id: str | None = None) -> Self:
         """Return the context of work that no caller asked for, such as compaction.
 
         Args:

@@ -75,6 +75,9 @@ class MemorySchemas:
     registered: list[RegisteredSchema] = field(default_factory=list)
     away: bool = False
 
+    def refresh(self, subject: str) -> None:
+        self.versions(subject)
+
     def in_force(self, subject: str) -> RegisteredSchema:
         return self.versions(subject)[-1]
 
