@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tickmesh.schema.errors import pointer_of
+from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.validation import formats, masks, numeric, patterns, values
-from tickmesh.schema.validation.dialects import Dialect, Pointer, json_pointer
 from tickmesh.schema.validation.explanation import Step, Stopwatch
 from tickmesh.schema.validation.lists import Contains, Items, Length, unique
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
@@ -43,6 +44,7 @@ from tickmesh.schema.validation.text import MaximumLength, MinimumLength, Patter
 
 if TYPE_CHECKING:
     from tickmesh.schema.validation.cells import Cells
+    from tickmesh.schema.validation.dialects import Pointer
     from tickmesh.schema.validation.documents import Path, Rendering
     from tickmesh.schema.validation.names import NameMatcher
 
@@ -382,7 +384,7 @@ class Compiler:
     ) -> int | None:
         """The site of a keyword that decides alone, None elsewhere; records the step."""
         tokens = target.pointer if keyword == "falseSchema" else (*target.pointer, keyword, *more)
-        schema_path = target.document + json_pointer(tokens)
+        schema_path = target.document + pointer_of(tokens)
         instance_path = _instance_pointer(place.path)
         self.steps.append(Step(keyword, instance_path, schema_path, kernel))
         never_fails = isinstance(kernel, Fixed) and kernel.verdict is VALID
@@ -575,4 +577,4 @@ def _finite(cells: Cells) -> Mask:
 
 
 def _instance_pointer(path: Path) -> str:
-    return json_pointer(tuple("*" if name is None else name for name in path))
+    return pointer_of(tuple("*" if name is None else name for name in path))

@@ -1,21 +1,15 @@
-"""The two JSON Schema dialects, and where each keeps its subschemas."""
+"""Which dialect a schema declares, and where each dialect keeps its subschemas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Any, TypeAlias
+
+from tickmesh.schema.keywords import Dialect
 
 Pointer: TypeAlias = tuple[str, ...]
 
 JsonSchema: TypeAlias = Mapping[str, Any] | bool
-
-
-class Dialect(StrEnum):
-    """A JSON Schema dialect, named by its meta-schema."""
-
-    DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
-    DRAFT_07 = "http://json-schema.org/draft-07/schema"
 
 
 class UnsupportedSchemaError(ValueError):
@@ -76,11 +70,6 @@ def subschemas(schema: Any, dialect: Dialect) -> Iterator[tuple[Pointer, Any]]:
             for name, branch in value.items():
                 if isinstance(branch, Mapping | bool):
                     yield (keyword, name), branch
-
-
-def json_pointer(tokens: Pointer | tuple[str | int, ...]) -> str:
-    """RFC 6901 text of a pointer."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def pointer_tokens(text: str) -> Pointer:

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.cells import Cells
-from tickmesh.schema.validation.dialects import Dialect
 from tickmesh.schema.validation.logical import Kind
 from tickmesh.schema.validation.masks import UNDECIDED, VALID, Mask
 from tickmesh.schema.validation.plan import Fixed, Kernel

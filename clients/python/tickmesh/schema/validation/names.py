@@ -9,7 +9,7 @@ from tickmesh.schema.validation.oracle import FormatMode, Oracle
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tickmesh.schema.validation.dialects import Dialect
+    from tickmesh.schema.keywords import Dialect
     from tickmesh.schema.validation.references import Target
 
 

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.validation.dialects import (
-    Dialect,
-    UnsupportedSchemaError,
-    json_pointer,
-    subschemas,
-)
+from tickmesh.schema.errors import pointer_of
+from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.oracle import BACKTRACK_LIMIT
+from tickmesh.schema.validation.dialects import UnsupportedSchemaError, subschemas
 from tickmesh.schema.validation.patterns import for_oracle
 from tickmesh.schema.validation.reasons import Reason, code_of
 
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tickmesh.schema.validation.documents import RenderedRow
-
-# Steps a pattern with look-around may take on one string; one that gives up is a bad row.
-_BACKTRACK_LIMIT = 100_000
 
 # A row with more open null cells than this is bad if none of the readings tried is valid.
 _OPEN_CELLS_LIMIT = 12
@@ -97,7 +92,8 @@ class Oracle:
                 validate_formats=formats is FormatMode.ASSERT,
                 registry=registry,
                 offline=True,
-                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
+                # A pattern that gives up on a value makes a bad row.
+                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise UnsupportedSchemaError(f"the schema cannot be compiled: {error}") from None
@@ -112,7 +108,7 @@ class Oracle:
         """All reasons for which a row is not valid; none when one reading of it is."""
         if not row.faults and row.open_cells and self.is_valid(row):
             return ()
-        faults = {json_pointer(fault.instance_path): fault for fault in row.faults}
+        faults = {pointer_of(fault.instance_path): fault for fault in row.faults}
         found = [
             reason
             for reason in self.document_reasons(row.document)
@@ -138,8 +134,8 @@ class Oracle:
                 keyword = path[-1]
             yield Reason(
                 code=code_of(keyword),
-                instance_path=json_pointer(tuple(error.instance_path)),
-                schema_path=json_pointer(path),
+                instance_path=pointer_of(tuple(error.instance_path)),
+                schema_path=pointer_of(path),
                 message=self._as_written(error.message),
             )
 

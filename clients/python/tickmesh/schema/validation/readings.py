@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh.schema.validation.dialects import Dialect
+from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.validation.documents import NullMeans, Path, Rendering
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
 

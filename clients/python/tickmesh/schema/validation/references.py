@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urljoin
 
+from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.validation.dialects import (
-    Dialect,
     Pointer,
     UnsupportedSchemaError,
     dialect_of,

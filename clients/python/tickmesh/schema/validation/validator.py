@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.types as pt
 
+from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.cells import BatchCells
 from tickmesh.schema.validation.compiler import Compiler
-from tickmesh.schema.validation.dialects import Pointer, dialect_of, json_pointer, pointer_tokens
+from tickmesh.schema.validation.dialects import Pointer, dialect_of, pointer_tokens
 from tickmesh.schema.validation.documents import NullMeans, Rows
 from tickmesh.schema.validation.explanation import Explanation, Stopwatch
 from tickmesh.schema.validation.names import NameMatcher
@@ -175,7 +176,7 @@ class Validator:
 def _upwards(tokens: Pointer) -> Iterator[str]:
     """The pointer and all above it, the longest first."""
     for length in range(len(tokens), -1, -1):
-        yield json_pointer(tokens[:length])
+        yield pointer_of(tokens[:length])
 
 
 def _concatenated(parts: list[_Judged]) -> _Judged:
