@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
-from tickmesh.errors import ConfigError
 from tickmesh.registry import RegistryClient
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
@@ -24,7 +24,6 @@ from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
-from tickmesh_cleaner.store.store import HomeInUseError
 from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
@@ -34,13 +33,14 @@ from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
 from tickmesh_serving.permissions import Grants, everyone
 from tickmesh_serving.server import ServiceProcess
-from tickmesh_serving.tickets import TicketSigner
+from tickmesh_serving.tickets import TicketSigner, load_or_make_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tickmesh_cleaner.config import CleanerConfig
     from tickmesh_cleaner.domain.job import Job
+    from tickmesh_serving.tracing import Tracing
 
 
 class _Life:
@@ -91,6 +91,7 @@ def build_cleaner(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a cleaner process together; nothing listens yet.
 
@@ -100,28 +101,24 @@ def build_cleaner(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
 
     Raises:
         ConfigError: Another cleaner runs on this home.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
-    client = load_client_config(home=home)
+    # Jobs wait by themselves and say so: retries below them would only delay that.
+    client = replace(load_client_config(home=home), call_attempts=1)
     directory = home / "cleaner"
-    try:
-        store = CleanerStore(directory)
-    except HomeInUseError as error:
-        raise ConfigError(str(error), key="data") from error
+    store = CleanerStore(directory)
     files = QuarantineFiles(directory / "quarantine")
-    registry = RegistryClient(
-        client.registry,
-        credentials=credentials_of(client),
-        cache_directory=directory / "schemas",
-    )
+    registry = RegistryClient(config=client, cache_directory=directory / "schemas")
     tick_store = TickConnection(
         address=client.tickstore,
         flight_address=client.tickstore_flight,
         credentials=credentials_of(client),
+        call_attempts=client.call_attempts,
     )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
@@ -153,7 +150,10 @@ def build_cleaner(
         max_unfinished=config.jobs.max_unfinished,
     )
     flights = QuarantineFlights(
-        store, files, signer=TicketSigner(TicketSigner.new_key(), clock=clock), clock=clock
+        store,
+        files,
+        signer=TicketSigner(load_or_make_key(directory / "ticket.key"), clock=clock),
+        clock=clock,
     )
     return ServiceProcess(
         "cleaner",
@@ -168,6 +168,7 @@ def build_cleaner(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )
 
 
@@ -176,5 +177,5 @@ def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
         tick_store,
         dataset=job.dataset,
         source=job.identity.digest if job.identity else "",
-        on_behalf_of=job.on_behalf_of or job.principal,
+        on_behalf_of=job.principal,
     )

@@ -87,7 +87,10 @@ class DescribedReason:
 
 
 class CleanerApplication:
-    """All functions of the cleaner. They block; a caller with a loop gives them a thread."""
+    """All functions of the cleaner, each told which call it serves.
+
+    They block; a caller with a loop gives them a thread.
+    """
 
     def __init__(
         self,
@@ -152,27 +155,33 @@ class CleanerApplication:
         self._runner.submit(job)
         return job
 
-    def job(self, job_id: str) -> Job:
+    def job(self, _call: CallContext, job_id: str) -> Job:
         """One job."""
         return self._store.jobs.get(job_id)
 
-    def audit(self, job_id: str) -> Balance:
+    def audit(self, _call: CallContext, job_id: str) -> Balance:
         """A job's balance recomputed from the tick store and the quarantine."""
         return self._auditor.audit(self._store.jobs.get(job_id))
 
     def jobs(
-        self, *, page_size: int, before: int | None, state: JobState | None, subject: str
+        self,
+        _call: CallContext,
+        *,
+        page_size: int,
+        before: int | None,
+        state: JobState | None,
+        subject: str,
     ) -> tuple[list[Job], int | None]:
         """A page of jobs, newest first, and where the next page begins."""
         return self._store.jobs.page(
             limit=_page(page_size), before_number=before, state=state, subject=subject
         )
 
-    def pause_job(self, job_id: str) -> Job:
+    def pause_job(self, _call: CallContext, job_id: str) -> Job:
         """Halts a job at its next checkpoint."""
         return self._runner.pause(job_id)
 
-    def resume_job(self, job_id: str) -> Job:
+    def resume_job(self, _call: CallContext, job_id: str) -> Job:
         """Lets a paused job go on, under the version in force now."""
         job = self._store.jobs.get(job_id)
         try:
@@ -181,16 +190,18 @@ class CleanerApplication:
             approved = job.approved_version
         return self._runner.resume(job_id, approved_version=approved)
 
-    def cancel_job(self, job_id: str) -> Job:
+    def cancel_job(self, _call: CallContext, job_id: str) -> Job:
         """Ends a job at its next checkpoint."""
         return self._runner.cancel(job_id)
 
-    def moment(self, job_id: str) -> JobMoment:
+    def moment(self, _call: CallContext, job_id: str) -> JobMoment:
         """A job and where it is now."""
         job = self._store.jobs.get(job_id)
         return JobMoment(job, self._runner.moment(job_id), self._schemas.stale_since_ns)
 
-    def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
+    def listen(
+        self, _call: CallContext, job_id: str, listener: Callable[[], None]
+    ) -> Callable[[], None]:
         """Calls `listener` when a job stops working; returns how to stop that."""
         return self._runner.listen(job_id, listener)
 
@@ -211,7 +222,7 @@ class CleanerApplication:
     # Quarantine -------------------------------------------------------------------------------
 
     def quarantined(
-        self, selected: QuarantineFilter, *, after_id: int, page_size: int
+        self, _call: CallContext, selected: QuarantineFilter, *, after_id: int, page_size: int
     ) -> tuple[list[QuarantinedRow], int | None]:
         """A page of quarantined rows by id, and the id the next page begins after."""
         limit = _page(page_size)
@@ -220,7 +231,7 @@ class CleanerApplication:
         return rows, entries[limit - 1].id if len(entries) > limit else None
 
     def describe_quarantine(
-        self, selected: QuarantineFilter
+        self, _call: CallContext, selected: QuarantineFilter
     ) -> tuple[int, Sequence[DescribedReason]]:
         """How many rows match, and how many by reason, with examples."""
         described = []
@@ -293,6 +304,8 @@ class CleanerApplication:
 
     def _check_subject(self, subject: str) -> None:
         try:
+            # Not from the cache: who registers a version and then makes a job means that version.
+            self._schemas.refresh(subject)
             self._schemas.in_force(subject)
         except RegistryUnavailableError:
             # The job waits for the registry by itself.

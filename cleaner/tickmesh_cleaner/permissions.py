@@ -19,6 +19,8 @@ _METHODS = {
     "ReplayQuarantine": "cleaner.quarantine.replay",
 }
 _FLIGHT = {
+    "DoPut": "cleaner.rows.clean",
+    "DoExchange": "cleaner.rows.judge",
     "GetFlightInfo": "cleaner.quarantine.read",
     "GetSchema": "cleaner.quarantine.read",
     "ListFlights": "cleaner.quarantine.read",

@@ -58,10 +58,10 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         self, request: pb.GetJobRequest, _context: _Context
     ) -> pb.GetJobResponse:
         """Gets one job; on request with its balance recomputed from the stores."""
-        job = await asyncio.to_thread(self._application.job, request.job_id)
+        job = await asyncio.to_thread(self._application.job, current_call(), request.job_id)
         if request.view != pb.JOB_VIEW_AUDITED:
             return pb.GetJobResponse(job=messages.job_message(job))
-        audited = await asyncio.to_thread(self._application.audit, request.job_id)
+        audited = await asyncio.to_thread(self._application.audit, current_call(), request.job_id)
         return pb.GetJobResponse(
             job=messages.job_message(job), audited_balance=messages.balance_message(audited)
         )
@@ -72,6 +72,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         """Lists jobs, newest first."""
         jobs, place = await asyncio.to_thread(
             self._application.jobs,
+            current_call(),
             page_size=request.page_size,
             before=place_of(request.page_token),
             state=messages.state_of(request.state),
@@ -85,27 +86,28 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         self, request: pb.PauseJobRequest, _context: _Context
     ) -> pb.PauseJobResponse:
         """Halts a running job at its next checkpoint."""
-        job = await asyncio.to_thread(self._application.pause_job, request.job_id)
+        job = await asyncio.to_thread(self._application.pause_job, current_call(), request.job_id)
         return pb.PauseJobResponse(job=messages.job_message(job))
 
     async def ResumeJob(  # noqa: N802
         self, request: pb.ResumeJobRequest, _context: _Context
     ) -> pb.ResumeJobResponse:
         """Lets a paused job go on."""
-        job = await asyncio.to_thread(self._application.resume_job, request.job_id)
+        job = await asyncio.to_thread(self._application.resume_job, current_call(), request.job_id)
         return pb.ResumeJobResponse(job=messages.job_message(job))
 
     async def CancelJob(  # noqa: N802
         self, request: pb.CancelJobRequest, _context: _Context
     ) -> pb.CancelJobResponse:
         """Ends a job at its next checkpoint."""
-        job = await asyncio.to_thread(self._application.cancel_job, request.job_id)
+        job = await asyncio.to_thread(self._application.cancel_job, current_call(), request.job_id)
         return pb.CancelJobResponse(job=messages.job_message(job))
 
     async def WatchJob(  # noqa: N802
         self, request: pb.WatchJobRequest, _context: _Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
         """Streams the progress of a job until it ends."""
+        call = current_call()
         interval_seconds = _interval_seconds(request)
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
@@ -113,11 +115,11 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         def tell() -> None:
             loop.call_soon_threadsafe(changed.set)
 
-        forget = self._application.listen(request.job_id, tell)
-        drain = asyncio.ensure_future(current_call().drain.wait())
+        forget = self._application.listen(call, request.job_id, tell)
+        drain = asyncio.ensure_future(call.drain.wait())
         try:
             while True:
-                now = await asyncio.to_thread(self._application.moment, request.job_id)
+                now = await asyncio.to_thread(self._application.moment, call, request.job_id)
                 yield pb.WatchJobResponse(progress=messages.progress_message(now))
                 if now.job.state.ended or drain.done():
                     return
@@ -175,6 +177,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         """Lists quarantined rows in order of their ids."""
         rows, place = await asyncio.to_thread(
             self._application.quarantined,
+            current_call(),
             messages.filter_of(request.filter),
             after_id=place_of(request.page_token) or 0,
             page_size=request.page_size,
@@ -188,7 +191,9 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     ) -> pb.DescribeQuarantineResponse:
         """Counts quarantined rows by reason, with examples."""
         rows, described = await asyncio.to_thread(
-            self._application.describe_quarantine, messages.filter_of(request.filter)
+            self._application.describe_quarantine,
+            current_call(),
+            messages.filter_of(request.filter),
         )
         return pb.DescribeQuarantineResponse(
             rows=rows, reasons=[messages.reason_message(reason) for reason in described]

@@ -27,6 +27,8 @@ from .wire import encode_change
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tickmesh_serving.tracing import Tracing
+
     from .config import RegistryConfig
     from .store import SchemaStore
 
@@ -78,6 +80,7 @@ def build_registry(
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
     may_see: Authorizer = may_see_everything,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a registry process together; nothing listens yet.
 
@@ -88,6 +91,7 @@ def build_registry(
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
         may_see: What a watcher may be told; everything by default.
+        tracing: Where spans go; as configured by default.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
@@ -120,4 +124,5 @@ def build_registry(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )

@@ -119,7 +119,7 @@ class RegistryApplication:
         )
 
     async def list_subjects(
-        self, *, prefix: str = "", page_size: int = 0, page_token: str = ""
+        self, _call: CallContext, *, prefix: str = "", page_size: int = 0, page_token: str = ""
     ) -> SubjectPage:
         """Lists subjects with versions in order of their names.
 
@@ -138,7 +138,7 @@ class RegistryApplication:
             )
 
     async def list_versions(
-        self, subject: str, *, page_size: int = 0, page_token: str = ""
+        self, subject: str, _call: CallContext, *, page_size: int = 0, page_token: str = ""
     ) -> VersionPage:
         """Lists the versions of a subject in ascending order, deleted ones included.
 
@@ -160,7 +160,7 @@ class RegistryApplication:
                 reader.head.revision,
             )
 
-    async def check(self, candidate: Candidate) -> Reported:
+    async def check(self, candidate: Candidate, _call: CallContext) -> Reported:
         """Judges a candidate against registered versions, without writing.
 
         Raises:
@@ -195,7 +195,7 @@ class RegistryApplication:
         content = dict(bounded_report(judgement.content))
         return Reported(json.dumps({**content, "mode": mode.value}), revision)
 
-    async def settings(self, subject: str) -> SettingsInEffect:
+    async def settings(self, subject: str, _call: CallContext) -> SettingsInEffect:
         """The settings in effect for a subject, or the global ones for "".
 
         Raises:

@@ -144,7 +144,10 @@ class SchemaRegistryService:
     ) -> pb.ListSubjectsResponse:
         """Serves ListSubjects."""
         page = await self._application.list_subjects(
-            prefix=request.prefix, page_size=request.page_size, page_token=request.page_token
+            current_call(),
+            prefix=request.prefix,
+            page_size=request.page_size,
+            page_token=request.page_token,
         )
         return pb.ListSubjectsResponse(
             subjects=[wire.subject_message(state) for state in page.subjects],
@@ -157,7 +160,10 @@ class SchemaRegistryService:
     ) -> pb.ListVersionsResponse:
         """Serves ListVersions."""
         page = await self._application.list_versions(
-            request.subject, page_size=request.page_size, page_token=request.page_token
+            request.subject,
+            current_call(),
+            page_size=request.page_size,
+            page_token=request.page_token,
         )
         return pb.ListVersionsResponse(
             versions=[wire.version_message(version) for version in page.versions],
@@ -178,7 +184,8 @@ class SchemaRegistryService:
                 versions=tuple(request.versions),
                 mode=wire.mode_of(request.mode, field="mode"),
                 policy=wire.policy_of(request.policy, field="policy"),
-            )
+            ),
+            current_call(),
         )
         return pb.CheckCompatibilityResponse(
             report=wire.report_message(reported.report), revision=reported.revision
@@ -188,7 +195,7 @@ class SchemaRegistryService:
         self, request: pb.GetCompatibilityRequest, _context: object
     ) -> pb.GetCompatibilityResponse:
         """Serves GetCompatibility."""
-        answer = await self._application.settings(request.subject)
+        answer = await self._application.settings(request.subject, current_call())
         return pb.GetCompatibilityResponse(
             settings=wire.settings_message(answer.settings), revision=answer.revision
         )

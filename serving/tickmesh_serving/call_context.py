@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Self
 
-from tickmesh._wire.metadata import REQUEST_ID, TRACEPARENT
 from tickmesh_serving.drain_signal import DrainSignal
 from tickmesh_serving.identifiers import RandomIds
 from tickmesh_serving.principal import Principal
@@ -31,7 +31,7 @@ class CallContext:
     """Given when the server goes down: streams say where to resume, and end."""
 
     @classmethod
-    def internal(cls, name: str, *, request_id: str | None = None) -> CallContext:
+    def internal(cls, name: str, *, request_id: str | None = None) -> Self:
         """Return the context of work that no caller asked for, such as compaction.
 
         Args:
@@ -47,11 +47,6 @@ class CallContext:
     def draining(self) -> bool:
         """Whether the server is going down; long handlers poll this."""
         return self.drain.given
-
-    def outgoing_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the metadata that carries this call's names on to the next server."""
-        carried = ((REQUEST_ID, self.request_id),)
-        return carried if self.traceparent is None else (*carried, (TRACEPARENT, self.traceparent))
 
 
 _current: ContextVar[CallContext | None] = ContextVar("tickmesh_call", default=None)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tickmesh_serving.clock import Clock
-    from tickmesh_serving.config import ServerTls
     from tickmesh_serving.interceptors.chain import Chain
     from tickmesh_serving.permissions import PermissionTable
+    from tickmesh_serving.tls import ServerCertificate
 
 _UNKNOWN_ACTION = "unknown"
 _ResultT = TypeVar("_ResultT")
@@ -43,6 +43,11 @@ class FlightEndpoint:
         self._max_streams = max_streams
         self._server: GuardedFlightServer | None = None
 
+    def action_types(self) -> list[str]:
+        """Return the types of the actions that are served."""
+        call = FlightCall.internal("permissions")
+        return [action_type for action_type, _ in self._handlers.actions(call)]
+
     def start(
         self,
         *,
@@ -51,7 +56,7 @@ class FlightEndpoint:
         chain: Chain,
         permissions: PermissionTable,
         clock: Clock,
-        tls: ServerTls,
+        certificate: ServerCertificate | None,
     ) -> int:
         """Listen; calls are refused until the process serves. Return the port.
 
@@ -66,7 +71,7 @@ class FlightEndpoint:
                 chain=chain,
                 permissions=permissions,
                 clock=clock,
-                tls=tls,
+                certificate=certificate,
                 max_streams=self._max_streams,
             )
         except pa.ArrowException as error:
@@ -102,7 +107,7 @@ class GuardedFlightServer(flight.FlightServerBase):
         chain: Chain,
         permissions: PermissionTable,
         clock: Clock,
-        tls: ServerTls,
+        certificate: ServerCertificate | None,
         max_streams: int,
     ) -> None:
         self._handlers = handlers
@@ -110,14 +115,13 @@ class GuardedFlightServer(flight.FlightServerBase):
         self._clock = clock
         self._permissions = permissions
         address = f"[{host}]" if ":" in host else host
-        certificates = None
-        if tls.certificate is not None and tls.private_key is not None:
-            certificates = [(tls.certificate.read_text(), tls.private_key.read_text())]
+        shown = None if certificate is None else [(certificate.chain, certificate.private_key)]
+        roots = None if certificate is None else certificate.client_roots
         super().__init__(
-            f"{'grpc+tls' if tls.enabled else 'grpc'}://{address}:{port}",
-            tls_certificates=certificates,
-            verify_client=tls.client_roots is not None,
-            root_certificates=None if tls.client_roots is None else tls.client_roots.read_text(),
+            f"{'grpc' if certificate is None else 'grpc+tls'}://{address}:{port}",
+            tls_certificates=shown,
+            verify_client=roots is not None,
+            root_certificates=roots,
             middleware={MIDDLEWARE: Admission(chain, max_streams=max_streams)},
         )
 
@@ -246,6 +250,7 @@ class GuardedFlightServer(flight.FlightServerBase):
                     drain=seen.drain,
                     server=context,
                     guard=guard,
+                    link_trace=call.link_trace,
                 )
             )
         except BaseException as error:  # noqa: BLE001 - anything else would leak a traceback

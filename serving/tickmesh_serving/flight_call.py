@@ -11,9 +11,13 @@ from pyarrow import flight
 from tickmesh_serving.call_context import CallContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _ResultT = TypeVar("_ResultT")
+
+
+def _pass_over(_traceparent: str, _attributes: Mapping[str, str]) -> None:
+    """Nothing is traced or logged outside of a server."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,10 @@ class FlightCall(CallContext):
     guard: Callable[[BaseException], flight.FlightError] | None = field(
         default=None, repr=False, compare=False
     )
+    link_trace: Callable[[str, Mapping[str, str]], None] = field(
+        default=_pass_over, repr=False, compare=False
+    )
+    """Told the trace context that one batch carries, and what the batch is."""
 
     @property
     def cancelled(self) -> bool:

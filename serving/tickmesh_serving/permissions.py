@@ -20,11 +20,22 @@ def everyone(principal: Principal, permission: str) -> bool:  # noqa: ARG001 - a
     return True
 
 
+FLIGHT_METHODS = (
+    "DoPut",
+    "DoGet",
+    "DoExchange",
+    "GetFlightInfo",
+    "GetSchema",
+    "ListFlights",
+    "ListActions",
+)
+"""What every Flight port answers; `DoAction` goes by the type of the action."""
+
+
 class PermissionTable(Mapping[str, str]):
     """Permission by call.
 
-    Keys are full gRPC methods (`/package.Service/Method`), Flight methods (`DoPut`, `DoGet`,
-    `DoExchange`, `GetFlightInfo`, `GetSchema`, `ListFlights`, `ListActions`), Flight action types.
+    Keys are full gRPC methods (`/package.Service/Method`), `FLIGHT_METHODS`, Flight action types.
     """
 
     def __init__(self, permissions: Mapping[str, str], *, grants: Grants = everyone) -> None:

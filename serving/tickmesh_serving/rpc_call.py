@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tickmesh_serving.call_context import CallContext
 from tickmesh_serving.principal import ANONYMOUS, Principal
+from tickmesh_serving.tracing import link_span, valid_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tickmesh_serving.drain_signal import DrainSignal
 
 Transport = Literal["grpc", "flight"]
+
+MAX_LINKED_TRACES = 128
+"""Trace contexts noted of one call: as many as OpenTelemetry keeps links of a span."""
 
 
 class RpcCall:
@@ -34,6 +38,7 @@ class RpcCall:
         error: what the handler or a policy raised.
         status: what the caller is told about `error`.
         code: canonical code name of the outcome.
+        linked_traces: trace contexts that parts of a stream named, the first ones, each once.
     """
 
     __slots__ = (
@@ -42,6 +47,7 @@ class RpcCall:
         "error",
         "exempt",
         "limit_seconds",
+        "linked_traces",
         "metadata",
         "method",
         "peer",
@@ -88,6 +94,26 @@ class RpcCall:
         self.error: BaseException | None = None
         self.status: Status | None = None
         self.code = "OK"
+        self.linked_traces: list[str] = []
+
+    def link_trace(self, traceparent: str, attributes: Mapping[str, str]) -> None:
+        """Note that a part of this call, such as one batch, belongs to another trace.
+
+        The call's span is linked to it, the log names it. What is no W3C trace context is passed
+        over, and so is whatever comes after the first `MAX_LINKED_TRACES`.
+
+        Args:
+            traceparent: the part's W3C trace context.
+            attributes: what the part is, for the link.
+        """
+        known = self.linked_traces
+        if len(known) >= MAX_LINKED_TRACES or traceparent in known:
+            return
+        if valid_traceparent(traceparent) is None:
+            return
+        known.append(traceparent)
+        if self.span is not None:
+            link_span(self.span, traceparent, attributes)
 
     def context(self, drain: DrainSignal) -> CallContext:
         """Return what the handler sees."""

@@ -31,6 +31,8 @@ from tickmesh_serving.interceptors.identity import Authenticator, OpenAuthentica
 from tickmesh_serving.lifecycle import Lifecycle, State
 from tickmesh_serving.listening import cannot_listen, check_free, join_address, reachable_address
 from tickmesh_serving.metrics import RpcMetrics, new_registry
+from tickmesh_serving.permissions import FLIGHT_METHODS
+from tickmesh_serving.tls import load_certificate
 from tickmesh_serving.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from tickmesh_serving.config import ServerTls, ServingConfig
+    from tickmesh_serving.config import ServingConfig
     from tickmesh_serving.errors import ErrorTable
     from tickmesh_serving.flight import FlightEndpoint
     from tickmesh_serving.permissions import PermissionTable
+    from tickmesh_serving.tls import ServerCertificate
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.server")
 
@@ -147,6 +150,7 @@ class ServiceProcess:
         )
         self._http = HttpListener(self.health, self.metrics)
         self._grpc: grpc.aio.Server | None = None
+        self._certificate: ServerCertificate | None = None
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -217,12 +221,15 @@ class ServiceProcess:
             except KeyError:
                 continue  # made by hand: its handlers are not known before they are called
             methods += [f"/{service.full_name}/{method.name}" for method in descriptor.methods]
+        if self._flight is not None:
+            methods += [*FLIGHT_METHODS, *self._flight.action_types()]
         missing = self._permissions.missing(methods)
         if missing:
             raise LookupError(f"the permission table has no entry for {', '.join(missing)}")
 
     async def _listen(self) -> None:
         config = self.config
+        self._certificate = load_certificate(config.tls, section=self.name)
         self._grpc = grpc.aio.server(
             interceptors=[
                 ChainInterceptor(
@@ -262,10 +269,9 @@ class ServiceProcess:
     def _bind_grpc(self, port: int) -> int:
         assert self._grpc is not None
         address = join_address(self.config.host, port)
-        tls = self.config.tls
-        if not tls.enabled:
+        if self._certificate is None:
             return self._grpc.add_insecure_port(address)
-        return self._grpc.add_secure_port(address, _server_credentials(tls))
+        return self._grpc.add_secure_port(address, _server_credentials(self._certificate))
 
     def _bind_flight(self, port: int) -> int:
         assert self._flight is not None
@@ -275,7 +281,7 @@ class ServiceProcess:
             chain=self._chain,
             permissions=self._permissions,
             clock=self._clock,
-            tls=self.config.tls,
+            certificate=self._certificate,
         )
 
     async def _stop_grpc(self) -> None:
@@ -312,13 +318,12 @@ async def _wait_in_thread(event: threading.Event, *, timeout_seconds: float) -> 
     return await loop.run_in_executor(None, event.wait, timeout_seconds)
 
 
-def _server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
-    assert tls.certificate is not None
-    assert tls.private_key is not None
+def _server_credentials(certificate: ServerCertificate) -> grpc.ServerCredentials:
+    roots = certificate.client_roots
     return grpc.ssl_server_credentials(
-        [(tls.private_key.read_bytes(), tls.certificate.read_bytes())],
-        root_certificates=None if tls.client_roots is None else tls.client_roots.read_bytes(),
-        require_client_auth=tls.client_roots is not None,
+        [(certificate.private_key.encode(), certificate.chain.encode())],
+        root_certificates=None if roots is None else roots.encode(),
+        require_client_auth=roots is not None,
     )
 
 

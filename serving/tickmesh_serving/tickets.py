@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 import struct
+from typing import TYPE_CHECKING
 
 from tickmesh_serving.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY_BYTES = 32
+"""The least that a signing key may have."""
 
 _HEADER = struct.Struct(">Bq")
 _VERSION = 1
@@ -42,15 +50,10 @@ class TicketSigner:
         Raises:
             ValueError: the key is shorter.
         """
-        if len(key) < _DIGEST_BYTES:
-            raise ValueError(f"expected a key of at least {_DIGEST_BYTES} bytes, was {len(key)}")
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"expected a key of at least {KEY_BYTES} bytes, was {len(key)}")
         self._key = key
         self._clock = clock or SystemClock()
-
-    @staticmethod
-    def new_key() -> bytes:
-        """Return a fresh random key."""
-        return secrets.token_bytes(_DIGEST_BYTES)
 
     def sign(self, payload: bytes, *, expires_ns: int) -> bytes:
         """Return a ticket for a payload, good until an instant (ns UTC)."""
@@ -84,3 +87,26 @@ class TicketSigner:
 
     def _digest(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256")
+
+
+def load_or_make_key(path: Path) -> bytes:
+    """Return the key kept in a file, made with the first start: tickets outlive a restart.
+
+    Workers of one service that are to redeem each other's tickets are given the same file.
+
+    Raises:
+        OSError: the file can be neither read nor made.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(KEY_BYTES)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_suffix(".new")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)
+    return key

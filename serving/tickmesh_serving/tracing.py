@@ -10,7 +10,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tickmesh._wire.metadata import TRACEPARENT
@@ -39,6 +39,12 @@ class TracingConfig:
 def valid_traceparent(value: str | None) -> str | None:
     """Return the value if it is a W3C trace context, else None."""
     return value if value is not None and _TRACEPARENT.fullmatch(value) else None
+
+
+def link_span(span: Span, traceparent: str, attributes: Mapping[str, str]) -> None:
+    """Link a span to the trace of which a part of its work was asked."""
+    context = _propagator.extract({TRACEPARENT: traceparent})
+    span.add_link(get_current_span(context).get_span_context(), dict(attributes))
 
 
 class Tracing:

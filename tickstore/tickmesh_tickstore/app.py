@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.flight import FlightEndpoint
@@ -12,6 +14,7 @@ from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
 from tickmesh_serving.permissions import Grants, PermissionTable, everyone
 from tickmesh_serving.server import ServiceProcess
+from tickmesh_serving.tickets import load_or_make_key
 from tickmesh_tickstore.actions import HANDLERS, SERVICE_NAME
 from tickmesh_tickstore.application import RecoverySummary, TickStore
 from tickmesh_tickstore.counters import PutCounters
@@ -21,13 +24,14 @@ from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
 from tickmesh_tickstore.service import grpc_service
-from tickmesh_tickstore.tickets import TicketOffice, load_or_make_key
+from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from prometheus_client import CollectorRegistry
 
+    from tickmesh_serving.tracing import Tracing
     from tickmesh_tickstore.config import TickStoreConfig
 
 _PERMISSIONS = {
@@ -92,8 +96,10 @@ class _Parts:
         started_ns = self._clock.monotonic_ns()
         self._engine = DiskEngine(directory, now_ns=self._clock.now_ns)
         reports = self._engine.recovery
+        # Whoever asks is told at once that the registry is away, and decides how long to wait.
+        client = replace(load_client_config(home=self._home), call_attempts=1)
         self._registry = RegistryClient(
-            self._config.registry or None, cache_directory=directory / "schemas"
+            self._config.registry or None, config=client, cache_directory=directory / "schemas"
         )
         self._store = TickStore(
             engine=self._engine,
@@ -132,6 +138,7 @@ def build_tick_store(
     clock: Clock | None = None,
     ids: IdGenerator | None = None,
     grants: Grants = everyone,
+    tracing: Tracing | None = None,
 ) -> ServiceProcess:
     """Puts a tick store process together; nothing listens yet.
 
@@ -141,6 +148,7 @@ def build_tick_store(
         clock: The machine's by default.
         ids: Random by default.
         grants: Who holds which permission; everyone every one by default.
+        tracing: Where spans go; as configured by default.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
@@ -158,4 +166,5 @@ def build_tick_store(
         metrics=metrics,
         clock=clock,
         ids=ids,
+        tracing=tracing,
     )

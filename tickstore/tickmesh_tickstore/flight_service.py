@@ -133,13 +133,26 @@ def _take_messages(
                 "The Arrow data of a message cannot be read; send it as an Arrow stream of the "
                 "schema it began with."
             ) from error
-        metadata = chunk.app_metadata
-        add(chunk.data, None if metadata is None else put_metadata(metadata))
+        raw = chunk.app_metadata
+        metadata = None if raw is None else put_metadata(raw)
+        if metadata is not None and metadata.traceparent:
+            call.link_trace(metadata.traceparent, _words_of(metadata))
+        add(chunk.data, metadata)
         if call.draining:
             raise DrainingError(
                 "The store is going down; send what is not acknowledged again in a moment.",
                 retry_after_seconds=1.0,
             )
+
+
+def _words_of(metadata: commands_pb2.PutMetadata) -> dict[str, str]:
+    """What a batch is, as attributes of the link from the call's span to the batch's trace."""
+    words = {"tickmesh.sequence": str(metadata.sequence)}
+    if metadata.HasField("source_range"):
+        came = metadata.source_range
+        words["tickmesh.source"] = came.source
+        words["tickmesh.source_range"] = f"[{came.start}, {came.end})"
+    return words
 
 
 class _Acknowledger:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.commands import pack, unpack
 from tickmesh_tickstore.errors import InvalidRequestError, TicketExpiredError, TicketInvalidError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tickmesh_serving.clock import Clock
-
-KEY_BYTES = 32
 
 
 class TicketOffice:
@@ -91,23 +86,6 @@ class TicketOffice:
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")
-
-
-def load_or_make_key(path: Path) -> bytes:
-    """The key kept in a file, made with the first start; so tickets outlive a restart."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        key = secrets.token_bytes(KEY_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_suffix(".new")
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
-    return key
 
 
 def _invalid(what: str) -> TicketInvalidError:

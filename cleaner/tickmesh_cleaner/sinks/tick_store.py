@@ -40,7 +40,8 @@ class TickStoreSink:
             connection: The tick store. Shared; not closed here.
             dataset: Where the rows go.
             source: The source's digest: what source ranges refer to.
-            on_behalf_of: Whom the job works for; empty for the cleaner itself.
+            on_behalf_of: Who made the job; the cleaner proved that name, whom it acted for in turn
+                is only said, and stands in the job. Empty for the cleaner itself.
         """
         self._connection = connection
         self._dataset = dataset

@@ -285,6 +285,7 @@ _NEXT_COMMANDS: Mapping[str, str] = {
     "JOB_NOT_FOUND": "tickmesh job list",
     "QUARANTINE_EMPTY": "tickmesh quarantine describe",
     "UNREACHABLE": "tickmesh up",
+    "TLS_HANDSHAKE_FAILED": "tickmesh config show",
 }
 
 

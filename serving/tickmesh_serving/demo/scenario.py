@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning import CleanerClient
 from tickmesh.errors import IncompatibleSchemaError, InternalError
@@ -179,7 +181,7 @@ class Scenario:
         shown = found.first.select(["ts", "symbol", "price", "size"])
         # As text: nanoseconds do not fit Python's own datetime.
         for row in zip(
-            *(column.cast("string").to_pylist() for column in shown.columns), strict=True
+            *(column.cast(pa.string()).to_pylist() for column in shown.columns), strict=True
         ):
             self._say(f"  {'  '.join(str(cell) for cell in row)}")
         files = (morning, afternoon)

@@ -51,7 +51,7 @@ class LoggingInterceptor:
             _log.info("rpc.failed", **facts)
 
     def _facts(self, call: RpcCall) -> dict[str, object]:
-        return {
+        facts: dict[str, object] = {
             "transport": call.transport,
             "method": call.method,
             "code": call.code,
@@ -60,3 +60,10 @@ class LoggingInterceptor:
             "peer": call.peer,
             "milliseconds": round((self._clock.monotonic_ns() - call.started_ns) / 1e6, 3),
         }
+        if call.principal.on_behalf_of:
+            facts["on_behalf_of"] = call.principal.on_behalf_of
+        if call.traceparent is not None:
+            facts["traceparent"] = call.traceparent
+        if call.linked_traces:
+            facts["linked_traces"] = call.linked_traces
+        return facts

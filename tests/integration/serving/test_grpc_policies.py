@@ -9,7 +9,14 @@ import grpc
 import grpc.aio
 import pytest
 
-from tests.integration.serving.sample_service import LEAK, SERVICE, build, stream, unary
+from tests.integration.serving.sample_service import (
+    LEAK,
+    SERVICE,
+    SampleFlight,
+    build,
+    stream,
+    unary,
+)
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.errors import (
@@ -132,7 +139,8 @@ async def test_server_whose_permission_table_has_a_gap_does_not_start() -> None:
     from grpc_health.v1 import health_pb2_grpc
 
     from tickmesh_serving.errors import ErrorTable
-    from tickmesh_serving.permissions import PermissionTable
+    from tickmesh_serving.flight import FlightEndpoint
+    from tickmesh_serving.permissions import FLIGHT_METHODS, PermissionTable
     from tickmesh_serving.server import GrpcService, ServiceProcess
 
     server = ServiceProcess(
@@ -151,6 +159,17 @@ async def test_server_whose_permission_table_has_a_gap_does_not_start() -> None:
     )
     with pytest.raises(LookupError, match=r"Health/List, /grpc\.health\.v1\.Health/Watch"):
         await server.start()
+
+    with_flight = ServiceProcess(
+        "tickstore",
+        ServingConfig(drain_seconds=0.1),
+        grpc_services=[],
+        errors=ErrorTable(),
+        permissions=PermissionTable(dict.fromkeys([*FLIGHT_METHODS[1:], "Echo"], "sample.use")),
+        flight=FlightEndpoint(SampleFlight()),
+    )
+    with pytest.raises(LookupError, match=r"no entry for DoPut, Fail$"):
+        await with_flight.start()
 
 
 async def test_metrics_count_calls_by_outcome(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 import pytest
-import trustme
 from pyarrow import flight
 
 from tests.integration.serving.sample_service import PERMISSIONS, SERVICE, SampleFlight
+from tests.support.certificates import CLIENT, write_certificates
 from tickmesh._wire.credentials import (
     ClientCredentials,
     credentials_of,
@@ -29,8 +29,6 @@ from tickmesh_serving.server import GrpcService, ServiceProcess
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
-
-IDENTITY = "cleaner@mesh.example"
 
 
 class WhoAmIFlight(SampleFlight):
@@ -51,14 +49,7 @@ def add_service(server: grpc.aio.Server) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    for name, identity in {"server": "127.0.0.1", "client": IDENTITY}.items():
-        leaf = authority.issue_cert(identity)
-        leaf.private_key_pem.write_to_path(tmp_path / f"{name}.key")
-        for block in leaf.cert_chain_pems:
-            block.write_to_path(tmp_path / f"{name}.pem", append=True)
-    return tmp_path
+    return write_certificates(tmp_path)
 
 
 @pytest.fixture
@@ -100,13 +91,13 @@ async def test_certificate_names_the_principal_on_both_listeners(
         method = channel.unary_unary(
             f"/{SERVICE}/Echo", request_serializer=bytes, response_deserializer=bytes
         )
-        assert await method(b"", timeout=10) == IDENTITY.encode()
+        assert await method(b"", timeout=10) == CLIENT.encode()
 
     def use() -> list[bytes]:
         with open_flight_client(server.addresses["flight"], credentials) as client:
             return [r.body.to_pybytes() for r in client.do_action(flight.Action("Echo", b""))]
 
-    assert await asyncio.to_thread(use) == [IDENTITY.encode(), b"certificate"]
+    assert await asyncio.to_thread(use) == [CLIENT.encode(), b"certificate"]
 
 
 async def test_client_without_a_certificate_is_not_let_in(
@@ -136,3 +127,28 @@ def test_token_is_never_sent_in_plain_text() -> None:
     assert caught.value.key == "client.tls.root_certificates"
     with pytest.raises(ConfigError, match="plain text"):
         open_flight_client("127.0.0.1:1", credentials)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "private_key", "key"),
+    [
+        ("missing.pem", "server.key", "tls.certificate"),
+        ("server.pem", "missing.key", "tls.private_key"),
+        ("server.pem", "client.key", "tls.certificate"),
+        ("server.key", "server.key", "tls.certificate"),
+    ],
+)
+async def test_tls_files_that_are_no_use_are_config_errors_that_name_the_key(
+    files: Path, certificate: str, private_key: str, key: str
+) -> None:
+    tls = ServerTls(certificate=files / certificate, private_key=files / private_key)
+    process = ServiceProcess(
+        "registry",
+        ServingConfig(drain_seconds=0.1, tls=tls),
+        grpc_services=[],
+        errors=ErrorTable(),
+        permissions=PERMISSIONS,
+    )
+    with pytest.raises(ConfigError) as caught:
+        await process.start()
+    assert caught.value.key == f"registry.serving.{key}"

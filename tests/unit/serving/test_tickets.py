@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickmesh_serving.tickets import TicketError, TicketSigner
+from tickmesh_serving.tickets import KEY_BYTES, TicketError, TicketSigner, load_or_make_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = bytes(range(32))
 
@@ -40,7 +45,7 @@ def test_only_the_very_bytes_that_were_signed_are_redeemed(
 
 
 def test_ticket_of_another_key_is_not_redeemed() -> None:
-    token = TicketSigner(TicketSigner.new_key()).sign(b"p", expires_ns=2**62)
+    token = TicketSigner(b"k" * KEY_BYTES).sign(b"p", expires_ns=2**62)
     with pytest.raises(TicketError, match="get_flight_info"):
         TicketSigner(KEY).open(token)
 
@@ -59,3 +64,10 @@ def test_ticket_is_good_until_its_instant_and_not_at_it() -> None:
 def test_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 32 bytes"):
         TicketSigner(b"short")
+
+
+def test_a_key_is_made_once_so_that_tickets_outlive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "ticket.key"
+    token = TicketSigner(load_or_make_key(path)).sign(b"p", expires_ns=2**62)
+    assert TicketSigner(load_or_make_key(path)).open(token) == b"p"
+    assert path.stat().st_mode & 0o077 == 0  # only its owner reads it

@@ -11,10 +11,10 @@ from tickmesh._cli import INTERRUPTED
 from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
 from tickmesh._cli.text_files import read_text
+from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from tickmesh.api.cleaner.v1 import job_pb2
     from tickmesh.cleaning import CleanerClient
 
 _POLICIES = ("quarantine", "pin", "pause")
@@ -75,6 +75,9 @@ def clean(
             click.echo(f"\ndetached, the job goes on; next: tickmesh job watch {job.id}", err=True)
             return INTERRUPTED
     print_outcome(job, output=output)
+    nothing_read = job.state == job_pb2.JOB_STATE_FAILED and not job.balance.rows_in
+    if nothing_read and spec is None and output is Output.TABLE:
+        click.echo(f"next: tickmesh schema infer {file} --subject {subject}")
     return exit_code(job)
 
 

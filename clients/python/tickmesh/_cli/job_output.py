@@ -142,7 +142,7 @@ def _next_commands(job: job_pb2.Job) -> list[str]:
         rows = ("--subject", job.subject) if replay else ("--job", job.id)
         return [command_line("quarantine", "describe", *rows)]
     if job.state != job_pb2.JOB_STATE_SUCCEEDED:
-        return []
+        return [command_line("job", "balance", job.id)] if balance.rows_in else []
     lines = [command_line("ticks", "get", job.dataset)]
     if balance.rows_in and balance.duplicates == balance.rows_in:
         lines.append("tickmesh clean with --again stores the same rows once more")
@@ -188,7 +188,9 @@ def _line(moment: job_pb2.JobProgress) -> str:
         line += f", {moment.rows_per_second:,.0f} rows/s"
     if moment.schema_version:
         line += f", schema version {moment.schema_version}"
-    return f"{line} - {moment.job.message}" if moment.job.message else line
+    # How it ended is said in full below the progress.
+    ended = moment.job.state in _ENDED
+    return line if ended or not moment.job.message else f"{line} - {moment.job.message}"
 
 
 def _moment_facts(moment: job_pb2.JobProgress) -> dict[str, object]:

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from tickmesh._wire import metadata as keys
+from tickmesh._wire.unreachable import why_unreachable
 from tickmesh.errors import ERROR_DOMAIN, ResourceName, TickmeshError, Violation, error_class
 
 if TYPE_CHECKING:
@@ -260,18 +261,11 @@ def _bare_error(code: grpc.StatusCode, text: str, *, address: str | None) -> Tic
     """An error without a status of ours: the transport failed, or the peer is no server of ours."""
     message, reason = text or f"the call ended with {code.name} and no message", ""
     if code is grpc.StatusCode.UNAVAILABLE:
-        reason = "UNREACHABLE"
-        cause = _brief(text) or "the connection is closed"
-        message = f"no answer from {address or 'the server'}: {cause}"
+        reason, message = why_unreachable(text, address=address)
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         reason = "DEADLINE_EXCEEDED"
         message = f"no answer from {address or 'the server'} before the deadline"
     return _error(ParsedStatus(code=code, message=message, reason=reason))
-
-
-def _brief(text: str) -> str:
-    """What went wrong, of a failed connection: gRPC puts every layer it passed before that."""
-    return text.rpartition(": ")[2] if "failed to connect to all addresses" in text else text
 
 
 def _call(error: grpc.RpcError, name: str) -> object:

@@ -9,12 +9,13 @@ import pytest
 from tests.support.governed_ticks import MemorySchemas, trades_schema
 from tickmesh_serving.call_context import CallContext
 from tickmesh_serving.clock import SystemClock
+from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.application import TickStore
 from tickmesh_tickstore.counters import PutCounters
 from tickmesh_tickstore.dataset_settings import SettingsDirectory
 from tickmesh_tickstore.engine import MemoryEngine
 from tickmesh_tickstore.governance import Governance
-from tickmesh_tickstore.tickets import KEY_BYTES, TicketOffice
+from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

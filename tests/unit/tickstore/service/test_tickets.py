@@ -1,19 +1,16 @@
-"""Tickets are signed, expire, and outlive a restart."""
+"""Tickets are signed and expire."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tickmesh.api.tickstore.v1.commands_pb2 import ReadCommand, SignedTicket
+from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.commands import pack, unpack
 from tickmesh_tickstore.errors import TicketExpiredError, TicketInvalidError
-from tickmesh_tickstore.tickets import KEY_BYTES, TicketOffice, load_or_make_key
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tickmesh_tickstore.tickets import TicketOffice
 
 
 @dataclass
@@ -74,10 +71,3 @@ def test_a_ticket_of_another_key_is_refused(office: TicketOffice, clock: HandClo
     other = TicketOffice(b"k" * KEY_BYTES, clock=clock, lifetime_seconds=10)
     with pytest.raises(TicketInvalidError):
         office.open(issued(other), principal="me")
-
-
-def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    path = tmp_path / "store" / "ticket.key"
-    key = load_or_make_key(path)
-    assert load_or_make_key(path) == key
-    assert path.stat().st_mode & 0o077 == 0
