@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tickmesh_serving.mesh import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,3 +24,21 @@ def program(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     assert found, f"{name} is not installed; `make test` installs it"
     return found
+
+
+@contextmanager
+def mesh_for_the_command_line(home: Path) -> Iterator[Mesh]:
+    """A whole mesh that clients and commands of this process, and its children, find by default.
+
+    Files below `home / "sources"` are read by the cleaner in place.
+    """
+    sources = home / "sources"
+    sources.mkdir(parents=True)
+    settings = {"cleaner.sources.roots": str(sources)}
+    with (
+        Mesh(home, settings=settings, free_ports=True) as mesh,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in mesh.client_environment.items():
+            patch.setenv(name, value)
+        yield mesh

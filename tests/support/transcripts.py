@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +30,22 @@ class Step:
 
 def steps(page: Path) -> list[Step]:
     """Read every command of a page's console blocks, in order."""
+    return [
+        step for block in blocks(page) if block.language == "console" for step in steps_of(block)
+    ]
+
+
+def blocks(page: Path) -> list[Block]:
+    """Read every fenced block of a page, in order."""
+    return [Block(*found) for found in _BLOCK.findall(page.read_text(encoding="utf-8"))]
+
+
+def steps_of(block: Block) -> list[Step]:
+    """Read the commands of one console block; each begins a line with `$ `."""
     found: list[Step] = []
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        for part in block.split("$ ")[1:]:
-            command, *shown = part.rstrip("\n").split("\n")
-            found.append(Step(command, tuple(shown)))
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, *shown = part.rstrip("\n").split("\n")
+        found.append(Step(command, tuple(shown)))
     return found
 
 

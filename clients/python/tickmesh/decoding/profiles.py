@@ -128,15 +128,16 @@ def _texts(values: list[str], base: FieldMapping, *, lexical: bool, file_date: b
 
 
 def _nearly(values: list[str], target: str) -> tuple[str, ...]:
-    """A note for text that would be numbers but for a few values."""
-    odd = [value for value in values if not grammar.NUMBER_PATTERN.fullmatch(value)]
-    if not 0 < len(odd) <= _FEW_ODD_VALUES * len(values):
-        return ()
-    note = (
-        f"{target}: text, as {len(odd)} of {len(values)} values are no numbers, such as "
-        f"{odd[0][:40]!r}; if those are bad, make it a number in the schema"
-    )
-    return (note,)
+    """A note for text that would be numbers or times but for a few values."""
+    for pattern, kind in ((grammar.NUMBER_PATTERN, "number"), (_ISO_TIME, "time")):
+        odd = [value for value in values if not pattern.fullmatch(value)]
+        if 0 < len(odd) <= _FEW_ODD_VALUES * len(values):
+            note = (
+                f"{target}: text, though all but {len(odd)} of {len(values)} values are {kind}s; "
+                f"if such as {odd[0][:40]!r} are bad, make it a {kind} in the schema"
+            )
+            return (note,)
+    return ()
 
 
 def _iso_times(values: list[str], base: FieldMapping) -> FieldGuess:

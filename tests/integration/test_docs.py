@@ -1,0 +1,210 @@
+"""What the pages show is what happens: their Python and console blocks are run against a mesh."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from tests.support.mesh import ROOT, mesh_for_the_command_line
+from tests.support.transcripts import Block, blocks, missing_line, steps_of
+from tickmesh.cleaning import CleanerClient
+from tickmesh.registry import RegistryClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tickmesh_serving.mesh import Mesh
+
+pytestmark = pytest.mark.integration
+
+LANGUAGES = {"python", "console"}
+
+NOT_EXECUTED = {
+    "make demo": "it makes an environment of its own; the demo itself runs in test_command_line.py",
+    "pip install 'tickmesh[server]'": "the environment is there when tests run",
+    "tickmesh up": "the mesh of this test stands for it, on free ports",
+}
+"""Console steps that are shown and not run, with the reason."""
+
+EXECUTED_ELSEWHERE = {"docs/grpcurl.md": "tests/integration/test_grpcurl.py"}
+
+DEFAULT_PORTS = {
+    "7470": ("registry", "grpc"),
+    "7471": ("cleaner", "grpc"),
+    "7472": ("tickstore", "grpc"),
+    "7481": ("cleaner", "flight"),
+    "7482": ("tickstore", "flight"),
+}
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "ts": {"type": "string", "format": "date-time"},
+        "symbol": {"type": "string"},
+        "price": {"type": "number", "minimum": 0},
+        "size": {"type": "integer"},
+    },
+    "required": ["ts", "symbol", "price", "size"],
+}
+
+
+def pages() -> dict[str, list[Block]]:
+    """Every page with Python or console blocks, and those blocks."""
+    found = {}
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        shown = [block for block in blocks(page) if block.language in LANGUAGES]
+        if shown:
+            found[str(page.relative_to(ROOT))] = shown
+    return found
+
+
+PAGES = pages()
+
+
+def trades(*, rows: int, bad_every: int) -> str:
+    """A CSV of trades; some prices are negative."""
+    lines = ["ts,symbol,price,size"]
+    for row in range(rows):
+        price = -1.0 if row % bad_every == 0 else 100 + row % 50
+        symbol = ("AAPL", "MSFT")[row % 2]
+        lines.append(f"2026-11-20T14:30:{row % 60:02d}Z,{symbol},{price:.2f},{row % 9 + 1}")
+    return "\n".join(lines) + "\n"
+
+
+def prepare_readme(folder: Path) -> dict[str, str]:
+    (folder / "trades.csv").write_text(trades(rows=1_000, bad_every=100))
+    return {}
+
+
+def check_readme(names: Mapping[str, Any]) -> None:
+    assert set(names["frame"]["symbol"]) == {"AAPL"}
+    assert sum(table.num_rows for table in names["tables"]) == 1_000
+
+
+def prepare_quarantine(folder: Path) -> dict[str, str]:
+    fields = "\n".join(f'{name} = {{ from = "{name}" }}' for name in ("ts", "symbol", "size"))
+    (folder / "mended.source.toml").write_text(
+        f'format = "csv"\n[[records]]\nname = "trade"\n[records.fields]\n{fields}\n'
+        'price = { constant = "1.0" }\n'
+    )
+    (folder / "trades.csv").write_text(trades(rows=200, bad_every=50))
+    with RegistryClient() as registry, CleanerClient() as cleaner:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+        job = cleaner.create_job(
+            "ticks.trades", upload_id=cleaner.upload(folder / "trades.csv"), file_name="trades.csv"
+        )
+        for _ in cleaner.watch_job(job.id):
+            pass
+        looser = SCHEMA | {"title": "the same rows, better described"}
+        registry.register("ticks.trades", json.dumps(looser))
+    return {"JOB": job.id}
+
+
+def check_quarantine(names: Mapping[str, Any]) -> None:
+    assert names["table"].num_rows == 4
+
+
+def prepare_protocol(_: Path) -> dict[str, str]:
+    with RegistryClient() as registry:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+    return {}
+
+
+def check_protocol(names: Mapping[str, Any]) -> None:
+    assert "no.such.dataset" in names["status"].message
+    assert sum(table.num_rows for table in names["tables"]) == 2
+
+
+TABLE = pa.table(
+    {
+        "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
+        "symbol": ["AAPL", "MSFT"],
+        "price": [1.5, 2.5],
+        "size": pa.array([1, 2], pa.int64()),
+    }
+)
+
+SETTINGS: dict[
+    str, tuple[Callable[[Path], dict[str, str]], Callable[[Mapping[str, Any]], None]]
+] = {
+    "README.md": (prepare_readme, check_readme),
+    "docs/quarantine.md": (prepare_quarantine, check_quarantine),
+    "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
+}
+"""What a page takes as given, and what must have come of it."""
+
+
+def at_addresses(text: str, mesh: Mesh) -> str:
+    """The text with this mesh's addresses instead of the default ones."""
+
+    def address(found: re.Match[str]) -> str:
+        service, kind = DEFAULT_PORTS[found[1]]
+        return mesh.addresses[service][kind]
+
+    return re.sub(r"localhost:(74\d\d)", address, text)
+
+
+def bare(command: str) -> str:
+    """The command without the remark behind it."""
+    return command.partition("  #")[0].strip()
+
+
+def run_step(command: str, *, folder: Path, words: Mapping[str, str]) -> str:
+    program, *arguments = shlex.split(command, comments=True)
+    assert program == "tickmesh", (
+        f"{command}: list it in NOT_EXECUTED, or teach this test to run it"
+    )
+    given = [words.get(argument, argument) for argument in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "tickmesh", *given],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode in {0, 3}, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in EXECUTED_ELSEWHERE])
+def test_a_page_does_what_it_shows(page: str, tmp_path: Path) -> None:
+    prepare, check = SETTINGS[page]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    names: dict[str, Any] = {"table": TABLE}
+    with mesh_for_the_command_line(tmp_path / "home") as mesh:
+        words = prepare(folder)
+        for block in PAGES[page]:
+            text = at_addresses(block.text, mesh)
+            if block.language == "python":
+                exec(compile(text, page, "exec"), names)
+                continue
+            for step in steps_of(Block("console", text)):
+                if bare(step.command) not in NOT_EXECUTED:
+                    printed = run_step(step.command, folder=folder, words=words)
+                    assert missing_line(step.shown, printed) is None, f"{step.command}\n{printed}"
+    check(names)
+
+
+def test_every_exception_is_still_shown() -> None:
+    shown = {
+        bare(step.command)
+        for found in PAGES.values()
+        for block in found
+        for step in steps_of(block)
+    }
+    assert [command for command in NOT_EXECUTED if command not in shown] == []
+
+
+@pytest.mark.parametrize(("page", "test"), EXECUTED_ELSEWHERE.items())
+def test_a_page_that_another_test_executes_is_named_there(page: str, test: str) -> None:
+    assert page.rpartition("/")[2] in (ROOT / test).read_text()
