@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GEN := .venv-gen
+BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
 DEBIAN_PACKAGES := git python3-venv
@@ -39,6 +40,12 @@ $(GEN)/.gen: pyproject.toml
 	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(GEN)/bin/python -m pip install --quiet --group gen
 	@touch $@
+
+# A baseline that has no wheel for this Python is left out, and its lines say so.
+$(BENCH_VENV)/.bench: pyproject.toml
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --group bench && touch $@ || { echo "ArcticDB could not be installed: its baselines will be null" >&2; rm -rf $(BENCH_VENV); }
 
 setup: $(VENV)/.dev ## Make the development environment
 
@@ -76,8 +83,8 @@ gen: $(GEN)/.gen ## Generate the Python stubs from proto/
 verify-gen: $(GEN)/.gen
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py --check
 
-bench: $(VENV)/.dev ## Run the benchmarks; BENCH=name for one of them
+bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
 	@$(BIN)/python -m bench $(BENCH)
 
 clean: ## Remove environments and caches
-	rm -rf $(VENV) $(GEN) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(GEN) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

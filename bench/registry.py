@@ -1,64 +1,77 @@
 """The registry's edge: lookups, registrations, and commit to delivery.
 
 Client and server share the machine. Baselines are bare grpc.aio servers that send as many bytes.
+Answers are taken as bytes on both sides, so that the servers are compared and not the decoding.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-import sys
-import tempfile
 import time
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import ExitStack
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 import uvloop
 
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2 as pb,
+from bench._measure import (
+    SECONDS,
+    at_least,
+    at_most,
+    medians,
+    quantile,
+    ratio_at_least,
+    ratio_at_most,
+    report,
+    timed,
 )
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2_grpc as pb_grpc,
-)
+from bench._servers import baseline_server, mesh, scratch
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
+from tickmesh.registry import RegistryClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
-WATCH = "/tickmesh.api.registry.v1.SchemaRegistryService/Watch"
-IN_FLIGHT = 64
-ROUNDS = 3
-ROUND_SECONDS = 2.0
-REGISTER_SECONDS = 5.0
-WATCHERS = 100
-EVENTS_PER_SECOND = 10.0
-WATCH_SECONDS = 8.0
+    _Arrival = tuple[int, bytes]
+    """When a message came, ns since the epoch, and the message."""
+
+BENCH = "registry"
+_IN_FLIGHT = 64
+_ROUND_SECONDS = min(2.0, SECONDS / 4)
+_LATENCIES = 500
+_WATCHERS = 100
+_EVENTS_PER_SECOND = 10.0
+_EVENTS_A_ROUND = min(50, max(5, int(SECONDS / 2 * _EVENTS_PER_SECOND)))
+_PATIENCE_SECONDS = 30.0
+_CACHED_CALLS = 20_000
+_SERVICE = "/tickmesh.api.registry.v1.SchemaRegistryService"
 
 
-def report(
-    metric: str,
-    value: float,
-    unit: str,
-    *,
-    baseline: float | None = None,
-    ratio: float | None = None,
-    target: str,
-    ok: bool,
-) -> None:
-    line = {
-        "bench": "registry",
-        "metric": metric,
-        "value": round(value, 3),
-        "unit": unit,
-        "baseline": None if baseline is None else round(baseline, 3),
-        "ratio": None if ratio is None else round(ratio, 3),
-        "target": target,
-        "ok": ok,
-    }
-    print(json.dumps(line), flush=True)
+def main() -> None:
+    """Measure against one registry process on embedded defaults."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch())
+        running = stack.enter_context(mesh(folder, "registry"))
+        address = running.addresses["registry"]["grpc"]
+        loop = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        edge = _Edge(loop, address)
+        stack.callback(edge.close)
+        edge.register("bench.lookup", 0)
+        _measure_cache(address)
+        answer_bytes = len(edge.look_up())
+        event_bytes = edge.event_bytes()
+        bare = _Bare(
+            loop,
+            stack.enter_context(
+                baseline_server("_grpc_baseline", answer_bytes, event_bytes, _EVENTS_PER_SECOND)
+            ),
+        )
+        stack.callback(bare.close)
+        _measure_lookups(edge, bare)
+        _measure_registrations(edge)
+        _measure_delivery(edge, bare)
 
 
 def schema_text(number: int) -> str:
@@ -80,212 +93,245 @@ def schema_text(number: int) -> str:
     )
 
 
-@asynccontextmanager
-async def registry(home: Path) -> AsyncIterator[str]:
-    """A registry process on embedded defaults; its address."""
-    ready = home / "ready.json"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from tickmesh_registry.cli import command; command()",
-        "serve",
-        *("--data", str(home), "--grpc-port", "0", "--http-port", "0"),
-        *("--ready-file", str(ready), "--log-level", "warning"),
-    )
-    try:
-        while not ready.exists():
-            assert process.returncode is None, "the registry did not start"
-            await asyncio.sleep(0.02)
-        yield json.loads(ready.read_text())["grpc"]
-    finally:
-        process.terminate()
-        await process.wait()
+class _Server:
+    """A channel on a loop that runs only while something is measured."""
+
+    def __init__(self, loop: asyncio.Runner, address: str) -> None:
+        self._loop = loop
+        self._channel = loop.run(_open(address))
+
+    def close(self) -> None:
+        self._loop.run(self._channel.close())
+
+    def _rate(self, call: Callable[[], Awaitable[object]], seconds: float) -> float:
+        """How many calls end in a second, 64 in flight."""
+
+        async def measure() -> float:
+            started = time.perf_counter()
+            end, done = started + seconds, 0
+
+            async def work() -> None:
+                nonlocal done
+                while time.perf_counter() < end:
+                    await call()
+                    done += 1
+
+            await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+            return done / (time.perf_counter() - started)
+
+        return self._loop.run(measure())
 
 
-@asynccontextmanager
-async def bare_server(answer_bytes: int, event_bytes: int) -> AsyncIterator[str]:
-    """A server that decides nothing; its address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bench._grpc_baselines"),
-        *(str(answer_bytes), str(event_bytes), str(EVENTS_PER_SECOND)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        port = int(await process.stdout.readline())
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.stdin.close()
-        await process.wait()
+class _Edge(_Server):
+    """The registry."""
+
+    def __init__(self, loop: asyncio.Runner, address: str) -> None:
+        super().__init__(loop, address)
+        self._get: Any = self._channel.unary_unary(f"{_SERVICE}/GetSchema")
+        self._register: Any = self._channel.unary_unary(f"{_SERVICE}/RegisterSchema")
+        self._watch: Any = self._channel.unary_stream(f"{_SERVICE}/Watch")
+        self._numbers = count(1)
+        self._wanted = pb.GetSchemaRequest(
+            subject=pb.SubjectSelector(subject="bench.lookup", latest=pb.LatestSelector())
+        ).SerializeToString()
+
+    def look_up(self) -> bytes:
+        async def call() -> bytes:
+            answer: bytes = await self._get(self._wanted)
+            return answer
+
+        return self._loop.run(call())
+
+    def lookups_per_second(self) -> float:
+        return self._rate(lambda: self._get(self._wanted), _ROUND_SECONDS)
+
+    def lookup_seconds(self) -> list[float]:
+        """One call after the other."""
+
+        async def measure() -> list[float]:
+            took = []
+            for _ in range(_LATENCIES):
+                started = time.perf_counter()
+                await self._get(self._wanted)
+                took.append(time.perf_counter() - started)
+            return took
+
+        return self._loop.run(measure())
+
+    def register(self, subject: str, number: int) -> None:
+        self._loop.run(self._register_once(subject, number))
+
+    def registrations_per_second(self) -> float:
+        return self._rate(self._register_next, _ROUND_SECONDS)
+
+    async def _register_next(self) -> None:
+        number = next(self._numbers)
+        await self._register_once(f"bench.register.{number}", number)
+
+    async def _register_once(self, subject: str, number: int) -> None:
+        request = pb.RegisterSchemaRequest(subject=subject, text=schema_text(number))
+        await self._register(request.SerializeToString())
+
+    def event_bytes(self) -> int:
+        """The size of the message that announces a registration."""
+        [(_, message)] = self._loop.run(self._deliver(watchers=1, events=1))
+        return len(message)
+
+    def deliveries(self) -> list[float]:
+        """Seconds from the instant of each change, before its commit, to each watcher."""
+        took = [
+            (arrived_ns - event.changed_at.ToNanoseconds()) / 1e9
+            for arrived_ns, message in self._loop.run(
+                self._deliver(watchers=_WATCHERS, events=_EVENTS_A_ROUND)
+            )
+            for event in pb.WatchResponse.FromString(message).events
+        ]
+        assert len(took) == _WATCHERS * _EVENTS_A_ROUND, f"{len(took)} deliveries"
+        return took
+
+    async def _deliver(self, *, watchers: int, events: int) -> list[_Arrival]:
+        request = pb.WatchRequest().SerializeToString()
+        watching = _Watchers(lambda: self._watch(request), watchers)
+        await watching.started()
+        begun = time.perf_counter()
+        for number in range(events):
+            await asyncio.sleep(begun + number / _EVENTS_PER_SECOND - time.perf_counter())
+            await self._register_next()
+        return await watching.received(events)
 
 
-async def calls_per_second(call: Callable[[], Awaitable[object]], seconds: float) -> float:
-    """How many calls end in a second, 64 in flight."""
-    end = time.perf_counter() + seconds
-    done = 0
+class _Bare(_Server):
+    """A server that decides nothing."""
 
-    async def work() -> None:
-        nonlocal done
-        while time.perf_counter() < end:
-            await call()
-            done += 1
+    def __init__(self, loop: asyncio.Runner, address: str) -> None:
+        super().__init__(loop, address)
+        self._echo: Any = self._channel.unary_unary("/bare/Echo")
+        self._fan: Any = self._channel.unary_stream("/bare/Fan")
 
-    start = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-    return done / (time.perf_counter() - start)
+    def echoes_per_second(self) -> float:
+        return self._rate(lambda: self._echo(b"x"), _ROUND_SECONDS)
+
+    def deliveries(self) -> list[float]:
+        """Seconds from the instant each event was made to each watcher."""
+
+        async def deliver() -> list[_Arrival]:
+            watching = _Watchers(lambda: self._fan(b""), _WATCHERS)
+            await watching.started()
+            return await watching.received(_EVENTS_A_ROUND)
+
+        return [
+            (arrived_ns - int.from_bytes(message[:8], "big")) / 1e9
+            for arrived_ns, message in self._loop.run(deliver())
+        ]
 
 
-async def measure_lookup(stub: Any, bare: grpc.aio.Channel) -> None:
-    request = pb.GetSchemaRequest(
-        subject=pb.SubjectSelector(subject="bench.lookup", latest=pb.LatestSelector())
-    )
-    # Answers are taken as bytes on both sides: this measures the server.
-    echo: Any = bare.unary_unary("/bare/Echo")
-    packed = request.SerializeToString()
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(ROUNDS):
-        theirs.append(await calls_per_second(lambda: echo(packed), ROUND_SECONDS))
-        ours.append(await calls_per_second(lambda: stub(packed), ROUND_SECONDS))
-    value, baseline = statistics.median(ours), statistics.median(theirs)
+class _Watchers:
+    """Streams that note when each message came and nothing else.
+
+    The first message of each says that the stream has begun.
+    """
+
+    def __init__(self, open_stream: Callable[[], Any], count: int) -> None:
+        self._begun = asyncio.Semaphore(0)
+        self._arrivals: list[_Arrival] = []
+        self._came = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._watch(open_stream())) for _ in range(count)]
+
+    async def _watch(self, stream: Any) -> None:
+        await stream.read()
+        self._begun.release()
+        try:
+            while True:
+                message = await stream.read()
+                self._arrivals.append((time.time_ns(), message))
+                self._came.set()
+        finally:
+            stream.cancel()
+
+    async def started(self) -> None:
+        for _ in self._tasks:
+            await self._begun.acquire()
+
+    async def received(self, events: int) -> list[_Arrival]:
+        """Waits until each watcher has as many, then ends the streams."""
+        async with asyncio.timeout(events / _EVENTS_PER_SECOND + _PATIENCE_SECONDS):
+            while len(self._arrivals) < events * len(self._tasks):
+                self._came.clear()
+                await self._came.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return self._arrivals
+
+
+async def _open(address: str) -> grpc.aio.Channel:
+    # Channels belong to the loop they are made on.
+    return grpc.aio.insecure_channel(address)
+
+
+def _measure_cache(address: str) -> None:
+    """What a service pays for asking its client at every batch."""
+    with RegistryClient(address) as client:
+        client.get("bench.lookup", version=1)
+        for name, call in (
+            ("get", lambda: client.get("bench.lookup", version=1)),
+            ("latest", lambda: client.latest("bench.lookup")),
+            ("in_force", lambda: client.in_force("bench.lookup")),
+        ):
+            seconds = medians({name: timed(_repeated(call))}, seconds=SECONDS / 10)[name]
+            report(BENCH, f"cached_{name}", seconds / _CACHED_CALLS * 1e6, "us", target=at_most(2))
+
+
+def _repeated(call: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        for _ in range(_CACHED_CALLS):
+            call()
+
+    return run
+
+
+def _measure_lookups(edge: _Edge, bare: _Bare) -> None:
+    rates = medians({"get": edge.lookups_per_second, "echo": bare.echoes_per_second})
+    report(BENCH, "get_schema_64_in_flight", rates["get"], "1/s", target=at_least(4_000))
     report(
-        "get_schema_throughput",
-        value,
+        BENCH,
+        "get_schema_over_bare_echo",
+        rates["get"],
         "1/s",
-        baseline=baseline,
-        ratio=value / baseline,
-        target="ratio >= 0.6 of a bare echo of as many bytes, 64 in flight; 4000/s",
-        ok=value / baseline >= 0.6,
+        baseline=rates["echo"],
+        target=ratio_at_least(0.6),
     )
-    latencies = []
-    for _ in range(500):
-        start = time.perf_counter()
-        await stub(packed)
-        latencies.append((time.perf_counter() - start) * 1e3)
-    for name, quantile, target in (("p50", 0.5, 1.0), ("p99", 0.99, 3.0)):
-        value = _quantile(latencies, quantile)
-        report(
-            f"get_schema_{name}",
-            value,
-            "ms",
-            target=f"< {target:g} ms, one in flight",
-            ok=value < target,
-        )
+    took = [seconds * 1e3 for seconds in edge.lookup_seconds()]
+    report(BENCH, "get_schema_p50", quantile(took, 0.5), "ms", target=at_most(1))
+    report(BENCH, "get_schema_p99", quantile(took, 0.99), "ms", target=at_most(3))
 
 
-async def measure_registration(stub: pb_grpc.SchemaRegistryServiceAsyncStub) -> None:
-    numbers = iter(range(1_000_000))
+def _measure_registrations(edge: _Edge) -> None:
+    rate = medians({"register": edge.registrations_per_second})["register"]
+    report(BENCH, "register_schema_durable_sqlite", rate, "1/s", target=at_least(300))
 
-    async def call() -> None:
-        number = next(numbers)
-        await stub.RegisterSchema(
-            pb.RegisterSchemaRequest(subject=f"bench.register.{number}", text=schema_text(number))
-        )
 
-    value = await calls_per_second(call, REGISTER_SECONDS)
+def _measure_delivery(edge: _Edge, bare: _Bare) -> None:
+    middle: list[float] = []
+
+    def watch() -> float:
+        took = edge.deliveries()
+        middle.append(quantile(took, 0.5) * 1e3)
+        return quantile(took, 0.99) * 1e3
+
+    p99 = medians({"watch": watch, "fan": lambda: quantile(bare.deliveries(), 0.99) * 1e3})
+    p50 = quantile(middle[1:], 0.5)
+    report(BENCH, "commit_to_delivery_p50", p50, "ms", target=at_most(4))
+    report(BENCH, "commit_to_delivery_p99", p99["watch"], "ms", target=at_most(10))
     report(
-        "register_schema_durable", value, "1/s", target=">= 300/s, 64 in flight", ok=value >= 300
+        BENCH,
+        "delivery_p99_over_bare_fan_out",
+        p99["watch"],
+        "ms",
+        baseline=p99["fan"],
+        target=ratio_at_most(1.5),
     )
-
-
-async def measure_delivery(
-    stub: pb_grpc.SchemaRegistryServiceAsyncStub,
-    channel: grpc.aio.Channel,
-    bare: grpc.aio.Channel,
-) -> None:
-    bare_seconds: list[float] = []
-    await _watch_bare(bare, bare_seconds)
-    seconds: list[float] = []
-    ready = asyncio.Semaphore(0)
-
-    # Answers are taken as bytes, like the baseline's, and read when everything has come.
-    follow: Any = channel.unary_stream(WATCH)
-    taken: list[tuple[int, bytes]] = []
-
-    async def watch() -> None:
-        call = follow(pb.WatchRequest().SerializeToString())
-        await call.read()  # a progress mark: from here on nothing is missed
-        ready.release()
-        while True:
-            answer = await call.read()
-            taken.append((time.time_ns(), answer))
-
-    watching = [asyncio.create_task(watch()) for _ in range(WATCHERS)]
-    for _ in watching:
-        await ready.acquire()
-    for number in range(int(WATCH_SECONDS * EVENTS_PER_SECOND)):
-        await stub.RegisterSchema(
-            pb.RegisterSchemaRequest(subject=f"bench.watch.{number}", text=schema_text(number))
-        )
-        await asyncio.sleep(1 / EVENTS_PER_SECOND)
-    await _ended(watching)
-    for now_ns, answer in taken:
-        events = pb.WatchResponse.FromString(answer).events
-        seconds.extend((now_ns - event.changed_at.ToNanoseconds()) / 1e9 for event in events)
-    expected = WATCHERS * int(WATCH_SECONDS * EVENTS_PER_SECOND)
-    assert len(seconds) == expected, f"{len(seconds)} of {expected} deliveries"
-    for name, quantile, target in (("p50", 0.5, 4.0), ("p99", 0.99, 10.0)):
-        value = _quantile(seconds, quantile) * 1e3
-        baseline = _quantile(bare_seconds, quantile) * 1e3
-        report(
-            f"commit_to_delivery_{name}",
-            value,
-            "ms",
-            baseline=baseline,
-            ratio=value / baseline,
-            target=f"<= {target:g} ms, 100 watchers, 10 events/s (the commit's fsync included); "
-            "ratio of p99 <= 1.5 to a bare fan-out",
-            ok=value <= target,
-        )
-
-
-async def _watch_bare(bare: grpc.aio.Channel, seconds: list[float]) -> None:
-    fan: Any = bare.unary_stream("/bare/Fan")
-
-    async def watch() -> None:
-        async for event in fan(b""):
-            made_ns = int.from_bytes(event[:8], "big")
-            seconds.append((time.time_ns() - made_ns) / 1e9)
-
-    watching = [asyncio.create_task(watch()) for _ in range(WATCHERS)]
-    await asyncio.sleep(WATCH_SECONDS)
-    await _ended(watching)
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _quantile(values: list[float], quantile: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * quantile))]
-
-
-async def main() -> None:
-    with tempfile.TemporaryDirectory() as home:
-        async with registry(Path(home)) as address, grpc.aio.insecure_channel(address) as channel:
-            stub: Any = pb_grpc.SchemaRegistryServiceStub(channel)
-            await stub.RegisterSchema(
-                pb.RegisterSchemaRequest(subject="bench.lookup", text=schema_text(0))
-            )
-            lookup: Any = channel.unary_unary(
-                "/tickmesh.api.registry.v1.SchemaRegistryService/GetSchema"
-            )
-            request = pb.GetSchemaRequest(schema_id=1).SerializeToString()
-            answer_bytes = len(await lookup(request))
-            async with (
-                bare_server(answer_bytes, answer_bytes) as bare_address,
-                grpc.aio.insecure_channel(bare_address) as bare,
-            ):
-                await measure_lookup(lookup, bare)
-                await measure_registration(stub)
-                await measure_delivery(stub, channel, bare)
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    main()

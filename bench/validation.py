@@ -1,25 +1,31 @@
-"""Validation on columns against hand-written kernels and against the row oracle.
-
-Prints one JSON object a line. Baselines run in the same process, interleaved with what they are
-compared to, and a ratio is the ratio of the medians.
-"""
+"""Validation on columns beside hand-written kernels and beside jsonschema-rs, in this process."""
 
 from __future__ import annotations
 
 import json
 import random
-import statistics
-import time
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench._measure import (
+    SECONDS,
+    at_most,
+    medians,
+    ratio_at_least,
+    ratio_at_most,
+    report,
+    timed,
+)
 from tickmesh.schema.validation import compile_schema, row_documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+BENCH = "validation"
+_LOOKUPS = 20_000
 
 SCHEMA = {
     "type": "object",
@@ -101,25 +107,7 @@ def by_rows(oracle: Any, trades: pa.RecordBatch) -> list[Any]:
     return [list(oracle.iter_errors(document)) for document in row_documents(trades)]
 
 
-def interleaved(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """The median time of each function in seconds, all run in turn."""
-    laps: dict[str, list[float]] = {name: [] for name in functions}
-    deadline = time.perf_counter() + seconds
-    while time.perf_counter() < deadline or len(next(iter(laps.values()))) < 3:
-        for name, function in functions.items():
-            before = time.perf_counter()
-            function()
-            laps[name].append(time.perf_counter() - before)
-    return {name: statistics.median(found) for name, found in laps.items()}
-
-
-def report(metric: str, value: float, unit: str, **more: object) -> None:
-    """Print one line."""
-    line = {"bench": "validation", "metric": metric, "value": round(value, 3), "unit": unit}
-    print(json.dumps({**line, **more}), flush=True)
-
-
-def compare_with_kernels(rows: int, target: float, target_ratio: float) -> None:
+def compare_with_kernels(rows: int, most_nanoseconds: float, most_over_kernels: float) -> None:
     """Cost of verdicts and reason mask, and its ratio to hand-written kernels."""
     trades = batch(rows, 0.01)
     validator = compile_schema(SCHEMA, trades.schema)
@@ -131,14 +119,17 @@ def compare_with_kernels(rows: int, target: float, target_ratio: float) -> None:
     expected, _ = by_hand(trades)
     assert validator.check(trades).good.equals(expected)
     assert validator.check(trades).oracle_rows == 0
-    medians = interleaved({"ours": ours, "hand": lambda: by_hand(trades)}, 4.0)
-    cost, hand = (medians[name] / rows * 1e9 for name in ("ours", "hand"))
-    report(f"check_{rows}_rows", cost, "ns/row", target=target, ok=cost <= target)
+    seconds = medians({"ours": timed(ours), "hand": timed(lambda: by_hand(trades))})
+    cost, hand = (seconds[name] / rows * 1e9 for name in ("ours", "hand"))
+    report(BENCH, f"check_{rows}_rows", cost, "ns/row", target=at_most(most_nanoseconds))
     report(
-        f"check_{rows}_rows_over_kernels_by_hand", cost, "ns/row",
-        baseline=round(hand, 3), ratio=round(cost / hand, 3),
-        target=target_ratio, ok=cost / hand <= target_ratio,
-    )  # fmt: skip
+        BENCH,
+        f"check_{rows}_rows_over_kernels_by_hand",
+        cost,
+        "ns/row",
+        baseline=hand,
+        target=ratio_at_most(most_over_kernels),
+    )
 
 
 def compare_with_oracle(rows: int) -> None:
@@ -154,57 +145,63 @@ def compare_with_oracle(rows: int) -> None:
 
     found = [errors == [] for errors in by_rows(oracle, trades)]
     assert validator.check(trades).good.to_pylist() == found
-    medians = interleaved(
+    seconds = medians(
         {
-            "ours": ours,
-            "rows": lambda: by_rows(oracle, trades),
-            "dicts": lambda: [oracle.is_valid(document) for document in documents],
-            "mask": lambda: validator.check(trades).good,
-        },
-        6.0,
+            "ours": timed(ours),
+            "rows": timed(lambda: by_rows(oracle, trades)),
+            "dicts": timed(lambda: [oracle.is_valid(document) for document in documents]),
+            "mask": timed(lambda: validator.check(trades).good),
+        }
     )
-    speed = medians["rows"] / medians["ours"]
+    rates = {name: rows / taken / 1e6 for name, taken in seconds.items()}
     report(
-        "speed_over_row_oracle_on_arrow", speed, "x",
-        baseline=round(medians["rows"] / rows * 1e9, 1), ratio=round(speed, 2),
-        target=10, ok=speed >= 10,
-    )  # fmt: skip
-    ready = medians["dicts"] / medians["mask"]
-    report("speed_over_row_oracle_on_ready_dicts_verdict_only", ready, "x", ratio=round(ready, 2))
+        BENCH,
+        "verdicts_and_reasons_over_jsonschema_rs_on_the_same_batch",
+        rates["ours"],
+        "M rows/s",
+        baseline=rates["rows"],
+        target=ratio_at_least(10),
+    )
+    report(
+        BENCH,
+        "verdicts_over_jsonschema_rs_on_ready_dicts",
+        rates["mask"],
+        "M rows/s",
+        baseline=rates["dicts"],
+    )
 
 
 def compare_shares_of_bad_rows(rows: int) -> None:
-    """Cost at 50 % bad rows over cost at none, reasons on demand."""
+    """Cost as more rows are bad, reasons on demand."""
     batches = {share: batch(rows, share) for share in (0.0, 0.01, 0.1, 0.5)}
     validator = compile_schema(SCHEMA, batches[0.0].schema)
 
-    def check(trades: pa.RecordBatch) -> Callable[[], object]:
-        return lambda: validator.check(trades).reason_mask
+    def check(trades: pa.RecordBatch) -> Callable[[], float]:
+        return timed(lambda: validator.check(trades).reason_mask)
 
-    medians = interleaved({str(share): check(b) for share, b in batches.items()}, 4.0)
-    clean = medians["0.0"]
+    seconds = medians({str(share): check(trades) for share, trades in batches.items()})
+    costs = {share: seconds[str(share)] / rows * 1e9 for share in batches}
     for share in (0.01, 0.1, 0.5):
-        ratio = medians[str(share)] / clean
         report(
-            f"check_with_{share:.0%}_bad_over_clean", medians[str(share)] / rows * 1e9, "ns/row",
-            baseline=round(clean / rows * 1e9, 3), ratio=round(ratio, 3),
-            target=2, ok=ratio <= 2,
-        )  # fmt: skip
+            BENCH,
+            f"check_with_{share:.0%}_bad_over_clean".replace("%", "_percent"),
+            costs[share],
+            "ns/row",
+            baseline=costs[0.0],
+            target=ratio_at_most(2),
+        )
 
 
 def measure_compilation() -> None:
     """A known schema and Arrow schema are only looked up."""
     text, arrow_schema = json.dumps(SCHEMA), batch(10, 0.0).schema
-    compile_schema(text, arrow_schema)
-    calls = 100_000
-    laps = []
-    for _ in range(5):
-        before = time.perf_counter()
-        for _ in range(calls):
+
+    def look_up() -> None:
+        for _ in range(_LOOKUPS):
             compile_schema(text, arrow_schema)
-        laps.append((time.perf_counter() - before) / calls)
-    cost = statistics.median(laps) * 1e6
-    report("cached_compile", cost, "us", target=1, ok=cost <= 1)
+
+    seconds = medians({"look_up": timed(look_up)}, seconds=SECONDS / 10)["look_up"]
+    report(BENCH, "cached_compile", seconds / _LOOKUPS * 1e6, "us", target=at_most(1))
 
 
 def main() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
-from tickmesh.errors import ConfigError
 from tickmesh.registry import RegistryClient
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
@@ -24,7 +24,6 @@ from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
-from tickmesh_cleaner.store.store import HomeInUseError
 from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
@@ -109,22 +108,17 @@ def build_cleaner(
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds()
-    client = load_client_config(home=home)
+    # Jobs wait by themselves and say so: retries below them would only delay that.
+    client = replace(load_client_config(home=home), call_attempts=1)
     directory = home / "cleaner"
-    try:
-        store = CleanerStore(directory)
-    except HomeInUseError as error:
-        raise ConfigError(str(error), key="data") from error
+    store = CleanerStore(directory)
     files = QuarantineFiles(directory / "quarantine")
-    registry = RegistryClient(
-        client.registry,
-        credentials=credentials_of(client),
-        cache_directory=directory / "schemas",
-    )
+    registry = RegistryClient(config=client, cache_directory=directory / "schemas")
     tick_store = TickConnection(
         address=client.tickstore,
         flight_address=client.tickstore_flight,
         credentials=credentials_of(client),
+        call_attempts=client.call_attempts,
     )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()

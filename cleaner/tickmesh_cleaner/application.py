@@ -304,6 +304,8 @@ class CleanerApplication:
 
     def _check_subject(self, subject: str) -> None:
         try:
+            # Not from the cache: who registers a version and then makes a job means that version.
+            self._schemas.refresh(subject)
             self._schemas.in_force(subject)
         except RegistryUnavailableError:
             # The job waits for the registry by itself.

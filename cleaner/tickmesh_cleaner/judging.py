@@ -17,7 +17,7 @@ from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
 from tickmesh.decoding.source_spec import SourceSpecError
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
-from tickmesh_cleaner.documents import document_text, documents_of
+from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
@@ -102,7 +102,7 @@ class RowsOfBatch:
 
     def explain(self, rows: Sequence[int]) -> list[Explained]:
         """What some bad rows were, and all reasons they are held back for; ascending rows."""
-        documents = documents_of(self.mapped, rows)
+        documents = self.mapped.documents(rows)
         readable = [row for row in rows if row not in self._failures_of_row]
         found = iter(self.verdicts.reasons_of(readable))
         return [

@@ -31,6 +31,10 @@ class RegistrySchemas:
         """Since when the registry does not answer; 0 while it does."""
         return self._client.cache_statistics().stale_since_ns or 0
 
+    def refresh(self, subject: str) -> None:
+        """See every version registered before this call; see `Schemas.refresh`."""
+        self._ask(subject, lambda: self._client.refresh(subject))
+
     def in_force(self, subject: str) -> RegisteredSchema:
         """The version in force now; see `Schemas.in_force`."""
         return self._ask(subject, lambda: self._client.in_force(subject))

@@ -22,6 +22,10 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cle
 class Schemas(Protocol):
     """The registry, as a job sees it: cached, true by watch, deaf to short absences."""
 
+    def refresh(self, subject: str) -> None:
+        """See every version registered before this call; raises as `in_force` does."""
+        ...
+
     def in_force(self, subject: str) -> RegisteredSchema:
         """The version in force now.
 

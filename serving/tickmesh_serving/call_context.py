@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Self
 
-from tickmesh._wire.metadata import REQUEST_ID, TRACEPARENT
 from tickmesh_serving.drain_signal import DrainSignal
 from tickmesh_serving.identifiers import RandomIds
 from tickmesh_serving.principal import Principal
@@ -48,11 +47,6 @@ class CallContext:
     def draining(self) -> bool:
         """Whether the server is going down; long handlers poll this."""
         return self.drain.given
-
-    def outgoing_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the metadata that carries this call's names on to the next server."""
-        carried = ((REQUEST_ID, self.request_id),)
-        return carried if self.traceparent is None else (*carried, (TRACEPARENT, self.traceparent))
 
 
 _current: ContextVar[CallContext | None] = ContextVar("tickmesh_call", default=None)

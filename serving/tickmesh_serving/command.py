@@ -66,16 +66,24 @@ def service_command(
     @group.command("serve", help=f"Run the {section} until Ctrl-C or SIGTERM.")
     @_data_option
     @click.option("--host", help="Address to listen on.")
-    @click.option("--grpc-port", type=int, help="0 takes any free port.")
-    @click.option("--flight-port", type=int, help="0 takes any free port.")
-    @click.option("--http-port", type=int, help="Health and metrics; 0 takes any free port.")
+    @click.option("--grpc-port", type=int, help="Port of gRPC; 0 takes any free one.")
+    @click.option("--flight-port", type=int, help="Port of Arrow Flight; 0 takes any free one.")
+    @click.option("--http-port", type=int, help="Port of health and metrics; 0 takes any free one.")
     @click.option(
         "--ready-file",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Write pid and addresses here once the service serves.",
     )
-    @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
-    @click.option("--log-format", type=click.Choice(["auto", "console", "json"]))
+    @click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        help="The least severe lines to log.",
+    )
+    @click.option(
+        "--log-format",
+        type=click.Choice(["auto", "console", "json"]),
+        help="How to log; `auto` is console on a terminal, else JSON.",
+    )
     def serve(
         data: Path | None, log_level: str | None, log_format: str | None, **options: Any
     ) -> None:
@@ -89,9 +97,15 @@ def service_command(
         configure_logging(config.serving.logging, service=section)
         sys.exit(run(lambda: process_factory(config, home)))
 
-    @group.command("config", help="Print every effective setting and where it came from.")
+    @group.command("config", help="Print every setting, its value and its source.")
     @_data_option
-    @click.option("--output", type=click.Choice(["table", "json"]), default="table")
+    @click.option(
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for people, or JSON for programs.",
+    )
     def show_config(data: Path | None, output: str) -> None:
         try:
             config, provenance = load_service_config(

@@ -30,7 +30,11 @@ __all__ = ["Mesh", "command"]
     type=click.Path(file_okay=False, path_type=Path),
     help="Home of the mesh; $TICKMESH_HOME, else ~/.local/share/tickmesh.",
 )
-@click.option("--free-ports", is_flag=True, help="Let every listener take any free port.")
+@click.option(
+    "--free-ports",
+    is_flag=True,
+    help="Let every listener take any free port; --ready-file tells which.",
+)
 @click.option(
     "--set",
     "settings",
@@ -68,6 +72,8 @@ def command(
         mesh.start()
         _write_ready_file(ready_file, mesh)
         click.echo(f"mesh      ready       home {home}; Ctrl-C stops it")
+        if not free_ports:
+            click.echo("next, in another terminal: tickmesh schema list")
         failure = mesh.wait()
     except TickmeshError as error:
         _exit_with(error)

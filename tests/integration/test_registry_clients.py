@@ -214,3 +214,29 @@ async def test_the_async_client_keeps_the_same_promises(mesh: Mesh) -> None:
                 assert message.kind is WatchKind.SNAPSHOT
                 assert [event.schema.version for event in message.events if event.schema] == [1, 2]
                 break
+
+
+def test_a_refresh_sees_what_was_registered_before_it(mesh: Mesh, client: RegistryClient) -> None:
+    """Who registers a version and then asks for it must not depend on the watch's delivery."""
+    client.register("ticks.a", schema_text())
+    client.in_force("ticks.a")
+    with RegistryClient(mesh.addresses["registry"]["grpc"]) as other:
+        for number in range(20):
+            registered = other.register(
+                "ticks.a", schema_text(**{f"f{number}": {"type": "string"}})
+            )
+            client.refresh("ticks.a")
+            assert client.in_force("ticks.a").version == registered.schema.version
+
+
+def test_a_refresh_keeps_what_is_held_while_the_registry_is_away(
+    mesh: Mesh, client: RegistryClient
+) -> None:
+    client.register("ticks.a", schema_text())
+    client.in_force("ticks.a")
+    mesh.stop()
+
+    client.refresh("ticks.a")
+    assert client.in_force("ticks.a").version == 1
+    with pytest.raises(UnavailableError):
+        client.refresh("ticks.never_seen")

@@ -43,7 +43,6 @@ class RegistryProcess:
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
-        self.http_address = ""
 
     async def start(self) -> None:
         """Starts it and waits until it serves."""
@@ -77,9 +76,7 @@ class RegistryProcess:
                 if self._process.returncode is not None:
                     raise AssertionError(self.log())
                 await asyncio.sleep(_POLL_SECONDS)
-        addresses = json.loads(ready.read_text())
-        self.address = addresses["grpc"]
-        self.http_address = addresses["http"]
+        self.address = json.loads(ready.read_text())["grpc"]
 
     def log(self) -> str:
         """What it has written so far."""

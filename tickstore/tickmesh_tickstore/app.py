@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
 from tickmesh_serving.clock import Clock, SystemClock
@@ -96,11 +96,10 @@ class _Parts:
         started_ns = self._clock.monotonic_ns()
         self._engine = DiskEngine(directory, now_ns=self._clock.now_ns)
         reports = self._engine.recovery
-        client = load_client_config(home=self._home)
+        # Whoever asks is told at once that the registry is away, and decides how long to wait.
+        client = replace(load_client_config(home=self._home), call_attempts=1)
         self._registry = RegistryClient(
-            self._config.registry or client.registry,
-            credentials=credentials_of(client),
-            cache_directory=directory / "schemas",
+            self._config.registry or None, config=client, cache_directory=directory / "schemas"
         )
         self._store = TickStore(
             engine=self._engine,

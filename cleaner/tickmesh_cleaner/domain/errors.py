@@ -88,12 +88,13 @@ class SourceUnreadableError(CleanerError):
     reason = "SOURCE_UNREADABLE"
 
     def __init__(self, name: str, *, cause: str, offset: int) -> None:
-        super().__init__(
-            f"{name} cannot be read on from byte {offset}: {cause}; what stands before it is "
-            "committed and its balance holds",
-            source=name,
-            offset=str(offset),
-        )
+        message = f"{name} cannot be read: {cause}"
+        if offset:
+            message = (
+                f"{name} cannot be read on from byte {offset}: {cause}; what stands before it is "
+                "committed and its balance holds"
+            )
+        super().__init__(message, source=name, offset=str(offset))
 
 
 class SourceChangedError(CleanerError):

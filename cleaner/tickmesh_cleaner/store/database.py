@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from tickmesh_serving.migration import migrate
+from tickmesh_serving.sqlite import reader_engine, writer_engine
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy import Connection
 
 
 class Database:
@@ -31,58 +28,29 @@ class Database:
 
         Args:
             path: The database file; its directory exists.
+
+        Raises:
+            ConfigError: The database was written by a newer version.
         """
-        self._engine = _open_engine(path)
+        self._writer = writer_engine(path)
+        self._readers = reader_engine(path)
         self._write_lock = threading.Lock()
-        with self._engine.connect() as connection:
-            migrations = Config()
-            migrations.set_main_option(
-                "script_location", str(resources.files("tickmesh_cleaner.store") / "migrations")
-            )
-            migrations.attributes["connection"] = connection
-            command.upgrade(migrations, "head")
+        with self.write() as connection:
+            migrate(connection, scripts=Path(__file__).parent / "migrations")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that may write; on leaving it is durable, or rolled back."""
-        with self._write_lock, self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
+        with self._write_lock, self._writer.begin() as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of what is committed."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+        with self._readers.connect() as connection:
+            yield connection
 
     def close(self) -> None:
         """Closes all connections."""
-        self._engine.dispose()
-
-
-def _open_engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 30.0}
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        # Transactions begin where this module says so, not where the driver guesses.
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
+        self._readers.dispose()
+        self._writer.dispose()

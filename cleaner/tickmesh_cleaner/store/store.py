@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.store.database import Database
@@ -11,13 +9,10 @@ from tickmesh_cleaner.store.jobs import JobStore
 from tickmesh_cleaner.store.ledger import Ledger
 from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
 from tickmesh_cleaner.store.uploads import UploadStore
+from tickmesh_serving.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class HomeInUseError(RuntimeError):
-    """Another cleaner runs on the same home."""
 
 
 class CleanerStore:
@@ -34,17 +29,14 @@ class CleanerStore:
             directory: Created when missing.
 
         Raises:
-            HomeInUseError: Another process holds the lock.
+            ConfigError: Another process holds the lock, or the directory cannot be written.
         """
-        directory.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            raise HomeInUseError(
-                "another cleaner runs on this data directory; stop it, or choose another"
-            ) from error
+        self._lock = ProcessLock(
+            directory / "lock",
+            held="another cleaner runs on this data directory; stop it, or choose another",
+            key="data",
+        )
+        self._lock.acquire()
         self._database = Database(directory / "cleaner.sqlite")
         self.jobs = JobStore(self._database)
         self.ledger = Ledger(self._database)
@@ -54,4 +46,4 @@ class CleanerStore:
     def close(self) -> None:
         """Closes the database and gives the directory free."""
         self._database.close()
-        os.close(self._lock)
+        self._lock.release()

@@ -86,7 +86,10 @@ class AsyncRegistryClient:
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
         self._channel = open_channel(
-            self.address, credentials or credentials_of(config), asynchronous=True
+            self.address,
+            credentials or credentials_of(config),
+            asynchronous=True,
+            call_attempts=config.call_attempts,
         )
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()

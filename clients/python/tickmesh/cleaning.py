@@ -68,7 +68,10 @@ class CleanerClient:
         self._timeout_seconds = timeout_seconds
         self._retry_seconds = retry_seconds
         self._channel = open_channel(
-            self.address, credentials or credentials_of(config), asynchronous=False
+            self.address,
+            credentials or credentials_of(config),
+            asynchronous=False,
+            call_attempts=config.call_attempts,
         )
         self._stub = CleanerServiceStub(self._channel)
 

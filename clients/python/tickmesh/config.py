@@ -56,6 +56,12 @@ class ClientConfig:
     """How connections are encrypted; plain text by default, which is meant for loopback."""
     token: Secret | None = None
     """Bearer token sent with every call; None sends none."""
+    call_attempts: int = 5
+    """How often a call is tried while its peer does not answer; 1 to 5."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.call_attempts <= 5:  # gRPC itself makes no more
+            raise ValueError(f"call_attempts: expected 1 to 5, was {self.call_attempts}")
 
 
 def home_directory(data: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -98,7 +99,10 @@ class RegistryClient:
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
         self._channel = open_channel(
-            self.address, credentials or credentials_of(config), asynchronous=False
+            self.address,
+            credentials or credentials_of(config),
+            asynchronous=False,
+            call_attempts=config.call_attempts,
         )
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()
@@ -186,6 +190,18 @@ class RegistryClient:
     def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
         """Every version of a subject, ascending."""
         return tuple(self._timeline(subject).by_version.values())
+
+    def refresh(self, subject: str) -> None:
+        """Read a subject anew, so that every change committed before this call is seen.
+
+        While the registry is away, what is held stays and goes on being answered.
+        """
+        held = self._cache.holds(subject)
+        try:
+            self._fetch(subject)
+        except (UnavailableError, DeadlineExceededError):
+            if not held:
+                self._timeline(subject)
 
     def subjects(self, *, prefix: str = "") -> list[SubjectSummary]:
         """Every subject whose name begins with `prefix`, in order of names."""
@@ -369,26 +385,32 @@ class RegistryClient:
                 self._loads.pop(subject, None)
 
     def _load(self, subject: str) -> Timeline:
-        self._cache.begin_load(subject)
         try:
-            answer = self._list_versions(subject)
-            provisional = False
+            timeline = self._fetch(subject)
         except (UnavailableError, DeadlineExceededError):
             saved = self._files.load(subject) if self._files else None
             if saved is None:
-                self._cache.abandon_load(subject)
                 raise
             self._cache.disconnected(time.time_ns())
-            answer = saved
-            provisional = True
+            versions = [self._complete(version) for version in saved.versions]
+            timeline = self._cache.finish_load(subject, versions, revision=saved.revision)
+            self._start_following(after_revision=None)
+            return timeline
+        self._start_following(after_revision=timeline.revision)
+        return timeline
+
+    def _fetch(self, subject: str) -> Timeline:
+        """Load a subject from the registry and keep it, in memory and on disk."""
+        self._cache.begin_load(subject)
+        try:
+            answer = self._list_versions(subject)
+            versions = [self._complete(version) for version in answer.versions]
         except BaseException:
             self._cache.abandon_load(subject)
             raise
-        versions = [self._complete(version) for version in answer.versions]
         timeline = self._cache.finish_load(subject, versions, revision=answer.revision)
-        if not provisional and self._files:
+        if self._files:
             self._files.save(subject, answer)
-        self._start_following(after_revision=None if provisional else answer.revision)
         return timeline
 
     def _list_versions(self, subject: str) -> wire.ListVersionsResponse:
@@ -464,16 +486,8 @@ class RegistryClient:
         """Load every held subject anew; returns the revision to follow from."""
         head = self._call(self._stub.ListSubjects, wire.ListSubjectsRequest(page_size=1)).revision
         for subject in self._cache.subjects():
-            self._cache.begin_load(subject)
-            try:
-                answer = self._list_versions(subject)
-            except NotFoundError:
-                self._cache.abandon_load(subject)
-                continue
-            versions = [self._complete(version) for version in answer.versions]
-            self._cache.finish_load(subject, versions, revision=answer.revision)
-            if self._files:
-                self._files.save(subject, answer)
+            with suppress(NotFoundError):
+                self._fetch(subject)
         return head
 
     def _save(self, subject: str) -> None:

@@ -76,6 +76,7 @@ class TickClient:
             address=address or config.tickstore,
             flight_address=flight_address or config.tickstore_flight,
             credentials=credentials or credentials_of(config),
+            call_attempts=config.call_attempts,
         )
         self._timeout_seconds = timeout_seconds
 

@@ -19,8 +19,20 @@ DEFAULT_SEED = 20261120
 
 
 @click.command("demo")
-@click.option("--rows", type=click.IntRange(min=1_000), default=DEFAULT_ROWS, show_default=True)
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1_000),
+    default=DEFAULT_ROWS,
+    show_default=True,
+    help="How many trades to generate.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=DEFAULT_SEED,
+    show_default=True,
+    help="Of the generator: the same seed gives the same trades.",
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

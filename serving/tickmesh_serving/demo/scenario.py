@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning import CleanerClient
 from tickmesh.errors import IncompatibleSchemaError, InternalError
@@ -176,10 +178,12 @@ class Scenario:
         self._say("")
         self._say("reading everything back with plain pyarrow")
         found = readback.stored_rows(self._addresses["tickstore"]["flight"], SUBJECT)
-        for line in found.first.select(["ts", "symbol", "price", "size"]).to_pylist():
-            self._say(
-                f"  {line['ts']}  {line['symbol']:<6} {line['price']:>9.2f} {line['size']:>6}"
-            )
+        shown = found.first.select(["ts", "symbol", "price", "size"])
+        # As text: nanoseconds do not fit Python's own datetime.
+        for row in zip(
+            *(column.cast(pa.string()).to_pylist() for column in shown.columns), strict=True
+        ):
+            self._say(f"  {'  '.join(str(cell) for cell in row)}")
         files = (morning, afternoon)
         return Account(
             rows_in=sum(readback.count_records(str(session.path)) for session in files),

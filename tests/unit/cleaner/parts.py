@@ -75,6 +75,9 @@ class MemorySchemas:
     registered: list[RegisteredSchema] = field(default_factory=list)
     away: bool = False
 
+    def refresh(self, subject: str) -> None:
+        self.versions(subject)
+
     def in_force(self, subject: str) -> RegisteredSchema:
         return self.versions(subject)[-1]
 
@@ -156,7 +159,6 @@ class NumberSource:
     """Whole numbers as records, cut into batches of three."""
 
     name = "numbers"
-    replayable = True
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)

@@ -9,7 +9,6 @@ import sys
 SERVER_ONLY = (
     "sqlalchemy",
     "alembic",
-    "aiosqlite",
     "aiohttp",
     "prometheus_client",
     "opentelemetry.sdk",

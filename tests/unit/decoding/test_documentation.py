@@ -44,7 +44,7 @@ def test_an_example_gives_the_rows_it_shows(number: int) -> None:
         source.encode(), SourceSpec.from_toml(spec), SCHEMA, file_name="trades_aig_20131009.csv"
     )
     (mapped,) = found.mapped
-    documents = [mapped.document(row) for row in range(found.rows)]
+    documents = mapped.documents(range(found.rows))
     assert json.loads(json.dumps(documents, default=float)) == json.loads(rows)
     assert not found.failed
     assert not found.rejects

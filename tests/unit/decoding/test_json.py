@@ -63,7 +63,7 @@ def test_an_ill_typed_value_fails_alone_and_keeps_its_raw_value(
     assert found.table.to_pylist() == [{"a": 1, "b": "x"}, {"a": None, "b": "y"}]
     (failure,) = found.mapped[0].failures
     assert (failure.column, failure.code, failure.rows.to_pylist()) == ("a", code, [1])
-    assert found.mapped[0].document(1) == {"a": raw, "b": "y"}
+    assert found.mapped[0].documents([1])[0] == {"a": raw, "b": "y"}
 
 
 def test_a_whole_number_written_otherwise_is_an_integer_and_counted() -> None:
@@ -77,7 +77,7 @@ def test_a_decimal_field_keeps_every_digit_and_refuses_what_it_cannot_keep() -> 
     found = map_all(lines('{"p":1.10}', '{"p":1.105}', '{"p":1e2}'), JSONL, schema_of({"p": price}))
     assert found.table.column("p").to_pylist() == [Decimal("1.10"), None, Decimal("100.00")]
     assert found.failed == {"p REPR_PRECISION": 1}
-    assert found.mapped[0].document(1) == {"p": Decimal("1.105")}
+    assert found.mapped[0].documents([1])[0] == {"p": Decimal("1.105")}
 
 
 def test_null_is_told_from_absent_where_the_schema_does() -> None:
@@ -85,7 +85,7 @@ def test_null_is_told_from_absent_where_the_schema_does() -> None:
     content = lines('{"a":1,"b":1}', '{"a":null,"b":null}', "{}", '{"\\u0061":null,"b":2}')
     found = map_all(content, JSONL, document)
     assert found.failed == {"a NULL": 2, "b ABSENT": 1}
-    documents = [found.mapped[0].document(row) for row in range(4)]
+    documents = found.mapped[0].documents(range(4))
     assert documents[1] == {"a": None, "b": None}
     assert documents[2] == {}
     assert documents[3] == {"a": None, "b": 2}

@@ -89,7 +89,7 @@ def test_a_bad_level_fails_alone_and_a_bad_array_takes_its_record() -> None:
     assert found.table.column("price").to_pylist() == [None, Decimal("1.00")]
     assert found.table.column("size").to_pylist() == [Decimal("2.00"), None]
     assert found.failed == {"price NOT_A_NUMBER": 1}
-    assert mapped.document(0) == {
+    assert mapped.documents([0])[0] == {
         "symbol": "X",
         "side": "bid",
         "price": "oops",
@@ -139,7 +139,7 @@ def test_values_are_replaced_only_as_listed() -> None:
     found = map_all(lines("m", "B", "S", "b", '""'), csv_spec(mapping), document)
     assert found.table.column("side").to_pylist() == ["buy", "sell", None, None]
     assert found.failed == {"side UNMAPPED_VALUE": 2}
-    assert found.mapped[0].document(2) == {"side": "b"}
+    assert found.mapped[0].documents([2])[0] == {"side": "b"}
     assert found.coercions == {"VALUE_MAPPED": 2}
 
 
@@ -196,9 +196,9 @@ def test_booleans_are_true_and_false_and_nothing_else() -> None:
 def test_an_integer_instant_reads_as_the_integer_it_is() -> None:
     document = schema_of({"t": {"type": "integer", "arrow": "timestamp[ns, UTC]"}})
     found = map_all(lines('{"t":1500}'), identity_spec("jsonl"), document)
-    assert found.mapped[0].document(0) == {"t": 1500}
+    assert found.mapped[0].documents([0])[0] == {"t": 1500}
     found = map_all(lines("t", "1500"), identity_spec("csv"), document)
-    assert found.mapped[0].document(0) == {"t": 1500}
+    assert found.mapped[0].documents([0])[0] == {"t": 1500}
 
 
 def test_nested_values_are_converted_part_by_part() -> None:
@@ -220,7 +220,7 @@ def test_nested_values_are_converted_part_by_part() -> None:
         "{}",
     )
     found = map_all(content, identity_spec("jsonl"), document)
-    assert found.mapped[0].document(0) == {"o": {"t": "2024-01-31T09:30:00Z", "l": [1, 2]}}
+    assert found.mapped[0].documents([0])[0] == {"o": {"t": "2024-01-31T09:30:00Z", "l": [1, 2]}}
     assert found.failed == {"o NOT_THE_TYPE": 1, "o NULL": 1}
 
 

@@ -119,7 +119,7 @@ def test_values_become_the_schemas_types_only_where_nothing_is_lost() -> None:
     }
     assert found.coercions["INTEGRAL_NUMBER"] == 1
     assert found.coercions["ROUNDED_TO_DOUBLE"] == 1
-    assert found.mapped[0].document(0)["n"] == "1"
+    assert found.mapped[0].documents([0])[0]["n"] == "1"
 
 
 def test_times_without_a_zone_are_refused_until_the_spec_names_one() -> None:

@@ -19,7 +19,6 @@ from tickmesh.schema.compatibility import (
     compare,
     compare_with_history,
 )
-from tickmesh.schema.formats import JSON_SCHEMA, format_plugin
 
 
 def _text(properties: dict[str, Any], **keywords: Any) -> str:
@@ -146,15 +145,6 @@ def test_recursion_is_decided_by_the_greatest_fixed_point() -> None:
 
     assert compare(text("integer"), text("number")).verdict is Verdict.COMPATIBLE
     assert compare(text("number"), text("integer")).verdict is Verdict.INCOMPATIBLE
-
-
-def test_the_format_seam_offers_json_schema() -> None:
-    plugin = format_plugin("JSON_SCHEMA")
-    assert plugin is JSON_SCHEMA
-    document = plugin.parse(_WIDE, references={})
-    assert plugin.canonicalise(document) == document.canonical_text
-    with pytest.raises(SchemaError, match="JSON_SCHEMA"):
-        format_plugin("AVRO")
 
 
 def test_importing_the_schema_core_loads_nothing_heavy() -> None:

@@ -212,7 +212,8 @@ class DatasetEngine(ABC):
         dataset = self._datasets.get(name)
         if dataset is None:
             raise DatasetNotFoundError(
-                f"no dataset {name!r} here: create it first", metadata={"dataset": name}
+                f"there is no dataset {name!r}; create it, or put its first rows",
+                metadata={"dataset": name},
             )
         return dataset
 

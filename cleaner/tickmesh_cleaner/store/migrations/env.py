@@ -1,7 +1,6 @@
-"""Runs the migrations on the connection the database hands over."""
+"""How alembic runs: on the connection it is given, inside the transaction that is open."""
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
-with context.begin_transaction():
-    context.run_migrations()
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()

@@ -71,7 +71,7 @@ class LazyNouns(click.Group):
         for name in _NOUNS:
             command = self.get_command(ctx, name)
             if command is not None:
-                rows.append((name, command.get_short_help_str(limit=60)))
+                rows.append((name, command.get_short_help_str(limit=80)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
         with formatter.section("Servers"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tickmesh._cli import FINDINGS, INTERRUPTED
-from tickmesh._cli.job_output import follow_progress, print_outcome
+from tickmesh._cli import INTERRUPTED
+from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
 from tickmesh._cli.text_files import read_text
 from tickmesh.api.cleaner.v1 import job_pb2
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _POLICIES = ("quarantine", "pin", "pause")
 
 
-@click.command()
+@click.command(short_help="Judge a file: good rows are stored, bad ones quarantined.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--subject", required=True, help="The subject to judge under.")
 @click.option(
     "--source",
     "spec",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The source spec; not needed where column names are the schema's.",
+    help="The source spec (TOML); not needed where column names are the schema's.",
 )
 @click.option(
     "--on-breaking-change",
@@ -37,7 +37,7 @@ _POLICIES = ("quarantine", "pin", "pause")
     help="What a breaking schema change does while the job runs.",
 )
 @click.option("--again", is_flag=True, help="Store the rows again, even if an earlier run did.")
-@click.option("--detach", is_flag=True, help="Start the job and return.")
+@click.option("--detach", is_flag=True, help="Start the job and return at once.")
 @output_option
 def clean(
     *,
@@ -51,7 +51,9 @@ def clean(
 ) -> int:
     """Judge every row of FILE under SUBJECT: good rows are stored, bad ones quarantined.
 
-    Ctrl-C detaches; the job goes on. Exit code 3 says that rows were quarantined.
+    A file that the cleaner cannot read in place is sent to it. Ctrl-C detaches; the job goes on.
+    With --output json: one line a moment, then the job as it ended. Exit code 3 says that rows
+    were quarantined.
     """
     from tickmesh.cleaning import CleanerClient
 
@@ -70,12 +72,13 @@ def clean(
         try:
             job = follow_progress(client.watch_job(job.id), output=output)
         except KeyboardInterrupt:
-            click.echo(f"detached; follow it with: tickmesh job watch {job.id}", err=True)
+            click.echo(f"\ndetached, the job goes on; next: tickmesh job watch {job.id}", err=True)
             return INTERRUPTED
     print_outcome(job, output=output)
-    if job.state != job_pb2.JOB_STATE_SUCCEEDED:
-        return 1
-    return FINDINGS if job.balance.quarantined else 0
+    nothing_read = job.state == job_pb2.JOB_STATE_FAILED and not job.balance.rows_in
+    if nothing_read and spec is None and output is Output.TABLE:
+        click.echo(f"next: tickmesh schema infer {file} --subject {subject}")
+    return exit_code(job)
 
 
 def _create(

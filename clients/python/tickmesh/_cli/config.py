@@ -23,7 +23,11 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--data", type=click.Path(path_type=Path), help="The mesh's home.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Home of the mesh; $TICKMESH_HOME, else ~/.local/share/tickmesh.",
+)
 @output_option
 def show(*, data: Path | None, output: Output) -> None:
     """Print every setting, its value and its source; secrets are redacted.
@@ -43,6 +47,9 @@ def show(*, data: Path | None, output: Output) -> None:
         for setting in describe_config(loaded, provenance, section=section):
             row = {"key": setting.key, "value": setting.value, "source": setting.source}
             rows.append(row)
+    if output is Output.TABLE:
+        file = home / CONFIG_FILE_NAME
+        click.echo(f"file: {file}" + ("" if file.exists() else " (not there)"))
     print_rows(rows, columns=["key", "value", "source"], output=output)
 
 

@@ -7,11 +7,13 @@ import click
 from tickmesh._cli import FINDINGS
 from tickmesh._cli.job_output import (
     balance_facts,
+    balance_line,
+    exit_code,
     follow_progress,
     job_facts,
     print_outcome,
 )
-from tickmesh._cli.output import Output, output_option, print_facts, print_rows
+from tickmesh._cli.output import Output, output_option, print_facts, print_json, print_rows
 from tickmesh.api.cleaner.v1 import job_pb2
 
 _STATES = [
@@ -36,33 +38,37 @@ def list_(*, state: str | None, subject: str | None, output: Output) -> None:
 
     with CleanerClient() as client:
         jobs = client.list_jobs(state=state, subject=subject)
-    columns = ["job", "state", "subject", "source", "rows_in", "stored", "quarantined"]
+    columns = ["job", "state", "created_at", "rows_in", "stored", "quarantined", "subject"]
+    empty = "no such job" if state or subject else "no jobs yet; next: tickmesh clean FILE"
     rows = [job_facts(found) for found in jobs]
-    print_rows(rows, columns=[*columns, "duplicates", "created_at"], output=output)
+    print_rows(rows, columns=[*columns, "source"], output=output, empty=empty)
 
 
 @job.command()
 @click.argument("job_id")
 @output_option
 def get(*, job_id: str, output: Output) -> None:
-    """Print one job."""
+    """Print everything known of a job."""
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
         print_facts(job_facts(client.get_job(job_id)), output=output)
 
 
-@job.command()
+@job.command(short_help="Follow a job until it ends.")
 @click.argument("job_id")
 @output_option
 def watch(*, job_id: str, output: Output) -> int:
-    """Follow a job until it ends."""
+    """Follow a job until it ends; exit codes as those of `tickmesh clean`.
+
+    Ctrl-C stops following; the job goes on.
+    """
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
         ended = follow_progress(client.watch_job(job_id), output=output)
     print_outcome(ended, output=output)
-    return 0 if ended.state == job_pb2.JOB_STATE_SUCCEEDED else 1
+    return exit_code(ended)
 
 
 @job.command()
@@ -73,7 +79,7 @@ def cancel(*, job_id: str, output: Output) -> None:
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
-        print_facts(job_facts(client.cancel_job(job_id)), output=output)
+        print_outcome(client.cancel_job(job_id), output=output)
 
 
 @job.command()
@@ -84,7 +90,7 @@ def pause(*, job_id: str, output: Output) -> None:
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
-        print_facts(job_facts(client.pause_job(job_id)), output=output)
+        print_outcome(client.pause_job(job_id), output=output)
 
 
 @job.command()
@@ -95,17 +101,24 @@ def resume(*, job_id: str, output: Output) -> None:
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
-        print_facts(job_facts(client.resume_job(job_id)), output=output)
+        print_outcome(client.resume_job(job_id), output=output)
 
 
 @job.command()
 @click.argument("job_id")
 @output_option
 def balance(*, job_id: str, output: Output) -> int:
-    """Recompute a job's account from the stores; exit code 3 if it does not hold."""
+    """Recompute a job's account from the tick store and the quarantine.
+
+    Exit code 3 says that it does not hold: report that.
+    """
     from tickmesh.cleaning import CleanerClient
 
     with CleanerClient() as client:
         audited = client.audit(job_id)
-    print_facts(balance_facts(audited), output=output)
+    if output is Output.JSON:
+        print_json(balance_facts(audited))
+    else:
+        verdict = "the balance holds" if audited.holds else "the balance does not hold"
+        click.echo(f"{verdict}: {balance_line(audited)}")
     return 0 if audited.holds else FINDINGS

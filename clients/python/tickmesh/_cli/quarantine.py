@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
-from tickmesh._cli.job_output import follow_progress, print_outcome
-from tickmesh._cli.output import Output, instant, output_option, print_json, print_rows
+from tickmesh._cli import INTERRUPTED
+from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
+from tickmesh._cli.output import (
+    Output,
+    command_line,
+    counted,
+    instant,
+    output_option,
+    print_json,
+    print_rows,
+)
 from tickmesh._cli.text_files import read_text
 from tickmesh._registry.messages import timestamp_ns
 from tickmesh.api.cleaner.v1 import job_pb2
@@ -26,7 +35,13 @@ _STATES = ("quarantined", "released", "discarded")
 
 def _filter_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
     for option in (
-        click.option("--state", type=click.Choice(_STATES), default="quarantined"),
+        click.option(
+            "--state",
+            type=click.Choice(_STATES),
+            default="quarantined",
+            show_default=True,
+            help="Only rows that stand so.",
+        ),
         click.option("--reason", help="Only rows with a reason of this code."),
         click.option("--subject", help="Only rows judged under this subject."),
         click.option("--job", "job_id", help="Only rows of this job."),
@@ -53,7 +68,13 @@ def quarantine() -> None:
 
 @quarantine.command("list")
 @_filter_options
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="At most so many rows.",
+)
 @output_option
 def list_(
     *,
@@ -69,9 +90,12 @@ def list_(
 
     wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
     with CleanerClient() as client:
-        rows = client.list_quarantine(wanted, limit=limit)
+        rows = client.list_quarantine(wanted, limit=limit + 1)
     columns = ["row", "line", "reasons", "raw"]
-    print_rows([_facts(row) for row in rows], columns=columns, output=output)
+    shown = [_facts(row) for row in rows[:limit]]
+    print_rows(shown, columns=columns, output=output, empty=_empty(state))
+    if len(rows) > limit and output is Output.TABLE:
+        click.echo(f"the first {counted(limit, 'row')}; more with --limit")
 
 
 @quarantine.command()
@@ -98,10 +122,16 @@ def describe(
     if output is Output.JSON:
         print_json({"rows": answer.rows, "reasons": rows})
         return
-    click.echo(f"{answer.rows:,} rows")
+    if not answer.rows:
+        click.echo(_empty(state))
+        return
+    click.echo(f"{counted(answer.rows, 'row')} {state}")
     print_rows(rows, columns=["code", "field", "rows", "example"], output=output)
-    if answer.rows:
-        click.echo("next: tickmesh quarantine replay, after a new version or with --source SPEC")
+    if state == "quarantined":
+        chosen = (("--job", job_id), ("--subject", subject), ("--reason", reason))
+        words = [word for option, value in chosen if value for word in (option, value)]
+        replay = command_line("quarantine", "replay", *(words or ["--subject", "SUBJECT"]))
+        click.echo(f"next, after a better version or with a mended --source: {replay}")
 
 
 @quarantine.command()
@@ -124,7 +154,11 @@ def replay(
     spec: Path | None,
     output: Output,
 ) -> int:
-    """Judge rows again: what passes is stored once and released, the rest stays."""
+    """Judge rows of one subject again.
+
+    What passes is stored once and released, the rest stays. Ctrl-C detaches; the job goes on. Exit
+    code 3 says that rows stayed.
+    """
     from tickmesh.cleaning import CleanerClient
 
     wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
@@ -134,9 +168,19 @@ def replay(
             schema_version=version,
             source_spec=read_text(spec) if spec else "",
         )
-        ended = follow_progress(client.watch_job(started.id), output=output)
+        try:
+            ended = follow_progress(client.watch_job(started.id), output=output)
+        except KeyboardInterrupt:
+            click.echo(
+                f"\ndetached, the job goes on; next: tickmesh job watch {started.id}", err=True
+            )
+            return INTERRUPTED
     print_outcome(ended, output=output)
-    return 0 if ended.state == job_pb2.JOB_STATE_SUCCEEDED else 1
+    return exit_code(ended)
+
+
+def _empty(state: str) -> str:
+    return "nothing is quarantined here" if state == "quarantined" else f"no rows {state}"
 
 
 def _facts(row: quarantine_pb2.QuarantinedRow) -> dict[str, object]:

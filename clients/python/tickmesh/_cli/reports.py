@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from tickmesh._cli.output import Output, instant, print_json
+from tickmesh._cli.output import Output, instant, print_aligned, print_json
 from tickmesh.registered import ChangeKind
 from tickmesh.schema import Verdict
 
 if TYPE_CHECKING:
-    from tickmesh.registered import ChangeEvent
-    from tickmesh.schema import Change, CompatibilityReport, SchemaDifference
+    from collections.abc import Iterable, Sequence
 
+    from tickmesh.registered import ChangeEvent
+    from tickmesh.schema import Change, ColumnPlan, CompatibilityReport, SchemaDifference
+
+_DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=\w+, ordered=[01]>")
 _MARKS = {Verdict.COMPATIBLE: "ok", Verdict.INCOMPATIBLE: "no", Verdict.UNDECIDED: "? "}
 
 
@@ -45,7 +49,7 @@ def _print_change(change: Change) -> None:
         click.echo(f"       proof: {change.proof}")
     if change.verdict is Verdict.INCOMPATIBLE and change.witness is not None:
         witness = json.dumps(change.witness, default=str)
-        click.echo(f"       witness: {witness} was valid and no longer is")
+        click.echo(f"       witness: {witness} was good and would no longer be")
 
 
 def print_difference(difference: SchemaDifference, *, output: Output) -> None:
@@ -56,13 +60,30 @@ def print_difference(difference: SchemaDifference, *, output: Output) -> None:
     if not difference.changes:
         click.echo("no change")
     for change in difference.changes:
-        click.echo(f"  {change.path or '/'} {change.kind}: {change.message}")
+        click.echo(f"{change.path or '/'} {change.kind}: {change.message}")
     if difference.columns:
         click.echo("columns")
-    for column in difference.columns:
-        types = " -> ".join(str(kind) for kind in (column.old_type, column.new_type) if kind)
-        note = f"  ({column.note})" if column.note else ""
-        click.echo(f"  {column.path}: {column.action} {types}{note}")
+        print_columns(
+            [f"  {column.path}", column.action.value, _types(column), column.note]
+            for column in difference.columns
+        )
+
+
+def _types(column: ColumnPlan) -> str:
+    kinds = [type_name(kind) for kind in (column.old_type, column.new_type) if kind]
+    return " -> ".join(dict.fromkeys(kinds))
+
+
+def print_columns(lines: Iterable[Sequence[str]]) -> None:
+    """Print what is known of columns, aligned, without titles."""
+    found = list(lines)
+    if found:
+        print_aligned(found, to_the_right=[False] * len(found[0]))
+
+
+def type_name(arrow_type: object) -> str:
+    """An Arrow type in few words: how a dictionary counts its values is no news."""
+    return _DICTIONARY.sub(r"dictionary(\1)", str(arrow_type))
 
 
 def event_line(event: ChangeEvent, *, output: Output) -> str:
@@ -87,4 +108,7 @@ def event_line(event: ChangeEvent, *, output: Output) -> str:
     if event.kind is ChangeKind.REGISTRATION_REJECTED and event.report:
         what += f": {event.report.verdict.value}"
     moment = instant(event.changed_at_ns)
-    return f"{event.revision}  {moment}  {event.kind.value}  {what}  by {event.actor.principal}"
+    assert moment is not None, "every change has its instant"
+    return (
+        f"{event.revision}  {moment.brief}  {event.kind.value}  {what}  by {event.actor.principal}"
+    )

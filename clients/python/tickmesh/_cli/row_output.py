@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tickmesh._cli.output import print_aligned
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_IDLE_DECIMALS = re.compile(r"(\.(?:[0-9]{3})*)000(?=Z?$)")
 
 
 def row_lines(batch: pa.RecordBatch) -> Iterator[str]:
@@ -24,15 +30,18 @@ def row_lines(batch: pa.RecordBatch) -> Iterator[str]:
 
 def print_table(table: pa.Table) -> None:
     """Print every row of a small table in aligned columns."""
-    columns = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        cells = ["-" if text is None else text for text in _texts(column).to_pylist()]
-        width = max(map(len, [name, *cells]))
-        columns.append([name.ljust(width), *(cell.ljust(width) for cell in cells)])
-    for line in zip(*columns, strict=True):
-        click.echo("  ".join(line).rstrip())
     if not table.num_rows:
         click.echo("no rows")
+        return
+    columns = [
+        [name, *("-" if text is None else text for text in _texts(column))]
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    numbers = [
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        for kind in table.schema.types
+    ]
+    print_aligned([list(line) for line in zip(*columns, strict=True)], to_the_right=numbers)
 
 
 def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
@@ -65,9 +74,17 @@ def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
     return rows
 
 
-def _texts(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+def _texts(column: pa.ChunkedArray[Any]) -> list[str | None]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_nested(column.type):
-        return pa.chunked_array([pa.array([str(value) for value in column.to_pylist()], pa.utf8())])
-    return pc.cast(column, pa.utf8())
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    texts: list[str | None] = pc.cast(column, pa.utf8()).to_pylist()
+    if not pa.types.is_timestamp(column.type):
+        return texts
+    # As many decimals as one of the instants needs, in groups of three.
+    for _ in range(3):
+        if not all(text is None or _IDLE_DECIMALS.search(text) for text in texts):
+            break
+        texts = [None if text is None else _IDLE_DECIMALS.sub(r"\1", text) for text in texts]
+    return [None if text is None else text.replace(".Z", "Z").removesuffix(".") for text in texts]

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tickmesh._cli import FINDINGS
+from tickmesh._cli.instant import Instant
 from tickmesh._cli.output import (
     Output,
+    command_line,
     instant,
     output_option,
     print_facts,
     print_json,
     print_rows,
 )
-from tickmesh._cli.reports import event_line, print_difference, print_report, report_json
+from tickmesh._cli.reports import (
+    event_line,
+    print_columns,
+    print_difference,
+    print_report,
+    report_json,
+    type_name,
+)
 from tickmesh._cli.text_files import read_text
-from tickmesh.errors import InvalidArgumentError
+from tickmesh.errors import IncompatibleSchemaError, InvalidArgumentError
 from tickmesh.schema import Mode, Policy, Verdict
 
 if TYPE_CHECKING:
@@ -29,24 +37,6 @@ if TYPE_CHECKING:
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODES = click.Choice([mode.value for mode in Mode], case_sensitive=False)
 _POLICIES = click.Choice([policy.value for policy in Policy], case_sensitive=False)
-
-
-class Instant(click.ParamType[int]):
-    """An instant with a zone, as nanoseconds since the epoch."""
-
-    name = "instant"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Read ISO 8601 text; a zone is required."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail("expected an instant such as 2026-11-20T14:30:00Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value} has no zone; add one, for example {value}Z", param, ctx)
-        return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
 
 
 @click.group()
@@ -62,39 +52,72 @@ def schema() -> None:
     "directory",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Where to write; here if absent.",
+    help="The folder to write to; this one if absent.",
 )
-@click.option("--sample", "sample_records", default=10_000, show_default=True, help="Records read.")
-def infer(*, file: Path, subject: str | None, directory: Path, sample_records: int) -> None:
-    """Guess a schema and a source spec from a sample of FILE; registers nothing."""
+@click.option(
+    "--sample",
+    "sample_records",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="How many records to look at.",
+)
+@click.option("--replace", is_flag=True, help="Overwrite what an earlier run wrote.")
+@output_option
+def infer(
+    *,
+    file: Path,
+    subject: str | None,
+    directory: Path,
+    sample_records: int,
+    replace: bool,
+    output: Output,
+) -> None:
+    """Guess a schema and a source spec from a sample of FILE.
+
+    Writes SUBJECT.schema.json and SUBJECT.source.toml for you to read and mend; registers nothing.
+    """
     from tickmesh.decoding.decoded import DecodeError
     from tickmesh.decoding.inference import infer as infer_source
 
     name = subject or file.name.split(".")[0]
+    schema_file = directory / f"{name}.schema.json"
+    spec_file = directory / f"{name}.source.toml"
+    for target in (schema_file, spec_file):
+        if target.exists() and not replace:
+            raise click.UsageError(
+                f"{target} exists and may hold your changes; choose another folder with --out, "
+                "or overwrite it with --replace"
+            )
     try:
         inferred = infer_source(file, subject=name, sample_records=sample_records)
     except DecodeError as error:
         message = f"{file.name} cannot be read: {error.message}"
         raise InvalidArgumentError(message, reason=error.code) from None
     directory.mkdir(parents=True, exist_ok=True)
-    schema_file = directory / f"{name}.schema.json"
-    spec_file = directory / f"{name}.source.toml"
     schema_file.write_text(inferred.schema_text, encoding="utf-8")
     spec_file.write_text(inferred.spec_text, encoding="utf-8")
+    if output is Output.JSON:
+        written = {"schema_file": str(schema_file), "source_spec_file": str(spec_file)}
+        print_json({"subject": name, **written, "notes": list(inferred.notes)})
+        return
     click.echo(f"wrote {schema_file} and {spec_file}")
     for note in inferred.notes:
         click.echo(f"  note: {note}")
-    click.echo(f"next: tickmesh schema register {name} {schema_file}")
-    click.echo(f"then: tickmesh clean {file} --source {spec_file} --subject {name}")
+    click.echo(f"next: {command_line('schema', 'register', name, schema_file)}")
+    clean = command_line("clean", file, "--source", spec_file, "--subject", name)
+    click.echo(f"then: {clean}")
 
 
 @schema.command()
 @click.argument("subject")
 @click.argument("file", type=_EXISTING_FILE)
-@click.option("--allow-breaking", is_flag=True, help="Register in spite of the verdict.")
-@click.option("--dry-run", is_flag=True, help="Judge only.")
-@click.option("--expected-version", type=int, help="The latest version must be this one.")
-@click.option("--effective-from", type=Instant(), help="From when on it is in force.")
+@click.option("--allow-breaking", is_flag=True, help="Register it even if it is refused.")
+@click.option("--dry-run", is_flag=True, help="Judge, and register nothing.")
+@click.option("--expected-version", type=int, help="Refuse if the latest version is another one.")
+@click.option(
+    "--effective-from", type=Instant(), help="From when on it is in force; now if absent."
+)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; repeatable.")
 @output_option
 def register(
@@ -108,24 +131,32 @@ def register(
     labels: tuple[str, ...],
     output: Output,
 ) -> None:
-    """Propose the schema in FILE for SUBJECT and register it when compatibility allows."""
+    """Register the schema in FILE as the next version of SUBJECT.
+
+    It is refused where it breaks the subject's compatibility mode, with a row that shows why.
+    """
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
-        outcome = client.register(
-            subject,
-            read_text(file),
-            allow_breaking=allow_breaking,
-            dry_run=dry_run,
-            expected_version=expected_version,
-            effective_from_ns=effective_from,
-            labels=dict(_label(label) for label in labels),
-        )
+        try:
+            outcome = client.register(
+                subject,
+                read_text(file),
+                allow_breaking=allow_breaking,
+                dry_run=dry_run,
+                expected_version=expected_version,
+                effective_from_ns=effective_from,
+                labels=dict(_label(label) for label in labels),
+            )
+        except IncompatibleSchemaError as error:
+            error.next_command = command_line("schema", "check", subject, file)
+            raise
     if output is Output.JSON:
         facts = _facts(outcome.schema) | {"report": report_json(outcome.report)}
         print_json(facts | {"already_registered": outcome.already_registered})
         return
-    print_report(outcome.report)
+    if outcome.report.comparisons:
+        print_report(outcome.report)
     verb = "would register" if dry_run else "registered"
     if outcome.already_registered:
         verb = "already registered"
@@ -136,9 +167,9 @@ def register(
 @schema.command()
 @click.argument("subject")
 @click.option("--version", type=int, help="A version; the one in force if absent.")
-@click.option("--latest", is_flag=True, help="The highest version not deleted.")
+@click.option("--latest", is_flag=True, help="The highest version that is not deleted.")
 @click.option("--at", type=Instant(), help="The one in force at this instant.")
-@click.option("--known-at", type=Instant(), help="As known at this instant.")
+@click.option("--known-at", type=Instant(), help="With --at: as it was known at this instant.")
 @click.option("--text", is_flag=True, help="Print only the schema text.")
 @output_option
 def get(
@@ -151,7 +182,7 @@ def get(
     text: bool,
     output: Output,
 ) -> None:
-    """Print one version of SUBJECT: the one in force now, unless told otherwise."""
+    """Print a version of SUBJECT, by default the one in force."""
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
@@ -164,12 +195,19 @@ def get(
     if text:
         click.echo(found.text)
         return
-    columns = [f"{field.name}: {field.type}" for field in found.arrow_schema]
     if output is Output.JSON:
-        print_json(_facts(found) | {"text": found.text, "arrow_schema": columns})
+        columns = [
+            {"name": field.name, "type": str(field.type), "nullable": field.nullable}
+            for field in found.arrow_schema
+        ]
+        print_json(_facts(found) | {"text": found.text, "columns": columns})
         return
     print_facts(_facts(found), output=output)
-    click.echo("columns\n  " + "\n  ".join(columns))
+    click.echo("columns")
+    print_columns(
+        [f"  {field.name}", type_name(field.type), "" if field.nullable else "required"]
+        for field in found.arrow_schema
+    )
 
 
 @schema.command("list")
@@ -186,7 +224,11 @@ def list_(*, subject: str | None, prefix: str, output: Output) -> None:
                 {"subject": found.name, "latest": found.latest_version, **_counts(found)}
                 for found in client.subjects(prefix=prefix)
             ]
-            print_rows(rows, columns=["subject", "latest", "versions", "revision"], output=output)
+            columns = ["subject", "latest", "versions", "revision"]
+            empty = "no subjects yet; next: tickmesh schema infer FILE, then schema register"
+            if prefix:
+                empty = f"no subject begins with {prefix}"
+            print_rows(rows, columns=columns, output=output, empty=empty)
             return
         columns = ["version", "schema_id", "state", "action", "registered_at", "effective_from"]
         versions = [_facts(found) for found in client.versions(subject)]
@@ -196,7 +238,9 @@ def list_(*, subject: str | None, prefix: str, output: Output) -> None:
 @schema.command()
 @click.argument("subject")
 @click.argument("file", type=_EXISTING_FILE)
-@click.option("--version", "versions", type=int, multiple=True, help="Compare with this version.")
+@click.option(
+    "--version", "versions", type=int, multiple=True, help="Compare with this version; repeatable."
+)
 @click.option("--mode", type=_MODES, help="The mode; the subject's own if absent.")
 @click.option("--policy", type=_POLICIES, help="The policy; the subject's own if absent.")
 @output_option
@@ -209,7 +253,10 @@ def check(
     policy: str | None,
     output: Output,
 ) -> int:
-    """Judge the schema in FILE against SUBJECT's versions; exit code 3 if it is refused."""
+    """Judge whether the schema in FILE may follow SUBJECT's versions.
+
+    Exit code 3 says that it may not.
+    """
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
@@ -227,11 +274,26 @@ def check(
 @schema.command()
 @click.argument("old", type=_EXISTING_FILE)
 @click.argument("new", type=_EXISTING_FILE)
-@click.option("--mode", type=_MODES, default=Mode.BACKWARD.value, show_default=True)
-@click.option("--policy", type=_POLICIES, default=Policy.RECORD.value, show_default=True)
+@click.option(
+    "--mode",
+    type=_MODES,
+    default=Mode.BACKWARD.value,
+    show_default=True,
+    help="Which rows must be good: BACKWARD old ones under NEW, FORWARD new ones under OLD.",
+)
+@click.option(
+    "--policy",
+    type=_POLICIES,
+    default=Policy.RECORD.value,
+    show_default=True,
+    help="How changes are judged.",
+)
 @output_option
 def compare(*, old: Path, new: Path, mode: str, policy: str, output: Output) -> int:
-    """Judge whether NEW may follow OLD, without any server; exit code 3 if not compatible."""
+    """Judge two files without a server: may NEW follow OLD?
+
+    Exit code 3 says that it may not.
+    """
     from tickmesh import schema as core
 
     report = core.compare(
@@ -246,7 +308,7 @@ def compare(*, old: Path, new: Path, mode: str, policy: str, output: Output) -> 
 @click.argument("new")
 @output_option
 def diff(*, old: str, new: str, output: Output) -> None:
-    """Show what changes between OLD and NEW, and what becomes of each column.
+    """Show what changes from OLD to NEW, column by column.
 
     Each is a file, or SUBJECT@VERSION.
     """
@@ -260,7 +322,7 @@ def diff(*, old: str, new: str, output: Output) -> None:
 @click.option("--prefix", default="", help="Only subjects whose names begin with this.")
 @click.option("--after-revision", type=int, help="Begin after this revision.")
 @click.option("--snapshot", is_flag=True, help="Begin with everything as it is.")
-@click.option("--count", type=int, help="Stop after this many changes.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many changes.")
 @output_option
 def watch(
     *,
@@ -271,20 +333,34 @@ def watch(
     count: int | None,
     output: Output,
 ) -> None:
-    """Follow changes as they happen, resuming by itself; one line a change."""
+    """Follow changes of SUBJECTS, or of all, as they happen.
+
+    One line a change; a broken connection is resumed. When it ends, standard error says from which
+    revision to go on.
+    """
     from tickmesh.registry import RegistryClient
 
     seen = 0
+    revision = after_revision
     with RegistryClient() as client:
         messages = client.watch(
             subjects=subjects, prefix=prefix, after_revision=after_revision, snapshot=snapshot
         )
-        for message in messages:
-            for event in message.events:
-                click.echo(event_line(event, output=output))
-                seen += 1
+        try:
+            for message in messages:
+                events = message.events if count is None else message.events[: count - seen]
+                for event in events:
+                    click.echo(event_line(event, output=output))
+                seen += len(events)
+                if len(events) == len(message.events):
+                    revision = message.revision or revision
                 if seen == count:
                     return
+        finally:
+            if revision is not None:
+                names = [*subjects, *(("--prefix", prefix) if prefix else ())]
+                line = command_line("schema", "watch", *names, "--after-revision", revision)
+                click.echo(f"next: {line}", err=True)
 
 
 def _document(file: Path) -> SchemaDocument:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 import pyarrow as pa
 
+from tickmesh._cli.instant import instant_of
 from tickmesh._cli.output import (
     Output,
+    command_line,
+    counted,
     instant,
     output_option,
     print_facts,
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from tickmesh.api.tickstore.v1 import dataset_pb2
 
 _TERMINAL_ROWS = 20
+_NO_DATASETS = "no datasets yet; the first stored row of a subject makes its dataset"
 
 
 @click.group()
@@ -38,7 +42,11 @@ def ticks() -> None:
 @click.option("--tz", help="The zone of zone-less timestamps, such as America/New_York.")
 @output_option
 def put(*, file: Path, subject: str, version: int | None, tz: str | None, output: Output) -> None:
-    """Store the rows of FILE (Parquet, Arrow IPC or CSV with a header): all of them or none."""
+    """Store the rows of FILE, all of them or none.
+
+    FILE is Parquet, Arrow IPC or CSV with a header; `tickmesh clean` takes more, and keeps good
+    rows where others are bad.
+    """
     from tickmesh.ticks import TickClient
 
     table = _read_file(file, subject)
@@ -60,10 +68,22 @@ def put(*, file: Path, subject: str, version: int | None, tz: str | None, output
 @click.option("--tz", help="The zone of --start and --end where they name none.")
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; repeatable.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
-@click.option("--order", type=click.Choice(["arrival", "time"]), default="arrival")
-@click.option("--as-of", type=int, help="Read as of this dataset revision.")
-@click.option("--version", type=int, help="Read under this schema version.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="At most so many rows; a table shows 20 if absent, a file or JSON all.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["arrival", "time"]),
+    default="arrival",
+    show_default=True,
+    help="As rows were committed, or by event time.",
+)
+@click.option("--as-of", type=int, help="Read as of this dataset revision; the newest if absent.")
+@click.option(
+    "--version", type=int, help="Read under this schema version; the dataset's newest if absent."
+)
 @click.option("--stamps", is_flag=True, help="Add schema version, ingest time, dataset revision.")
 @click.option(
     "--out",
@@ -87,21 +107,23 @@ def get(
     out: Path | None,
     output: Output,
 ) -> None:
-    """Read DATASET: to a file, or the first rows to the terminal."""
+    """Read DATASET to a file, or its first rows to the terminal.
+
+    With --output json: one object a row.
+    """
     from tickmesh.ticks import TickClient
 
-    shown = limit
+    wanted = limit
     if limit is None and out is None and output is Output.TABLE:
-        shown = _TERMINAL_ROWS
+        wanted = _TERMINAL_ROWS + 1  # one more than is shown, to tell whether there are more
     with TickClient() as client:
         reader = client.stream(
             dataset,
-            start=start,
-            end=end,
+            start=instant_of(start, tz=tz, option="--start"),
+            end=instant_of(end, tz=tz, option="--end"),
             symbols=symbols or None,
             columns=columns or None,
-            tz=tz,
-            limit=shown,
+            limit=wanted,
             order=order,
             as_of=as_of,
             version=version,
@@ -109,18 +131,25 @@ def get(
         )
         if out is not None:
             rows = write_table(reader, out)
-            click.echo(f"wrote {rows:,} rows to {out}")
+            if output is Output.JSON:
+                print_json({"file": str(out), "rows": rows})
+            else:
+                click.echo(f"wrote {counted(rows, 'row')} to {out}")
         elif output is Output.JSON:
             for batch in reader:
                 for line in row_lines(batch):
                     click.echo(line)
         else:
-            print_table(reader.read_all())
+            table = reader.read_all()
+            print_table(table if limit else table.slice(0, _TERMINAL_ROWS))
+            if limit is None and table.num_rows > _TERMINAL_ROWS:
+                more = "more with --limit, all with --out FILE.parquet"
+                click.echo(f"the first {_TERMINAL_ROWS} rows; {more}")
 
 
 @ticks.command()
 @click.argument("dataset")
-@click.option("--after", help="Go on after this position, from an earlier tail.")
+@click.option("--after", help="Go on after this position of an earlier tail.")
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; repeatable.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many rows.")
@@ -132,9 +161,10 @@ def tail(
     columns: tuple[str, ...],
     count: int | None,
 ) -> None:
-    """Follow DATASET from the first row, or from a position: one JSON object a row.
+    """Follow DATASET from its first row, or from a position.
 
-    The position behind the last row goes to standard error when it ends.
+    One JSON object a row. When it ends, standard error says from which position to go on: behind
+    the last batch that was printed whole.
     """
     from tickmesh.ticks import TickClient
 
@@ -149,12 +179,14 @@ def tail(
                     for line in row_lines(rows):
                         click.echo(line)
                     seen += rows.num_rows
-                    position = piece.position
+                    if rows.num_rows == piece.batch.num_rows:
+                        position = piece.position
                     if count is not None and seen >= count:
                         break
         finally:
             if position:
-                click.echo(f"position: {position}", err=True)
+                line = command_line("ticks", "tail", dataset, "--after", position)
+                click.echo(f"next: {line}", err=True)
 
 
 @ticks.command("list")
@@ -165,21 +197,22 @@ def list_(*, prefix: str, output: Output) -> None:
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:
-        _print_datasets(client.datasets(prefix=prefix), output=output)
+        found = client.datasets(prefix=prefix)
+    empty = f"no dataset begins with {prefix}" if prefix else _NO_DATASETS
+    _print_datasets(found, output=output, empty=empty)
 
 
 @ticks.command()
 @click.argument("dataset", required=False)
 @output_option
 def stats(*, dataset: str | None, output: Output) -> None:
-    """Tell what DATASET, or the whole store, holds and how it is doing."""
+    """Tell what DATASET, or the whole store, holds, and how it is doing."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:
         answer = client.statistics(dataset)
     facts: dict[str, object] = {
         "rows_committed": answer.rows_committed,
-        "commit_groups": answer.commit_groups,
         "duplicate_batches": answer.duplicate_batches,
         "refused_batches": answer.refused_batches,
         "registry_away_since": instant(answer.registry_stale_since_ns),
@@ -189,7 +222,8 @@ def stats(*, dataset: str | None, output: Output) -> None:
     if output is Output.JSON:
         print_json(facts | {"datasets": [_facts(found) for found in answer.datasets]})
         return
-    _print_datasets(answer.datasets, output=output)
+    _print_datasets(answer.datasets, output=output, empty=_NO_DATASETS)
+    click.echo("since the tick store started")
     print_facts(facts, output=output)
 
 
@@ -228,9 +262,12 @@ def _read_csv(file: Path, subject: str) -> pa.Table:
     return csv.read_csv(file, convert_options=csv.ConvertOptions(column_types=types))
 
 
-def _print_datasets(datasets: Iterable[dataset_pb2.Dataset], *, output: Output) -> None:
-    columns = ["dataset", "rows", "bytes", "revision", "schema_versions", "first", "last"]
-    print_rows([_facts(found) for found in datasets], columns=columns, output=output)
+def _print_datasets(datasets: Iterable[dataset_pb2.Dataset], *, output: Output, empty: str) -> None:
+    rows = [_facts(found) for found in datasets]
+    columns = ["dataset", "rows", "bytes", "revision", "schema_versions"]
+    if any(row["first"] for row in rows):  # known once rows are in segments
+        columns += ["first", "last"]
+    print_rows(rows, columns=columns, output=output, empty=empty)
 
 
 def _facts(dataset: dataset_pb2.Dataset) -> dict[str, object]:

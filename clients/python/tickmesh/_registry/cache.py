@@ -58,6 +58,10 @@ class SchemaCache:
             self._hits += 1
         return found
 
+    def holds(self, subject: str) -> bool:
+        """Whether the subject's versions are loaded; counts nothing."""
+        return subject in self._timelines
+
     def by_id(self, schema_id: int) -> RegisteredSchema | None:
         """A version that carries the schema id, if one is held."""
         return self._count(self._by_id.get(schema_id))

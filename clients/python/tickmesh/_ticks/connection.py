@@ -23,11 +23,17 @@ class TickConnection:
     """A gRPC channel for control and a Flight client for data, opened on first use."""
 
     def __init__(
-        self, *, address: str, flight_address: str, credentials: ClientCredentials
+        self,
+        *,
+        address: str,
+        flight_address: str,
+        credentials: ClientCredentials,
+        call_attempts: int,
     ) -> None:
         self.address = address
         self.flight_address = flight_address
         self._credentials = credentials
+        self._call_attempts = call_attempts
         self._channel: grpc.Channel | None = None
         self._flight: flight.FlightClient | None = None
 
@@ -41,7 +47,12 @@ class TickConnection:
     def call(self, method: str, request: Any, *, timeout_seconds: float) -> Any:
         """Calls one method of TickStoreService."""
         if self._channel is None:
-            self._channel = open_channel(self.address, self._credentials, asynchronous=False)
+            self._channel = open_channel(
+                self.address,
+                self._credentials,
+                asynchronous=False,
+                call_attempts=self._call_attempts,
+            )
         stub: Callable[..., Any] = getattr(TickStoreServiceStub(self._channel), method)
         try:
             return stub(request, timeout=timeout_seconds, metadata=((REQUEST_ID, _new_id()),))

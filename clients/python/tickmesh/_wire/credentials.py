@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import grpc
 import grpc.aio
 
-from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS
+from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS, client_channel_options
 from tickmesh._wire.metadata import AUTHORIZATION
 from tickmesh.config import ClientConfig, TlsFiles, split_address
 from tickmesh.errors import ConfigError
@@ -51,14 +51,26 @@ def credentials_of(config: ClientConfig) -> ClientCredentials:
 
 @overload
 def open_channel(
-    address: str, credentials: ClientCredentials | None = None, *, asynchronous: Literal[False]
+    address: str,
+    credentials: ClientCredentials | None = None,
+    *,
+    asynchronous: Literal[False],
+    call_attempts: int = ...,
 ) -> grpc.Channel: ...
 @overload
 def open_channel(
-    address: str, credentials: ClientCredentials | None = None, *, asynchronous: Literal[True]
+    address: str,
+    credentials: ClientCredentials | None = None,
+    *,
+    asynchronous: Literal[True],
+    call_attempts: int = ...,
 ) -> grpc.aio.Channel: ...
 def open_channel(
-    address: str, credentials: ClientCredentials | None = None, *, asynchronous: bool
+    address: str,
+    credentials: ClientCredentials | None = None,
+    *,
+    asynchronous: bool,
+    call_attempts: int = ClientConfig.call_attempts,
 ) -> grpc.Channel | grpc.aio.Channel:
     """Open a gRPC channel with the mesh's limits; connects on first use.
 
@@ -66,20 +78,22 @@ def open_channel(
         address: `host:port`.
         credentials: None is plain text without a token.
         asynchronous: a `grpc.aio` channel, to be made and used inside a running loop.
+        call_attempts: how often a call is tried while its peer does not answer.
 
     Raises:
         ConfigError: the address or a TLS file is wrong, or a token would travel in plain text.
     """
     shown = credentials or ClientCredentials()
     _check(address, shown)
+    options = client_channel_options(call_attempts=call_attempts)
     if shown.tls is None:
         if asynchronous:
-            return grpc.aio.insecure_channel(address, options=CLIENT_CHANNEL_OPTIONS)
-        return grpc.insecure_channel(address, options=CLIENT_CHANNEL_OPTIONS)
+            return grpc.aio.insecure_channel(address, options=options)
+        return grpc.insecure_channel(address, options=options)
     secure = _secure(shown.tls, shown.token_provider)
     if asynchronous:
-        return grpc.aio.secure_channel(address, secure, options=CLIENT_CHANNEL_OPTIONS)
-    return grpc.secure_channel(address, secure, options=CLIENT_CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(address, secure, options=options)
+    return grpc.secure_channel(address, secure, options=options)
 
 
 def open_flight_client(

@@ -35,24 +35,6 @@ STREAMS = (
 )
 """Resumed by their callers; gRPC's retry of a stream whose server was killed can hang for ever."""
 
-_SERVICE_CONFIG = json.dumps(
-    {
-        "methodConfig": [
-            {"name": [{"service": service, "method": method} for service, method in STREAMS]},
-            {
-                "name": [{"service": service} for service in RETRIED_SERVICES],
-                "retryPolicy": {
-                    "maxAttempts": 5,
-                    "initialBackoff": "0.1s",
-                    "maxBackoff": "1s",
-                    "backoffMultiplier": 2.5,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            },
-        ]
-    }
-)
-
 ChannelOptions = tuple[tuple[str, int | str], ...]
 
 SERVER_CHANNEL_OPTIONS: ChannelOptions = (
@@ -79,8 +61,33 @@ CLIENT_CHANNEL_OPTIONS: ChannelOptions = (
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.service_config", _SERVICE_CONFIG),
     # A restarted server is found again within seconds, not after gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 3_000),
 )
+
+
+def client_channel_options(*, call_attempts: int) -> ChannelOptions:
+    """The options of a client's channel.
+
+    Args:
+        call_attempts: how often a call is tried while its peer does not answer.
+    """
+    if call_attempts == 1:
+        return (*CLIENT_CHANNEL_OPTIONS, ("grpc.enable_retries", 0))
+    retries = {
+        "methodConfig": [
+            {"name": [{"service": service, "method": method} for service, method in STREAMS]},
+            {
+                "name": [{"service": service} for service in RETRIED_SERVICES],
+                "retryPolicy": {
+                    "maxAttempts": call_attempts,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2.5,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            },
+        ]
+    }
+    return (*CLIENT_CHANNEL_OPTIONS, ("grpc.service_config", json.dumps(retries)))

@@ -39,4 +39,9 @@ def why_unreachable(text: str, *, address: str | None) -> tuple[str, str]:
     for pattern, explanation in _HANDSHAKES:
         if pattern.search(text):
             return "TLS_HANDSHAKE_FAILED", f"no connection to {peer}: {explanation}"
-    return "UNREACHABLE", f"no answer from {peer}: {text or 'the connection is closed'}"
+    return "UNREACHABLE", f"no answer from {peer}: {_brief(text) or 'the connection is closed'}"
+
+
+def _brief(text: str) -> str:
+    """What went wrong, of a failed connection: gRPC puts every layer it passed before that."""
+    return text.rpartition(": ")[2] if "failed to connect to all addresses" in text else text

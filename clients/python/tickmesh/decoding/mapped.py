@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ from tickmesh.decoding.conversion import grammar
 from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tickmesh.decoding.decoded import RecordReject
 
@@ -76,7 +75,7 @@ class MappedBatch:
         skipped: Records of kinds under ``skip``, by kind.
         records_without_rows: Records of a kind that is mapped which made no row (empty arrays).
         extras: Values under raw fields that nothing reads, by raw field.
-        coercions: Cells changed on the way, by code; ``COERCION_MEANINGS`` says them in words.
+        coercions: Cells changed on the way, by code (``conversion.cells``).
         integer_times: Fields that the schema has as integers and Arrow as instants.
         null_fields: Fields that must be there and may be null: a null cell is null, not absent.
     """
@@ -92,52 +91,62 @@ class MappedBatch:
     integer_times: frozenset[str] = frozenset()
     null_fields: frozenset[str] = frozenset()
 
-    def document(self, row: int) -> dict[str, Any]:
-        """One row as a JSON document.
+    def documents(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Some rows as JSON documents.
 
         Failed cells hold their raw value. Null cells are null in ``null_fields`` and absent in
-        all others.
+        all others. Made column by column, since a bad batch may hold tens of thousands of rows.
+
+        Args:
+            rows: Which rows, each once; the documents stand in their order.
         """
-        document: dict[str, Any] = {
-            field.name: json_value(
-                self.batch.column(place)[row], integer_time=field.name in self.integer_times
-            )
-            for place, field in enumerate(self.batch.schema)
-            if self.batch.column(place)[row].is_valid or field.name in self.null_fields
-        }
-        for failure, place in self._failed_cells.get(row, ()):
-            if failure.code == ABSENT:
-                document.pop(failure.column, None)
-            else:
-                document[failure.column] = failure.value(place)
-        return document
-
-    @cached_property
-    def _failed_cells(self) -> dict[int, list[tuple[CellFailure, int]]]:
-        """The failed cells of each row that has any."""
-        cells: dict[int, list[tuple[CellFailure, int]]] = {}
+        documents: list[dict[str, Any]] = [{} for _ in rows]
+        chosen = self.batch.take(pa.array(rows, pa.int64()))
+        for field, column in zip(chosen.schema, chosen.columns, strict=True):
+            values = _json_values(column, integer_time=field.name in self.integer_times)
+            for document, value in zip(documents, values, strict=True):
+                if value is not None or field.name in self.null_fields:
+                    document[field.name] = value
+        place_of_row = {row: place for place, row in enumerate(rows)}
         for failure in self.failures:
-            for place, row in enumerate(np.asarray(failure.rows).tolist()):
-                cells.setdefault(row, []).append((failure, place))
-        return cells
+            for index, row in enumerate(np.asarray(failure.rows).tolist()):
+                place = place_of_row.get(row)
+                if place is None:
+                    continue
+                if failure.code == ABSENT:
+                    documents[place].pop(failure.column, None)
+                else:
+                    documents[place][failure.column] = failure.value(index)
+        return documents
 
 
-def json_value(scalar: Any, *, integer_time: bool = False) -> Any:
+def _json_values(column: pa.Array[Any], *, integer_time: bool) -> list[Any]:
+    """The cells of a column as JSON has them; those JSON holds as they are go the fast way."""
+    if pt.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pt.is_timestamp(kind) and integer_time:
+        return column.cast(pa.int64()).to_pylist()
+    if pt.is_string(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind):
+        return column.to_pylist()
+    return [_json_value(scalar) for scalar in column]
+
+
+def _json_value(scalar: Any) -> Any:
     """An Arrow value as JSON has it: instants as RFC 3339, binary as base64, decimals exact."""
     kind = scalar.type
     if not scalar.is_valid:
         return None
     if pt.is_timestamp(kind):
-        count = scalar.cast(pa.int64()).as_py()
-        return count if integer_time else _instant_text(count, unit=kind.unit)
+        return _instant_text(scalar.cast(pa.int64()).as_py(), unit=kind.unit)
     if pt.is_struct(kind):
         return {
-            field.name: json_value(scalar[field.name])
+            field.name: _json_value(scalar[field.name])
             for field in kind
             if scalar[field.name].is_valid
         }
     if pt.is_list(kind) or pt.is_large_list(kind):
-        return [json_value(item) for item in scalar.values]
+        return [_json_value(item) for item in scalar.values]
     value = scalar.as_py()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()

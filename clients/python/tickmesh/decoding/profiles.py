@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ENUM_VALUES: Final = 32
 _LEAST_PER_ENUM_VALUE: Final = 10
+_FEW_ODD_VALUES: Final = 0.1
 _INT64: Final = 1 << 63
 _DAY_MS: Final = 86_400_000
 _FIRST_SECOND: Final = 946_684_800  # 2000-01-01
@@ -123,7 +124,19 @@ def _texts(values: list[str], base: FieldMapping, *, lexical: bool, file_date: b
             required=True,
             notes=(f"{base.target}: only the {len(distinct)} values seen are good; confirm",),
         )
-    return FieldGuess({"type": "string"}, base, required=True)
+    return FieldGuess({"type": "string"}, base, required=True, notes=_nearly(values, base.target))
+
+
+def _nearly(values: list[str], target: str) -> tuple[str, ...]:
+    """A note for text that would be numbers but for a few values."""
+    odd = [value for value in values if not grammar.NUMBER_PATTERN.fullmatch(value)]
+    if not 0 < len(odd) <= _FEW_ODD_VALUES * len(values):
+        return ()
+    note = (
+        f"{target}: text, as {len(odd)} of {len(values)} values are no numbers, such as "
+        f"{odd[0][:40]!r}; if those are bad, make it a number in the schema"
+    )
+    return (note,)
 
 
 def _iso_times(values: list[str], base: FieldMapping) -> FieldGuess:

@@ -38,14 +38,12 @@ if TYPE_CHECKING:
         parse_document,
         parse_schema,
     )
-    from tickmesh.schema.formats import JSON_SCHEMA, SchemaFormatPlugin, format_plugin
     from tickmesh.schema.projection import FieldIds, project
     from tickmesh.schema.resolution import resolve_row, row_is_valid
     from tickmesh.schema.roles import Roles, roles_of
     from tickmesh.schema.validation import NullMeans, Reason, Validator, Verdicts, compile_schema
 
 __all__ = [
-    "JSON_SCHEMA",
     "Action",
     "Change",
     "ColumnAction",
@@ -64,7 +62,6 @@ __all__ = [
     "SchemaDifference",
     "SchemaDocument",
     "SchemaError",
-    "SchemaFormatPlugin",
     "SchemaLimits",
     "Validator",
     "Verdict",
@@ -74,7 +71,6 @@ __all__ = [
     "compare_with_history",
     "compile_schema",
     "diff",
-    "format_plugin",
     "parse_document",
     "parse_schema",
     "project",
@@ -93,7 +89,6 @@ _HOMES = {
     "Dialect": "document",
     "FieldChange": "difference",
     "FieldIds": "projection",
-    "JSON_SCHEMA": "formats",
     "JsonSchema": "document",
     "Mode": "compatibility",
     "NullMeans": "validation",
@@ -102,7 +97,6 @@ _HOMES = {
     "Roles": "roles",
     "SchemaDifference": "difference",
     "SchemaDocument": "document",
-    "SchemaFormatPlugin": "formats",
     "SchemaLimits": "document",
     "Validator": "validation",
     "Verdict": "compatibility",
@@ -112,7 +106,6 @@ _HOMES = {
     "compare_with_history": "compatibility",
     "compile_schema": "validation",
     "diff": "difference",
-    "format_plugin": "formats",
     "parse_document": "document",
     "parse_schema": "document",
     "project": "projection",

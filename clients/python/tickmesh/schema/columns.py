@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.projection import ENCODING_KEY, SCALE_KEY, join_path, project
+from tickmesh.schema.projection import ENCODING_KEY, SCALE_KEY, fields_of, join_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
     from tickmesh.schema.document import SchemaDocument
 
 _LARGEST_EXACT_INT_IN_DOUBLE = 53
-_INT64_DIGITS = 19
 _UNITS = ("s", "ms", "us", "ns")
 
 
@@ -58,19 +57,11 @@ def plan_columns(old: SchemaDocument, new: SchemaDocument) -> tuple[ColumnPlan, 
     Raises:
         SchemaError: A version has no projection.
     """
-    return tuple(_plan_fields(_fields_of(old), _fields_of(new), ()))
-
-
-def _fields_of(document: SchemaDocument) -> list[pa.Field[Any]]:
-    fields = document.memo.get(_fields_of)
-    if fields is None:
-        fields = document.memo[_fields_of] = list(project(document))
-    assert isinstance(fields, list)
-    return fields
+    return tuple(_plan_fields(fields_of(old), fields_of(new), ()))
 
 
 def _plan_fields(
-    old: list[pa.Field[Any]], new: list[pa.Field[Any]], path: tuple[str, ...]
+    old: Sequence[pa.Field[Any]], new: Sequence[pa.Field[Any]], path: tuple[str, ...]
 ) -> Iterator[ColumnPlan]:
     before = {field.name: field for field in old}
     after = {field.name: field for field in new}

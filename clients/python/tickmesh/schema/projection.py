@@ -33,7 +33,7 @@ from tickmesh.schema.location import Key, Location
 from tickmesh.schema.roles import roles_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -72,7 +72,7 @@ class FieldIds:
         """Returns these ids and new ones for the fields of a document that have none yet."""
         ids = dict(self.ids)
         following = max(ids.values(), default=0) + 1
-        for path in _paths(project(document), ()):
+        for path in _paths(fields_of(document), ()):
             if path not in ids:
                 ids[path] = following
                 following += 1
@@ -110,18 +110,9 @@ def project(
     """
     import pyarrow as pa
 
-    root = Location.root(document)
-    projector = _Projector(field_ids or FieldIds())
-    roles = roles_of(document)
-    fields = []
-    for name in root.declared:
-        projected = projector.field(root, name, ())
-        role = roles.role_of(name)
-        if role is not None:
-            projected = projected.with_metadata(
-                {**_metadata_of(projected), ROLE_KEY: role.encode()}
-            )
-        fields.append(projected)
+    fields = fields_of(document)
+    if field_ids is not None:
+        fields = tuple(_numbered(each, (), field_ids.ids) for each in fields)
     metadata: Metadata = {}
     if subject is not None:
         metadata[SUBJECT_KEY] = subject.encode()
@@ -130,11 +121,37 @@ def project(
     return pa.schema(fields, metadata=metadata or None)
 
 
+def fields_of(document: SchemaDocument) -> tuple[pa.Field[Any], ...]:
+    """Projects a document's fields, without ids, once: the document keeps them.
+
+    Raises:
+        SchemaError: INVALID_ARROW_TYPE, UNKNOWN_ROLE or DUPLICATE_ROLE.
+    """
+    fields = document.memo.get(fields_of)
+    if fields is None:
+        fields = document.memo[fields_of] = tuple(_projected(document))
+    assert isinstance(fields, tuple)
+    return fields
+
+
+def _projected(document: SchemaDocument) -> Iterator[pa.Field[Any]]:
+    root = Location.root(document)
+    projector = _Projector()
+    roles = roles_of(document)
+    for name in root.declared:
+        projected = projector.field(root, name, ())
+        role = roles.role_of(name)
+        if role is not None:
+            projected = projected.with_metadata(
+                {**_metadata_of(projected), ROLE_KEY: role.encode()}
+            )
+        yield projected
+
+
 class _Projector:
     """Projects locations; remembers those it is inside of, so that recursion ends."""
 
-    def __init__(self, field_ids: FieldIds) -> None:
-        self._field_ids = field_ids
+    def __init__(self) -> None:
         self._inside: list[Key] = []
         self._fields = 0
 
@@ -151,9 +168,6 @@ class _Projector:
         kind, metadata = self._stated(location, name, path)
         if kind is None:
             kind, metadata = self._type(location.child(name), path)
-        identifier = self._field_ids.ids.get(join_path(path))
-        if identifier is not None:
-            metadata = {FIELD_ID_KEY: str(identifier).encode(), **metadata}
         nullable = name not in location.required or location.admits_null(name)
         return pa.field(name, kind, nullable=nullable, metadata=metadata or None)
 
@@ -285,15 +299,51 @@ def _string_type(location: Location) -> pa.DataType:
     return pa.utf8()
 
 
-def _paths(container: Any, path: tuple[str, ...]) -> Iterator[str]:
-    """Yields the path of every field of an Arrow schema or type, parents first."""
+def _paths(fields: Iterable[pa.Field[Any]], path: tuple[str, ...]) -> Iterator[str]:
+    """Yields the path of every field and of those nested in it, parents first."""
+    for each in fields:
+        here = (*path, each.name)
+        yield join_path(here)
+        yield from _paths(_members(each.type), here)
+
+
+def _members(kind: Any) -> Iterable[pa.Field[Any]]:
+    """The fields of the struct that a type is or holds; items and map values add no step."""
     import pyarrow as pa
 
-    if isinstance(container, pa.Schema) or pa.types.is_struct(container):
-        for member in container:
-            yield join_path((*path, member.name))
-            yield from _paths(member.type, (*path, member.name))
-    elif pa.types.is_list(container):
-        yield from _paths(container.value_type, path)
-    elif pa.types.is_map(container):
-        yield from _paths(container.item_type, path)
+    if pa.types.is_list(kind):
+        return _members(kind.value_type)
+    if pa.types.is_map(kind):
+        return _members(kind.item_type)
+    return kind if pa.types.is_struct(kind) else ()
+
+
+def _numbered(
+    projected: pa.Field[Any], path: tuple[str, ...], ids: Mapping[str, int]
+) -> pa.Field[Any]:
+    """A field with its id, and those nested in it with theirs."""
+    path = (*path, projected.name)
+    projected = projected.with_type(_with_numbered_members(projected.type, path, ids))
+    identifier = ids.get(join_path(path))
+    if identifier is None:
+        return projected
+    return projected.with_metadata(
+        {FIELD_ID_KEY: str(identifier).encode(), **_metadata_of(projected)}
+    )
+
+
+def _with_numbered_members(kind: Any, path: tuple[str, ...], ids: Mapping[str, int]) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return pa.struct([_numbered(member, path, ids) for member in kind])
+    if pa.types.is_list(kind):
+        item = kind.value_field
+        return pa.list_(item.with_type(_with_numbered_members(item.type, path, ids)))
+    if pa.types.is_map(kind):
+        value = kind.item_field
+        numbered = value.with_type(_with_numbered_members(value.type, path, ids))
+        # The stubs know types only; a field is taken too, and keeps the nullability.
+        return pa.map_(kind.key_type, cast("pa.DataType", numbered))
+    found: pa.DataType = kind
+    return found

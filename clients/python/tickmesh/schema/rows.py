@@ -21,14 +21,14 @@ def check_rows(document: SchemaDocument) -> None:
         SchemaError: NO_ROW, DEFAULT_CONFLICT, INVALID_DEFAULT, INVALID_ARROW_TYPE,
             UNKNOWN_ROLE or DUPLICATE_ROLE.
     """
-    from tickmesh.schema.projection import project
+    from tickmesh.schema.projection import fields_of
 
     if check_rows in document.memo:
         return
     root = Location.root(document)
     _check_inhabited(root, "", set())
     _check_defaults(root, (), set())
-    project(document)
+    fields_of(document)
     document.memo[check_rows] = True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, update
@@ -14,24 +15,25 @@ from tickmesh.errors import ConfigError
 from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store import Committed, Head
 from tickmesh_registry.store.write_line import WriteLine
+from tickmesh_serving.migration import migrate
+from tickmesh_serving.process_lock import ProcessLock
+from tickmesh_serving.sqlite import reader_engine, writer_engine
 
 from . import tables
 from .connection import ConnectionThread
-from .migrate import migrate
 from .queries import read_head
 from .reader import SqlReader, SqlTransaction
-from .sqlite import ProcessLock, reader_engine, writer_engine
 from .writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from pathlib import Path
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.store import LogPage, Result, Transaction
     from tickmesh_registry.store.staging import StagedWrites
 
 _READERS = 4
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SqliteStore:
@@ -46,7 +48,12 @@ class SqliteStore:
         self._path = path
         self._new_epoch = new_epoch
         self._line = WriteLine()
-        self._lock = ProcessLock(path.with_name(path.name + ".lock"))
+        lock = path.with_name(path.name + ".lock")
+        self._lock = ProcessLock(
+            lock,
+            held=f"another process holds {lock}; a SQLite registry is served by one process: "
+            "stop the other, or name another file",
+        )
         self._writer = ConnectionThread(writer_engine(path), name="registry-writer")
         self._readers = [
             ConnectionThread(reader_engine(path), name="registry-reader") for _ in range(_READERS)
@@ -145,7 +152,7 @@ class SqliteStore:
         engine = writer_engine(self._path)
         try:
             with engine.begin() as connection:
-                migrate(connection, epoch=self._new_epoch)
+                migrate(connection, scripts=_MIGRATIONS, epoch=self._new_epoch)
         finally:
             engine.dispose()
 

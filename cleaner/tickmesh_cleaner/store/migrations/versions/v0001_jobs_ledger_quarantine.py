@@ -6,15 +6,8 @@ from tickmesh_cleaner.store.tables import METADATA
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     """Creates all the tables as they were first released."""
     METADATA.create_all(op.get_bind())
-
-
-def downgrade() -> None:
-    """Drops them."""
-    METADATA.drop_all(op.get_bind())

@@ -58,18 +58,6 @@ SCALED: Final = "SCALED"
 TIME_CONVERTED: Final = "TIME_CONVERTED"
 ROUNDED_TO_DOUBLE: Final = "ROUNDED_TO_DOUBLE"
 
-COERCION_MEANINGS: Final = {
-    INTEGRAL_NUMBER: "a number written with a fraction or exponent was whole and became an integer",
-    NUMBER_FROM_TEXT: "text became a number because the source spec casts it",
-    TEXT_FROM_NUMBER: "a number became text because the source spec casts it",
-    NULL_VALUE: "a value that the source spec says means nothing became null",
-    VALUE_MAPPED: "a value was replaced as the source spec lists it",
-    CASE_CHANGED: "letters changed case as the source spec asks",
-    SCALED: "a number was multiplied or divided as the source spec asks",
-    TIME_CONVERTED: "a time changed its unit, origin or zone",
-    ROUNDED_TO_DOUBLE: "a number has more digits than a double; the nearest double is kept",
-}
-
 
 class Outcome(NamedTuple):
     """What became of one value: a value, or the code of what is wrong with it."""

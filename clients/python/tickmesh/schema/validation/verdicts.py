@@ -144,24 +144,6 @@ class Verdicts:
         reasons = iter(self._explain(self._rows, wanted.filter(bad)))
         return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
 
-    def disagreements(self, rows: Sequence[int] | Array) -> list[int]:
-        """Judge rows again by the row oracle alone; those on which it says otherwise.
-
-        An empty list is what everybody expects: anything else is a defect of a kernel, worth an
-        alarm.
-
-        Args:
-            rows: Which rows, for instance a random sample.
-        """
-        wanted = pa.array(rows, pa.int64())
-        found = self._explain(self._rows, wanted)
-        good = self.good.take(wanted).to_pylist()
-        return [
-            row
-            for row, reasons, was_good in zip(wanted.to_pylist(), found, good, strict=True)
-            if row is not None and (not reasons) is not was_good
-        ]
-
 
 def _zeros(length: int) -> Array:
     zeros: Array = pa.repeat(_NO_BIT, length)

@@ -752,7 +752,7 @@ class WatchResponse(google.protobuf.message.Message):
     fragment: builtins.bool
     """Set when more responses of the same revision follow; do not resume from here."""
     compact_revision: builtins.int
-    """Revisions at or below this can no longer be resumed from."""
+    """Revisions below this can no longer be resumed from; this one still can."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tickmesh.api.registry.v1.change_pb2.ChangeEvent]:
         """The events, in order."""

@@ -1,7 +1,7 @@
 """Flight servers that keep no promise: what the tick store is measured against.
 
-`python -m bench._flight_baselines discard|naive|memory DIRECTORY ROWS` prints its port and serves
-until its standard input ends.
+`python -m bench._flight_baseline discard | naive DIRECTORY | memory ROWS` prints its port and
+serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import flight
 
-from bench._tick_rows import tick_batch
+from bench._ticks import tick_batch
 
 _SYNC_EVERY = 32
 
@@ -77,15 +77,17 @@ class MemoryServer(flight.FlightServerBase):
 
 def main() -> None:
     """Serve the baseline that the command line names."""
-    kind, directory, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     location = "grpc://127.0.0.1:0"
     server: flight.FlightServerBase
-    if kind == "discard":
-        server = DiscardServer(location)
-    elif kind == "naive":
-        server = NaiveServer(location, directory)
-    else:
-        server = MemoryServer(location, rows)
+    match sys.argv[1:]:
+        case ["discard"]:
+            server = DiscardServer(location)
+        case ["naive", directory]:
+            server = NaiveServer(location, Path(directory))
+        case ["memory", rows]:
+            server = MemoryServer(location, int(rows))
+        case other:
+            raise SystemExit(f"expected discard, naive DIRECTORY or memory ROWS; was {other}")
     print(server.port, flush=True)
     sys.stdin.read()
     os._exit(0)

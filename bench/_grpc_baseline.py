@@ -1,6 +1,6 @@
 """Bare grpc.aio servers that decide nothing: what the registry's edge is measured against.
 
-`python -m bench._grpc_baselines ANSWER_BYTES EVENT_BYTES EVENTS_PER_SECOND` prints its port and
+`python -m bench._grpc_baseline ANSWER_BYTES EVENT_BYTES EVENTS_PER_SECOND` prints its port and
 serves until its standard input ends: `/bare/Echo` answers as many bytes, `/bare/Fan` streams as
 many events, each beginning with the instant it was made (8 bytes, ns).
 """
