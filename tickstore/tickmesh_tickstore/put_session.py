@@ -228,13 +228,14 @@ class StreamingPut:
                 self._failure = self._failure or error
                 break
             pending.popleft()
-            through = number
+            # A repeat of an earlier sequence takes nothing back.
+            through = max(through, number)
             if appended.duplicate:
                 duplicates += 1
             else:
                 rows += appended.rows
-            revision = appended.dataset_revision or revision
-        if through == before.through_sequence:
+            revision = max(revision, appended.dataset_revision or 0)
+        if (through, duplicates) == (before.through_sequence, before.duplicates):
             return None
         self._target.counters.stored(
             rows=rows - before.rows, duplicates=duplicates - before.duplicates

@@ -71,8 +71,11 @@ class TickStoreSink:
         self, n: int, batch: pa.RecordBatch, *, schema: RegisteredSchema, start: str, end: str
     ) -> Future[Written]:
         """Sends batch n; see `Sink.write`."""
-        if self._stream is not None and self._stream.version != schema.version:
-            # A stream has one schema. What it still holds is settled before the next one opens.
+        stream = self._stream
+        if stream is not None and (stream.version != schema.version or n <= stream.last_n):
+            # A stream has one schema, and its acknowledgements speak for everything before them:
+            # one for n could be the first one's or the repeat's. What it still holds is settled
+            # before the next one opens.
             self.close()
         try:
             if self._stream is None:
@@ -115,6 +118,7 @@ class _NumberedStream:
         schema: RegisteredSchema,
     ) -> None:
         self.version = schema.version
+        self.last_n = 0
         self._lock = threading.Lock()
         self._pending: dict[int, Future[Written]] = {}
         self._duplicates = 0
@@ -129,6 +133,7 @@ class _NumberedStream:
 
     def write(self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata) -> Future[Written]:
         answer: Future[Written] = Future()
+        self.last_n = metadata.sequence
         with self._lock:
             if self._failure is not None:
                 answer.set_exception(self._failure)
@@ -150,6 +155,9 @@ class _NumberedStream:
         self._fail(TickStoreUnavailableError())
 
     def _acknowledged(self, ack: commands_pb2.PutAcknowledgement) -> None:
+        if ack.state == commands_pb2.ACKNOWLEDGEMENT_LEVEL_UNSPECIFIED:
+            # The store takes no more on this stream: ending it tells why.
+            self._ended()
         if ack.state != commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE:
             return
         with self._lock:

@@ -46,6 +46,8 @@ class PutStream:
             )
         self._reader: Any = reader  # the stubs take it for a reader of batches
         self._closed = False
+        self._closing = threading.Lock()
+        self._failure: TickmeshError | None = None
         self._thread = threading.Thread(
             target=self._read_acknowledgements, name="tick-acknowledgements", daemon=True
         )
@@ -69,12 +71,22 @@ class PutStream:
     def close(self) -> None:
         """Ends the stream and waits until the store has handled all of it.
 
+        Safe to call again, and from several threads but not from a callback: each is told the same.
+
         Raises:
             TickmeshError: the store refused a batch or failed.
         """
-        if self._closed:
-            return
-        self._closed = True
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                try:
+                    self._end()
+                except TickmeshError as error:
+                    self._failure = error
+        if self._failure is not None:
+            raise self._failure
+
+    def _end(self) -> None:
         with suppress(pa.ArrowException, OSError):
             # Fails where the stream is broken already; close() below says why.
             self._writer.done_writing()

@@ -123,6 +123,23 @@ def test_a_repeated_sequence_is_a_duplicate_with_its_revision(
     assert stored_rows(store) == 3
 
 
+def test_a_repeat_on_the_same_stream_is_counted_and_takes_no_progress_back(
+    store: TickStore, call: CallContext
+) -> None:
+    epoch = store.open_producer(call, SUBJECT, "feed").epoch
+    request = PutRequest(dataset=SUBJECT, producer_id="feed", producer_epoch=epoch)
+    session = store.open_put(call, request, trades(1).schema)
+    seen = []
+    for sequence in (1, 2, 1):
+        session.add(batch(3), PutMetadata(sequence=sequence))
+        seen.append(session.wait(30.0))
+    progress = finish(session)
+    assert all(seen)
+    assert [each.through_sequence for each in seen if each] == [1, 2, 2]
+    assert (progress.through_sequence, progress.rows, progress.duplicates) == (2, 6, 1)
+    assert [each.dataset_revision for each in seen if each][1:] == [progress.dataset_revision] * 2
+
+
 def test_an_older_epoch_is_fenced(store: TickStore, call: CallContext) -> None:
     old = store.open_producer(call, SUBJECT, "feed").epoch
     store.open_producer(call, SUBJECT, "feed")
