@@ -334,6 +334,10 @@ def test_cleaner_and_tick_store_wait_for_a_registry_and_go_on_by_themselves(
     file, schema = tmp_path / "early.csv", tmp_path / "schema.json"
     file.write_bytes(csv())
     schema.write_text(json.dumps(SCHEMA), encoding="utf-8")
+    with Mesh(tmp_path / "home", services=("registry",), free_ports=True) as first:
+        before = CommandLine(first.client_environment, tmp_path)
+        registered = before.run("schema", "register", "ticks.early", schema)
+        assert registered.code == DONE, registered.text
     with refusing_port() as port:
         settings = {
             "client.registry": f"127.0.0.1:{port}",
@@ -359,8 +363,6 @@ def test_cleaner_and_tick_store_wait_for_a_registry_and_go_on_by_themselves(
         assert_fit_for_users(waiting, home=str(rest.home))
         ports = {"registry.serving.grpc_port": str(port), "registry.serving.http_port": "0"}
         with Mesh(rest.home, services=("registry",), settings=ports):
-            registered = tickmesh.run("schema", "register", "ticks.early", schema)
-            assert registered.code == DONE, registered.text
             out, err = cleaning.communicate(timeout=60)
         assert cleaning.returncode == DONE, out + err
         assert f"= {ROWS:,} stored + 0 quarantined" in out

@@ -33,6 +33,8 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 class FileRecords:
     """The records of one file. Positions are the decoder's."""
 
+    replayable = True
+
     def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
         """Names the file; it is opened by `read`.
 

@@ -61,6 +61,8 @@ def record_format(spec: SourceSpec, *, column_names: Sequence[str], file_name: s
 class QuarantinedRecords:
     """The rows a replay holds, in the order it selected them."""
 
+    replayable = True
+
     def __init__(
         self,
         job_id: str,

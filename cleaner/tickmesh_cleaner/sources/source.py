@@ -79,6 +79,11 @@ class Source(Protocol):
         """The source in words, without secrets and without directories."""
         ...
 
+    @property
+    def replayable(self) -> bool:
+        """Whether any range can be read again at any time; what cannot must be spooled first."""
+        ...
+
     def identify(self) -> SourceIdentity:
         """What the source holds now."""
         ...

@@ -69,7 +69,7 @@ def stored(mesh: Mesh) -> Iterator[Store]:
         registry.register(subject, SCHEMA)
         schema = registry.latest(subject)
     connection = TickConnection(
-        address=control, flight_address=data, credentials=ClientCredentials()
+        address=control, flight_address=data, credentials=ClientCredentials(), call_attempts=1
     )
     with TickClient(control, flight_address=data) as client:
         yield Store(
