@@ -116,6 +116,8 @@ def _texts(values: list[str], base: FieldMapping, *, lexical: bool, file_date: b
     if len(distinct) == 1:
         comment = f"always {distinct[0][:40]!r} in the sample"
         return FieldGuess({"type": "string"}, replace(base, comment=comment), required=True)
+    if notes := _nearly(values, base.target):
+        return FieldGuess({"type": "string"}, base, required=True, notes=notes)
     few = len(distinct) <= MOST_ENUM_VALUES
     if few and len(values) >= len(distinct) * _LEAST_PER_ENUM_VALUE:
         return FieldGuess(
@@ -124,7 +126,7 @@ def _texts(values: list[str], base: FieldMapping, *, lexical: bool, file_date: b
             required=True,
             notes=(f"{base.target}: only the {len(distinct)} values seen are good; confirm",),
         )
-    return FieldGuess({"type": "string"}, base, required=True, notes=_nearly(values, base.target))
+    return FieldGuess({"type": "string"}, base, required=True)
 
 
 def _nearly(values: list[str], target: str) -> tuple[str, ...]:
