@@ -229,6 +229,17 @@ def test_a_refresh_sees_what_was_registered_before_it(mesh: Mesh, client: Regist
             assert client.in_force("ticks.a").version == registered.schema.version
 
 
+def test_a_subject_first_seen_by_a_refresh_is_followed(mesh: Mesh, client: RegistryClient) -> None:
+    """Without a listener, which would start the watch by itself."""
+    with RegistryClient(mesh.addresses["registry"]["grpc"]) as other:
+        other.register("ticks.a", schema_text())
+        client.refresh("ticks.a")
+        assert client.latest("ticks.a").version == 1
+        other.register("ticks.a", schema_text(size={"type": "integer"}))
+
+    until(lambda: client.latest("ticks.a").version == 2, changed=threading.Event())
+
+
 def test_a_refresh_keeps_what_is_held_while_the_registry_is_away(
     mesh: Mesh, client: RegistryClient
 ) -> None:
