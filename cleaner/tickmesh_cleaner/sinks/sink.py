@@ -26,11 +26,9 @@ class Written:
     """A batch is durable.
 
     Attributes:
-        duplicate: Whether the sink held it before.
         dataset_revision: The dataset revision that holds its rows; 0 when the sink has none.
     """
 
-    duplicate: bool
     dataset_revision: int
 
 

@@ -121,7 +121,6 @@ class _NumberedStream:
         self.last_n = 0
         self._lock = threading.Lock()
         self._pending: dict[int, Future[Written]] = {}
-        self._duplicates = 0
         self._failure: Exception | None = None
         self._stream = PutStream(
             connection,
@@ -163,11 +162,8 @@ class _NumberedStream:
         with self._lock:
             settled = sorted(n for n in self._pending if n <= ack.through_sequence)
             answers = [self._pending.pop(n) for n in settled]
-            # What the store held before comes before what it did not: sequences are dense.
-            duplicates = ack.duplicates - self._duplicates
-            self._duplicates = ack.duplicates
-        for place, answer in enumerate(answers):
-            answer.set_result(Written(place < duplicates, ack.dataset_revision))
+        for answer in answers:
+            answer.set_result(Written(ack.dataset_revision))
 
     def _ended(self) -> None:
         # Closing joins the thread that calls this, so another one asks for the reason.

@@ -389,7 +389,7 @@ class RegistryClient:
 
     def _load(self, subject: str) -> Timeline:
         try:
-            timeline = self._fetch(subject)
+            return self._fetch(subject)
         except (UnavailableError, DeadlineExceededError):
             saved = self._files.load(subject) if self._files else None
             if saved is None:
@@ -399,11 +399,9 @@ class RegistryClient:
             timeline = self._cache.finish_load(subject, versions, revision=saved.revision)
             self._start_following(after_revision=None)
             return timeline
-        self._start_following(after_revision=timeline.revision)
-        return timeline
 
     def _fetch(self, subject: str) -> Timeline:
-        """Load a subject from the registry and keep it, in memory and on disk."""
+        """Load a subject from the registry, keep it in memory and on disk, and follow it."""
         self._cache.begin_load(subject)
         try:
             answer = self._list_versions(subject)
@@ -414,6 +412,7 @@ class RegistryClient:
         timeline = self._cache.finish_load(subject, versions, revision=answer.revision)
         if self._files:
             self._files.save(subject, answer)
+        self._start_following(after_revision=timeline.revision)
         return timeline
 
     def _list_versions(self, subject: str) -> wire.ListVersionsResponse:

@@ -140,7 +140,7 @@ class MemorySink:
         elif store.epochs[self._producer_id] != self._epoch:
             answer.set_exception(AssertionError("a fenced epoch wrote"))
         elif n <= last:
-            answer.set_result(Written(True, store.revisions[self._producer_id, n]))
+            answer.set_result(Written(store.revisions[self._producer_id, n]))
         elif n > last + 1:
             answer.set_exception(AssertionError(f"expected sequence {last + 1}, got {n}"))
         else:
@@ -148,7 +148,7 @@ class MemorySink:
             store.last[self._producer_id] = n
             store.revisions[self._producer_id, n] = store.revision
             store.rows.extend({**row, "_version": schema.version} for row in batch.to_pylist())
-            answer.set_result(Written(False, store.revision))
+            answer.set_result(Written(store.revision))
         return answer
 
     def close(self) -> None:
@@ -159,6 +159,7 @@ class NumberSource:
     """Whole numbers as records, cut into batches of three."""
 
     name = "numbers"
+    replayable = True
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)

@@ -45,6 +45,7 @@ class WitnessSearch:
         self._trials = 0
         self._deadline = time.thread_time() + _SECONDS
         self._candidates: dict[tuple[int, int], list[Any]] = {}
+        # Keeps alive what candidates are found by: an id must not be given twice.
         self._kept: list[Location] = []
 
     @property
