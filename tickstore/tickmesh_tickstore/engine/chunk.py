@@ -17,19 +17,28 @@ from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.engine.batches import join_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
     from tickmesh_tickstore.engine.columns import RowLayout
 
-__all__ = ["Chunk", "Runs", "append_chunk", "merge_chunks"]
+__all__ = ["Chunk", "Runs", "TimeSpan", "append_chunk", "join_spans", "merge_chunks"]
+
+TimeSpan = tuple[int, int]
+"""Least and greatest event time in ns."""
 
 _MERGE_WIDTH = 16
 _FULL_ROWS = 32_768
 _FULL_LEVEL = 99
 _HEADER = struct.Struct("<IqqqI")
 _NO_TIME = -(1 << 63)
+
+
+def join_spans(spans: Iterable[TimeSpan | None]) -> TimeSpan | None:
+    """The span of several together; `None` says that there are no event times."""
+    known = [span for span in spans if span is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Chunk:
     origin: Origin
     runs: Runs
     first_row: int
-    time_span: tuple[int, int] | None
+    time_span: TimeSpan | None
     level: int = 0
 
     @property
@@ -238,13 +247,12 @@ def merge_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """One chunk of neighbours of the same schema version and origin; copies their rows."""
     first = chunks[0]
     batch = join_batches([chunk.batch for chunk in chunks])
-    spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
     return Chunk(
         batch,
         first.stamp,
         first.origin,
         Runs.joined([chunk.runs for chunk in chunks]),
         first.first_row,
-        (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+        join_spans(chunk.time_span for chunk in chunks),
         _FULL_LEVEL if batch.num_rows >= _FULL_ROWS else first.level + 1,
     )

@@ -74,6 +74,7 @@ class Dataset:
         self._limits = limits
         self._now_ns = now_ns
         self._last_ingest_time_ns = 0
+        self._commit_groups = 0
         self._lock = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
@@ -100,6 +101,11 @@ class Dataset:
     def waiting_bytes(self) -> int:
         """Appends that wait for the writer."""
         return self._waiting_bytes
+
+    @property
+    def commit_groups(self) -> int:
+        """Commit groups written since the start."""
+        return self._commit_groups
 
     @property
     def failure(self) -> TickStoreError | None:
@@ -320,6 +326,7 @@ class Dataset:
                 self._journal.write(group.entries)
                 group.mark_received()
                 self._journal.sync()
+                self._commit_groups += 1
                 self._publish(group.entries)
         except StoreFailedError as error:
             group.fail(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -66,8 +67,15 @@ class DiskJournal:
 
     @property
     def log_bytes(self) -> int:
-        """Bytes in the active log."""
-        return self._offset
+        """Bytes in logs that are not sealed yet."""
+        active = self._directory.log(self._log_number)
+        waiting = 0
+        for number in self._directory.log_numbers():
+            path = self._directory.log(number)
+            if path != active:
+                with suppress(FileNotFoundError):
+                    waiting += path.stat().st_size
+        return self._offset + waiting
 
     def write(self, entries: Sequence[Entry]) -> None:
         """See `Journal.write`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tickmesh_tickstore.domain.errors import StoreCorruptError
+from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.domain.producers import ProducerLedger
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.disk.frame import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
     from tickmesh_tickstore.engine.disk.manifest import StoredDataset
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["FullLog", "RecoveredDataset", "RecoveryReport", "recover"]
 
@@ -48,19 +49,25 @@ class RecoveryReport:
         revision: Newest dataset revision after opening.
         frames: Log frames read back.
         rows: Rows read back from logs.
+        replayed_bytes: Bytes of those frames.
         torn_bytes: Bytes behind the last whole frame that were cut off. They were never
             acknowledged as durable.
         removed_files: Files that belonged to no committed row.
+        dropped_upload_bytes: Bytes of uploads that were never committed, among them.
         seconds: How long it took.
+        damage: Why the dataset could not be opened; empty when it was.
     """
 
     dataset: str
     revision: int
-    frames: int
-    rows: int
-    torn_bytes: int
-    removed_files: int
-    seconds: float
+    frames: int = 0
+    rows: int = 0
+    replayed_bytes: int = 0
+    torn_bytes: int = 0
+    removed_files: int = 0
+    dropped_upload_bytes: int = 0
+    seconds: float = 0.0
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ def recover(
     Rows stay in the logs, memory-mapped: memory does not grow with them.
 
     Raises:
-        StoreCorruptError: A frame that had been acknowledged is damaged or missing.
+        DatasetDamagedError: A frame or a segment that had been acknowledged is damaged or missing;
+            no file was changed.
         OSError: The files cannot be read.
     """
     return _Recovery(stored, directory, files, cache, producer_limit).run()
@@ -132,11 +140,12 @@ class _Recovery:
         sealed = tuple(self._part(record) for record in stored.segments)
         rows = sum(part.row_count for part in sealed)
         self._state = DatasetState(stored.sealed_revision, sealed, (), rows)
-        self._frames = self._rows = self._torn_bytes = 0
+        self._frames = self._rows = self._replayed_bytes = self._torn_bytes = 0
         self._incarnation = 0
 
     def run(self) -> RecoveredDataset:
         began = time.monotonic()
+        self._require_segments(self._state.sealed)
         removed = self._remove_sealed_logs()
         numbers = self._directory.log_numbers()
         full: list[FullLog] = []
@@ -145,15 +154,18 @@ class _Recovery:
             offset = self._read_log(number, is_last=number == numbers[-1])
             if number != numbers[-1]:
                 full.append(FullLog(number, self._state.revision, self._ledger.take_changed()))
-        removed += self._remove_orphans()
+        self._require_segments(self._state.recent)
+        orphans = self._remove_orphans()
         report = RecoveryReport(
             self._stored.name,
             self._state.revision,
-            self._frames,
-            self._rows,
-            self._torn_bytes,
-            removed,
-            time.monotonic() - began,
+            frames=self._frames,
+            rows=self._rows,
+            replayed_bytes=self._replayed_bytes,
+            torn_bytes=self._torn_bytes,
+            removed_files=removed + len(orphans),
+            dropped_upload_bytes=sum(orphans),
+            seconds=time.monotonic() - began,
         )
         number = numbers[-1] if numbers else self._stored.sealed_log + 1
         return RecoveredDataset(self._state, self._ledger, number, offset, tuple(full), report)
@@ -175,6 +187,7 @@ class _Recovery:
         while (frame := read_frame(log, offset)) is not None and self._follows(frame):
             self._apply(frame, number)
             offset += frame.length
+        self._replayed_bytes += offset
         self._require_nothing_acknowledged(memoryview(log), offset)
         if is_last and self._is_torn(memoryview(log), offset):
             self._cut(number, offset, log.size)
@@ -201,12 +214,29 @@ class _Recovery:
         while at >= 0:
             header = read_header(log, offset + at) if at % 8 == 0 else None
             if header is not None and header.synced_through >= expected:
-                raise StoreCorruptError(
-                    f"dataset {self._stored.name!r}: revision {expected} was acknowledged but is "
-                    "damaged on disk; nothing was changed: restore it from a copy",
-                    metadata={"dataset": self._stored.name, "revision": str(expected)},
-                )
+                raise self._damage(f"revision {expected} was acknowledged but is damaged on disk")
             at = content.find(MAGIC, at + 1)
+
+    def _require_segments(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if not isinstance(part, SegmentPart):
+                continue
+            try:
+                size = part.path.stat().st_size
+            except FileNotFoundError:
+                size = -1
+            if size != part.record.byte_count:
+                what = "is missing" if size < 0 else "has another size than was written"
+                raise self._damage(
+                    f"the segment of revisions {part.first_revision} to {part.last_revision} {what}"
+                )
+
+    def _damage(self, what: str) -> DatasetDamagedError:
+        return DatasetDamagedError(
+            f"dataset {self._stored.name!r}: {what}; nothing was changed: stop the store, restore "
+            "the dataset from a copy, and start it again",
+            metadata={"dataset": self._stored.name},
+        )
 
     def _cut(self, number: int, offset: int, size: int) -> None:
         _log.warning(
@@ -269,7 +299,8 @@ class _Recovery:
     def _part(self, record: SegmentRecord) -> SegmentPart:
         return SegmentPart(record, self._directory.segment(record.segment_id), self._cache)
 
-    def _remove_orphans(self) -> int:
+    def _remove_orphans(self) -> list[int]:
+        """Remove what no commit refers to, and return the bytes of each file."""
         known = {
             part.path
             for part in (*self._state.sealed, *self._state.recent)
@@ -277,6 +308,7 @@ class _Recovery:
         }
         orphans = [path for path in self._directory.segments.iterdir() if path not in known]
         orphans += self._directory.staging.iterdir()
+        sizes = [path.stat().st_size for path in orphans]
         for path in orphans:
             self._files.remove(path)
-        return len(orphans)
+        return sizes

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.disk.segment import (
     SegmentPart,
     SegmentRecord,
@@ -187,7 +188,6 @@ class Sealer:
             self._files.sync(descriptor)
         finally:
             self._files.close(descriptor)
-        spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
         return SegmentRecord(
             segment_id,
             log_number,
@@ -196,5 +196,5 @@ class Sealer:
             chunks[-1].last_revision,
             sum(chunk.batch.num_rows for chunk in chunks),
             size,
-            (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+            join_spans(chunk.time_span for chunk in chunks),
         )
