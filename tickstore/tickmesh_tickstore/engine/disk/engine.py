@@ -14,6 +14,7 @@ from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
 from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
 from tickmesh_tickstore.engine.disk.log import DiskJournal
+from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
@@ -66,12 +67,14 @@ class DiskEngine(DatasetEngine):
         self._manifest = Manifest(root / "manifest.sqlite")
         self._incarnation = self._manifest.begin_incarnation()
         self._cache = SegmentCache(limit=self._limits.open_segments)
+        self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
             cache=self._cache,
+            decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
         )
@@ -100,6 +103,7 @@ class DiskEngine(DatasetEngine):
             directory,
             files=self._files,
             cache=self._cache,
+            decoded=self._decoded,
             producer_limit=self._limits.producers,
         )
         journal = DiskJournal(

@@ -190,11 +190,19 @@ class DiskJournal:
                 log_number=self._log_number,
             )
             assert isinstance(part, SegmentPart)
-            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), []
-        else:
-            kind, names, payload = FrameKind.ROWS, None, _ipc_stream(entry.batch)
+            return encode_frame(
+                FrameKind.UPLOAD,
+                incarnation=self._incarnation,
+                revision=entry.revision,
+                synced_through=self._synced_revision,
+                ingest_time_ns=entry.ingest_time_ns,
+                stamp=entry.layout.stamp,
+                origin=entry.origin,
+                sequences=entry.sequences,
+                names=part.record.to_names(),
+            )
         return encode_frame(
-            kind,
+            FrameKind.ROWS,
             incarnation=self._incarnation,
             revision=entry.revision,
             synced_through=self._synced_revision,
@@ -202,8 +210,10 @@ class DiskJournal:
             stamp=entry.layout.stamp,
             origin=entry.origin,
             sequences=entry.sequences,
-            names=names,
-            payload=payload,
+            messages=entry.messages.pack(),
+            row_count=entry.batch.num_rows,
+            time_span=entry.time_span,
+            payload=_ipc_stream(entry.batch),
         )
 
 
