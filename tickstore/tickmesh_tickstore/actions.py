@@ -75,12 +75,15 @@ def _get_stats(
     return wire.GetStatsResponse(
         datasets=[dataset_message(view) for view in views],
         rows_committed=counters.rows_committed,
+        commit_groups=store.commit_groups(),
         duplicate_batches=counters.duplicate_batches,
         refused_batches=counters.refused_batches,
         registry_stale_since_ns=store.governance.stale_since_ns() or 0,
         recovery=wire.RecoveryStats(
             duration_seconds=store.recovery.duration_seconds,
+            replayed_bytes=store.recovery.replayed_bytes,
             torn_bytes=store.recovery.torn_bytes,
+            dropped_upload_bytes=store.recovery.dropped_upload_bytes,
         ),
     )
 
@@ -152,6 +155,8 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         min_event_time_ns=statistics.min_time_ns,
         max_event_time_ns=statistics.max_time_ns,
         naive_time_zone=view.settings.naive_time_zone,
+        failure=statistics.failure,
+        damaged=bool(info.damage),
     )
     if view.settings.created_at_ns:
         message.created_at.FromNanoseconds(view.settings.created_at_ns)

@@ -115,8 +115,9 @@ class _Parts:
             max_endpoints=self._config.reading.max_endpoints,
             recovery=RecoverySummary(
                 duration_seconds=(self._clock.monotonic_ns() - started_ns) / 1e9,
-                rows=sum(report.rows for report in reports),
+                replayed_bytes=sum(report.replayed_bytes for report in reports),
                 torn_bytes=sum(report.torn_bytes for report in reports),
+                dropped_upload_bytes=sum(report.dropped_upload_bytes for report in reports),
             ),
         )
 

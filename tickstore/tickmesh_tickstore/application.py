@@ -78,13 +78,15 @@ class RecoverySummary:
 
     Attributes:
         duration_seconds: How long it took.
-        rows: Rows read back from logs.
+        replayed_bytes: Bytes of logs read back.
         torn_bytes: Bytes behind the last whole frames that were cut; never acknowledged ones.
+        dropped_upload_bytes: Staged bytes of unfinished uploads that were dropped.
     """
 
     duration_seconds: float = 0.0
-    rows: int = 0
+    replayed_bytes: int = 0
     torn_bytes: int = 0
+    dropped_upload_bytes: int = 0
 
 
 class TickStore:
@@ -162,6 +164,11 @@ class TickStore:
         for info in self.engine.datasets():
             if info.name.startswith(prefix) and info.name > after:
                 yield self.dataset(call, info.name)
+
+    def commit_groups(self) -> int:
+        """Commit groups written since the start, over all datasets."""
+        engine = self.engine
+        return sum(engine.statistics(info.name).commit_groups for info in engine.datasets())
 
     def open_producer(self, call: CallContext, name: str, producer_id: str) -> ProducerState:
         """Opens a new epoch of a producer and fences its older ones; creates the dataset."""
@@ -242,6 +249,26 @@ class TickStore:
             rows=None if filtered else sum(planned.rows for planned in plan.ranges),
         )
 
+    def offer_read(self, call: CallContext, view: DatasetView) -> PlannedRead:
+        """A read of a whole dataset, for a list of them.
+
+        A damaged dataset is listed like the others: its ticket says what is wrong, so that nobody
+        who reads whatever is listed misses its rows in silence.
+        """
+        command = commands_pb2.ReadCommand(dataset=view.info.name)
+        if not view.info.damage:
+            return self.plan_read(call, command)
+        expires_at_ns = self._tickets.expiry_ns()
+        ticket = self._tickets.issue(
+            command,
+            ScanRequest(dataset=view.info.name).to_payload(),
+            principal=call.principal.name,
+            expires_at_ns=expires_at_ns,
+        )
+        return PlannedRead(
+            view.info.schema, view.info.revision, (ticket,), expires_at_ns, rows=None
+        )
+
     def redeem(self, call: CallContext, ticket: bytes) -> pa.RecordBatchReader:
         """Reads what a ticket is good for, through a reader that needs no Python to go on."""
         payload = self._tickets.open(ticket, principal=call.principal.name)
@@ -309,6 +336,8 @@ class TickStore:
             except domain.DatasetAlreadyExistsError:
                 # Another first put was faster.
                 info = self.engine.dataset(name)
+        if info.damage:
+            raise domain.DatasetDamagedError(info.damage, metadata={"dataset": name})
         if all(known != stamp for known, _ in info.versions):
             info = self.engine.add_version(name, stamp=stamp, schema=governed.projection)
         return info

@@ -153,6 +153,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.ProducerFencedError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.ProducerNotOpenError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.StoreFailedError: grpc.StatusCode.UNAVAILABLE,
+    domain.DatasetDamagedError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.StoreClosedError: grpc.StatusCode.UNAVAILABLE,
     domain.DiskFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.SnapshotGoneError: grpc.StatusCode.OUT_OF_RANGE,
@@ -163,7 +164,6 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
 }
-"""`StoreCorruptError` is left out on purpose: it is a defect, its details belong in the log."""
 
 
 def error_table(*, ids: IdGenerator | None = None) -> ErrorTable:

@@ -103,10 +103,9 @@ class TickStoreFlight:
         for count, view in enumerate(self._store.datasets(call, prefix=prefix)):
             if count >= _MAX_LISTED_FLIGHTS:
                 break
-            name = view.info.name
             yield _flight_info(
-                flight.FlightDescriptor.for_path(name),
-                self._store.plan_read(call, commands_pb2.ReadCommand(dataset=name)),
+                flight.FlightDescriptor.for_path(view.info.name),
+                self._store.offer_read(call, view),
             )
 
     def action(self, call: FlightCall, action_type: str, body: bytes) -> Iterable[bytes]:

@@ -234,7 +234,8 @@ class TickClient:
             order: `arrival`, as committed, or `time`, by event time.
             as_of: The dataset revision to read; the newest when None.
             version: The schema version to read under; the dataset's newest when None.
-            stamps: Adds `_schema_version`, `_ingest_time` and `_dataset_revision`.
+            stamps: Adds `_schema_version`, `_ingest_time`, `_dataset_revision`, `_producer_id` and
+                `_sequence`: under what, when and by whom each row was stored.
         """
         command = read_command(
             dataset,

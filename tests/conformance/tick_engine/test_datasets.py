@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, put, sizes, ticks
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1, VERSION_2, admit, put, sizes, ticks
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
     DatasetNotFoundError,
     InvalidArgumentError,
+    RowsRefusedError,
     SchemaVersionNotFoundError,
     StoreClosedError,
     WrongColumnsError,
@@ -122,3 +123,32 @@ def test_flushing_changes_no_row(engine: TickEngine) -> None:
     assert sizes(engine) == list(range(15))
     with pytest.raises(DatasetNotFoundError):
         engine.flush("nobody", timeout_seconds=30)
+
+
+def test_statistics_count_commit_groups(engine: TickEngine) -> None:
+    assert engine.statistics(DATASET).commit_groups == 0
+    for number in range(3):
+        put(engine, ticks(2, first=2 * number))
+    assert engine.statistics(DATASET).commit_groups == 3
+    futures = [engine.append(DATASET, ticks(1), stamp=VERSION_1, judge=admit) for _ in range(200)]
+    for future in futures:
+        future.result(30)
+    assert 3 < engine.statistics(DATASET).commit_groups <= 203
+    engine.flush(DATASET, timeout_seconds=30)
+    before = engine.statistics(DATASET).commit_groups
+    with pytest.raises(RowsRefusedError):
+        engine.append(DATASET, ticks(1), stamp=VERSION_1, judge=lambda _: "no").result(30)
+    assert engine.statistics(DATASET).commit_groups == before
+
+
+def test_statistics_know_the_times_of_rows_wherever_they_live(engine: TickEngine) -> None:
+    assert engine.statistics(DATASET).min_time_ns is None
+    put(engine, ticks(3, first=5))
+    with engine.begin_upload(DATASET, stamp=VERSION_1, judge=admit) as upload:
+        upload.append(ticks(2, first=20))
+        upload.commit(batches=1, rows=2).result(30)
+    put(engine, ticks(1, first=1))
+    for _ in range(2):
+        statistics = engine.statistics(DATASET)
+        assert (statistics.min_time_ns, statistics.max_time_ns) == (10, 210)
+        engine.flush(DATASET, timeout_seconds=30)

@@ -21,13 +21,18 @@ from tests.support.ticks import (
 )
 from tests.unit.tickstore.conftest import OpenStore, logs, segments
 from tests.unit.tickstore.watched_files import WatchedFiles
-from tickmesh_tickstore.domain.errors import StoreCorruptError, StoreFailedError
+from tickmesh_tickstore.domain.errors import (
+    DatasetAlreadyExistsError,
+    DatasetDamagedError,
+    StoreFailedError,
+)
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
 from tickmesh_tickstore.engine import DiskEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SEALING = EngineLimits(log_bytes=1)
@@ -140,8 +145,7 @@ def test_t2_damage_to_an_acknowledged_row_is_never_taken_for_a_torn_tail(
     intact = log.read_bytes()
     flip(log, len(intact) // 2)
     damaged = log.read_bytes()
-    with pytest.raises(StoreCorruptError):
-        DiskEngine(tmp_path / "store")
+    assert_refused(open_store())
     assert log.read_bytes() == damaged
     log.write_bytes(intact)
     assert sizes(open_store()) == list(range(12))
@@ -157,8 +161,67 @@ def test_t2_a_missing_log_is_never_passed_over(open_store: OpenStore, tmp_path: 
     oldest, *others = logs(tmp_path)
     assert len(others) >= 4
     oldest.unlink()
-    with pytest.raises(StoreCorruptError):
-        DiskEngine(tmp_path / "store")
+    assert_refused(open_store())
+
+
+@pytest.mark.parametrize("harm", ["missing", "short"])
+def test_t2_a_harmed_segment_is_never_passed_over(
+    open_store: OpenStore, tmp_path: Path, harm: str
+) -> None:
+    store = open_store(limits=SEALING)
+    put(store, ticks(5))
+    store.flush(DATASET, timeout_seconds=30)
+    store.close()
+    (segment,) = segments(tmp_path)
+    intact = segment.read_bytes()
+    segment.unlink()
+    if harm == "short":
+        segment.write_bytes(intact[:-1])
+    assert_refused(open_store())
+    segment.write_bytes(intact)
+    assert sizes(open_store()) == list(range(5))
+
+
+def assert_refused(store: DiskEngine) -> None:
+    """The dataset says that it is damaged, to readers and writers alike, and is still shown."""
+    attempts: list[Callable[[], object]] = [
+        lambda: store.scan(ScanRequest(dataset=DATASET)),
+        lambda: store.plan(ScanRequest(dataset=DATASET)),
+        lambda: store.follow(DATASET),
+        lambda: put(store, ticks(1)),
+        lambda: store.open_producer(DATASET, "feed"),
+        lambda: store.begin_upload(DATASET, stamp=VERSION_1, judge=admit),
+        lambda: store.add_version(DATASET, stamp=VERSION_2, schema=SCHEMA),
+        lambda: store.flush(DATASET, timeout_seconds=1),
+    ]
+    for attempt in attempts:
+        with pytest.raises(DatasetDamagedError, match="restore"):
+            attempt()
+    with pytest.raises(DatasetAlreadyExistsError):
+        store.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+    (info,) = store.datasets()
+    assert store.dataset(DATASET) == info
+    assert info.damage
+    assert store.statistics(DATASET).failure == info.damage == store.recovery[0].damage
+
+
+def test_a_damaged_dataset_leaves_the_others_serving(open_store: OpenStore, tmp_path: Path) -> None:
+    store = open_store()
+    for number in range(4):
+        put(store, ticks(3, first=3 * number))
+    (log,) = logs(tmp_path)
+    store.create_dataset("ticks.other", stamp=VERSION_1, schema=SCHEMA)
+    rows = ticks(5)
+    store.append("ticks.other", rows, stamp=VERSION_1, judge=admit).result(30)
+    store.close()
+    flip(log, log.stat().st_size // 2)
+    store = open_store()
+    with pytest.raises(DatasetDamagedError):
+        sizes(store)
+    other = ScanRequest(dataset="ticks.other")
+    assert sizes(store, other) == [0, 1, 2, 3, 4]
+    store.append("ticks.other", rows, stamp=VERSION_1, judge=admit).result(30)
+    assert len(sizes(open_store(), other)) == 10
 
 
 def test_t10_files_no_commit_refers_to_are_removed(open_store: OpenStore, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatasetAlreadyExistsError",
+    "DatasetDamagedError",
     "DatasetNotFoundError",
     "DiskFullError",
     "FutureRevisionError",
@@ -29,7 +30,6 @@ __all__ = [
     "SequenceGapError",
     "SnapshotGoneError",
     "StoreClosedError",
-    "StoreCorruptError",
     "StoreFailedError",
     "TickStoreError",
     "UploadIncompleteError",
@@ -149,10 +149,10 @@ class StoreFailedError(TickStoreError):
     reason = "STORE_FAILED"
 
 
-class StoreCorruptError(TickStoreError):
-    """Acknowledged data no longer matches its checksum; nothing is dropped by itself."""
+class DatasetDamagedError(TickStoreError):
+    """Acknowledged rows are damaged or missing on disk; nothing is dropped by itself."""
 
-    reason = "STORE_FAILED"
+    reason = "DATASET_DAMAGED"
 
 
 class StoreClosedError(TickStoreError):

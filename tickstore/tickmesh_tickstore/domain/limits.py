@@ -24,6 +24,7 @@ class EngineLimits:
         staged_bytes: All atomic uploads that are not committed yet.
         producers: Producers one dataset remembers.
         open_segments: Segments kept memory-mapped.
+        decoded_log_bytes: Logs read back at start of which decoded rows are kept for a while.
         served_bytes: One batch handed to a reader.
         materialised_rows: Rows a read may hold at once where it cannot stream (time order, stamps).
         writer_idle_seconds: A dataset's writer thread ends after so long without work.
@@ -38,6 +39,7 @@ class EngineLimits:
     staged_bytes: int = 4096 * _MIB
     producers: int = 100_000
     open_segments: int = 512
+    decoded_log_bytes: int = 64 * _MIB
     served_bytes: int = 4 * _MIB
     materialised_rows: int = 16_000_000
     writer_idle_seconds: float = 30.0

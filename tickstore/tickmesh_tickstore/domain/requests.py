@@ -29,6 +29,8 @@ class StampColumn(StrEnum):
     SCHEMA_VERSION = "_schema_version"
     INGEST_TIME = "_ingest_time"
     DATASET_REVISION = "_dataset_revision"
+    PRODUCER_ID = "_producer_id"
+    SEQUENCE = "_sequence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,21 +15,30 @@ from typing import TYPE_CHECKING
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.engine.batches import join_batches
+from tickmesh_tickstore.engine.messages import Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
-    from tickmesh_tickstore.engine.columns import RowLayout
+__all__ = ["FULL_LEVEL", "Chunk", "Runs", "TimeSpan", "append_chunk", "join_spans", "merge_chunks"]
 
-__all__ = ["Chunk", "Runs", "append_chunk", "merge_chunks"]
+TimeSpan = tuple[int, int]
+"""Least and greatest event time in ns."""
 
 _MERGE_WIDTH = 16
 _FULL_ROWS = 32_768
-_FULL_LEVEL = 99
-_HEADER = struct.Struct("<IqqqI")
+FULL_LEVEL = 99
+"""The level of a chunk that is not merged with others any more."""
+_HEADER = struct.Struct("<IqqqII")
 _NO_TIME = -(1 << 63)
+
+
+def join_spans(spans: Iterable[TimeSpan | None]) -> TimeSpan | None:
+    """The span of several together; `None` says that there are no event times."""
+    known = [span for span in spans if span is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ class Chunk:
         stamp: The schema version they were judged against.
         origin: Who wrote them.
         runs: Their dataset revisions and ingest times.
+        messages: The producer messages they were sent in.
         first_row: Rows of the first run's revision which lie in chunks before this one.
         time_span: Least and greatest event time in ns, `None` when unknown.
         level: How often small chunks were merged into this one.
@@ -93,8 +103,9 @@ class Chunk:
     stamp: Stamp
     origin: Origin
     runs: Runs
+    messages: Messages
     first_row: int
-    time_span: tuple[int, int] | None
+    time_span: TimeSpan | None
     level: int = 0
 
     @property
@@ -148,6 +159,7 @@ class Chunk:
             self,
             batch=self.batch.slice(start, stop - start),
             runs=self.runs.sliced(start, stop),
+            messages=self.messages.sliced(start, stop),
             first_row=self.position_at(start).row,
         )
 
@@ -156,7 +168,10 @@ class Chunk:
         low, high = self.time_span or (_NO_TIME, _NO_TIME)
         runs = self.runs
         origin = json.dumps([self.origin.principal, self.origin.on_behalf_of]).encode()
-        header = _HEADER.pack(len(runs.revisions), self.first_row, low, high, len(origin))
+        messages = self.messages.pack()
+        header = _HEADER.pack(
+            len(runs.revisions), self.first_row, low, high, len(origin), len(messages)
+        )
         return b"".join(
             (
                 header,
@@ -164,13 +179,14 @@ class Chunk:
                 runs.revisions.tobytes(),
                 runs.row_ends.tobytes(),
                 runs.ingest_times.tobytes(),
+                messages,
             )
         )
 
     @classmethod
     def unpack(cls, batch: pa.RecordBatch, stamp: Stamp, packed: bytes) -> Chunk:
         """Undo `pack_stamps`."""
-        count, first_row, low, high, origin_length = _HEADER.unpack_from(packed)
+        count, first_row, low, high, origin_length, messages_length = _HEADER.unpack_from(packed)
         at = _HEADER.size
         principal, on_behalf_of = json.loads(packed[at : at + origin_length])
         at += origin_length
@@ -185,31 +201,35 @@ class Chunk:
             stamp,
             Origin(principal, on_behalf_of),
             Runs(*arrays),
+            Messages.unpack(packed[at : at + messages_length], rows=batch.num_rows),
             first_row,
             None if low == _NO_TIME else (low, high),
-            _FULL_LEVEL,
+            FULL_LEVEL,
         )
 
     @classmethod
     def arrived(
         cls,
         batch: pa.RecordBatch,
-        layout: RowLayout,
+        stamp: Stamp,
         *,
         revision: int,
         ingest_time_ns: int,
         origin: Origin,
+        messages: Messages,
+        time_span: TimeSpan | None,
         first_row: int = 0,
     ) -> Chunk:
         """The chunk of rows that were just written under one dataset revision."""
         return cls(
             batch,
-            layout.stamp,
+            stamp,
             origin,
             Runs.single(revision=revision, rows=batch.num_rows, ingest_time_ns=ingest_time_ns),
+            messages,
             first_row,
-            layout.time_span(batch),
-            _FULL_LEVEL if batch.num_rows >= _FULL_ROWS else 0,
+            time_span,
+            FULL_LEVEL if batch.num_rows >= _FULL_ROWS else 0,
         )
 
 
@@ -223,7 +243,7 @@ def append_chunk(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
     while len(chunks) >= _MERGE_WIDTH:
         last = chunks[-_MERGE_WIDTH:]
         first = last[0]
-        if first.level == _FULL_LEVEL or not all(
+        if first.level == FULL_LEVEL or not all(
             other.level == first.level
             and other.stamp == first.stamp
             and other.origin == first.origin
@@ -238,13 +258,13 @@ def merge_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """One chunk of neighbours of the same schema version and origin; copies their rows."""
     first = chunks[0]
     batch = join_batches([chunk.batch for chunk in chunks])
-    spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
     return Chunk(
         batch,
         first.stamp,
         first.origin,
         Runs.joined([chunk.runs for chunk in chunks]),
+        Messages.joined([chunk.messages for chunk in chunks]),
         first.first_row,
-        (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
-        _FULL_LEVEL if batch.num_rows >= _FULL_ROWS else first.level + 1,
+        join_spans(chunk.time_span for chunk in chunks),
+        FULL_LEVEL if batch.num_rows >= _FULL_ROWS else first.level + 1,
     )

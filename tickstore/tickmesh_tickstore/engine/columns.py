@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tickmesh_tickstore.domain.errors import InvalidArgumentError
+from tickmesh_tickstore.domain.errors import InvalidArgumentError, WrongColumnsError
 from tickmesh_tickstore.domain.requests import StampColumn
 
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
-__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide", "require_storable"]
+__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide", "require_columns", "require_storable"]
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -98,6 +98,40 @@ def require_storable(schema: pa.Schema) -> None:
                 "and not inside other types",
                 metadata={"column": field.name, "type": str(field.type)},
             )
+
+
+def require_columns(layout: RowLayout, batch: pa.RecordBatch) -> None:
+    """See that a batch has exactly a version's columns.
+
+    Raises:
+        WrongColumnsError: It has others.
+    """
+    schema = batch.schema
+    if schema.equals(layout.schema):
+        return
+    expected = {field.name: field for field in layout.schema}
+    missing = [name for name in expected if name not in schema.names]
+    unknown = [name for name in schema.names if name not in expected]
+    changed = [
+        f"{field.name} {field.type} instead of {expected[field.name].type}"
+        for field in schema
+        if field.name in expected and not field.equals(expected[field.name])
+    ]
+    found = "; ".join(
+        f"{what} {', '.join(names)}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("changed", changed))
+        if names
+    )
+    raise WrongColumnsError(
+        f"columns are not those of schema version {layout.stamp.schema_version}: "
+        f"{found or 'in another order'}; send exactly the version's columns",
+        metadata={
+            "schema_version": str(layout.stamp.schema_version),
+            "missing": ",".join(missing),
+            "unknown": ",".join(unknown),
+            "changed": ",".join(changed),
+        },
+    )
 
 
 def _holds_dictionary(data_type: pa.DataType) -> bool:

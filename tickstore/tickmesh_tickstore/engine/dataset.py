@@ -19,6 +19,7 @@ from tickmesh_tickstore.domain.errors import (
 )
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.columns import require_columns
 from tickmesh_tickstore.engine.group import (
     AppendWork,
     CommitGroup,
@@ -74,6 +75,7 @@ class Dataset:
         self._limits = limits
         self._now_ns = now_ns
         self._last_ingest_time_ns = 0
+        self._commit_groups = 0
         self._lock = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
@@ -100,6 +102,11 @@ class Dataset:
     def waiting_bytes(self) -> int:
         """Appends that wait for the writer."""
         return self._waiting_bytes
+
+    @property
+    def commit_groups(self) -> int:
+        """Commit groups written since the start."""
+        return self._commit_groups
 
     @property
     def failure(self) -> TickStoreError | None:
@@ -320,6 +327,7 @@ class Dataset:
                 self._journal.write(group.entries)
                 group.mark_received()
                 self._journal.sync()
+                self._commit_groups += 1
                 self._publish(group.entries)
         except StoreFailedError as error:
             group.fail(error)
@@ -424,42 +432,10 @@ def chunk_of(entry: RowsEntry) -> Chunk | None:
         return None
     return Chunk.arrived(
         entry.batch,
-        entry.layout,
+        entry.layout.stamp,
         revision=entry.revision,
         ingest_time_ns=entry.ingest_time_ns,
         origin=entry.origin,
-    )
-
-
-def require_columns(layout: RowLayout, batch: pa.RecordBatch) -> None:
-    """See that a batch has exactly a version's columns.
-
-    Raises:
-        WrongColumnsError: It has others.
-    """
-    schema = batch.schema
-    if schema.equals(layout.schema):
-        return
-    expected = {field.name: field for field in layout.schema}
-    missing = [name for name in expected if name not in schema.names]
-    unknown = [name for name in schema.names if name not in expected]
-    changed = [
-        f"{field.name} {field.type} instead of {expected[field.name].type}"
-        for field in schema
-        if field.name in expected and not field.equals(expected[field.name])
-    ]
-    found = "; ".join(
-        f"{what} {', '.join(names)}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("changed", changed))
-        if names
-    )
-    raise WrongColumnsError(
-        f"columns are not those of schema version {layout.stamp.schema_version}: "
-        f"{found or 'in another order'}; send exactly the version's columns",
-        metadata={
-            "schema_version": str(layout.stamp.schema_version),
-            "missing": ",".join(missing),
-            "unknown": ",".join(unknown),
-            "changed": ",".join(changed),
-        },
+        messages=entry.messages,
+        time_span=entry.time_span,
     )

@@ -6,10 +6,12 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
+    DatasetDamagedError,
     DatasetNotFoundError,
     InvalidArgumentError,
     StoreClosedError,
@@ -45,6 +47,14 @@ __all__ = ["DatasetEngine"]
 _LONGEST_NAME = 255
 
 
+@dataclass(frozen=True, slots=True)
+class DamagedDataset:
+    """What can still be told of a dataset that neither takes nor gives rows."""
+
+    info: DatasetInfo
+    statistics: DatasetStatistics
+
+
 def random_id() -> str:
     """An id nobody else has."""
     return uuid.uuid4().hex
@@ -65,6 +75,7 @@ class DatasetEngine(ABC):
         self._new_id = new_id
         self._lock = threading.Lock()
         self._datasets: dict[str, Dataset] = {}
+        self._damaged: dict[str, DamagedDataset] = {}
         self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
         self._closed = False
 
@@ -85,8 +96,8 @@ class DatasetEngine(ABC):
         """See `TickEngine.flush`."""
 
     @abstractmethod
-    def statistics(self, name: str) -> DatasetStatistics:
-        """See `TickEngine.statistics`."""
+    def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
+        """Figures of a sound dataset."""
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
@@ -98,7 +109,7 @@ class DatasetEngine(ABC):
         layout = RowLayout.of(stamp, schema)
         with self._lock:
             self._require_open()
-            if name in self._datasets:
+            if name in self._datasets or name in self._damaged:
                 raise DatasetAlreadyExistsError(
                     f"dataset {name!r} exists already: add a version to it instead",
                     metadata={"dataset": name},
@@ -121,12 +132,19 @@ class DatasetEngine(ABC):
 
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
-        return self._find(name).info()
+        damaged = self._damaged.get(name)
+        return self._find(name).info() if damaged is None else damaged.info
 
     def datasets(self) -> tuple[DatasetInfo, ...]:
         """See `TickEngine.datasets`."""
-        found = self._datasets
-        return tuple(found[name].info() for name in sorted(found))
+        found = {name: dataset.info() for name, dataset in self._datasets.items()}
+        found |= {name: damaged.info for name, damaged in self._damaged.items()}
+        return tuple(found[name] for name in sorted(found))
+
+    def statistics(self, name: str) -> DatasetStatistics:
+        """See `TickEngine.statistics`."""
+        damaged = self._damaged.get(name)
+        return self._statistics_of(self._find(name)) if damaged is None else damaged.statistics
 
     def append(
         self,
@@ -210,6 +228,8 @@ class DatasetEngine(ABC):
 
     def _find(self, name: str) -> Dataset:
         dataset = self._datasets.get(name)
+        if name in self._damaged:
+            raise DatasetDamagedError(self._damaged[name].info.damage, metadata={"dataset": name})
         if dataset is None:
             raise DatasetNotFoundError(
                 f"there is no dataset {name!r}; create it, or put its first rows",

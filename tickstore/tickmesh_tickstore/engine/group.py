@@ -15,6 +15,7 @@ from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.dictionaries import compact_dictionaries
 from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.messages import Messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -207,6 +208,8 @@ class CommitGroup:
                 first.layout,
                 first.origin,
                 sequences,
+                Messages.of((work.producer, work.batch.num_rows) for work in works),
+                first.layout.time_span(batch),
                 compact_dictionaries(batch),
             )
         )

@@ -45,6 +45,7 @@ class DatasetInfo:
         versions: The schema versions it takes rows of, ascending, with their Arrow schemas.
         event_time: Name of the event time column of the newest version, if any.
         symbol: Name of the symbol column of the newest version, if any.
+        damage: Why it neither takes nor gives rows; empty while it is sound.
     """
 
     name: str
@@ -53,6 +54,7 @@ class DatasetInfo:
     versions: tuple[tuple[Stamp, pa.Schema], ...]
     event_time: str | None
     symbol: str | None
+    damage: str = ""
 
     @property
     def schema(self) -> pa.Schema:
@@ -69,11 +71,12 @@ class DatasetStatistics:
         rows: Rows stored.
         segments: Immutable segments.
         unsealed_rows: Rows that live in the write-ahead log.
-        log_bytes: Bytes in the present log.
+        log_bytes: Bytes in logs that are not sealed yet.
         segment_bytes: Bytes in segments.
-        min_time_ns: Least event time in segments, `None` when unknown.
-        max_time_ns: Greatest event time in segments, `None` when unknown.
+        min_time_ns: Least event time stored, `None` when there is none.
+        max_time_ns: Greatest event time stored, `None` when there is none.
         waiting_bytes: Appends that wait for the writer.
+        commit_groups: Commit groups written since the engine's start.
         failure: Why the dataset takes no more writes; empty while it does.
     """
 
@@ -86,6 +89,7 @@ class DatasetStatistics:
     min_time_ns: int | None
     max_time_ns: int | None
     waiting_bytes: int
+    commit_groups: int
     failure: str
 
 
@@ -192,7 +196,12 @@ class Upload(Protocol):
 
 
 class TickEngine(Protocol):
-    """Stores ticks by dataset. Every method may be called from any thread."""
+    """Stores ticks by dataset. Every method may be called from any thread.
+
+    Whatever reads or writes a dataset raises `DatasetDamagedError` where acknowledged rows of it
+    are damaged: it is shown by `dataset`, `datasets` and `statistics` alone, and never answers
+    with fewer rows.
+    """
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.producers import ProducerLedger, SequenceRun
     from tickmesh_tickstore.domain.stamps import Origin
+    from tickmesh_tickstore.engine.chunk import TimeSpan
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.messages import Messages
     from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["Entry", "Journal", "PartEntry", "ProducerEntry", "RowsEntry", "StagedPart"]
@@ -28,6 +30,8 @@ class RowsEntry:
         layout: Their schema version.
         origin: Who wrote them.
         sequences: The producer sequences they were sent under.
+        messages: Which rows came in which message.
+        time_span: Least and greatest event time in ns, `None` without any.
         batch: The rows, possibly none.
     """
 
@@ -36,6 +40,8 @@ class RowsEntry:
     layout: RowLayout
     origin: Origin
     sequences: tuple[SequenceRun, ...]
+    messages: Messages
+    time_span: TimeSpan | None
     batch: pa.RecordBatch
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh_tickstore.domain.positions import START, Position
-from tickmesh_tickstore.engine.chunk import Chunk, append_chunk
+from tickmesh_tickstore.engine.chunk import Chunk, TimeSpan, append_chunk, join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,8 +39,8 @@ class Part(Protocol):
         ...
 
     @property
-    def time_span(self) -> tuple[int, int] | None:
-        """Least and greatest event time in ns, `None` when unknown."""
+    def time_span(self) -> TimeSpan | None:
+        """Least and greatest event time in ns, `None` without any."""
         ...
 
     def chunks(self) -> Sequence[Chunk]:
@@ -55,6 +55,7 @@ class TailPart:
     log_number: int
     held: tuple[Chunk, ...]
     row_count: int
+    time_span: TimeSpan | None
 
     @property
     def first_revision(self) -> int:
@@ -66,11 +67,6 @@ class TailPart:
         """Dataset revision of the last row."""
         return self.held[-1].last_revision
 
-    @property
-    def time_span(self) -> tuple[int, int] | None:
-        """Unknown for the whole: its chunks are pruned one by one."""
-        return None
-
     def chunks(self) -> Sequence[Chunk]:
         """The rows."""
         return self.held
@@ -78,7 +74,8 @@ class TailPart:
     def with_chunk(self, chunk: Chunk) -> TailPart:
         """The tail with one more chunk."""
         rows = self.row_count + chunk.batch.num_rows
-        return TailPart(self.log_number, append_chunk(self.held, chunk), rows)
+        span = join_spans((self.time_span, chunk.time_span))
+        return TailPart(self.log_number, append_chunk(self.held, chunk), rows, span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,8 @@ class DatasetState:
         if isinstance(last, TailPart) and last.log_number == log_number:
             recent = (*self.recent[:-1], last.with_chunk(chunk))
         else:
-            recent = (*self.recent, TailPart(log_number, (chunk,), chunk.batch.num_rows))
+            tail = TailPart(log_number, (chunk,), chunk.batch.num_rows, chunk.time_span)
+            recent = (*self.recent, tail)
         rows = self.row_count + chunk.batch.num_rows
         return DatasetState(chunk.last_revision, self.sealed, recent, rows)
 
@@ -121,6 +119,10 @@ class DatasetState:
         """The state after a log's rows moved into other parts; no row changes its place."""
         recent = tuple(part for part in self.recent if part.log_number > log_number)
         return DatasetState(self.revision, (*self.sealed, *parts), recent, self.row_count)
+
+    def time_span(self) -> TimeSpan | None:
+        """Least and greatest event time stored, in ns."""
+        return join_spans(part.time_span for part in (*self.sealed, *self.recent))
 
     def parts_between(self, after: Position, through: Position) -> Iterator[Part]:
         """The parts that hold rows between two cuts, in arrival order."""

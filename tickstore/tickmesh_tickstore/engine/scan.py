@@ -25,6 +25,7 @@ from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
 from tickmesh_tickstore.engine.selection import Selection
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Iterator, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
@@ -39,6 +40,8 @@ _STAMP_TYPES: dict[StampColumn, pa.DataType] = {
     StampColumn.SCHEMA_VERSION: pa.int32(),
     StampColumn.INGEST_TIME: pa.timestamp("ns", "UTC"),
     StampColumn.DATASET_REVISION: pa.int64(),
+    StampColumn.PRODUCER_ID: pa.dictionary(pa.int32(), pa.string()),
+    StampColumn.SEQUENCE: pa.int64(),
 }
 
 
@@ -128,6 +131,9 @@ class SnapshotRead:
         chunks = list(self._chosen_chunks())
         rows = sum(chunk.batch.num_rows for chunk in chunks)
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
+        if pinned.stamps:
+            # Stamped ranges are held at once: none may be over the limit.
+            count = max(count, -(-rows // self._limits.materialised_rows))
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
             return ScanPlan(
@@ -303,9 +309,28 @@ def _stamp_column(chunk: Chunk, name: StampColumn) -> pa.Array[Any]:
     if name is StampColumn.SCHEMA_VERSION:
         value = pa.scalar(chunk.stamp.schema_version, pa.int32())
         return pa.repeat(value, chunk.batch.num_rows)
+    if name in {StampColumn.PRODUCER_ID, StampColumn.SEQUENCE}:
+        return _message_column(chunk, name)
     values = runs.ingest_times if name is StampColumn.INGEST_TIME else runs.revisions
+    return _spread(runs.row_ends, pa.array(values, pa.int64())).cast(_STAMP_TYPES[name])
+
+
+def _message_column(chunk: Chunk, name: StampColumn) -> pa.Array[Any]:
+    """Null where no producer was named."""
+    messages = chunk.messages
+    places = pa.array(messages.producers, pa.int32())
+    known = pc.greater_equal(places, pa.scalar(0, pa.int32()))
+    if name is StampColumn.SEQUENCE:
+        sequences = pa.array(messages.sequences, pa.int64())
+        return _spread(messages.row_ends, pc.if_else(known, sequences, None))
+    codes = _spread(messages.row_ends, pc.if_else(known, places, None))
+    return pa.DictionaryArray.from_arrays(codes, pa.array(messages.producer_ids, pa.string()))
+
+
+def _spread(row_ends: array[int], values: pa.Array[Any]) -> pa.Array[Any]:
+    """One value a row of one value a run."""
     encoded: pa.Array[Any] = pa.RunEndEncodedArray.from_arrays(
-        pa.array(runs.row_ends, pa.int64()), pa.array(values, pa.int64())
+        pa.array(row_ends, pa.int64()), values
     )
     decoded: pa.Array[Any] = pc.call_function("run_end_decode", [encoded])
-    return decoded.cast(_STAMP_TYPES[name])
+    return decoded

@@ -14,7 +14,8 @@ from tickmesh_tickstore.domain.errors import (
     UploadIncompleteError,
 )
 from tickmesh_tickstore.engine.chunk import Chunk
-from tickmesh_tickstore.engine.dataset import require_columns
+from tickmesh_tickstore.engine.columns import require_columns
+from tickmesh_tickstore.engine.messages import Messages
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -122,10 +123,12 @@ class AtomicUpload:
                 self._staging.add(
                     Chunk.arrived(
                         batch,
-                        self._layout,
+                        self._layout.stamp,
                         revision=0,
                         ingest_time_ns=0,
                         origin=self._origin,
+                        messages=Messages.of([(self._producer, batch.num_rows)]),
+                        time_span=self._layout.time_span(batch),
                         first_row=self._rows,
                     )
                 )

@@ -20,7 +20,7 @@ REFUSALS = [
     if issubclass(each, domain.TickStoreError)
     and each not in (domain.TickStoreError, errors.ServiceError)
 ]
-INTERNAL = {domain.StoreCorruptError, domain.DatasetAlreadyExistsError}
+INTERNAL = {domain.DatasetDamagedError, domain.DatasetAlreadyExistsError}
 """Never meant for a client: a defect, and what the application handles itself."""
 
 

@@ -8,18 +8,20 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from tickmesh_tickstore.domain.errors import StoreFailedError
+from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
+from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
 from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
 from tickmesh_tickstore.engine.disk.log import DiskJournal
+from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
 from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
-from tickmesh_tickstore.engine.engine import DatasetEngine, random_id
-from tickmesh_tickstore.engine.interface import DatasetStatistics
+from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
+from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,8 @@ class DiskEngine(DatasetEngine):
     """A store in a directory. One process at a time holds it.
 
     Attributes:
-        recovery: What opening found, one report for each dataset.
+        recovery: What opening found, one report for each dataset. A damaged one does not keep the
+            others from opening.
     """
 
     def __init__(
@@ -54,7 +57,6 @@ class DiskEngine(DatasetEngine):
 
         Raises:
             StoreFailedError: Another process holds it.
-            StoreCorruptError: Acknowledged rows are damaged.
             OSError: The directory cannot be used.
         """
         super().__init__(limits=limits, now_ns=now_ns, new_id=new_id)
@@ -65,22 +67,33 @@ class DiskEngine(DatasetEngine):
         self._manifest = Manifest(root / "manifest.sqlite")
         self._incarnation = self._manifest.begin_incarnation()
         self._cache = SegmentCache(limit=self._limits.open_segments)
+        self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
             cache=self._cache,
+            decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
         )
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
             stored = self._manifest.load()
-            self.recovery = tuple(self._open_dataset(each) for each in stored)
+            self.recovery = tuple(self._open_or_fence(each) for each in stored)
         except BaseException:
             self.close()
             raise
+
+    def _open_or_fence(self, stored: StoredDataset) -> RecoveryReport:
+        """Open a dataset; a damaged one is left as it is, to be looked at and restored."""
+        try:
+            return self._open_dataset(stored)
+        except DatasetDamagedError as error:
+            _log.critical("%s", error.message)
+            self._damaged[stored.name] = _damaged(stored, error.message)
+            return RecoveryReport(stored.name, stored.sealed_revision, damage=error.message)
 
     def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
         directory = DatasetDirectory(self._root / "datasets" / stored.dataset_id, stored.dataset_id)
@@ -90,6 +103,7 @@ class DiskEngine(DatasetEngine):
             directory,
             files=self._files,
             cache=self._cache,
+            decoded=self._decoded,
             producer_limit=self._limits.producers,
         )
         journal = DiskJournal(
@@ -145,27 +159,26 @@ class DiskEngine(DatasetEngine):
             cache=self._cache,
         )
 
-    def statistics(self, name: str) -> DatasetStatistics:
-        """See `TickEngine.statistics`."""
-        dataset = self._find(name)
+    def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
         segments = [
             part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
         ]
-        spans = [record.time_span for record in segments if record.time_span is not None]
+        span = state.time_span()
         journal = dataset.journal
         assert isinstance(journal, DiskJournal)
         return DatasetStatistics(
-            state.revision,
-            state.row_count,
-            len(segments),
-            state.row_count - sum(record.row_count for record in segments),
-            journal.log_bytes,
-            sum(record.byte_count for record in segments),
-            min((low for low, _ in spans), default=None),
-            max((high for _, high in spans), default=None),
-            dataset.waiting_bytes,
-            dataset.failure.message if dataset.failure else "",
+            revision=state.revision,
+            rows=state.row_count,
+            segments=len(segments),
+            unsealed_rows=state.row_count - sum(record.row_count for record in segments),
+            log_bytes=journal.log_bytes,
+            segment_bytes=sum(record.byte_count for record in segments),
+            min_time_ns=None if span is None else span[0],
+            max_time_ns=None if span is None else span[1],
+            waiting_bytes=dataset.waiting_bytes,
+            commit_groups=dataset.commit_groups,
+            failure=dataset.failure.message if dataset.failure else "",
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -183,6 +196,35 @@ class DiskEngine(DatasetEngine):
         self._sealer.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
+
+
+def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
+    newest = stored.layouts[-1]
+    span = join_spans(record.time_span for record in stored.segments)
+    return DamagedDataset(
+        DatasetInfo(
+            stored.name,
+            stored.dataset_id,
+            stored.sealed_revision,
+            tuple((layout.stamp, layout.schema) for layout in stored.layouts),
+            newest.event_time,
+            newest.symbol,
+            message,
+        ),
+        DatasetStatistics(
+            revision=stored.sealed_revision,
+            rows=sum(record.row_count for record in stored.segments),
+            segments=len(stored.segments),
+            unsealed_rows=0,
+            log_bytes=0,
+            segment_bytes=sum(record.byte_count for record in stored.segments),
+            min_time_ns=None if span is None else span[0],
+            max_time_ns=None if span is None else span[1],
+            waiting_bytes=0,
+            commit_groups=0,
+            failure=message,
+        ),
+    )
 
 
 def _hold(root: Path) -> int:

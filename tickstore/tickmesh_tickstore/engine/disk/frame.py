@@ -1,44 +1,51 @@
 """Log frames: one entry each, framed by length and CRC32C.
 
-A frame is a fixed header, a JSON object with the entry's names, and a payload (a self-contained
-Arrow IPC stream for rows). Every part starts at a multiple of eight bytes. The header has a
-checksum of its own, so that a torn length is never believed, and tells up to which revision the
-log was known to be on stable storage when the frame was written: a damaged frame followed by a
-whole one that was written after its acknowledgement is damage, not a torn tail.
+A frame is a fixed header, a JSON object with the entry's names, the producer sequences in it, the
+messages its rows came in, and a payload (a self-contained Arrow IPC stream for rows). The names of
+one stream's frames are the same bytes, and rows and times are counted in the header: reading a log
+back needs neither JSON nor Arrow for each frame.
+
+Every frame starts at a multiple of eight bytes, and so does its payload. The header has a checksum
+of its own, so that a torn length is never believed, and tells up to which revision the log was
+known to be on stable storage when the frame was written: a damaged frame followed by a whole one
+that was written after its acknowledgement is damage, not a torn tail.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import crc32c
-import pyarrow as pa
 
 from tickmesh_tickstore.domain.producers import SequenceRun
-from tickmesh_tickstore.domain.stamps import Origin, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.stamps import Origin, Stamp
+    from tickmesh_tickstore.engine.chunk import TimeSpan
+
 __all__ = [
     "MAGIC",
     "TERMINATOR",
-    "Frame",
     "FrameKind",
+    "Header",
     "encode_frame",
-    "read_frame",
     "read_header",
+    "read_runs",
+    "read_whole_header",
 ]
 
-MAGIC = b"TKF1"
-_HEADER = struct.Struct("<4sIQQQqQIII")
+MAGIC = b"TKF2"
+_HEADER = struct.Struct("<4sIQQQqQIIIIIIqqI")
 _HEADER_CHECKSUM = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _HEADER_CHECKSUM.size
+_RUN = struct.Struct("<qqqq")
 _PADDING = bytes(8)
+_NO_TIME = -(1 << 63)
 TERMINATOR = memoryview(bytes(8))
 """Behind the last frame; logs are written over old ones, so there may be anything behind it."""
 
@@ -51,49 +58,74 @@ class FrameKind(IntEnum):
     UPLOAD = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame read back.
+class Header(NamedTuple):
+    """The fixed part of a frame, believed only with its own checksum.
 
     Attributes:
-        kind: What it holds.
+        magic: `MAGIC`.
+        kind: A `FrameKind`.
         incarnation: Number of the engine start that wrote it.
         revision: Its dataset revision.
+        synced_through: The revision up to which the log was on stable storage.
         ingest_time_ns: ns since the epoch.
+        payload_length: Bytes of the payload without padding.
+        text_length: Bytes of the names with padding.
         schema_version: Schema version of rows or of an upload.
-        names: The entry's names as a JSON object.
-        payload: A view into the log.
-        length: Bytes of the whole frame.
+        row_count: Rows of a frame that holds rows.
+        run_count: Producer sequence runs.
+        messages_length: Bytes that tell which message each row came in, with padding.
+        messages_padding: Bytes of padding among them.
+        min_time_ns: Least event time of the rows.
+        max_time_ns: Greatest event time of the rows.
+        checksum: CRC32C of everything behind the header but the payload's padding.
     """
 
-    kind: FrameKind
+    magic: bytes
+    kind: int
     incarnation: int
     revision: int
+    synced_through: int
     ingest_time_ns: int
+    payload_length: int
+    text_length: int
     schema_version: int
-    names: dict[str, Any]
-    payload: pa.Buffer
-    length: int
+    row_count: int
+    run_count: int
+    messages_length: int
+    messages_padding: int
+    min_time_ns: int
+    max_time_ns: int
+    checksum: int
 
     @property
-    def stamp(self) -> Stamp:
-        """The schema version of rows or of an upload."""
-        return Stamp(self.names["schema_id"], self.schema_version)
+    def time_span(self) -> TimeSpan | None:
+        """Least and greatest event time of the rows in ns, `None` without any."""
+        return None if self.min_time_ns == _NO_TIME else (self.min_time_ns, self.max_time_ns)
 
     @property
-    def origin(self) -> Origin:
-        """Who wrote it."""
-        return Origin(**self.names["origin"])
+    def runs_start(self) -> int:
+        """Where the sequences begin, counted from the frame's start."""
+        return HEADER_BYTES + self.text_length
 
     @property
-    def sequences(self) -> tuple[SequenceRun, ...]:
-        """The producer sequences in it."""
-        return tuple(SequenceRun(*run) for run in self.names["sequences"])
+    def messages_start(self) -> int:
+        """Where the messages begin, counted from the frame's start."""
+        return self.runs_start + _RUN.size * self.run_count
 
-    def batch(self) -> pa.RecordBatch:
-        """The rows, pointing into the log without a copy."""
-        with pa.ipc.open_stream(self.payload) as reader:
-            return reader.read_next_batch()
+    @property
+    def messages_end(self) -> int:
+        """Where the messages end, counted from the frame's start."""
+        return self.messages_start + self.messages_length - self.messages_padding
+
+    @property
+    def payload_start(self) -> int:
+        """Where the payload begins, counted from the frame's start."""
+        return self.messages_start + self.messages_length
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole frame."""
+        return self.payload_start + self.payload_length + _padded(self.payload_length)
 
 
 def _padded(length: int) -> int:
@@ -109,30 +141,39 @@ def encode_frame(
     ingest_time_ns: int,
     stamp: Stamp | None = None,
     origin: Origin | None = None,
-    sequences: tuple[SequenceRun, ...] = (),
+    sequences: Sequence[SequenceRun] = (),
     names: dict[str, Any] | None = None,
+    messages: bytes = b"",
+    row_count: int = 0,
+    time_span: TimeSpan | None = None,
     payload: Sequence[memoryview] = (),
 ) -> list[memoryview]:
     """A frame as buffers to write one behind the other; the payload is not copied."""
     named: dict[str, Any] = dict(names or {})
-    if stamp is not None:
+    producers: dict[str, int] = {}
+    runs = b"".join(
+        _RUN.pack(
+            producers.setdefault(run.producer_id, len(producers)), run.epoch, run.first, run.last
+        )
+        for run in sequences
+    )
+    if stamp is not None and origin is not None:
         named["schema_id"] = stamp.schema_id
-        named["sequences"] = [
-            (run.producer_id, run.epoch, run.first, run.last) for run in sequences
-        ]
-    if origin is not None:
-        named["origin"] = asdict(origin)
+        named["origin"] = (origin.principal, origin.on_behalf_of)
+        named["producers"] = tuple(producers)
     text = json.dumps(named, separators=(",", ":")).encode()
     text += _PADDING[: _padded(len(text))]
-    body = [memoryview(text)]
-    checksum = crc32c.crc32c(text)
+    messages_padding = _padded(len(messages))
+    facts = text + runs + messages + _PADDING[:messages_padding]
+    checksum = crc32c.crc32c(facts)
     payload_length = 0
     for view in payload:
         payload_length += len(view)
         checksum = crc32c.crc32c(view, checksum)
-    body.extend(payload)
+    body = [memoryview(facts), *payload]
     if padding := _padded(payload_length):
         body.append(memoryview(_PADDING[:padding]))
+    low, high = time_span or (_NO_TIME, _NO_TIME)
     header = _HEADER.pack(
         MAGIC,
         kind,
@@ -143,56 +184,53 @@ def encode_frame(
         payload_length,
         len(text),
         0 if stamp is None else stamp.schema_version,
+        row_count,
+        len(sequences),
+        len(messages) + messages_padding,
+        messages_padding,
+        low,
+        high,
         checksum,
     )
     return [memoryview(header + _HEADER_CHECKSUM.pack(crc32c.crc32c(header))), *body]
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The fixed part of a frame, believed only with its own checksum."""
-
-    kind: int
-    incarnation: int
-    revision: int
-    synced_through: int
-    ingest_time_ns: int
-    payload_length: int
-    text_length: int
-    schema_version: int
-    checksum: int
-
-
 def read_header(log: memoryview, offset: int) -> Header | None:
     """The header at an offset; `None` when there is no whole one."""
-    if offset + HEADER_BYTES > len(log):
+    end = offset + _HEADER.size
+    if end + _HEADER_CHECKSUM.size > len(log):
         return None
-    packed = log[offset : offset + _HEADER.size]
-    (checksum,) = _HEADER_CHECKSUM.unpack_from(log, offset + _HEADER.size)
-    if packed[:4] != MAGIC or crc32c.crc32c(packed) != checksum:
+    header = Header._make(_HEADER.unpack_from(log, offset))
+    if header.magic != MAGIC:
         return None
-    return Header(*_HEADER.unpack(packed)[1:])
+    if _HEADER_CHECKSUM.unpack_from(log, end)[0] != crc32c.crc32c(log[offset:end]):
+        return None
+    return header
 
 
-def read_frame(log: pa.Buffer, offset: int) -> Frame | None:
-    """The frame at an offset; `None` when there is no whole one."""
-    view = memoryview(log)
-    header = read_header(view, offset)
-    if header is None:
+def read_whole_header(log: memoryview, offset: int) -> Header | None:
+    """The header of the frame at an offset; `None` when there is no whole frame."""
+    header = read_header(log, offset)
+    if header is None or offset + header.length > len(log):
         return None
-    text_start = offset + HEADER_BYTES
-    payload_start = text_start + header.text_length
-    end = payload_start + header.payload_length
-    length = end + _padded(header.payload_length) - offset
-    if offset + length > len(view) or crc32c.crc32c(view[text_start:end]) != header.checksum:
+    end = offset + header.payload_start + header.payload_length
+    if crc32c.crc32c(log[offset + HEADER_BYTES : end]) != header.checksum:
         return None
-    return Frame(
-        FrameKind(header.kind),
-        header.incarnation,
-        header.revision,
-        header.ingest_time_ns,
-        header.schema_version,
-        json.loads(bytes(view[text_start:payload_start]).rstrip(b"\0")),
-        log.slice(payload_start, header.payload_length),
-        length,
-    )
+    return header
+
+
+def read_names(log: memoryview, offset: int, header: Header) -> bytes:
+    """The names of a frame, a JSON object with padding."""
+    return bytes(log[offset + HEADER_BYTES : offset + header.runs_start])
+
+
+def read_runs(
+    log: memoryview, offset: int, header: Header, producers: Sequence[str]
+) -> list[SequenceRun]:
+    """The producer sequences in a frame."""
+    start = offset + header.runs_start
+    packed = log[start : start + _RUN.size * header.run_count]
+    return [
+        SequenceRun(producers[place], epoch, first, last)
+        for place, epoch, first, last in _RUN.iter_unpack(packed)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -66,8 +67,15 @@ class DiskJournal:
 
     @property
     def log_bytes(self) -> int:
-        """Bytes in the active log."""
-        return self._offset
+        """Bytes in logs that are not sealed yet."""
+        active = self._directory.log(self._log_number)
+        waiting = 0
+        for number in self._directory.log_numbers():
+            path = self._directory.log(number)
+            if path != active:
+                with suppress(FileNotFoundError):
+                    waiting += path.stat().st_size
+        return self._offset + waiting
 
     def write(self, entries: Sequence[Entry]) -> None:
         """See `Journal.write`."""
@@ -182,11 +190,19 @@ class DiskJournal:
                 log_number=self._log_number,
             )
             assert isinstance(part, SegmentPart)
-            kind, names, payload = FrameKind.UPLOAD, part.record.to_names(), []
-        else:
-            kind, names, payload = FrameKind.ROWS, None, _ipc_stream(entry.batch)
+            return encode_frame(
+                FrameKind.UPLOAD,
+                incarnation=self._incarnation,
+                revision=entry.revision,
+                synced_through=self._synced_revision,
+                ingest_time_ns=entry.ingest_time_ns,
+                stamp=entry.layout.stamp,
+                origin=entry.origin,
+                sequences=entry.sequences,
+                names=part.record.to_names(),
+            )
         return encode_frame(
-            kind,
+            FrameKind.ROWS,
             incarnation=self._incarnation,
             revision=entry.revision,
             synced_through=self._synced_revision,
@@ -194,8 +210,10 @@ class DiskJournal:
             stamp=entry.layout.stamp,
             origin=entry.origin,
             sequences=entry.sequences,
-            names=names,
-            payload=payload,
+            messages=entry.messages.pack(),
+            row_count=entry.batch.num_rows,
+            time_span=entry.time_span,
+            payload=_ipc_stream(entry.batch),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import dataclass
@@ -9,17 +10,19 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tickmesh_tickstore.domain.errors import StoreCorruptError
+from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.domain.producers import ProducerLedger
-from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.disk.frame import (
     MAGIC,
     TERMINATOR,
-    Frame,
     FrameKind,
-    read_frame,
+    Header,
     read_header,
+    read_names,
+    read_runs,
+    read_whole_header,
 )
+from tickmesh_tickstore.engine.disk.logged import LoggedRows, NamesReader
 from tickmesh_tickstore.engine.disk.segment import SegmentPart, SegmentRecord
 from tickmesh_tickstore.engine.parts import DatasetState
 
@@ -27,16 +30,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh_tickstore.domain.producers import ProducerRecord
-    from tickmesh_tickstore.domain.stamps import Stamp
-    from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.logged import DecodedLogs
     from tickmesh_tickstore.engine.disk.manifest import StoredDataset
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["FullLog", "RecoveredDataset", "RecoveryReport", "recover"]
 
 _log = logging.getLogger(__name__)
+_WINDOW_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +52,25 @@ class RecoveryReport:
         revision: Newest dataset revision after opening.
         frames: Log frames read back.
         rows: Rows read back from logs.
+        replayed_bytes: Bytes of those frames.
         torn_bytes: Bytes behind the last whole frame that were cut off. They were never
             acknowledged as durable.
         removed_files: Files that belonged to no committed row.
+        dropped_upload_bytes: Bytes of uploads that were never committed, among them.
         seconds: How long it took.
+        damage: Why the dataset could not be opened; empty when it was.
     """
 
     dataset: str
     revision: int
-    frames: int
-    rows: int
-    torn_bytes: int
-    removed_files: int
-    seconds: float
+    frames: int = 0
+    rows: int = 0
+    replayed_bytes: int = 0
+    torn_bytes: int = 0
+    removed_files: int = 0
+    dropped_upload_bytes: int = 0
+    seconds: float = 0.0
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +109,20 @@ def recover(
     *,
     files: FileSystem,
     cache: SegmentCache,
+    decoded: DecodedLogs,
     producer_limit: int,
 ) -> RecoveredDataset:
     """Read a dataset's logs back, cut a torn tail, and remove what no commit refers to.
 
-    Rows stay in the logs, memory-mapped: memory does not grow with them.
+    Rows stay in the logs, memory-mapped, and are decoded when they are read: neither memory nor
+    time grows with more than the number of frames.
 
     Raises:
-        StoreCorruptError: A frame that had been acknowledged is damaged or missing.
+        DatasetDamagedError: A frame or a segment that had been acknowledged is damaged or missing;
+            no file was changed.
         OSError: The files cannot be read.
     """
-    return _Recovery(stored, directory, files, cache, producer_limit).run()
+    return _Recovery(stored, directory, files, cache, decoded, producer_limit).run()
 
 
 class _Recovery:
@@ -119,44 +132,54 @@ class _Recovery:
         directory: DatasetDirectory,
         files: FileSystem,
         cache: SegmentCache,
+        decoded: DecodedLogs,
         producer_limit: int,
     ) -> None:
         self._stored = stored
         self._directory = directory
         self._files = files
         self._cache = cache
-        self._layouts: dict[Stamp, RowLayout] = {each.stamp: each for each in stored.layouts}
+        self._decoded = decoded
+        self._names = NamesReader()
         self._ledger = ProducerLedger(limit=producer_limit)
         for name, record in stored.producers:
             self._ledger.restore(name, record)
-        sealed = tuple(self._part(record) for record in stored.segments)
-        rows = sum(part.row_count for part in sealed)
-        self._state = DatasetState(stored.sealed_revision, sealed, (), rows)
-        self._frames = self._rows = self._torn_bytes = 0
+        self._sealed = tuple(self._part(record) for record in stored.segments)
+        self._recent: list[Part] = []
+        self._revision = stored.sealed_revision
+        self._frames = self._rows = self._replayed_bytes = self._torn_bytes = 0
         self._incarnation = 0
 
     def run(self) -> RecoveredDataset:
         began = time.monotonic()
+        self._require_segments(self._sealed)
         removed = self._remove_sealed_logs()
         numbers = self._directory.log_numbers()
         full: list[FullLog] = []
         offset = 0
         for number in numbers:
-            offset = self._read_log(number, is_last=number == numbers[-1])
+            offset, torn = self._read_log(number)
             if number != numbers[-1]:
-                full.append(FullLog(number, self._state.revision, self._ledger.take_changed()))
-        removed += self._remove_orphans()
+                full.append(FullLog(number, self._revision, self._ledger.take_changed()))
+        self._require_segments(self._recent)
+        if numbers and torn:
+            self._cut(numbers[-1], offset, torn)
+        orphans = self._remove_orphans()
         report = RecoveryReport(
             self._stored.name,
-            self._state.revision,
-            self._frames,
-            self._rows,
-            self._torn_bytes,
-            removed,
-            time.monotonic() - began,
+            self._revision,
+            frames=self._frames,
+            rows=self._rows,
+            replayed_bytes=self._replayed_bytes,
+            torn_bytes=self._torn_bytes,
+            removed_files=removed + len(orphans),
+            dropped_upload_bytes=sum(orphans),
+            seconds=time.monotonic() - began,
         )
         number = numbers[-1] if numbers else self._stored.sealed_log + 1
-        return RecoveredDataset(self._state, self._ledger, number, offset, tuple(full), report)
+        rows = sum(part.row_count for part in (*self._sealed, *self._recent))
+        state = DatasetState(self._revision, self._sealed, tuple(self._recent), rows)
+        return RecoveredDataset(state, self._ledger, number, offset, tuple(full), report)
 
     def _remove_sealed_logs(self) -> int:
         sealed = [
@@ -166,56 +189,96 @@ class _Recovery:
             self._files.remove(self._directory.log(number))
         return len(sealed)
 
-    def _read_log(self, number: int, *, is_last: bool) -> int:
+    def _read_log(self, number: int) -> tuple[int, int]:
+        """Read a log back; where it ends, and how many torn bytes are behind its end."""
         path = self._directory.log(number)
         if path.stat().st_size == 0:
-            return 0
+            return 0, 0
         log = pa.memory_map(str(path)).read_buffer()
+        view = memoryview(log).cast("B")
+        rows = LoggedRows(path, log, log_number=number, decoded=self._decoded)
         offset = 0
-        while (frame := read_frame(log, offset)) is not None and self._follows(frame):
-            self._apply(frame, number)
-            offset += frame.length
-        self._require_nothing_acknowledged(memoryview(log), offset)
-        if is_last and self._is_torn(memoryview(log), offset):
-            self._cut(number, offset, log.size)
-        return offset
+        while (header := read_whole_header(view, offset)) is not None and self._follows(header):
+            length = header.length
+            if header.kind == FrameKind.ROWS:
+                self._take_rows(view, offset, header)
+                part = rows.add(offset, header, length) if header.row_count else None
+            else:
+                part = rows.take()
+            if part is not None:
+                self._recent.append(part)
+            if header.kind == FrameKind.UPLOAD:
+                self._take_upload(view, offset, header, number)
+            elif header.kind == FrameKind.PRODUCER_OPENED:
+                names = json.loads(read_names(view, offset, header).rstrip(b"\0"))
+                self._ledger.record_opened(names["producer_id"], names["epoch"])
+            self._frames += 1
+            self._revision = header.revision
+            offset += length
+        part = rows.take()
+        if part is not None:
+            self._recent.append(part)
+        self._replayed_bytes += offset
+        self._require_nothing_acknowledged(view, offset)
+        return offset, log.size - offset if self._is_torn(view, offset) else 0
 
-    def _follows(self, frame: Frame) -> bool:
+    def _follows(self, header: Header) -> bool:
         # Logs are written over older ones: what is left of those has lower numbers.
-        if frame.incarnation < self._incarnation or frame.revision != self._state.revision + 1:
+        if header.incarnation < self._incarnation or header.revision != self._revision + 1:
             return False
-        self._incarnation = frame.incarnation
+        self._incarnation = header.incarnation
         return True
 
     def _is_torn(self, log: memoryview, offset: int) -> bool:
         header = read_header(log, offset)
-        if header is not None and header.revision <= self._state.revision:
+        if header is not None and header.revision <= self._revision:
             return False
         return bytes(log[offset : offset + len(TERMINATOR)]).strip(b"\0") != b""
 
     def _require_nothing_acknowledged(self, log: memoryview, offset: int) -> None:
         """A frame written after the acknowledgement of a missing one proves damage."""
-        expected = self._state.revision + 1
-        content = log[offset:].tobytes()
-        at = content.find(MAGIC)
-        while at >= 0:
-            header = read_header(log, offset + at) if at % 8 == 0 else None
-            if header is not None and header.synced_through >= expected:
-                raise StoreCorruptError(
-                    f"dataset {self._stored.name!r}: revision {expected} was acknowledged but is "
-                    "damaged on disk; nothing was changed: restore it from a copy",
-                    metadata={"dataset": self._stored.name, "revision": str(expected)},
-                )
-            at = content.find(MAGIC, at + 1)
+        expected = self._revision + 1
+        # In windows, to hold little: frames begin at multiples of eight bytes, so none is missed.
+        for start in range(offset, len(log), _WINDOW_BYTES):
+            content = bytes(log[start : start + _WINDOW_BYTES])
+            at = content.find(MAGIC)
+            while at >= 0:
+                header = read_header(log, start + at) if at % 8 == 0 else None
+                if header is not None and header.synced_through >= expected:
+                    raise self._damage(
+                        f"revision {expected} was acknowledged but is damaged on disk"
+                    )
+                at = content.find(MAGIC, at + 1)
 
-    def _cut(self, number: int, offset: int, size: int) -> None:
+    def _require_segments(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if not isinstance(part, SegmentPart):
+                continue
+            try:
+                size = part.path.stat().st_size
+            except FileNotFoundError:
+                size = -1
+            if size != part.record.byte_count:
+                what = "is missing" if size < 0 else "has another size than was written"
+                raise self._damage(
+                    f"the segment of revisions {part.first_revision} to {part.last_revision} {what}"
+                )
+
+    def _damage(self, what: str) -> DatasetDamagedError:
+        return DatasetDamagedError(
+            f"dataset {self._stored.name!r}: {what}; nothing was changed: stop the store, restore "
+            "the dataset from a copy, and start it again",
+            metadata={"dataset": self._stored.name},
+        )
+
+    def _cut(self, number: int, offset: int, torn: int) -> None:
         _log.warning(
             "dataset %s: cut %d torn bytes behind revision %d; none was acknowledged as durable",
             self._stored.name,
-            size - offset,
-            self._state.revision,
+            torn,
+            self._revision,
         )
-        self._torn_bytes += size - offset
+        self._torn_bytes = torn
         descriptor = self._files.open(self._directory.log(number))
         try:
             self._files.truncate(descriptor, offset)
@@ -223,60 +286,46 @@ class _Recovery:
         finally:
             self._files.close(descriptor)
 
-    def _apply(self, frame: Frame, log_number: int) -> None:
-        self._frames += 1
-        if frame.kind is FrameKind.PRODUCER_OPENED:
-            self._ledger.record_opened(frame.names["producer_id"], frame.names["epoch"])
-            self._state = self._state.at_revision(frame.revision)
-            return
-        self._ledger.record_stored(frame.sequences, revision=frame.revision)
-        if frame.kind is FrameKind.UPLOAD:
-            part = self._part(self._uploaded(frame, log_number))
-            if part.row_count:
-                self._state = self._state.with_part(part)
-            else:
-                self._state = self._state.at_revision(frame.revision)
-            return
-        batch = frame.batch()
-        if batch.num_rows == 0:
-            self._state = self._state.at_revision(frame.revision)
-            return
-        self._rows += batch.num_rows
-        chunk = Chunk.arrived(
-            batch,
-            self._layouts[frame.stamp],
-            revision=frame.revision,
-            ingest_time_ns=frame.ingest_time_ns,
-            origin=frame.origin,
-        )
-        self._state = self._state.with_chunk(chunk, log_number=log_number)
+    def _take_rows(self, log: memoryview, offset: int, header: Header) -> None:
+        self._rows += header.row_count
+        if header.run_count:
+            producers = self._names.writing(log, offset, header).producers
+            runs = read_runs(log, offset, header, producers)
+            self._ledger.record_stored(runs, revision=header.revision)
 
-    @staticmethod
-    def _uploaded(frame: Frame, log_number: int) -> SegmentRecord:
-        span = frame.names["time_span"]
-        return SegmentRecord(
-            frame.names["segment_id"],
-            log_number,
-            frame.stamp,
-            frame.revision,
-            frame.revision,
-            frame.names["row_count"],
-            frame.names["byte_count"],
-            None if span is None else (span[0], span[1]),
-            frame.ingest_time_ns,
+    def _take_upload(self, log: memoryview, offset: int, header: Header, log_number: int) -> None:
+        writing = self._names.writing(log, offset, header)
+        runs = read_runs(log, offset, header, writing.producers)
+        self._ledger.record_stored(runs, revision=header.revision)
+        names = json.loads(read_names(log, offset, header).rstrip(b"\0"))
+        span = names["time_span"]
+        part = self._part(
+            SegmentRecord(
+                names["segment_id"],
+                log_number,
+                writing.stamp,
+                header.revision,
+                header.revision,
+                names["row_count"],
+                names["byte_count"],
+                None if span is None else (span[0], span[1]),
+                header.ingest_time_ns,
+            )
         )
+        if part.row_count:
+            self._recent.append(part)
 
     def _part(self, record: SegmentRecord) -> SegmentPart:
         return SegmentPart(record, self._directory.segment(record.segment_id), self._cache)
 
-    def _remove_orphans(self) -> int:
+    def _remove_orphans(self) -> list[int]:
+        """Remove what no commit refers to, and return the bytes of each file."""
         known = {
-            part.path
-            for part in (*self._state.sealed, *self._state.recent)
-            if isinstance(part, SegmentPart)
+            part.path for part in (*self._sealed, *self._recent) if isinstance(part, SegmentPart)
         }
         orphans = [path for path in self._directory.segments.iterdir() if path not in known]
         orphans += self._directory.staging.iterdir()
+        sizes = [path.stat().st_size for path in orphans]
         for path in orphans:
             self._files.remove(path)
-        return len(orphans)
+        return sizes

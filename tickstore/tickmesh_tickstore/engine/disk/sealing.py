@@ -6,8 +6,10 @@ import logging
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
+from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.disk.segment import (
     SegmentPart,
     SegmentRecord,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.logged import DecodedLogs
     from tickmesh_tickstore.engine.disk.manifest import Manifest
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
     from tickmesh_tickstore.engine.parts import Part
@@ -56,12 +59,14 @@ class Sealer:
         manifest: Manifest,
         files: FileSystem,
         cache: SegmentCache,
+        decoded: DecodedLogs,
         unsealed_logs: int,
         find: Callable[[str], tuple[Dataset, DatasetDirectory]],
     ) -> None:
         self._manifest = manifest
         self._files = files
         self._cache = cache
+        self._decoded = decoded
         self._unsealed_logs = unsealed_logs
         self._find = find
         self._changed = threading.Condition()
@@ -142,14 +147,16 @@ class Sealer:
         dataset, directory = self._find(task.dataset_id)
         parts: list[Part] = []
         records: list[SegmentRecord] = []
-        for part in dataset.state.recent:
-            if part.log_number != task.log_number:
+        logged = (part for part in dataset.state.recent if part.log_number == task.log_number)
+        for uploaded, neighbours in groupby(logged, lambda part: isinstance(part, SegmentPart)):
+            if uploaded:
+                for part in neighbours:
+                    assert isinstance(part, SegmentPart)
+                    records.append(part.record)
+                    parts.append(part)
                 continue
-            if isinstance(part, SegmentPart):
-                records.append(part.record)
-                parts.append(part)
-                continue
-            for group in sealed_groups(part.chunks()):
+            chunks = chain.from_iterable(part.chunks() for part in neighbours)
+            for group in sealed_groups(chunks):
                 record = self._write(directory, dataset, task.log_number, group)
                 records.append(record)
                 parts.append(SegmentPart(record, directory.segment(record.segment_id), self._cache))
@@ -162,6 +169,7 @@ class Sealer:
             producers=task.producers,
         )
         dataset.replace_log(task.log_number, parts)
+        self._decoded.forget(directory.log(task.log_number))
         self._put_away(directory, task)
 
     def _put_away(self, directory: DatasetDirectory, task: _Task) -> None:
@@ -187,7 +195,6 @@ class Sealer:
             self._files.sync(descriptor)
         finally:
             self._files.close(descriptor)
-        spans = [chunk.time_span for chunk in chunks if chunk.time_span is not None]
         return SegmentRecord(
             segment_id,
             log_number,
@@ -196,5 +203,5 @@ class Sealer:
             chunks[-1].last_revision,
             sum(chunk.batch.num_rows for chunk in chunks),
             size,
-            (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+            join_spans(chunk.time_span for chunk in chunks),
         )

@@ -33,6 +33,8 @@ __all__ = [
 
 _STAMPS_KEY = b"tickmesh.stamps"
 _SEGMENT_BATCH_ROWS = 65_536
+_SEGMENT_BYTES = 64 << 20
+"""A log that grew beyond its size becomes several segments: sealing holds one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ def sealed_groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
     """Split a log's rows into segments (one schema version each), small neighbours merged."""
     group: list[Chunk] = []
     small: list[Chunk] = []
-    small_rows = 0
+    small_rows = size = 0
 
     def settle() -> None:
         nonlocal small_rows
@@ -216,10 +218,12 @@ def sealed_groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
 
     for chunk in chunks:
         before = small[-1] if small else (group[-1] if group else None)
-        if before is not None and before.stamp != chunk.stamp:
+        if before is not None and (before.stamp != chunk.stamp or size > _SEGMENT_BYTES):
             settle()
             yield group
             group = []
+            size = 0
+        size += chunk.batch.nbytes
         rows = chunk.batch.num_rows
         if small and (small[0].origin != chunk.origin or small_rows + rows > _SEGMENT_BATCH_ROWS):
             settle()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError, TickStoreError
+from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.disk.segment import (
     SegmentCache,
     SegmentPart,
@@ -55,9 +56,7 @@ class DiskStaging:
         except OSError as error:
             raise _storage_error(error) from error
         self._rows += chunk.batch.num_rows
-        if chunk.time_span is not None:
-            low, high = self._span or chunk.time_span
-            self._span = (min(low, chunk.time_span[0]), max(high, chunk.time_span[1]))
+        self._span = join_spans((self._span, chunk.time_span))
 
     def complete(self) -> StagedSegment:
         """See `Staging.complete`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.producers import ProducerLedger
-from tickmesh_tickstore.engine.chunk import Chunk, Runs
+from tickmesh_tickstore.engine.chunk import Chunk, Runs, TimeSpan, join_spans
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.engine import DatasetEngine
 from tickmesh_tickstore.engine.interface import DatasetStatistics
@@ -48,10 +48,9 @@ class MemoryEngine(DatasetEngine):
         """See `TickEngine.flush`."""
         self._find(name).flush()
 
-    def statistics(self, name: str) -> DatasetStatistics:
-        """See `TickEngine.statistics`."""
-        dataset = self._find(name)
+    def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
+        span = state.time_span()
         return DatasetStatistics(
             revision=state.revision,
             rows=state.row_count,
@@ -59,9 +58,10 @@ class MemoryEngine(DatasetEngine):
             unsealed_rows=state.row_count,
             log_bytes=0,
             segment_bytes=0,
-            min_time_ns=None,
-            max_time_ns=None,
+            min_time_ns=None if span is None else span[0],
+            max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
+            commit_groups=dataset.commit_groups,
             failure=dataset.failure.message if dataset.failure else "",
         )
 
@@ -129,8 +129,8 @@ class _MemoryPart:
         return sum(chunk.batch.num_rows for chunk in self.held)
 
     @property
-    def time_span(self) -> tuple[int, int] | None:
-        return None
+    def time_span(self) -> TimeSpan | None:
+        return join_spans(chunk.time_span for chunk in self.held)
 
     def chunks(self) -> Sequence[Chunk]:
         return self.held

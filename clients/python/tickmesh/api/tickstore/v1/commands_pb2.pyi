@@ -282,7 +282,9 @@ class ReadCommand(google.protobuf.message.Message):
     resume_token: builtins.str
     """Go on after this position, from an earlier answer; then the range below it is not sent again."""
     stamps: builtins.bool
-    """Add the columns `_schema_version`, `_ingest_time` and `_dataset_revision`."""
+    """Add the columns `_schema_version`, `_ingest_time`, `_dataset_revision`, `_producer_id` and
+    `_sequence`; the last two are null in rows of no producer.
+    """
     @property
     def symbols(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Only these symbols; all when empty."""

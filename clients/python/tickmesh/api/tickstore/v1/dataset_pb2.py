@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tickmesh/api/tickstore/v1/dataset.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x07 \x03(\x05\x12\x1e\n\x11min_event_time_ns\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_event_time_ns\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnaive_time_zone\x18\n \x01(\t\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_min_event_time_nsB\x14\n\x12_max_event_time_ns\"N\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x02 \x01(\x03\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tickmesh/api/tickstore/v1/dataset.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x07 \x03(\x05\x12\x1e\n\x11min_event_time_ns\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_event_time_ns\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnaive_time_zone\x18\n \x01(\t\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x0c \x01(\t\x12\x0f\n\x07\x64\x61maged\x18\r \x01(\x08\x42\x14\n\x12_min_event_time_nsB\x14\n\x12_max_event_time_ns\"N\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x02 \x01(\x03\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tickmesh.api.tickstore.v1.d
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DATASET']._serialized_start=104
-  _globals['_DATASET']._serialized_end=431
-  _globals['_PRODUCER']._serialized_start=433
-  _globals['_PRODUCER']._serialized_end=511
+  _globals['_DATASET']._serialized_end=465
+  _globals['_PRODUCER']._serialized_start=467
+  _globals['_PRODUCER']._serialized_end=545
 # @@protoc_insertion_point(module_scope)

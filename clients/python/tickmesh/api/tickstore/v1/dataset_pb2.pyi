@@ -36,6 +36,8 @@ class Dataset(google.protobuf.message.Message):
     MAX_EVENT_TIME_NS_FIELD_NUMBER: builtins.int
     NAIVE_TIME_ZONE_FIELD_NUMBER: builtins.int
     CREATED_AT_FIELD_NUMBER: builtins.int
+    FAILURE_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The name; equals the subject's."""
     subject: builtins.str
@@ -47,16 +49,22 @@ class Dataset(google.protobuf.message.Message):
     size_bytes: builtins.int
     """Bytes on disk, write-ahead log and segments together."""
     schema_version: builtins.int
-    """The newest schema version any row was written under."""
+    """The newest schema version it takes rows of."""
     min_event_time_ns: builtins.int
     """The earliest event time stored, nanoseconds since the epoch; unset without rows or event time."""
     max_event_time_ns: builtins.int
     """The latest event time stored, nanoseconds since the epoch; unset without rows or event time."""
     naive_time_zone: builtins.str
     """The time zone that zone-less timestamps of plain puts are read in; refused when empty."""
+    failure: builtins.str
+    """Why it takes no more writes, in words; empty while it does."""
+    damaged: builtins.bool
+    """Whether acknowledged rows are damaged on disk: it neither takes nor gives rows, and `row_count`
+    counts only those outside the damaged log. `failure` says what is wrong.
+    """
     @property
     def schema_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Every schema version rows were written under, ascending."""
+        """Every schema version it takes rows of, ascending."""
 
     @property
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -76,10 +84,12 @@ class Dataset(google.protobuf.message.Message):
         max_event_time_ns: builtins.int | None = ...,
         naive_time_zone: builtins.str = ...,
         created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        failure: builtins.str = ...,
+        damaged: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "damaged", b"damaged", "failure", b"failure", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["max_event_time_ns"]
     _WhichOneofArgType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns"]

@@ -80,6 +80,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """INTERNAL: a defect of the server. Report the error id; details are in its log."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 28
     """INVALID_ARGUMENT: a position token is malformed or of another dataset."""
+    ERROR_REASON_DATASET_DAMAGED: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION: acknowledged rows of this dataset are damaged on disk, so it neither takes
+    nor gives any; other datasets serve. Restore it from a copy, then restart the store.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a tick store call failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -142,4 +146,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 27
 """INTERNAL: a defect of the server. Report the error id; details are in its log."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT: a position token is malformed or of another dataset."""
+ERROR_REASON_DATASET_DAMAGED: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION: acknowledged rows of this dataset are damaged on disk, so it neither takes
+nor gives any; other datasets serve. Restore it from a copy, then restart the store.
+"""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason
