@@ -18,7 +18,8 @@ from tickmesh_tickstore.dataset_settings import SettingsDirectory
 from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.governance import Governance
-from tickmesh_tickstore.tickets import KEY_BYTES, TicketOffice
+from tickmesh_serving.tickets import KEY_BYTES
+from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
