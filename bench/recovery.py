@@ -21,7 +21,7 @@ from bench._ticks import SCHEMA, sliced, tick_batch
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
-from tickmesh_tickstore.engine.disk.frame import read_frame
+from tickmesh_tickstore.engine.disk.frame import read_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,16 +111,16 @@ def _checksum(logs: list[Path]) -> tuple[int, float]:
     for path in logs:
         if path.parent != folder:
             folder, revision = path.parent, None
-        log = pa.memory_map(str(path)).read_buffer()
+        log = memoryview(pa.memory_map(str(path)).read_buffer())
         offset = 0
-        while (frame := read_frame(log, offset)) is not None:
+        while (frame := read_header(log, offset)) is not None:
             # A file that is written over still holds older frames behind the newest one.
             if revision is not None and frame.revision != revision + 1:
                 break
             revision = frame.revision
             offset += frame.length
         started = time.perf_counter()
-        crc32c.crc32c(memoryview(log)[:offset])
+        crc32c.crc32c(log[:offset])
         seconds += time.perf_counter() - started
         size += offset
     return size, seconds
