@@ -19,7 +19,7 @@ def main(dataset: str, position_file: Path) -> None:
         for piece in tail:
             rows = piece.batch.num_rows
             (last,) = piece.batch.select(["symbol", "price", "size"]).slice(rows - 1).to_pylist()
-            print(f"{rows} rows, the last {last}", flush=True)
+            print(f"rows: {rows}, the last: {last}", flush=True)
             replacement = position_file.with_suffix(".new")
             replacement.write_text(piece.position)
             replacement.replace(position_file)  # whole or not at all

@@ -29,7 +29,7 @@ LANGUAGES = {"python", "console"}
 
 NOT_EXECUTED = {
     "make demo": "it makes an environment of its own; the demo itself runs in test_command_line.py",
-    "pip install 'tickmesh[server]'": "the environment is there when tests run",
+    "pip install '.[server]'": "the environment is there when tests run",
     "tickmesh up": "the mesh of this test stands for it, on free ports",
 }
 """Console steps that are shown and not run, with the reason."""
@@ -208,3 +208,13 @@ def test_every_exception_is_still_shown() -> None:
 @pytest.mark.parametrize(("page", "test"), EXECUTED_ELSEWHERE.items())
 def test_a_page_that_another_test_executes_is_named_there(page: str, test: str) -> None:
     assert page.rpartition("/")[2] in (ROOT / test).read_text()
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    targets = re.findall(r"\]\(([^)#]+)\)", text)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+    linked = {target for target in targets if target.startswith("docs/")}
+    there = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+    assert there == linked

@@ -36,7 +36,7 @@ def show(*, data: Path | None, output: Output) -> None:
     """
     home = home_directory(data)
     rows = []
-    for section, config_class in _sections():
+    for section, config_class in sections():
         loaded, provenance = load_config(
             config_class,
             section=section,
@@ -53,7 +53,7 @@ def show(*, data: Path | None, output: Output) -> None:
     print_rows(rows, columns=["key", "value", "source"], output=output)
 
 
-def _sections() -> Iterator[tuple[str, type[object]]]:
+def sections() -> Iterator[tuple[str, type[object]]]:
     """The client's section and those of the servers that are installed."""
     yield "client", ClientConfig
     for plugin in sorted(entry_points(group="tickmesh.config"), key=lambda entry: entry.name):
