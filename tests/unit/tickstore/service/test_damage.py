@@ -11,6 +11,7 @@ from tests.unit.tickstore.service.test_application import put, read
 from tickmesh.api.tickstore.v1 import tick_store_service_pb2 as wire
 from tickmesh.api.tickstore.v1.commands_pb2 import ReadCommand
 from tickmesh_serving.clock import SystemClock
+from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.actions import run_action
 from tickmesh_tickstore.application import TickStore
 from tickmesh_tickstore.counters import PutCounters
@@ -18,7 +19,6 @@ from tickmesh_tickstore.dataset_settings import SettingsDirectory
 from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.governance import Governance
-from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
