@@ -198,13 +198,10 @@ class RegistryClient:
         """
         held = self._cache.holds(subject)
         try:
-            timeline = self._fetch(subject)
+            self._fetch(subject)
         except (UnavailableError, DeadlineExceededError):
             if not held:
                 self._timeline(subject)
-        else:
-            # What is held from now on is kept true by a watch, as what was loaded on a miss is.
-            self._start_following(after_revision=timeline.revision)
 
     def subjects(self, *, prefix: str = "") -> list[SubjectSummary]:
         """Every subject whose name begins with `prefix`, in order of names."""
