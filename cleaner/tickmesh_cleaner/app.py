@@ -62,15 +62,15 @@ class _Life:
         self._drain_seconds = drain_seconds
 
     async def start(self) -> None:
-        """Goes on with the jobs an earlier process left."""
+        """Go on with the jobs an earlier process left."""
         await asyncio.to_thread(self._runner.take_up)
 
     async def drain(self) -> None:
-        """Stops jobs at their next step; what is open is taken up after the restart."""
+        """Stop jobs at their next step; what is open is taken up after the restart."""
         await asyncio.to_thread(self._runner.stop, timeout_seconds=self._drain_seconds)
 
     async def stop(self) -> None:
-        """Closes connections and files."""
+        """Close connections and files."""
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -93,7 +93,7 @@ def build_cleaner(
     grants: Grants = everyone,
     tracing: Tracing | None = None,
 ) -> ServiceProcess:
-    """Puts a cleaner process together; nothing listens yet.
+    """Put a cleaner process together; nothing listens yet.
 
     Args:
         config: Its settings.

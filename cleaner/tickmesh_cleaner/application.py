@@ -102,7 +102,7 @@ class CleanerApplication:
         ids: IdGenerator,
         max_unfinished: int,
     ) -> None:
-        """Puts the parts together.
+        """Put the parts together.
 
         Args:
             workshop: What jobs have in common.
@@ -123,7 +123,7 @@ class CleanerApplication:
     # Jobs -------------------------------------------------------------------------------------
 
     def create_job(self, call: CallContext, order: JobOrder) -> Job:
-        """Makes a job and starts it; see CreateJob."""
+        """Make a job and start it; see CreateJob."""
         known = self._store.jobs.by_request_id(order.request_id) if order.request_id else None
         if known is not None:
             return known
@@ -178,11 +178,11 @@ class CleanerApplication:
         )
 
     def pause_job(self, _call: CallContext, job_id: str) -> Job:
-        """Halts a job at its next checkpoint."""
+        """Halt a job at its next checkpoint."""
         return self._runner.pause(job_id)
 
     def resume_job(self, _call: CallContext, job_id: str) -> Job:
-        """Lets a paused job go on, under the version in force now."""
+        """Let a paused job go on, under the version in force now."""
         job = self._store.jobs.get(job_id)
         try:
             approved = self._schemas.in_force(job.subject).version
@@ -191,7 +191,7 @@ class CleanerApplication:
         return self._runner.resume(job_id, approved_version=approved)
 
     def cancel_job(self, _call: CallContext, job_id: str) -> Job:
-        """Ends a job at its next checkpoint."""
+        """End a job at its next checkpoint."""
         return self._runner.cancel(job_id)
 
     def moment(self, _call: CallContext, job_id: str) -> JobMoment:
@@ -202,7 +202,7 @@ class CleanerApplication:
     def listen(
         self, _call: CallContext, job_id: str, listener: Callable[[], None]
     ) -> Callable[[], None]:
-        """Calls `listener` when a job stops working; returns how to stop that."""
+        """Call `listener` when a job stops working; returns how to stop that."""
         return self._runner.listen(job_id, listener)
 
     # Uploads ----------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class CleanerApplication:
     def begin_upload(
         self, call: CallContext, *, file_name: str, size_bytes: int, upload_id: str, offset: int
     ) -> UploadSession:
-        """Begins or goes on with an upload."""
+        """Begin or go on with an upload."""
         return self._workshop.uploads.begin(
             file_name=file_name,
             size_bytes=size_bytes,
@@ -250,7 +250,7 @@ class CleanerApplication:
         source_spec: str,
         request_id: str,
     ) -> Job:
-        """Judges quarantined rows again, as a job."""
+        """Judge quarantined rows again, as a job."""
         known = self._store.jobs.by_request_id(request_id) if request_id else None
         if known is not None:
             return known

@@ -34,19 +34,19 @@ class JobControl:
         self._stopped = False
 
     def request(self, requested: JobRequest) -> None:
-        """Asks the job to run, pause or cancel."""
+        """Ask the job to run, pause or cancel."""
         with self._condition:
             self._requested = requested
             self._condition.notify_all()
 
     def stop(self) -> None:
-        """Tells the job that the process is shutting down."""
+        """Tell the job that the process is shutting down."""
         with self._condition:
             self._stopped = True
             self._condition.notify_all()
 
     def checkpoint(self) -> None:
-        """Raises when the job is to halt here.
+        """Raise when the job is to halt here.
 
         Raises:
             StoppedError: The process is shutting down.
@@ -56,7 +56,7 @@ class JobControl:
             self._raise_if_asked()
 
     def wait(self, seconds: float) -> None:
-        """Waits, but no longer than until something is asked; raises as `checkpoint` does."""
+        """Wait, but no longer than until something is asked; raises as `checkpoint` does."""
         with self._condition:
             self._condition.wait_for(
                 lambda: self._stopped or self._requested is not JobRequest.RUN, timeout=seconds

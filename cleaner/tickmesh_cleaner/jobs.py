@@ -47,7 +47,7 @@ class JobRunner:
     """Gives every job that can go on a thread; lets a bounded number of them work at a time."""
 
     def __init__(self, workshop: Workshop, *, owner: str, max_running: int) -> None:
-        """Begins with nothing; see `take_up`.
+        """Begin with nothing; see `take_up`.
 
         Args:
             workshop: What jobs have in common.
@@ -64,7 +64,7 @@ class JobRunner:
         self._stopping = False
 
     def take_up(self) -> None:
-        """Goes on with every job an earlier process left, except those that are paused."""
+        """Go on with every job an earlier process left, except those that are paused."""
         for job in self._jobs.unfinished():
             if job.requested is JobRequest.CANCEL:
                 self._end(self._jobs.take_over(job.id, self._owner), JobState.CANCELLED)
@@ -72,7 +72,7 @@ class JobRunner:
                 self.submit(job)
 
     def submit(self, job: Job) -> None:
-        """Starts a job's thread, unless it has one."""
+        """Start a job's thread, unless it has one."""
         with self._lock:
             if self._stopping or job.id in self._active:
                 return
@@ -84,7 +84,7 @@ class JobRunner:
             active.thread.start()
 
     def pause(self, job_id: str) -> Job:
-        """Halts a job at its next checkpoint.
+        """Halt a job at its next checkpoint.
 
         Raises:
             JobStateError: It has ended.
@@ -96,7 +96,7 @@ class JobRunner:
         return job
 
     def resume(self, job_id: str, *, approved_version: int) -> Job:
-        """Lets a paused job go on; approves schema versions up to one.
+        """Let a paused job go on; approves schema versions up to one.
 
         Raises:
             JobStateError: It has ended.
@@ -117,7 +117,7 @@ class JobRunner:
         return job
 
     def cancel(self, job_id: str) -> Job:
-        """Ends a job at its next checkpoint.
+        """End a job at its next checkpoint.
 
         Raises:
             JobStateError: It has ended otherwise.
@@ -142,7 +142,7 @@ class JobRunner:
         return active.progress.moment() if active else Moment()
 
     def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
-        """Calls `listener`, from any thread, when a job stops working; returns how to stop that."""
+        """Call `listener`, from any thread, when a job stops working; returns how to stop that."""
         with self._lock:
             self._listeners.setdefault(job_id, []).append(listener)
 
@@ -157,7 +157,7 @@ class JobRunner:
         return forget
 
     def stop(self, *, timeout_seconds: float) -> None:
-        """Stops all jobs where they are; their open intents are taken up after the restart."""
+        """Stop all jobs where they are; their open intents are taken up after the restart."""
         with self._lock:
             self._stopping = True
             active = list(self._active.values())
@@ -168,7 +168,7 @@ class JobRunner:
                 one.thread.join(timeout_seconds)
 
     def _drop_upload(self, upload_id: str) -> None:
-        """Frees the spool of a file that is cleaned, unless another job is to read it."""
+        """Free the spool of a file that is cleaned, unless another job is to read it."""
         source = UploadedSource(upload_id)
         if not any(job.source == source for job in self._jobs.unfinished()):
             self._workshop.uploads.drop(upload_id)

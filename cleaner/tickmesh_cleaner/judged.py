@@ -74,5 +74,5 @@ class Judge(Protocol):
         ...
 
     def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        """Splits a batch."""
+        """Split a batch."""
         ...

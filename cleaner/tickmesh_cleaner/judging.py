@@ -167,7 +167,7 @@ class BatchJudge:
         clock: Clock,
         versions_used: Sequence[int] = (),
     ) -> None:
-        """Begins without any compiled schema.
+        """Begin without any compiled schema.
 
         Args:
             source_name: The source in words, for quarantine records.
@@ -184,7 +184,7 @@ class BatchJudge:
         self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
 
     def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        """Splits a batch; see `Judge.judge`."""
+        """Split a batch; see `Judge.judge`."""
         mapper, validator = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
         rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))

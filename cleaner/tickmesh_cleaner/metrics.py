@@ -31,11 +31,11 @@ class CleanerMetrics:
         )
 
     def committed(self, balance: Balance) -> None:
-        """Counts the rows of a committed batch."""
+        """Count the rows of a committed batch."""
         self._rows.labels(outcome="stored").inc(balance.stored)
         self._rows.labels(outcome="quarantined").inc(balance.quarantined)
         self._rows.labels(outcome="duplicate").inc(balance.duplicates)
 
     def breaking_change(self, *, policy: str) -> None:
-        """Counts a breaking change that a running job met."""
+        """Count a breaking change that a running job met."""
         self._breaking_changes.labels(policy=policy).inc()

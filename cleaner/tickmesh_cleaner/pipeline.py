@@ -104,7 +104,7 @@ class Pipeline:
         metrics: CleanerMetrics,
         clock: Clock,
     ) -> None:
-        """Puts the parts together; nothing runs yet.
+        """Put the parts together; nothing runs yet.
 
         Args:
             job: The job, owned by this process, with its producer id and source identity noted.
@@ -137,7 +137,7 @@ class Pipeline:
         self._in_flight: deque[_InFlight] = deque()
 
     def run(self) -> Job:
-        """Carries the job to the end of its source.
+        """Carry the job to the end of its source.
 
         Returns:
             The job with all its batches committed.
@@ -163,7 +163,7 @@ class Pipeline:
         return self._job
 
     def _take_up(self, opened: OpenedProducer) -> None:
-        """Compares what the sink holds of the producer with what the ledger says."""
+        """Compare what the sink holds of the producer with what the ledger says."""
         self._epoch = opened.epoch
         if self._job.stored_before is None:
             self._job = self._jobs.note_stored_before(
@@ -229,7 +229,7 @@ class Pipeline:
                 yield from self._pieces(piece, schema)
 
     def _launch(self, intent: Intent, judged: JudgedBatch, schema: RegisteredSchema) -> None:
-        """Begins the effects of a batch, then commits what is due."""
+        """Begin the effects of a batch, then commit what is due."""
         self._quarantine.write(job_id=self._job.id, n=intent.n, records=judged.records)
         flying = _InFlight(intent, judged, schema, Future())
         self._in_flight.append(flying)
@@ -282,7 +282,7 @@ class Pipeline:
         self._progress.committed(rows=balance.rows_in, read=self._source.progress(intent.end))
 
     def _send_again(self, error: TickStoreUnavailableError) -> None:
-        """Opens the sink anew and sends everything unanswered, in order."""
+        """Open the sink anew and send everything unanswered, in order."""
         self._take_up(self._patiently(lambda: self._sink.open(self._job.producer_id), after=error))
         for flying in self._in_flight:
             self._send(flying)
@@ -290,7 +290,7 @@ class Pipeline:
     def _patiently(
         self, call: Callable[[], Answer], *, after: TickStoreUnavailableError | None = None
     ) -> Answer:
-        """Calls until the service answers; meanwhile the job is WAITING."""
+        """Call until the service answers; meanwhile the job is WAITING."""
         wait_seconds = _FIRST_WAIT_SECONDS
         waited = False
         error: CleanerError | None = after

@@ -53,19 +53,19 @@ class Progress:
             return self._moment
 
     def judged(self, *, schema_version: int, change_delay_ns: int | None) -> None:
-        """Notes the version a batch was judged under, and how late a change was acted on."""
+        """Note the version a batch was judged under, and how late a change was acted on."""
         with self._lock:
             self._moment = replace(self._moment, schema_version=schema_version)
             if change_delay_ns is not None:
                 self._moment = replace(self._moment, schema_change_delay_ns=change_delay_ns)
 
     def in_flight(self, batches: int) -> None:
-        """Notes how many batches wait for their commit."""
+        """Note how many batches wait for their commit."""
         with self._lock:
             self._moment = replace(self._moment, batches_in_flight=batches)
 
     def committed(self, *, rows: int, read: ReadProgress) -> None:
-        """Notes a commit."""
+        """Note a commit."""
         with self._lock:
             now_ns = self._clock.monotonic_ns()
             self._commits.append((now_ns, rows, read.bytes_read))

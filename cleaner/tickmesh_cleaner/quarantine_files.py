@@ -65,7 +65,7 @@ class QuarantineFiles:
         self._directory = directory
 
     def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
-        """Writes and synchronises the file of one batch; nothing when it has no bad rows."""
+        """Write and synchronise the file of one batch; nothing when it has no bad rows."""
         if not records:
             return
         path = self._path(_FileName(job_id, n))

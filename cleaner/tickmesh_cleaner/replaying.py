@@ -45,7 +45,7 @@ def judge_replayed(
     *,
     record: Callable[..., QuarantineRecord],
 ) -> JudgedBatch:
-    """Splits replayed rows into those released and those held again.
+    """Split replayed rows into those released and those held again.
 
     A quarantined row stands for one row of its record. One that held a whole record, since that
     made no row, stands for all rows the record makes now: they are stored together or not at all.

@@ -69,7 +69,7 @@ class PolicyFollower:
         approved_version: int,
         metrics: CleanerMetrics,
     ) -> None:
-        """Begins where the job stands.
+        """Begin where the job stands.
 
         Args:
             schemas: The registry.

@@ -49,7 +49,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def CreateJob(  # noqa: N802 - the contract's name
         self, request: pb.CreateJobRequest, _context: _Context
     ) -> pb.CreateJobResponse:
-        """Makes a job and starts it."""
+        """Make a job and start it."""
         order = messages.order_of(request)
         job = await asyncio.to_thread(self._application.create_job, current_call(), order)
         return pb.CreateJobResponse(job=messages.job_message(job))
@@ -57,7 +57,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def GetJob(  # noqa: N802
         self, request: pb.GetJobRequest, _context: _Context
     ) -> pb.GetJobResponse:
-        """Gets one job; on request with its balance recomputed from the stores."""
+        """Get one job; on request with its balance recomputed from the stores."""
         job = await asyncio.to_thread(self._application.job, current_call(), request.job_id)
         if request.view != pb.JOB_VIEW_AUDITED:
             return pb.GetJobResponse(job=messages.job_message(job))
@@ -69,7 +69,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def ListJobs(  # noqa: N802
         self, request: pb.ListJobsRequest, _context: _Context
     ) -> pb.ListJobsResponse:
-        """Lists jobs, newest first."""
+        """List jobs, newest first."""
         jobs, place = await asyncio.to_thread(
             self._application.jobs,
             current_call(),
@@ -85,28 +85,28 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def PauseJob(  # noqa: N802
         self, request: pb.PauseJobRequest, _context: _Context
     ) -> pb.PauseJobResponse:
-        """Halts a running job at its next checkpoint."""
+        """Halt a running job at its next checkpoint."""
         job = await asyncio.to_thread(self._application.pause_job, current_call(), request.job_id)
         return pb.PauseJobResponse(job=messages.job_message(job))
 
     async def ResumeJob(  # noqa: N802
         self, request: pb.ResumeJobRequest, _context: _Context
     ) -> pb.ResumeJobResponse:
-        """Lets a paused job go on."""
+        """Let a paused job go on."""
         job = await asyncio.to_thread(self._application.resume_job, current_call(), request.job_id)
         return pb.ResumeJobResponse(job=messages.job_message(job))
 
     async def CancelJob(  # noqa: N802
         self, request: pb.CancelJobRequest, _context: _Context
     ) -> pb.CancelJobResponse:
-        """Ends a job at its next checkpoint."""
+        """End a job at its next checkpoint."""
         job = await asyncio.to_thread(self._application.cancel_job, current_call(), request.job_id)
         return pb.CancelJobResponse(job=messages.job_message(job))
 
     async def WatchJob(  # noqa: N802
         self, request: pb.WatchJobRequest, _context: _Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
-        """Streams the progress of a job until it ends."""
+        """Stream the progress of a job until it ends."""
         call = current_call()
         interval_seconds = _interval_seconds(request)
         loop = asyncio.get_running_loop()
@@ -140,7 +140,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def UploadSource(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: _Context
     ) -> pb.UploadSourceResponse:
-        """Takes a file the cleaner cannot see."""
+        """Take a file the cleaner cannot see."""
         session: UploadSession | None = None
         try:
             async for request in request_iterator:
@@ -174,7 +174,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def ListQuarantine(  # noqa: N802
         self, request: pb.ListQuarantineRequest, _context: _Context
     ) -> pb.ListQuarantineResponse:
-        """Lists quarantined rows in order of their ids."""
+        """List quarantined rows in order of their ids."""
         rows, place = await asyncio.to_thread(
             self._application.quarantined,
             current_call(),
@@ -189,7 +189,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def DescribeQuarantine(  # noqa: N802
         self, request: pb.DescribeQuarantineRequest, _context: _Context
     ) -> pb.DescribeQuarantineResponse:
-        """Counts quarantined rows by reason, with examples."""
+        """Count quarantined rows by reason, with examples."""
         rows, described = await asyncio.to_thread(
             self._application.describe_quarantine,
             current_call(),
@@ -202,7 +202,7 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     async def ReplayQuarantine(  # noqa: N802
         self, request: pb.ReplayQuarantineRequest, _context: _Context
     ) -> pb.ReplayQuarantineResponse:
-        """Judges quarantined rows again, as a job."""
+        """Judge quarantined rows again, as a job."""
         job = await asyncio.to_thread(
             self._application.replay_quarantine,
             current_call(),

@@ -40,7 +40,7 @@ class Uploads:
         clock: Clock,
         ids: IdGenerator,
     ) -> None:
-        """Opens the spool.
+        """Open the spool.
 
         Args:
             store: Where uploads are noted.
@@ -63,7 +63,7 @@ class Uploads:
     def begin(
         self, *, file_name: str, size_bytes: int, upload_id: str, offset: int, principal: str
     ) -> UploadSession:
-        """Begins an upload, or goes on with one that broke off.
+        """Begin an upload, or go on with one that broke off.
 
         Args:
             file_name: The file's name at the sender.
@@ -116,16 +116,16 @@ class Uploads:
         return self._path(upload_id), upload
 
     def finished(self, upload: Upload, *, sha256: str, size_bytes: int) -> None:
-        """Notes that an upload is whole."""
+        """Note that an upload is whole."""
         self._store.finish(upload.id, sha256=sha256, size_bytes=size_bytes)
 
     def drop(self, upload_id: str) -> None:
-        """Forgets an upload: its bytes are wrong, or no longer needed."""
+        """Forget an upload: its bytes are wrong, or no longer needed."""
         self._store.drop(upload_id)
         self._path(upload_id).unlink(missing_ok=True)
 
     def closed(self, upload: Upload) -> None:
-        """Lets an upload be gone on with."""
+        """Let an upload be gone on with."""
         with self._lock:
             self._open.discard(upload.id)
 
@@ -149,7 +149,7 @@ class UploadSession:
         return self._upload.id
 
     def write(self, chunk: bytes) -> None:
-        """Appends a chunk.
+        """Append a chunk.
 
         Raises:
             LimitExceededError: The file or the spool grows too large.
@@ -163,7 +163,7 @@ class UploadSession:
         self._file.write(chunk)
 
     def finish(self, sha256: str) -> tuple[str, int]:
-        """Checks and keeps the whole file; answers its id and size.
+        """Check and keep the whole file; answers its id and size.
 
         Raises:
             DigestMismatchError: The bytes are not those that were sent; the upload is dropped.
@@ -184,6 +184,6 @@ class UploadSession:
         return self._upload.id, size_bytes
 
     def close(self) -> None:
-        """Ends this part; what was written stays for a later one."""
+        """End this part; what was written stays for a later one."""
         self._file.close()
         self._uploads.closed(self._upload)

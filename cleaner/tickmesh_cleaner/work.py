@@ -64,7 +64,7 @@ class Workshop:
     engine: str
 
     def identify(self, job: Job) -> Job:
-        """Notes, once, what the job's source holds, and by that its producer.
+        """Note, once, what the job's source holds, and by that its producer.
 
         Raises:
             CleanerError: The source is not there, has changed, or its spec is wrong.

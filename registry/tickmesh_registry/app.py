@@ -82,7 +82,7 @@ def build_registry(
     may_see: Authorizer = may_see_everything,
     tracing: Tracing | None = None,
 ) -> ServiceProcess:
-    """Puts a registry process together; nothing listens yet.
+    """Put a registry process together; nothing listens yet.
 
     Args:
         config: Its settings.

@@ -109,11 +109,11 @@ class RegistryApplication:
         self.lookup = Lookup(store, hub, clock)
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
-        """Registers a schema if its subject's compatibility allows; see `Registrar.register`."""
+        """Register a schema if its subject's compatibility allows; see `Registrar.register`."""
         return await self._registrar.register(proposal, call)
 
     async def get(self, selector: Selector, call: CallContext, *, min_revision: int = 0) -> Found:
-        """Finds a version; see `Lookup.get`."""
+        """Find a version; see `Lookup.get`."""
         return await self.lookup.get(
             selector, min_revision=min_revision, deadline_ns=call.deadline_ns
         )
@@ -121,7 +121,7 @@ class RegistryApplication:
     async def list_subjects(
         self, _call: CallContext, *, prefix: str = "", page_size: int = 0, page_token: str = ""
     ) -> SubjectPage:
-        """Lists subjects with versions in order of their names.
+        """List subjects with versions in order of their names.
 
         Raises:
             InvalidArgumentError: Page size or token are no good.
@@ -140,7 +140,7 @@ class RegistryApplication:
     async def list_versions(
         self, subject: str, _call: CallContext, *, page_size: int = 0, page_token: str = ""
     ) -> VersionPage:
-        """Lists the versions of a subject in ascending order, deleted ones included.
+        """List the versions of a subject in ascending order, deleted ones included.
 
         Raises:
             InvalidArgumentError: Subject, page size or token are no good.
@@ -161,7 +161,7 @@ class RegistryApplication:
             )
 
     async def check(self, candidate: Candidate, _call: CallContext) -> Reported:
-        """Judges a candidate against registered versions, without writing.
+        """Judge a candidate against registered versions, without writing.
 
         Raises:
             InvalidArgumentError: A field is out of bounds.
@@ -211,7 +211,7 @@ class RegistryApplication:
     async def set_settings(
         self, subject: str, wanted: SettingsOverride, call: CallContext
     ) -> SettingsInEffect:
-        """Sets what a subject, or the registry for "", sets itself; none inherits.
+        """Set what a subject, or the registry for "", sets itself; none inherits.
 
         Raises:
             InvalidArgumentError: The subject cannot be one.
@@ -248,11 +248,11 @@ class RegistryApplication:
         return SettingsInEffect(committed.result, committed.head.revision)
 
     def watch(self, order: WatchOrder, call: CallContext) -> AsyncGenerator[Delivery]:
-        """Delivers every matching change in order; see `WatchHub.watch`."""
+        """Deliver every matching change in order; see `WatchHub.watch`."""
         return self._hub.watch(order, call.principal)
 
     def close(self) -> None:
-        """Lets go of the threads."""
+        """Let go of the threads."""
         self._workbench.close()
 
     def _compared(self, candidate: Candidate, state: SubjectState) -> Sequence[int]:

@@ -39,7 +39,7 @@ class BoundedCache(Generic[Key, Value]):
         return value
 
     def put(self, key: Key, value: Value) -> None:
-        """Holds a value, and lets go of the oldest ones that no longer fit."""
+        """Hold a value, and let go of the oldest ones that no longer fit."""
         self.discard(key)
         self._entries[key] = value
         self._weight += self._weigh(value)
@@ -48,12 +48,12 @@ class BoundedCache(Generic[Key, Value]):
             self._weight -= self._weigh(dropped)
 
     def discard(self, key: Key) -> None:
-        """Lets go of a value, if it is held."""
+        """Let go of a value, if it is held."""
         value = self._entries.pop(key, None)
         if value is not None:
             self._weight -= self._weigh(value)
 
     def clear(self) -> None:
-        """Lets go of everything."""
+        """Let go of everything."""
         self._entries.clear()
         self._weight = 0

@@ -30,22 +30,22 @@ class Compactor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Compacts once, then now and then."""
+        """Compact once, then now and then."""
         await self.compact()
         self._task = asyncio.create_task(self._run())
 
     async def drain(self) -> None:
-        """Begins no further compaction."""
+        """Begin no further compaction."""
         if self._task is not None:
             self._task.cancel()
 
     async def stop(self) -> None:
-        """Waits for the one under way."""
+        """Wait for the one under way."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
     async def compact(self) -> None:
-        """Compacts now."""
+        """Compact now."""
         head = await self._store.head()
         head = await self._store.compact(
             max(0, head.revision - self._config.keep_revisions),

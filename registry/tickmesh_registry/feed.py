@@ -95,7 +95,7 @@ class Authorizer(Protocol):
     """Decides what a principal may be told; asked for every change at the time of delivery."""
 
     def __call__(self, principal: Principal, change: Change) -> bool:
-        """Says whether the principal may see the change."""
+        """Say whether the principal may see the change."""
 
 
 def may_see_everything(principal: Principal, change: Change) -> bool:  # noqa: ARG001
@@ -114,7 +114,7 @@ class Feed:
         self._previous = 0
 
     async def run(self) -> AsyncGenerator[Delivery]:
-        """Delivers until the registry drains; see `WatchHub.watch`."""
+        """Deliver until the registry drains; see `WatchHub.watch`."""
         hub = self._hub
         if self._order.start is Start.SNAPSHOT:
             async for delivery in self._snapshot():

@@ -60,12 +60,12 @@ class SchemaFormat(Protocol):
     """A schema language."""
 
     def parse(self, text: str, references: Mapping[str, Document]) -> Document:
-        """Parses a text; raises InvalidSchemaError with a JSON Pointer."""
+        """Parse a text; raises InvalidSchemaError with a JSON Pointer."""
 
     def project(
         self, document: Document, *, subject: str, version: int, field_ids: str
     ) -> Projection:
-        """Projects a schema to Arrow, giving ids to fields that have none yet."""
+        """Project a schema to Arrow, giving ids to fields that have none yet."""
 
     def judge(
         self,
@@ -75,17 +75,17 @@ class SchemaFormat(Protocol):
         mode: Mode,
         policy: Policy,
     ) -> Judgement:
-        """Compares a candidate with the versions the mode picks of an ascending history."""
+        """Compare a candidate with the versions the mode picks of an ascending history."""
 
     def action(self, previous: Document | None, candidate: Document) -> Action:
-        """Says what registering the candidate after `previous` does, whatever the mode."""
+        """Say what registering the candidate after `previous` does, whatever the mode."""
 
 
 class JsonSchemaFormat:
     """JSON Schema, by the core that clients run too."""
 
     def parse(self, text: str, references: Mapping[str, Document]) -> SchemaDocument:
-        """Parses a text; raises InvalidSchemaError with a JSON Pointer."""
+        """Parse a text; raises InvalidSchemaError with a JSON Pointer."""
         from tickmesh.schema import SchemaDocument, SchemaError, parse_schema
 
         pinned = {
@@ -103,7 +103,7 @@ class JsonSchemaFormat:
     def project(
         self, document: Document, *, subject: str, version: int, field_ids: str
     ) -> Projection:
-        """Projects a schema to Arrow, giving ids to fields that have none yet."""
+        """Project a schema to Arrow, giving ids to fields that have none yet."""
         from tickmesh.schema import FieldIds, SchemaError, project
 
         try:
@@ -121,7 +121,7 @@ class JsonSchemaFormat:
         mode: Mode,
         policy: Policy,
     ) -> Judgement:
-        """Compares a candidate with the versions the mode picks of an ascending history."""
+        """Compare a candidate with the versions the mode picks of an ascending history."""
         from tickmesh.schema.compatibility import compare_with_history
 
         require_offered(policy)
@@ -134,7 +134,7 @@ class JsonSchemaFormat:
         return Judgement(report.verdict, report.to_json())
 
     def action(self, previous: Document | None, candidate: Document) -> Action:
-        """Says what registering the candidate after `previous` does, whatever the mode."""
+        """Say what registering the candidate after `previous` does, whatever the mode."""
         from tickmesh.schema.compatibility import action_of
 
         return action_of(None if previous is None else _own(previous), _own(candidate))
@@ -154,7 +154,7 @@ def format_named(name: str) -> SchemaFormat:
 
 
 def require_offered(policy: Policy) -> None:
-    """Raises InvalidArgumentError for a policy that the schema core does not decide."""
+    """Raise InvalidArgumentError for a policy that the schema core does not decide."""
     from tickmesh.schema.compatibility.compare import OFFERED
 
     if policy not in OFFERED:

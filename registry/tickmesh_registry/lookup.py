@@ -103,7 +103,7 @@ class Lookup:
     async def get(
         self, selector: Selector, *, min_revision: int = 0, deadline_ns: int | None = None
     ) -> Found:
-        """Finds a version.
+        """Find a version.
 
         Args:
             selector: Which one.

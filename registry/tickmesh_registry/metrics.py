@@ -36,7 +36,7 @@ class _RegistryCollector(Collector):
 def watch_metrics(
     metrics: CollectorRegistry, hub: WatchHub, application: RegistryApplication
 ) -> None:
-    """Registers the registry's own metrics."""
+    """Register the registry's own metrics."""
     metrics.register(_RegistryCollector(hub, application))
 
 

@@ -100,7 +100,7 @@ class Registrar:
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
-        """Registers a schema if its subject's compatibility allows.
+        """Register a schema if its subject's compatibility allows.
 
         Raises:
             InvalidArgumentError: A field is out of bounds.
@@ -357,7 +357,7 @@ class Registrar:
     async def _refuse(
         self, proposal: Proposal, basis: _Basis, judged: _Judged, call: CallContext
     ) -> None:
-        """Makes a refusal an event, at most once an hour for the same one, and raises it.
+        """Make a refusal an event, at most once an hour for the same one, and raise it.
 
         Returns only when what was judged has moved meanwhile.
         """

@@ -16,7 +16,7 @@ class ChangeEncoder(Protocol):
     """Turns a change into the bytes that are sent."""
 
     def __call__(self, change: Change, *, include_previous: bool) -> bytes:
-        """Encodes the change, with or without the version before it."""
+        """Encode the change, with or without the version before it."""
 
 
 class EncodedChange:
@@ -73,14 +73,14 @@ class Ring:
         return self._bytes
 
     def reset(self, revision: int) -> None:
-        """Forgets everything and stands at `revision`."""
+        """Forget everything and stand at `revision`."""
         self._entries.clear()
         self._first = 0
         self._bytes = 0
         self.floor = self.head = revision
 
     def append(self, entry: EncodedRevision) -> None:
-        """Adds the next revision. After a gap the ring begins anew: the log has what is missing."""
+        """Add the next revision. After a gap the ring begins anew: the log has what is missing."""
         if entry.revision != self.head + 1:
             self.reset(entry.revision - 1)
         self._entries.append(entry)

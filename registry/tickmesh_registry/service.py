@@ -101,7 +101,7 @@ class SchemaRegistryService:
     async def register_schema(
         self, request: pb.RegisterSchemaRequest, _context: object
     ) -> pb.RegisterSchemaResponse:
-        """Serves RegisterSchema."""
+        """Serve RegisterSchema."""
         registration = await self._application.register(
             Proposal(
                 subject=request.subject,
@@ -131,7 +131,7 @@ class SchemaRegistryService:
         )
 
     async def get_schema(self, request: pb.GetSchemaRequest, _context: object) -> bytes:
-        """Serves GetSchema."""
+        """Serve GetSchema."""
         found = await self._application.get(
             _selector(request), current_call(), min_revision=request.min_revision
         )
@@ -142,7 +142,7 @@ class SchemaRegistryService:
     async def list_subjects(
         self, request: pb.ListSubjectsRequest, _context: object
     ) -> pb.ListSubjectsResponse:
-        """Serves ListSubjects."""
+        """Serve ListSubjects."""
         page = await self._application.list_subjects(
             current_call(),
             prefix=request.prefix,
@@ -158,7 +158,7 @@ class SchemaRegistryService:
     async def list_versions(
         self, request: pb.ListVersionsRequest, _context: object
     ) -> pb.ListVersionsResponse:
-        """Serves ListVersions."""
+        """Serve ListVersions."""
         page = await self._application.list_versions(
             request.subject,
             current_call(),
@@ -174,7 +174,7 @@ class SchemaRegistryService:
     async def check_compatibility(
         self, request: pb.CheckCompatibilityRequest, _context: object
     ) -> pb.CheckCompatibilityResponse:
-        """Serves CheckCompatibility."""
+        """Serve CheckCompatibility."""
         reported = await self._application.check(
             Candidate(
                 subject=request.subject,
@@ -194,7 +194,7 @@ class SchemaRegistryService:
     async def get_compatibility(
         self, request: pb.GetCompatibilityRequest, _context: object
     ) -> pb.GetCompatibilityResponse:
-        """Serves GetCompatibility."""
+        """Serve GetCompatibility."""
         answer = await self._application.settings(request.subject, current_call())
         return pb.GetCompatibilityResponse(
             settings=wire.settings_message(answer.settings), revision=answer.revision
@@ -203,7 +203,7 @@ class SchemaRegistryService:
     async def set_compatibility(
         self, request: pb.SetCompatibilityRequest, _context: object
     ) -> pb.SetCompatibilityResponse:
-        """Serves SetCompatibility."""
+        """Serve SetCompatibility."""
         answer = await self._application.set_settings(
             request.subject, wire.settings_of(request.settings), current_call()
         )
@@ -214,7 +214,7 @@ class SchemaRegistryService:
     async def watch(
         self, request: pb.WatchRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> None:
-        """Serves Watch.
+        """Serve Watch.
 
         A write waits for the client's flow control. One that waits too long ends the stream: the
         client resumes from the last revision it has, which only it knows.

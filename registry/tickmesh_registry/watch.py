@@ -63,11 +63,11 @@ class WatchHub:
         return self.ring.head
 
     def on_publish(self, listener: Callable[[Revision], None]) -> None:
-        """Names who hears of every revision before any watcher does."""
+        """Name who hears of every revision before any watcher does."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Takes the store's head and fills the ring with the end of its log."""
+        """Take the store's head and fill the ring with the end of its log."""
         head = await self.store.head()
         self.epoch = head.epoch
         self.compact_revision = head.compact_revision
@@ -78,7 +78,7 @@ class WatchHub:
                 self.ring.append(EncodedRevision(revision, self.encode))
 
     def publish(self, revision: Revision, head: Head) -> None:
-        """Takes a committed revision; never waits."""
+        """Take a committed revision; never waits."""
         self.compact_revision = head.compact_revision
         for listener in self._listeners:
             listener(revision)
@@ -86,12 +86,12 @@ class WatchHub:
         self._wake()
 
     async def drain(self) -> None:
-        """Sends every watcher away, each with the place to resume from."""
+        """Send every watcher away, each with the place to resume from."""
         self.draining = True
         self._wake()
 
     async def wait_for(self, revision: int, *, deadline_ns: int | None) -> None:
-        """Waits until this process has reached `revision` (W11).
+        """Wait until this process has reached `revision` (W11).
 
         Raises:
             DeadlineExceededError: It did not by the deadline.
@@ -111,7 +111,7 @@ class WatchHub:
             ) from None
 
     async def watch(self, order: WatchOrder, principal: Principal) -> AsyncGenerator[Delivery]:
-        """Delivers what was ordered until the registry drains.
+        """Deliver what was ordered until the registry drains.
 
         Raises:
             EpochChangedError: The token belongs to another history.

@@ -40,7 +40,7 @@ class Workbench:
     async def run(
         self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Runs a function in a thread.
+        """Run a function in a thread.
 
         Raises:
             LimitExceededError: Too much work waits already.
@@ -60,7 +60,7 @@ class Workbench:
             self._waiting -= 1
 
     async def parse(self, format_name: str, text: str, references: Sequence[Reference]) -> Document:
-        """Parses a text with its references resolved from the store.
+        """Parse a text with its references resolved from the store.
 
         Raises:
             InvalidSchemaError: The text is no valid schema.
@@ -98,11 +98,11 @@ class Workbench:
         return [(number, documents[number]) for number in numbers]
 
     def remember(self, version: Version, document: Document) -> None:
-        """Keeps a schema that was just registered: the next candidate is compared with it."""
+        """Keep a schema that was just registered: the next candidate is compared with it."""
         self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
 
     def close(self) -> None:
-        """Lets the threads end; work that has not begun is dropped."""
+        """Let the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _referenced(self, reference: Reference) -> Document:

@@ -49,7 +49,7 @@ class BlemishedTrades:
 
 
 def write_blemished_trades(path: Path, *, rows: int, seed: int, copies: int = 1) -> BlemishedTrades:
-    """Writes a CSV file in which about one row in a hundred is bad.
+    """Write a CSV file in which about one row in a hundred is bad.
 
     Args:
         path: Where to.

@@ -80,7 +80,7 @@ class MemorySchemas:
     away: bool = False
 
     def register(self, subject: str, text: str, *, state: str = "active") -> MemorySchema:
-        """Adds the next version of a subject."""
+        """Add the next version of a subject."""
         versions = self.by_subject.setdefault(subject, [])
         document = parse_schema(text)
         number = len(versions) + 1

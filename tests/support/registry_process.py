@@ -31,7 +31,7 @@ class StartRegistry(Protocol):
     async def __call__(
         self, *, home: Path | None = None, environment: dict[str, str] | None = None
     ) -> RegistryProcess:
-        """Starts one over a home directory; the test's own by default."""
+        """Start one over a home directory; the test's own by default."""
         ...
 
 
@@ -45,7 +45,7 @@ class RegistryProcess:
         self.address = ""
 
     async def start(self) -> None:
-        """Starts it and waits until it serves."""
+        """Start it and wait until it serves."""
         self.home.mkdir(exist_ok=True)
         ready = self.home / "ready.json"
         ready.unlink(missing_ok=True)
@@ -83,28 +83,28 @@ class RegistryProcess:
         return (self.home / "registry.log").read_text()
 
     async def logged(self, text: str) -> None:
-        """Waits until its log says so; a log file has no other way to tell."""
+        """Wait until its log says so; a log file has no other way to tell."""
         while text not in self.log():  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
 
     async def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """End it as a power cut would."""
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
 
     def send_stop(self) -> None:
-        """Asks it to end."""
+        """Ask it to end."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
 
     async def wait(self) -> int:
-        """Waits for its end; its exit code."""
+        """Wait for its end; its exit code."""
         assert self._process is not None
         return await self._process.wait()
 
     async def stop(self) -> int:
-        """Ends it cleanly; its exit code."""
+        """End it cleanly; its exit code."""
         assert self._process is not None
         if self._process.returncode is None:
             self.send_stop()

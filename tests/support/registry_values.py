@@ -66,7 +66,7 @@ async def register(
     text: str = "{}",
     at_ns: int = 1_000,
 ) -> Version:
-    """Registers the next version of a subject straight in a store."""
+    """Register the next version of a subject straight in a store."""
 
     async def body(transaction: Transaction) -> None:
         state = await transaction.subject(subject)

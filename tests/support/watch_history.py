@@ -23,7 +23,7 @@ class WatchHistory:
     streams: int = 0
 
     async def follow(self, stub: Stub, *, through: int) -> None:
-        """Watches from where it stands until it has reached `through`; judges on the way."""
+        """Watch from where it stands until it has reached `through`; judges on the way."""
         request = (
             pb.WatchRequest(after_token=self.token)
             if self.token

@@ -45,5 +45,5 @@ def producer_id(
 
 
 def rule_set_fingerprint(*, spec_fingerprint: str, engine: str) -> str:
-    """Names what a row was judged by, beside its schema: the source spec and the engine."""
+    """Name what a row was judged by, beside its schema: the source spec and the engine."""
     return _digest(spec=spec_fingerprint, engine=engine)[:32]

@@ -159,7 +159,7 @@ class Job:
 
 
 def check_can_pause(job: Job) -> None:
-    """Raises JobStateError when the job has ended."""
+    """Raise JobStateError when the job has ended."""
     if job.state.ended:
         raise JobStateError(
             f"job {job.id} is {job.state}; only a job that has not ended can be paused",
@@ -169,7 +169,7 @@ def check_can_pause(job: Job) -> None:
 
 
 def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
-    """Raises JobStateError when the job has ended and left nothing open.
+    """Raise JobStateError when the job has ended and left nothing open.
 
     One that ended while the fate of some rows was unknown may be resumed to settle them.
     """
@@ -183,7 +183,7 @@ def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
 
 
 def check_can_cancel(job: Job) -> None:
-    """Raises JobStateError when the job has ended otherwise than by a cancel."""
+    """Raise JobStateError when the job has ended otherwise than by a cancel."""
     if job.state.ended and job.state is not JobState.CANCELLED:
         raise JobStateError(
             f"job {job.id} is {job.state} already; there is nothing to cancel",

@@ -36,7 +36,7 @@ class Sink(Protocol):
     """Where good rows go. Batches of a producer are numbered densely from 1."""
 
     def open(self, producer_id: str) -> OpenedProducer:
-        """Opens a new epoch of a producer and fences older ones. May be called again.
+        """Open a new epoch of a producer and fence older ones. May be called again.
 
         Raises:
             TickStoreUnavailableError: The sink does not answer.
@@ -46,7 +46,7 @@ class Sink(Protocol):
     def write(
         self, n: int, batch: pa.RecordBatch, *, schema: RegisteredSchema, start: str, end: str
     ) -> Future[Written]:
-        """Sends batch n; the answer comes when it is durable.
+        """Send batch n; the answer comes when it is durable.
 
         Sending n again has no further effect than an answer that says so. The future fails with
         TickStoreUnavailableError when the sink went away: then everything unanswered must be sent
@@ -55,5 +55,5 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends the connection; unanswered writes fail."""
+        """End the connection; unanswered writes fail."""
         ...

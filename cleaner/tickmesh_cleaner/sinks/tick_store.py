@@ -34,7 +34,7 @@ class TickStoreSink:
     def __init__(
         self, connection: TickConnection, *, dataset: str, source: str, on_behalf_of: str
     ) -> None:
-        """Names the dataset; nothing is opened yet.
+        """Name the dataset; nothing is opened yet.
 
         Args:
             connection: The tick store. Shared; not closed here.
@@ -52,7 +52,7 @@ class TickStoreSink:
         self._stream: _NumberedStream | None = None
 
     def open(self, producer_id: str) -> OpenedProducer:
-        """Opens a new epoch; see `Sink.open`."""
+        """Open a new epoch; see `Sink.open`."""
         self.close()
         request = tick_store_service_pb2.OpenProducerRequest(
             dataset=self._dataset, producer_id=producer_id
@@ -70,7 +70,7 @@ class TickStoreSink:
     def write(
         self, n: int, batch: pa.RecordBatch, *, schema: RegisteredSchema, start: str, end: str
     ) -> Future[Written]:
-        """Sends batch n; see `Sink.write`."""
+        """Send batch n; see `Sink.write`."""
         stream = self._stream
         if stream is not None and (stream.version != schema.version or n <= stream.last_n):
             # A stream has one schema, and its acknowledgements speak for everything before them:
@@ -91,7 +91,7 @@ class TickStoreSink:
         return self._stream.write(batch.cast(schema.arrow_schema), metadata)
 
     def close(self) -> None:
-        """Ends the stream; waits until the store has handled what was sent."""
+        """End the stream; waits until the store has handled what was sent."""
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()

@@ -36,7 +36,7 @@ class FileRecords:
     replayable = True
 
     def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
-        """Names the file; it is opened by `read`.
+        """Name the file; it is opened by `read`.
 
         Args:
             path: Its real path.
@@ -79,7 +79,7 @@ class FileRecords:
         )
 
     def verify(self, identity: SourceIdentity) -> None:
-        """Raises SourceChangedError unless the file is what it was.
+        """Raise SourceChangedError unless the file is what it was.
 
         The digest is computed again only when the file's times, size or inode differ.
         """

@@ -72,7 +72,7 @@ class QuarantinedRecords:
         files: QuarantineFiles,
         format_of: Callable[[str], RecordFormat],
     ) -> None:
-        """Names the rows.
+        """Name the rows.
 
         Args:
             job_id: The replay.

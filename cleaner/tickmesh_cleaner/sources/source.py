@@ -89,7 +89,7 @@ class Source(Protocol):
         ...
 
     def verify(self, identity: SourceIdentity) -> None:
-        """Raises SourceChangedError when the source no longer holds what it held."""
+        """Raise SourceChangedError when the source no longer holds what it held."""
         ...
 
     def read(

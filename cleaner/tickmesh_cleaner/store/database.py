@@ -24,7 +24,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens or creates the file and migrates it.
+        """Open or create the file and migrate it.
 
         Args:
             path: The database file; its directory exists.
@@ -51,6 +51,6 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         self._readers.dispose()
         self._writer.dispose()

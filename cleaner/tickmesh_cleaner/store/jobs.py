@@ -28,7 +28,7 @@ class JobStore:
         self._database = database
 
     def create(self, job: Job) -> Job:
-        """Keeps a new job, or answers the one made earlier under the same request id."""
+        """Keep a new job, or answer the one made earlier under the same request id."""
         with self._database.write() as connection:
             return insert_job(connection, job)
 
@@ -92,11 +92,11 @@ class JobStore:
             return int(connection.execute(query).scalar_one())
 
     def request(self, job_id: str, requested: JobRequest) -> Job:
-        """Notes what is asked of a job; the runner obeys at the next checkpoint."""
+        """Note what is asked of a job; the runner obeys at the next checkpoint."""
         return self._change(job_id, requested=requested.value)
 
     def take_over(self, job_id: str, owner: str) -> Job:
-        """Makes a process the owner of a job: from now on nobody else's writes to it count."""
+        """Make a process the owner of a job: from now on nobody else's writes to it count."""
         return self._change(job_id, owner=owner)
 
     def move(
@@ -109,7 +109,7 @@ class JobStore:
         error_reason: str = "",
         ended_at_ns: int = 0,
     ) -> Job:
-        """Puts a job into a state, if this owner still owns it."""
+        """Put a job into a state, if this owner still owns it."""
         return self._change(
             job_id,
             owner=owner,
@@ -123,7 +123,7 @@ class JobStore:
     def identify(
         self, job_id: str, *, owner: str, producer_id: str, identity: SourceIdentity
     ) -> Job:
-        """Notes what the source held when the job first read it, and its producer."""
+        """Note what the source held when the job first read it, and its producer."""
         return self._change(
             job_id,
             owner=owner,
@@ -133,11 +133,11 @@ class JobStore:
         )
 
     def note_stored_before(self, job_id: str, *, owner: str, sequence: int) -> Job:
-        """Notes how far the producer had come before this job sent anything."""
+        """Note how far the producer had come before this job sent anything."""
         return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
 
     def note_layout(self, job_id: str, *, owner: str, layout: str, names: Sequence[str]) -> Job:
-        """Notes the spec in effect and the names a header gave.
+        """Note the spec in effect and the names a header gave.
 
         By them alone single records can be decoded later, when the source itself may be gone.
         """
@@ -150,7 +150,7 @@ class JobStore:
         )
 
     def approve(self, job_id: str, version: int) -> Job:
-        """Lets a job paused by a breaking change go on, up to this schema version."""
+        """Let a job paused by a breaking change go on, up to this schema version."""
         return self._change(job_id, approved_version=version)
 
     def earlier_of_producer(self, job: Job) -> Job | None:
@@ -188,7 +188,7 @@ class OwnershipLostError(Exception):
 
 
 def check_owner(job: Job, owner: str) -> None:
-    """Raises OwnershipLostError unless the job is still this owner's."""
+    """Raise OwnershipLostError unless the job is still this owner's."""
     if job.owner != owner:
         raise OwnershipLostError(f"job {job.id} is owned by {job.owner!r}, no longer by {owner!r}")
 
@@ -202,7 +202,7 @@ def read_job(connection: Connection, job_id: str) -> Job:
 
 
 def insert_job(connection: Connection, job: Job) -> Job:
-    """Keeps a new job within a transaction, or answers the one of the same request id."""
+    """Keep a new job within a transaction, or answer the one of the same request id."""
     if job.request_id:
         query = select(JOBS).where(JOBS.c.request_id == job.request_id)
         row = connection.execute(query).mappings().first()

@@ -30,7 +30,7 @@ class HeldAgain:
 def insert_entries(
     connection: Connection, job: Job, *, n: int, records: Sequence[QuarantineRecord]
 ) -> None:
-    """Enters the rows of a batch's quarantine file, in the file's order."""
+    """Enter the rows of a batch's quarantine file, in the file's order."""
     if not records:
         return
     highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
@@ -60,7 +60,7 @@ def insert_entries(
 
 
 def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None:
-    """Marks rows a replay has stored. Only rows this replay claimed are touched."""
+    """Mark rows a replay has stored. Only rows this replay claimed are touched."""
     for ids in _chunks(row_ids):
         connection.execute(
             update(QUARANTINE)
@@ -70,7 +70,7 @@ def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None
 
 
 def hold_again(connection: Connection, job: Job, *, n: int, rows: Sequence[HeldAgain]) -> None:
-    """Gives rows that failed a replay their fresh reasons and their place in its file."""
+    """Give rows that failed a replay their fresh reasons and their place in its file."""
     for row in rows:
         connection.execute(
             update(QUARANTINE)

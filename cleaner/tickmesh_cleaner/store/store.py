@@ -23,7 +23,7 @@ class CleanerStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Locks the directory, opens the database, migrates it.
+        """Lock the directory, open the database, migrate it.
 
         Args:
             directory: Created when missing.
@@ -44,6 +44,6 @@ class CleanerStore:
         self.uploads = UploadStore(self._database)
 
     def close(self) -> None:
-        """Closes the database and gives the directory free."""
+        """Close the database and give the directory free."""
         self._database.close()
         self._lock.release()

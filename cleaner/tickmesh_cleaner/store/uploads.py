@@ -42,7 +42,7 @@ class UploadStore:
         self._database = database
 
     def begin(self, upload: Upload) -> None:
-        """Notes an upload before its first byte."""
+        """Note an upload before its first byte."""
         with self._database.write() as connection:
             connection.execute(
                 UPLOADS.insert().values(
@@ -69,7 +69,7 @@ class UploadStore:
         return Upload(**row)
 
     def finish(self, upload_id: str, *, sha256: str, size_bytes: int) -> None:
-        """Notes that all of an upload is here and is what was sent."""
+        """Note that all of an upload is here and is what was sent."""
         with self._database.write() as connection:
             connection.execute(
                 update(UPLOADS)
@@ -78,6 +78,6 @@ class UploadStore:
             )
 
     def drop(self, upload_id: str) -> None:
-        """Forgets an upload."""
+        """Forget an upload."""
         with self._database.write() as connection:
             connection.execute(UPLOADS.delete().where(UPLOADS.c.id == upload_id))

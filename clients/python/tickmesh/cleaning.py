@@ -54,7 +54,7 @@ class CleanerClient:
         timeout_seconds: float = 30.0,
         retry_seconds: float = 60.0,
     ) -> None:
-        """Makes a client; connects on first use.
+        """Make a client; connects on first use.
 
         Args:
             address: `host:port`; the configured one when None.
@@ -82,7 +82,7 @@ class CleanerClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection. Jobs go on without it."""
+        """Close the connection. Jobs go on without it."""
         self._channel.close()
 
     # Jobs -------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class CleanerClient:
         again: bool = False,
         request_id: str | None = None,
     ) -> job_pb2.Job:
-        """Makes a job and starts it.
+        """Make a job and start it.
 
         Args:
             subject: The subject to judge under; good rows go to the dataset of its name.
@@ -167,17 +167,17 @@ class CleanerClient:
             request.page_token = answer.next_page_token
 
     def pause_job(self, job_id: str) -> job_pb2.Job:
-        """Halts a job at its next checkpoint."""
+        """Halt a job at its next checkpoint."""
         request = cleaner_service_pb2.PauseJobRequest(job_id=job_id)
         return self._call(self._stub.PauseJob, request).job
 
     def resume_job(self, job_id: str) -> job_pb2.Job:
-        """Lets a paused job go on; approves the schema version in force."""
+        """Let a paused job go on; approves the schema version in force."""
         request = cleaner_service_pb2.ResumeJobRequest(job_id=job_id)
         return self._call(self._stub.ResumeJob, request).job
 
     def cancel_job(self, job_id: str) -> job_pb2.Job:
-        """Ends a job at its next checkpoint; what was committed stays."""
+        """End a job at its next checkpoint; what was committed stays."""
         request = cleaner_service_pb2.CancelJobRequest(job_id=job_id)
         return self._call(self._stub.CancelJob, request).job
 
@@ -214,7 +214,7 @@ class CleanerClient:
     # Uploads ----------------------------------------------------------------------------------
 
     def upload(self, path: str | Path) -> str:
-        """Sends a file; answers the upload's id, to name in `create_job`.
+        """Send a file; answers the upload's id, to name in `create_job`.
 
         Goes on by itself where a broken connection left off.
 
@@ -281,7 +281,7 @@ class CleanerClient:
         source_spec: str = "",
         request_id: str | None = None,
     ) -> job_pb2.Job:
-        """Judges quarantined rows of one subject again, as a job.
+        """Judge quarantined rows of one subject again, as a job.
 
         Args:
             selected: Which rows; all that are held back when None.
@@ -345,7 +345,7 @@ class _Absence:
         self._heard, self._until = True, None
 
     def go_on(self, error: TickmeshError) -> None:
-        """Raises the error unless the peer may come back."""
+        """Raise the error unless the peer may come back."""
         now = time.monotonic()
         self._until = now + self._most_seconds if self._until is None else self._until
         if not self._heard or not isinstance(error, UnavailableError) or now >= self._until:

@@ -62,7 +62,7 @@ class TickClient:
         config: ClientConfig | None = None,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """Makes a client; connects on first use.
+        """Make a client; connects on first use.
 
         Args:
             address: `host:port` of the control service (gRPC); the configured one when None.
@@ -87,7 +87,7 @@ class TickClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections. Safe to call twice."""
+        """Close the connections. Safe to call twice."""
         self._connection.close()
 
     # Writing ----------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class TickClient:
         version: int | None = None,
         tz: TimeZone | None = None,
     ) -> PutReceipt:
-        """Stores all rows or none: they become visible together, durable, when this returns.
+        """Store all rows or none: they become visible together, durable, when this returns.
 
         Args:
             subject: The registry subject; the dataset of its name is created by the first put.
@@ -154,7 +154,7 @@ class TickClient:
         on_behalf_of: str | None = None,
         retry_seconds: float = 60.0,
     ) -> TickWriter:
-        """Opens a writer that joins small puts and sends each message until it is stored once.
+        """Open a writer that joins small puts and sends each message until it is stored once.
 
         Args:
             subject: The registry subject; its dataset is created when it is not there.
@@ -177,7 +177,7 @@ class TickClient:
         )
 
     def open_producer(self, subject: str, producer_id: str) -> Producer:
-        """Opens a new epoch of a producer: older ones are fenced, sequences go on."""
+        """Open a new epoch of a producer: older ones are fenced, sequences go on."""
         answer = self._call(
             "OpenProducer",
             tick_store_service_pb2.OpenProducerRequest(dataset=subject, producer_id=producer_id),
@@ -189,7 +189,7 @@ class TickClient:
         )
 
     def create_dataset(self, subject: str, *, naive_time_zone: str = "") -> dataset_pb2.Dataset:
-        """Creates the dataset of a registered subject before its first put.
+        """Create the dataset of a registered subject before its first put.
 
         Args:
             subject: The registry subject.
@@ -221,7 +221,7 @@ class TickClient:
         version: int | None = None,
         stamps: bool = False,
     ) -> pa.Table:
-        """Reads one snapshot into a table.
+        """Read one snapshot into a table.
 
         Args:
             dataset: The dataset.
@@ -267,7 +267,7 @@ class TickClient:
         version: int | None = None,
         stamps: bool = False,
     ) -> pa.RecordBatchReader:
-        """Reads one snapshot batch by batch, in bounded memory; arguments as for `read`."""
+        """Read one snapshot batch by batch, in bounded memory; arguments as for `read`."""
         command = read_command(
             dataset,
             start=start,
@@ -296,7 +296,7 @@ class TickClient:
         order: OrderName = "arrival",
         as_of: int | None = None,
     ) -> pd.DataFrame:
-        """Reads into a pandas DataFrame; arguments as for `read`.
+        """Read into a pandas DataFrame; arguments as for `read`.
 
         Raises:
             ImportError: pandas is not installed; the message is the pip line.
@@ -330,7 +330,7 @@ class TickClient:
         order: OrderName = "arrival",
         as_of: int | None = None,
     ) -> pl.DataFrame:
-        """Reads into a polars DataFrame; arguments as for `read`.
+        """Read into a polars DataFrame; arguments as for `read`.
 
         Raises:
             ImportError: polars is not installed; the message is the pip line.
@@ -362,7 +362,7 @@ class TickClient:
         symbols: Sequence[str] | str | None = None,
         columns: Sequence[str] | None = None,
     ) -> Tail:
-        """Follows a dataset: everything after a position, then rows as they are committed (T8).
+        """Follow a dataset: everything after a position, then rows as they are committed (T8).
 
         Args:
             dataset: The dataset.

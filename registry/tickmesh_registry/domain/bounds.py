@@ -24,7 +24,7 @@ MAX_INSTANT_NS = 2**63 - 1
 
 
 def require_subject(name: str, *, field: str = "subject") -> str:
-    """Returns the subject's name, or raises InvalidArgumentError when it cannot be one."""
+    """Return the subject's name, or raise InvalidArgumentError when it cannot be one."""
     if _SUBJECT.fullmatch(name) is None:
         raise InvalidArgumentError.of(
             field,
@@ -35,7 +35,7 @@ def require_subject(name: str, *, field: str = "subject") -> str:
 
 
 def require_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """Returns the labels, or raises InvalidArgumentError when they are too many or too long."""
+    """Return the labels, or raise InvalidArgumentError when they are too many or too long."""
     if len(labels) > _MAX_LABELS:
         raise InvalidArgumentError.of(
             "labels", f"expected at most {_MAX_LABELS}, got {len(labels)}"
@@ -55,7 +55,7 @@ def require_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def require_references(references: Sequence[Reference]) -> tuple[Reference, ...]:
-    """Returns the references, or raises InvalidArgumentError when one cannot be resolved."""
+    """Return the references, or raise InvalidArgumentError when one cannot be resolved."""
     if len(references) > _MAX_REFERENCES:
         raise InvalidArgumentError.of(
             "references", f"expected at most {_MAX_REFERENCES}, got {len(references)}"
@@ -79,7 +79,7 @@ def require_references(references: Sequence[Reference]) -> tuple[Reference, ...]
 
 
 def require_request_id(request_id: str) -> str:
-    """Returns the idempotency key (empty for none), or raises InvalidArgumentError."""
+    """Return the idempotency key (empty for none), or raise InvalidArgumentError."""
     if len(request_id) > _MAX_REQUEST_ID:
         raise InvalidArgumentError.of(
             "request_id", f"expected at most {_MAX_REQUEST_ID} characters, got {len(request_id)}"
@@ -88,7 +88,7 @@ def require_request_id(request_id: str) -> str:
 
 
 def require_page_size(page_size: int) -> int:
-    """Returns how many items a page holds: 100 for 0, never more than 1,000."""
+    """Return how many items a page holds: 100 for 0, never more than 1,000."""
     if page_size < 0:
         raise InvalidArgumentError.of("page_size", f"expected 0 or more, got {page_size}")
     return min(page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)

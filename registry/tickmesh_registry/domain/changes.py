@@ -78,7 +78,7 @@ class WatchFilter:
     actions: frozenset[Action] = frozenset()
 
     def matches_subject(self, subject: str) -> bool:
-        """Says whether the resource is watched."""
+        """Say whether the resource is watched."""
         if subject == "":
             return True
         if self.subjects and subject not in self.subjects:
@@ -86,7 +86,7 @@ class WatchFilter:
         return subject.startswith(self.subject_prefix)
 
     def matches(self, change: Change) -> bool:
-        """Says whether the change is to be delivered."""
+        """Say whether the change is to be delivered."""
         if self.kinds and change.kind not in self.kinds:
             return False
         if self.actions and change.action is not None and change.action not in self.actions:

@@ -37,7 +37,7 @@ class Settings:
     undecided: UndecidedPolicy = UndecidedPolicy.REFUSE
 
     def admits(self, verdict: Verdict) -> bool:
-        """Says whether a candidate with this verdict may be registered."""
+        """Say whether a candidate with this verdict may be registered."""
         if self.mode is Mode.NONE or verdict is Verdict.COMPATIBLE:
             return True
         return verdict is Verdict.UNDECIDED and self.undecided is UndecidedPolicy.WARN
@@ -52,7 +52,7 @@ class SettingsOverride:
     undecided: UndecidedPolicy | None = None
 
     def over(self, inherited: Settings) -> Settings:
-        """Fills what is not set from `inherited`."""
+        """Fill what is not set from `inherited`."""
         return Settings(
             mode=self.mode or inherited.mode,
             policy=self.policy or inherited.policy,

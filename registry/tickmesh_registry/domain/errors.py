@@ -61,7 +61,7 @@ class InvalidArgumentError(RegistryError):
 
     @classmethod
     def of(cls, field: str, description: str) -> InvalidArgumentError:
-        """Builds the error for one field.
+        """Build the error for one field.
 
         Args:
             field: The field as the request names it.
@@ -87,7 +87,7 @@ class SubjectNotFoundError(RegistryError):
 
     @classmethod
     def of(cls, subject: str) -> SubjectNotFoundError:
-        """Builds the error for a subject name."""
+        """Build the error for a subject name."""
         return cls(
             f"subject {subject!r} has no versions; list the subjects, or register the first one",
             metadata={"subject": subject},
@@ -102,7 +102,7 @@ class VersionNotFoundError(RegistryError):
 
     @classmethod
     def of(cls, subject: str, version: int) -> VersionNotFoundError:
-        """Builds the error for a version number of a subject."""
+        """Build the error for a version number of a subject."""
         return cls(
             f"subject {subject!r} has no version {version}; list its versions",
             metadata={"subject": subject, "version": str(version)},
@@ -117,7 +117,7 @@ class SchemaNotFoundError(RegistryError):
 
     @classmethod
     def of(cls, kind: str, value: str) -> SchemaNotFoundError:
-        """Builds the error for a lookup by `kind` (schemaId or fingerprint)."""
+        """Build the error for a lookup by `kind` (schemaId or fingerprint)."""
         return cls(
             f"no schema has the {kind} {value}; ids are given by registration and never reused",
             metadata={kind: value},
@@ -156,7 +156,7 @@ class RevisionCompactedError(RegistryError):
 
     @classmethod
     def of(cls, *, asked: int, compacted: int, current: int) -> RevisionCompactedError:
-        """Builds the error with all three revisions."""
+        """Build the error with all three revisions."""
         return cls(
             f"changes after revision {asked} are no longer kept: the log begins after revision "
             f"{compacted} and stands at {current}; start a watch with a snapshot",
@@ -175,7 +175,7 @@ class RevisionInFutureError(RegistryError):
 
     @classmethod
     def of(cls, *, asked: int, compacted: int, current: int) -> RevisionInFutureError:
-        """Builds the error with all three revisions."""
+        """Build the error with all three revisions."""
         return cls(
             f"revision {asked} does not exist yet: the store stands at {current}; if it was once "
             "seen, the store was restored: start a watch with a snapshot",

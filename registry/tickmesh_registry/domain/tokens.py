@@ -31,7 +31,7 @@ class WatchToken:
 
     @classmethod
     def decode(cls, text: str) -> WatchToken:
-        """Reads a token; raises InvalidArgumentError for anything a server never gave."""
+        """Read a token; raises InvalidArgumentError for anything a server never gave."""
         match _decode(text):
             case ["w1", str(epoch), int(revision)] if revision >= 0:
                 return cls(epoch=epoch, revision=revision)

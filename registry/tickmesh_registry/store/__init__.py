@@ -199,19 +199,19 @@ class Transaction(Reader, Protocol):
     """
 
     def add_version(self, version: NewVersion) -> None:
-        """Stages a version, and the field ids of its subject."""
+        """Stage a version, and the field ids of its subject."""
 
     def set_settings(self, subject: str, settings: SettingsOverride) -> None:
-        """Stages the settings a subject (or "" for the registry as a whole) sets itself."""
+        """Stage the settings a subject (or "" for the registry as a whole) sets itself."""
 
     def add_change(self, change: NewChange) -> None:
-        """Stages an entry of the change log. A transaction with one makes a revision."""
+        """Stage an entry of the change log. A transaction with one makes a revision."""
 
     def set_completed_request(self, request: CompletedRequest) -> None:
-        """Stages an idempotency record; its revision is given by the store."""
+        """Stage an idempotency record; its revision is given by the store."""
 
     def set_refusal(self, refusal: Refusal) -> None:
-        """Stages a refusal record."""
+        """Stage a refusal record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +233,16 @@ class SchemaStore(Protocol):
     """A line of revisions."""
 
     async def open(self) -> None:
-        """Opens the store, for one writing process; raises ConfigError when it cannot."""
+        """Open the store, for one writing process; raises ConfigError when it cannot."""
 
     async def head(self) -> Head:
         """Where the store itself stands now."""
 
     def snapshot(self) -> AbstractAsyncContextManager[Reader]:
-        """Reads at the last revision; everything read inside belongs to it."""
+        """Read at the last revision; everything read inside belongs to it."""
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
-        """Runs `body` alone and commits what it staged, whole or not at all.
+        """Run `body` alone and commit what it staged, whole or not at all.
 
         When this returns, the revision is durable and the listener has it. An error of the body
         leaves nothing. Cancelling the caller does not cancel a transaction that has begun.
@@ -252,7 +252,7 @@ class SchemaStore(Protocol):
         """
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Names who is given every revision, in order, before `transact` returns."""
+        """Name who is given every revision, in order, before `transact` returns."""
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first, at least one if there is one.
@@ -262,7 +262,7 @@ class SchemaStore(Protocol):
         """
 
     async def compact(self, revision: int, *, forget_before_ns: int) -> Head:
-        """Drops changes up to `revision`, and idempotency records older than an instant."""
+        """Drop changes up to `revision`, and idempotency records older than an instant."""
 
     async def close(self) -> None:
-        """Ends the transaction under way and closes the store."""
+        """End the transaction under way and close the store."""

@@ -116,7 +116,7 @@ class MemoryStore:
         self._log: list[Revision] = []
 
     async def open(self) -> None:
-        """Opens the store; there is nothing to do."""
+        """Open the store; there is nothing to do."""
 
     async def head(self) -> Head:
         """Where the store stands now."""
@@ -124,11 +124,11 @@ class MemoryStore:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[_MemoryReader]:
-        """Reads at the last revision."""
+        """Read at the last revision."""
         yield _MemoryReader(self._state)
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
-        """Runs `body` alone and commits what it staged, whole or not at all."""
+        """Run `body` alone and commit what it staged, whole or not at all."""
 
         async def work() -> Committed[Result]:
             transaction = _MemoryTransaction(self._state)
@@ -144,7 +144,7 @@ class MemoryStore:
         return await self._line.run(work)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Names who is given every revision, in order, before `transact` returns."""
+        """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
@@ -159,7 +159,7 @@ class MemoryStore:
         return LogPage(self._state.head, tuple(revisions))
 
     async def compact(self, revision: int, *, forget_before_ns: int) -> Head:
-        """Drops changes up to `revision`, and idempotency records older than an instant."""
+        """Drop changes up to `revision`, and idempotency records older than an instant."""
 
         async def work() -> Committed[None]:
             head = self._state.head
@@ -184,7 +184,7 @@ class MemoryStore:
         return (await self._line.run(work)).head
 
     async def close(self) -> None:
-        """Waits for the transaction under way."""
+        """Wait for the transaction under way."""
         await self._line.close()
 
 

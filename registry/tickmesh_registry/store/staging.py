@@ -42,23 +42,23 @@ class StagedWrites:
         self.new_refusals: list[Refusal] = []
 
     def add_version(self, version: NewVersion) -> None:
-        """Stages a version, and the field ids of its subject."""
+        """Stage a version, and the field ids of its subject."""
         self.new_versions.append(version)
 
     def set_settings(self, subject: str, settings: SettingsOverride) -> None:
-        """Stages the settings a subject (or "" for the registry as a whole) sets itself."""
+        """Stage the settings a subject (or "" for the registry as a whole) sets itself."""
         self.new_settings[subject] = settings
 
     def add_change(self, change: NewChange) -> None:
-        """Stages an entry of the change log. A transaction with one makes a revision."""
+        """Stage an entry of the change log. A transaction with one makes a revision."""
         self.new_changes.append(change)
 
     def set_completed_request(self, request: CompletedRequest) -> None:
-        """Stages an idempotency record; its revision is given by the store."""
+        """Stage an idempotency record; its revision is given by the store."""
         self.new_requests.append(request)
 
     def set_refusal(self, refusal: Refusal) -> None:
-        """Stages a refusal record."""
+        """Stage a refusal record."""
         self.new_refusals.append(refusal)
 
     @property
@@ -67,7 +67,7 @@ class StagedWrites:
         return not (self.new_changes or self.new_requests or self.new_refusals)
 
     def seal(self, *, head_revision: int, schema_ids: Mapping[str, int]) -> SealedWrites:
-        """Gives every number.
+        """Give every number.
 
         Args:
             head_revision: The last revision before this transaction.

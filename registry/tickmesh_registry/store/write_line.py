@@ -31,11 +31,11 @@ class WriteLine:
         self._closed = False
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Adds a listener; it must neither block nor raise."""
+        """Add a listener; it must neither block nor raise."""
         self._listeners.append(listener)
 
     async def run(self, work: Callable[[], Awaitable[Committed[Result]]]) -> Committed[Result]:
-        """Runs `work` when every earlier one has ended.
+        """Run `work` when every earlier one has ended.
 
         Raises:
             StoreUnavailableError: The store is closing.
@@ -57,7 +57,7 @@ class WriteLine:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Takes no more work and waits for what has begun."""
+        """Take no more work and wait for what has begun."""
         self._closed = True
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -45,7 +45,7 @@ class TickConnection:
         return self._flight
 
     def call(self, method: str, request: Any, *, timeout_seconds: float) -> Any:
-        """Calls one method of TickStoreService."""
+        """Call one method of TickStoreService."""
         if self._channel is None:
             self._channel = open_channel(
                 self.address,
@@ -67,14 +67,14 @@ class TickConnection:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turns what pyarrow raises into `tickmesh.errors`, reading `extra_info` alone."""
+        """Turn what pyarrow raises into `tickmesh.errors`, reading `extra_info` alone."""
         try:
             yield
         except (flight.FlightError, pa.ArrowException) as error:
             raise error_from_flight(error, address=self.flight_address) from None
 
     def close(self) -> None:
-        """Closes both. Safe to call twice."""
+        """Close both. Safe to call twice."""
         if self._flight is not None:
             self._flight.close()
             self._flight = None

@@ -49,7 +49,7 @@ def to_batches(data: TickData, *, tz: TimeZone | None = None) -> Iterator[pa.Rec
 
 
 def sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cuts a batch, without copying, to at most `MAX_MESSAGE_ROWS` rows and about 4 MiB."""
+    """Cut a batch, without copying, to at most `MAX_MESSAGE_ROWS` rows and about 4 MiB."""
     rows = batch.num_rows
     if rows == 0:
         return
@@ -102,7 +102,7 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
 
 
 def _refuse_mixed(name: str, column: pd.Series[Any]) -> None:
-    """Raises for the first value whose type differs from the column's first; a slow path."""
+    """Raise for the first value whose type differs from the column's first; a slow path."""
     if column.dtype != object:
         return
     first: type | None = None

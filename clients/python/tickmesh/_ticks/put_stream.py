@@ -54,7 +54,7 @@ class PutStream:
         self._thread.start()
 
     def write(self, batch: pa.RecordBatch, metadata: commands_pb2.PutMetadata) -> None:
-        """Sends one batch; blocks while the store does not read.
+        """Send one batch; blocks while the store does not read.
 
         Raises:
             TickmeshError: the store ended the stream, with its reason.
@@ -69,7 +69,7 @@ class PutStream:
             ) from error
 
     def close(self) -> None:
-        """Ends the stream and waits until the store has handled all of it.
+        """End the stream and wait until the store has handled all of it.
 
         Safe to call again, and from several threads but not from a callback: each is told the same.
 
@@ -96,7 +96,7 @@ class PutStream:
             self._writer.close()
 
     def abandon(self) -> None:
-        """Ends the stream of which nothing more is expected."""
+        """End the stream of which nothing more is expected."""
         try:
             self.close()
         except TickmeshError:

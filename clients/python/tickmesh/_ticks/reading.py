@@ -21,7 +21,7 @@ _PARALLEL_ENDPOINTS = 4
 
 
 def read_table(connection: TickConnection, command: commands_pb2.ReadCommand) -> pa.Table:
-    """Reads all endpoints, some at a time, into one table in the answer's order."""
+    """Read all endpoints, some at a time, into one table in the answer's order."""
     info = _plan(connection, command)
 
     def read(endpoint: flight.FlightEndpoint) -> pa.Table:
@@ -41,7 +41,7 @@ def read_table(connection: TickConnection, command: commands_pb2.ReadCommand) ->
 def stream_batches(
     connection: TickConnection, command: commands_pb2.ReadCommand
 ) -> pa.RecordBatchReader:
-    """Reads one endpoint after the other, a batch at a time, in bounded memory."""
+    """Read one endpoint after the other, a batch at a time, in bounded memory."""
     info = _plan(connection, command)
 
     def batches() -> Iterator[pa.RecordBatch]:

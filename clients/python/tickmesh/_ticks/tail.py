@@ -70,7 +70,7 @@ class Tail:
         self.close()
 
     def close(self) -> None:
-        """Ends the iteration. Safe to call twice and from any thread."""
+        """End the iteration. Safe to call twice and from any thread."""
         self._closed.set()
         if self._reader is not None:
             self._reader.cancel()

@@ -28,7 +28,7 @@ _TEXT = re.compile(
 
 
 def instant_ns(value: Instant, *, tz: TimeZone | None = None, name: str = "start") -> int:
-    """Turns an instant into nanoseconds since the epoch, UTC.
+    """Turn an instant into nanoseconds since the epoch, UTC.
 
     Args:
         value: An int (nanoseconds since the epoch), a datetime or pandas Timestamp, a date (its

@@ -123,7 +123,7 @@ class TickWriter:
     # For callers ------------------------------------------------------------------------------
 
     def put(self, data: TickData, *, tz: TimeZone | None = None) -> None:
-        """Hands rows in; blocks while too much waits for its acknowledgement.
+        """Hand rows in; blocks while too much waits for its acknowledgement.
 
         Args:
             data: As for `TickClient.put`.
@@ -136,7 +136,7 @@ class TickWriter:
             self._hand_in(batch)
 
     def flush(self, *, timeout_seconds: float | None = None) -> PutReceipt:
-        """Waits until everything handed in is acknowledged.
+        """Wait until everything handed in is acknowledged.
 
         Raises:
             DeadlineExceededError: not within `timeout_seconds`; the writer goes on.
@@ -158,14 +158,14 @@ class TickWriter:
             return self._receipt()
 
     def close(self, *, timeout_seconds: float | None = None) -> PutReceipt:
-        """Flushes and ends the writer. Raises as `flush`; the writer is ended in any case."""
+        """Flush and end the writer. Raises as `flush`; the writer is ended in any case."""
         try:
             return self.flush(timeout_seconds=timeout_seconds)
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """Ends the writer without waiting; what was not acknowledged may or may not be stored."""
+        """End the writer without waiting; what was not acknowledged may or may not be stored."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -265,7 +265,7 @@ class TickWriter:
         )
 
     def _send(self, stream: PutStream) -> None:
-        """Sends again what an earlier stream left unacknowledged, then what is handed in."""
+        """Send again what an earlier stream left unacknowledged, then what is handed in."""
         with self._changed:
             again = list(self._unacknowledged)
         for sequence, batch in again:
@@ -284,7 +284,7 @@ class TickWriter:
             return not self._closing
 
     def _next_message(self) -> tuple[int, pa.RecordBatch] | None:
-        """Joins what waits into the next message; None when the stream or the writer ends."""
+        """Join what waits into the next message; None when the stream or the writer ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._stream_ended or self._waiting)
             if self._closing or self._stream_ended:
@@ -327,7 +327,7 @@ class TickWriter:
             self._changed.notify_all()
 
     def _may_retry(self, error: TickmeshError) -> bool:
-        """Waits before the next try; false when there should be none."""
+        """Wait before the next try; false when there should be none."""
         if not error.retryable:
             return False
         now = time.monotonic()

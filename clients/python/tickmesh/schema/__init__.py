@@ -116,7 +116,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the modules behind the public names when they are first asked for."""
+    """Load the modules behind the public names when they are first asked for."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

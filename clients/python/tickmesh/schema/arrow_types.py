@@ -35,7 +35,7 @@ EXPECTED = (
 
 
 def parse_arrow_type(text: str) -> tuple[pa.DataType, frozenset[str], int | None]:
-    """Reads the value of an ``arrow`` keyword.
+    """Read the value of an ``arrow`` keyword.
 
     Args:
         text: For example ``decimal128(18, 4)``, ``timestamp[ns, UTC]`` or ``scaled_int64(4)``

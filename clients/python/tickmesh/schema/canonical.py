@@ -29,7 +29,7 @@ def _number(value: int | Decimal) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """Returns the canonical text of any exact JSON value: sorted keys, exact numbers."""
+    """Return the canonical text of any exact JSON value: sorted keys, exact numbers."""
     if isinstance(value, dict):
         members = (f"{_text(key)}:{canonical_json(value[key])}" for key in sorted(value))
         return "{" + ",".join(members) + "}"
@@ -50,7 +50,7 @@ def _text(value: str) -> str:
 
 
 def canonical_schema(schema: JsonSchema, dialect: Dialect) -> JsonSchema:
-    """Returns the schema without annotations and with its sets sorted.
+    """Return the schema without annotations and with its sets sorted.
 
     Only keywords are touched: a property called ``title``, or an object inside ``const``,
     stays as it is.
@@ -86,7 +86,7 @@ def _replace(
 
 
 def canonical_text(schema: JsonSchema, dialect: Dialect) -> str:
-    """Returns the canonical text of a schema; the dialect is always spelled out."""
+    """Return the canonical text of a schema; the dialect is always spelled out."""
     canonical = canonical_schema(schema, dialect)
     if isinstance(canonical, dict):
         canonical.setdefault("$schema", str(dialect))
@@ -94,7 +94,7 @@ def canonical_text(schema: JsonSchema, dialect: Dialect) -> str:
 
 
 def fingerprint(text: str, references: Mapping[str, str]) -> str:
-    """Returns the SHA-256 of a canonical text and of its pinned references.
+    """Return the SHA-256 of a canonical text and of its pinned references.
 
     Args:
         text: The canonical text.

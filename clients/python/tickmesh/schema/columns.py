@@ -52,7 +52,7 @@ class ColumnPlan:
 
 
 def plan_columns(old: SchemaDocument, new: SchemaDocument) -> tuple[ColumnPlan, ...]:
-    """Plans every column of a pair of versions, those of the new version first.
+    """Plan every column of a pair of versions, those of the new version first.
 
     Raises:
         SchemaError: A version has no projection.
@@ -128,7 +128,7 @@ def _wrapping(field: pa.Field[Any]) -> tuple[str, ...]:
 
 
 def cast_of(old: pa.Field[Any], new: pa.Field[Any]) -> tuple[ColumnAction, str]:
-    """Returns how values of one Arrow field become values of another, and on what it depends."""
+    """Return how values of one Arrow field become values of another, and on what it depends."""
     old_text, new_text = _is_json(old), _is_json(new)
     if old_text or new_text:
         if old_text and new_text:
@@ -199,7 +199,7 @@ def _is_number(kind: Any) -> bool:
 
 
 def _digits(kind: Any) -> tuple[int, int] | None:
-    """Returns the integral digits and the fraction digits a type surely holds or may hold."""
+    """Return the integral digits and the fraction digits a type surely holds or may hold."""
     import pyarrow as pa
 
     if pa.types.is_decimal(kind):

@@ -42,7 +42,7 @@ def is_structural(location: Location) -> bool:
 
 
 def conditions_of(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[dict[str, Any]]:
-    """Yields the conditions of a schema object, each as a schema of its own."""
+    """Yield the conditions of a schema object, each as a schema of its own."""
     dependent = (
         ("dependencies",)
         if dialect is Dialect.DRAFT_07
@@ -56,7 +56,7 @@ def conditions_of(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[dic
 
 
 def names_read(schema: JsonSchema, document: SchemaDocument) -> set[str] | None:
-    """Returns the members of an object that a schema looks at, None when it looks at all."""
+    """Return the members of an object that a schema looks at, None when it looks at all."""
     if isinstance(schema, bool):
         return set()
     keywords = effective(schema, document.dialect)
@@ -81,7 +81,7 @@ def names_read(schema: JsonSchema, document: SchemaDocument) -> set[str] | None:
 
 
 def names_tied(location: Location) -> frozenset[str] | None:
-    """Returns the members that some condition at a location looks at, None for all of them."""
+    """Return the members that some condition at a location looks at, None for all of them."""
     tied: set[str] = set()
     for part in location.always:
         if part.keywords.keys() & (COUNTING_KEYWORDS - {"patternProperties"}):

@@ -88,7 +88,7 @@ class SchemaDifference:
 
 
 def diff(old: SchemaDocument, new: SchemaDocument) -> SchemaDifference:
-    """Compares two versions of a schema of rows.
+    """Compare two versions of a schema of rows.
 
     Raises:
         SchemaError: A version has no Arrow projection.
@@ -97,7 +97,7 @@ def diff(old: SchemaDocument, new: SchemaDocument) -> SchemaDifference:
 
 
 def structural_changes(old: SchemaDocument, new: SchemaDocument) -> tuple[FieldChange, ...]:
-    """Returns the structural changes alone, also of schemas that describe no rows."""
+    """Return the structural changes alone, also of schemas that describe no rows."""
     walk = _Walk()
     return tuple(walk.compare(Location.root(old), Location.root(new), ()))
 
@@ -237,7 +237,7 @@ def _keyword_changes(old: Location, new: Location, names: tuple[str, ...]) -> It
 
 
 def _keywords(location: Location) -> dict[str, dict[str, Any]]:
-    """Returns the values of each keyword under no condition, by text with references followed."""
+    """Return the values of each keyword under no condition, by text with references followed."""
     found: dict[str, dict[str, Any]] = {}
     for part in location.always:
         for keyword, value in part.keywords.items():
@@ -249,7 +249,7 @@ def _keywords(location: Location) -> dict[str, dict[str, Any]]:
 
 
 def _followed(source: Mapping[str, Any], keyword: str, document: SchemaDocument) -> Any:
-    """Returns a keyword's value, canonical, with every reference replaced by what it leads to."""
+    """Return a keyword's value, canonical, with every reference replaced by what it leads to."""
 
     def follow(value: Any, inside: tuple[int, ...]) -> Any:
         if isinstance(value, list):
@@ -310,7 +310,7 @@ def _values(was: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def _how(keyword: str, was: list[Any], now: list[Any]) -> tuple[str, bool]:
-    """Returns how a keyword changed, and whether that surely admits all it admitted before."""
+    """Return how a keyword changed, and whether that surely admits all it admitted before."""
     if not now:
         return "removed", keyword not in ("const", "enum", "then", "else", "minContains")
     if not was:

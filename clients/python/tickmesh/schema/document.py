@@ -117,7 +117,7 @@ class SchemaDocument:
         return result
 
     def resolve(self, reference: str) -> JsonSchema:
-        """Returns the schema that a reference (``#/...``, ``#anchor``, a pinned name) leads to.
+        """Return the schema that a reference (``#/...``, ``#anchor``, a pinned name) leads to.
 
         Raises:
             SchemaError: REFERENCE_NOT_FOUND.
@@ -125,7 +125,7 @@ class SchemaDocument:
         return self.index.resolve(reference if reference[:1] != "/" else "#" + reference)
 
     def target_of(self, schema: Mapping[str, Any]) -> JsonSchema:
-        """Returns where the ``$ref`` of one of this document's own schema objects leads."""
+        """Return where the ``$ref`` of one of this document's own schema objects leads."""
         return self.index.target_of(schema)
 
 
@@ -149,7 +149,7 @@ def parse_schema(
     references: Mapping[str, SchemaDocument] = _NO_REFERENCES,
     limits: SchemaLimits = _DEFAULT_LIMITS,
 ) -> SchemaDocument:
-    """Parses and checks the schema of a subject that holds rows.
+    """Parse and check the schema of a subject that holds rows.
 
     Beyond `parse_document`: some row must be able to exist under it, and its defaults must be
     single and valid, because readers fill them in.
@@ -175,7 +175,7 @@ def parse_document(
     references: Mapping[str, SchemaDocument] = _NO_REFERENCES,
     limits: SchemaLimits = _DEFAULT_LIMITS,
 ) -> SchemaDocument:
-    """Parses and checks any JSON Schema, for whole documents or as a target of references.
+    """Parse and check any JSON Schema, for whole documents or as a target of references.
 
     Args:
         text: The schema, UTF-8 when bytes.

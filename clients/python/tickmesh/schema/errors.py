@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def pointer_of(path: Iterable[object]) -> str:
-    """Returns the JSON Pointer (RFC 6901) of a path of keys and indices."""
+    """Return the JSON Pointer (RFC 6901) of a path of keys and indices."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 

@@ -50,14 +50,14 @@ IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
 
 
 def effective(schema: Mapping[str, Any], dialect: Dialect) -> Mapping[str, Any]:
-    """Returns the keywords that count: draft-07 ignores everything beside ``$ref``."""
+    """Return the keywords that count: draft-07 ignores everything beside ``$ref``."""
     if dialect is Dialect.DRAFT_07 and "$ref" in schema:
         return {"$ref": schema["$ref"]}
     return schema
 
 
 def children(schema: Mapping[str, Any], dialect: Dialect) -> Iterator[tuple[Path, Any]]:
-    """Yields the direct subschemas of a schema object with their relative paths.
+    """Yield the direct subschemas of a schema object with their relative paths.
 
     Definitions count as children; draft-07 siblings of ``$ref`` do too, because other
     references may lead into them.
@@ -82,7 +82,7 @@ def children(schema: Mapping[str, Any], dialect: Dialect) -> Iterator[tuple[Path
 
 
 def in_place_children(schema: Mapping[str, Any], dialect: Dialect) -> Iterator[tuple[Path, Any]]:
-    """Yields the subschemas that judge the very value the schema judges (``$ref`` excepted)."""
+    """Yield the subschemas that judge the very value the schema judges (``$ref`` excepted)."""
     schema = effective(schema, dialect)
     for keyword in IN_PLACE_LISTS:
         for index, member in enumerate(schema.get(keyword, ())):

@@ -63,7 +63,7 @@ class Location:
     def __init__(
         self, document: SchemaDocument, applied: Applied, *, refines: Location | None = None
     ) -> None:
-        """Gathers the parts reached in place from the schemas applied, each maybe conditional.
+        """Gather the parts reached in place from the schemas applied, each maybe conditional.
 
         Args:
             document: The document the schemas belong to.
@@ -87,7 +87,7 @@ class Location:
 
     @classmethod
     def root(cls, document: SchemaDocument) -> Location:
-        """Returns the location of whole rows, one for each document."""
+        """Return the location of whole rows, one for each document."""
         root = document.memo.get(cls)
         if root is None:
             root = document.memo[cls] = cls(document, ((document.root, False),))
@@ -136,7 +136,7 @@ class Location:
         return frozenset(name for part in self.always for name in part.keywords.get("required", ()))
 
     def child(self, name: str) -> Location:
-        """Returns the location of the member called ``name`` of an object here."""
+        """Return the location of the member called ``name`` of an object here."""
         known = self._children.get(name)
         if known is None:
             applied = tuple(
@@ -166,7 +166,7 @@ class Location:
         return naming, open_parts
 
     def item(self, index: int) -> Location:
-        """Returns the location of the item at ``index`` of an array here; -1 for the rest."""
+        """Return the location of the item at ``index`` of an array here; -1 for the rest."""
         known = self._items.get(index)
         if known is None:
             applied = tuple(
@@ -192,14 +192,14 @@ class Location:
         )
 
     def path_to(self, name: str) -> tuple[str, ...]:
-        """Returns the path in the document's text to the property ``name``, () when undeclared."""
+        """Return the path in the document's text to the property ``name``, () when undeclared."""
         for part in self.parts:
             if name in part.keywords.get("properties", ()):
                 return (*self.own_path(part), "properties", name)
         return ()
 
     def own_path(self, part: Part) -> tuple[str, ...]:
-        """Returns the path in the document's text to a part, () when it stands elsewhere."""
+        """Return the path in the document's text to a part, () when it stands elsewhere."""
         pointer = self.document.index.pointer_to(dict_of(part.source))
         steps = pointer.split("/")[1:] if pointer else []
         return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
@@ -210,11 +210,11 @@ class Location:
         return max((len(prefix_items(part.keywords)) for part in self.parts), default=0)
 
     def item_at(self, index: int) -> Location:
-        """Returns the location of one item, sharing one location for all beyond the prefix."""
+        """Return the location of one item, sharing one location for all beyond the prefix."""
         return self.item(index if 0 <= index < self.prefix_length else -1)
 
     def default_of(self, name: str) -> Any:
-        """Returns the default a reader fills in for ``name``, `MISSING` when there is none.
+        """Return the default a reader fills in for ``name``, `MISSING` when there is none.
 
         It is found at the property or through ``$ref`` and ``allOf``, never behind a condition.
 
@@ -229,7 +229,7 @@ class Location:
         return stated[0] if stated else MISSING
 
     def stated(self, name: str, keyword: str) -> list[Any]:
-        """Returns the values of an extension keyword at the property ``name``, each once."""
+        """Return the values of an extension keyword at the property ``name``, each once."""
         values = [part.source[keyword] for part in self._stating(name, keyword)]
         return list({canonical_json(value): value for value in values}.values())
 
@@ -321,13 +321,13 @@ class Location:
 
 
 def dict_of(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Narrows a schema object's type; parts always hold the document's own objects."""
+    """Narrow a schema object's type; parts always hold the document's own objects."""
     assert isinstance(source, dict)
     return source
 
 
 def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[JsonSchema]:
-    """Yields the subschemas that apply in place under a condition, and declare names there."""
+    """Yield the subschemas that apply in place under a condition, and declare names there."""
     yield from keywords.get("anyOf", ())
     yield from keywords.get("oneOf", ())
     if "if" in keywords:
@@ -351,7 +351,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def members_for(keywords: Mapping[str, Any], name: str) -> list[JsonSchema]:
-    """Returns the subschemas that one schema object applies to the member ``name``."""
+    """Return the subschemas that one schema object applies to the member ``name``."""
     found: list[JsonSchema] = []
     if name in keywords.get("properties", ()):
         found.append(keywords["properties"][name])
@@ -364,14 +364,14 @@ def members_for(keywords: Mapping[str, Any], name: str) -> list[JsonSchema]:
 
 
 def prefix_items(keywords: Mapping[str, Any]) -> list[JsonSchema]:
-    """Returns the subschemas of the leading items (both drafts' spelling)."""
+    """Return the subschemas of the leading items (both drafts' spelling)."""
     items = keywords.get("items")
     prefix = items if isinstance(items, list) else keywords.get("prefixItems", [])
     return list(prefix)
 
 
 def item_for(keywords: Mapping[str, Any], index: int) -> list[JsonSchema]:
-    """Returns the subschemas that one schema object applies to an item; index -1 is the rest."""
+    """Return the subschemas that one schema object applies to an item; index -1 is the rest."""
     prefix = prefix_items(keywords)
     if 0 <= index < len(prefix):
         return [prefix[index]]
@@ -383,7 +383,7 @@ ALL_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", 
 
 
 def json_type(value: Any) -> str:
-    """Returns the type of an exact JSON value; ``number`` means: not integral."""
+    """Return the type of an exact JSON value; ``number`` means: not integral."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -398,13 +398,13 @@ def json_type(value: Any) -> str:
 
 
 def stated_types(kinds: str | Iterable[str]) -> frozenset[str]:
-    """Returns the types a ``type`` keyword admits; ``number`` admits integers too."""
+    """Return the types a ``type`` keyword admits; ``number`` admits integers too."""
     named = frozenset({kinds} if isinstance(kinds, str) else kinds)
     return named | {"integer"} if "number" in named else named
 
 
 def types_of(schema: JsonSchema, document: SchemaDocument) -> frozenset[str]:
-    """Returns the JSON types that values of a schema may have; never too few."""
+    """Return the JSON types that values of a schema may have; never too few."""
     if isinstance(schema, bool):
         return ALL_TYPES if schema else frozenset()
     keywords = effective(schema, document.dialect)

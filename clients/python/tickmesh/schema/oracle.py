@@ -50,7 +50,7 @@ class OracleUndecidedError(ValueError):
 def validator_of(
     document: SchemaDocument, *, pointer: str = "", annotate_formats: bool = False
 ) -> jsonschema_rs.Validator:
-    """Returns the compiled validator of a document, or of the subschema at a JSON Pointer.
+    """Return the compiled validator of a document, or of the subschema at a JSON Pointer.
 
     Args:
         document: The document; its validators live as long as it does.
@@ -80,7 +80,7 @@ def validator_of(
 
 
 def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:
-    """Judges one value.
+    """Judge one value.
 
     Raises:
         OracleUndecidedError: A regular expression ran out of steps.
@@ -94,12 +94,12 @@ def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:
 
 
 def refuse_fetch(uri: str) -> Any:
-    """Refuses to fetch: every reference is pinned at registration."""
+    """Refuse to fetch: every reference is pinned at registration."""
     raise ValueError(f"no such resource: {uri}")
 
 
 def draft_of(dialect: Dialect) -> int:
-    """Returns the number by which jsonschema-rs knows a dialect."""
+    """Return the number by which jsonschema-rs knows a dialect."""
     import jsonschema_rs
 
     return jsonschema_rs.Draft7 if dialect is Dialect.DRAFT_07 else jsonschema_rs.Draft202012

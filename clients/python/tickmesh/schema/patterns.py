@@ -16,7 +16,7 @@ _NOT_ECMA = (
 
 
 def check_pattern(pattern: str, *, max_length: int, pointer: str) -> None:
-    """Refuses a pattern that is too long, no ECMA-262, or not compilable within bounds.
+    """Refuse a pattern that is too long, no ECMA-262, or not compilable within bounds.
 
     Raises:
         SchemaError: PATTERN_TOO_LONG or INVALID_PATTERN.
@@ -49,5 +49,5 @@ def check_pattern(pattern: str, *, max_length: int, pointer: str) -> None:
 
 
 def _without_classes(pattern: str) -> str:
-    """Replaces character classes, whose content would look like quantifiers, by a dot."""
+    """Replace character classes, whose content would look like quantifiers, by a dot."""
     return re.sub(r"(?<!\\)\[\^?\]?(?:\\.|[^\]\\])*\]", ".", pattern)

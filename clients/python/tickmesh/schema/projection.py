@@ -54,7 +54,7 @@ Metadata: TypeAlias = dict[bytes | str, bytes | str]
 
 
 def join_path(names: tuple[str, ...]) -> str:
-    r"""Returns ``a.b`` for a path of names; dots and backslashes in names are escaped by ``\``."""
+    r"""Return ``a.b`` for a path of names; dots and backslashes in names are escaped by ``\``."""
     return ".".join(name.replace("\\", "\\\\").replace(".", "\\.") for name in names)
 
 
@@ -69,7 +69,7 @@ class FieldIds:
     ids: Mapping[str, int] = field(default_factory=dict)
 
     def extended(self, document: SchemaDocument) -> FieldIds:
-        """Returns these ids and new ones for the fields of a document that have none yet."""
+        """Return these ids and new ones for the fields of a document that have none yet."""
         ids = dict(self.ids)
         following = max(ids.values(), default=0) + 1
         for path in _paths(fields_of(document), ()):
@@ -79,12 +79,12 @@ class FieldIds:
         return FieldIds(MappingProxyType(ids))
 
     def to_json(self) -> str:
-        """Returns the ids as JSON text."""
+        """Return the ids as JSON text."""
         return json.dumps(dict(self.ids), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> FieldIds:
-        """Reads what `to_json` wrote."""
+        """Read what `to_json` wrote."""
         return cls(
             MappingProxyType({str(path): int(each) for path, each in json.loads(text).items()})
         )
@@ -97,7 +97,7 @@ def project(
     version: int | None = None,
     field_ids: FieldIds | None = None,
 ) -> pa.Schema:
-    """Projects a schema onto Arrow by the mapping above.
+    """Project a schema onto Arrow by the mapping above.
 
     Args:
         document: The schema; its root describes one row.
@@ -122,7 +122,7 @@ def project(
 
 
 def fields_of(document: SchemaDocument) -> tuple[pa.Field[Any], ...]:
-    """Projects a document's fields, without ids, once: the document keeps them.
+    """Project a document's fields, without ids, once: the document keeps them.
 
     Raises:
         SchemaError: INVALID_ARROW_TYPE, UNKNOWN_ROLE or DUPLICATE_ROLE.
@@ -300,7 +300,7 @@ def _string_type(location: Location) -> pa.DataType:
 
 
 def _paths(fields: Iterable[pa.Field[Any]], path: tuple[str, ...]) -> Iterator[str]:
-    """Yields the path of every field and of those nested in it, parents first."""
+    """Yield the path of every field and of those nested in it, parents first."""
     for each in fields:
         here = (*path, each.name)
         yield join_path(here)

@@ -49,7 +49,7 @@ class ReferenceIndex:
         references: Mapping[str, ReferencedDocument],
         max_expansions: int,
     ) -> None:
-        """Indexes a document.
+        """Index a document.
 
         Raises:
             SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP or TOO_MANY_REFERENCES.
@@ -76,21 +76,21 @@ class ReferenceIndex:
         return self._targets
 
     def target_of(self, schema: Mapping[str, Any]) -> JsonSchema:
-        """Returns the schema that the ``$ref`` of a schema object of this document leads to."""
+        """Return the schema that the ``$ref`` of a schema object of this document leads to."""
         return self._targets[id(schema)]
 
     def pointer_to(self, schema: JsonSchema) -> str | None:
-        """Returns the JSON Pointer of a schema object, None when it is not of this document."""
+        """Return the JSON Pointer of a schema object, None when it is not of this document."""
         path = self._paths.get(id(schema))
         return None if path is None else pointer_of(path)
 
     def subschemas(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yields every schema object of the document with its path, parents first."""
+        """Yield every schema object of the document with its path, parents first."""
         for path in self._paths.values():
             yield path, _follow(self._root, path)
 
     def resolve(self, reference: str, *, base: str = "") -> JsonSchema:
-        """Returns the schema a reference leads to.
+        """Return the schema a reference leads to.
 
         Raises:
             SchemaError: REFERENCE_NOT_FOUND.
@@ -138,7 +138,7 @@ class ReferenceIndex:
         return found
 
     def _check_stray(self, node: dict[str, Any], path: Path) -> None:
-        """Checks a target that stands under an unknown keyword, where no meta-schema looks."""
+        """Check a target that stands under an unknown keyword, where no meta-schema looks."""
         import jsonschema_rs
 
         if not jsonschema_rs.meta.is_valid({**node, "$schema": str(self._dialect)}):
@@ -170,7 +170,7 @@ class ReferenceIndex:
         return uri
 
     def _connect(self) -> None:
-        """Finds the target of every ``$ref``; targets may themselves bring new subschemas."""
+        """Find the target of every ``$ref``; targets may themselves bring new subschemas."""
         for key, path in list(self._paths.items()):
             if key in self._targets:
                 continue

@@ -27,7 +27,7 @@ MOST_READINGS = 1024
 def resolve_row(
     row: Mapping[str, Any], *, writer: SchemaDocument, reader: SchemaDocument
 ) -> dict[str, Any]:
-    """Reads a row written under one version as a row of another.
+    """Read a row written under one version as a row of another.
 
     Args:
         row: A JSON object valid under ``writer``; an absent member and None are a null cell.
@@ -88,7 +88,7 @@ def row_is_valid(row: Mapping[str, Any], document: SchemaDocument) -> bool:
 
 
 def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str, Any] | None:
-    """Returns the first reading of a row that is valid, None when none is.
+    """Return the first reading of a row that is valid, None when none is.
 
     Raises:
         OracleUndecidedError: Too many readings, or a pattern ran out of steps.
@@ -104,7 +104,7 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
 
 
 def _readings(value: Any, location: Location, *, watched: bool = False) -> Iterator[Any]:
-    """Yields the JSON values that a row's value may stand for.
+    """Yield the JSON values that a row's value may stand for.
 
     Only cells that some condition looks at are worth reading both ways; elsewhere one reading
     is valid whenever the other is. ``watched`` says that a condition further up looks here.

@@ -42,7 +42,7 @@ class Roles:
     sequence: str | None = None
 
     def role_of(self, name: str) -> str | None:
-        """Returns the role that a top-level field plays."""
+        """Return the role that a top-level field plays."""
         for role in fields(self):
             if getattr(self, role.name) == name:
                 return role.name
@@ -50,7 +50,7 @@ class Roles:
 
 
 def roles_of(document: SchemaDocument) -> Roles:
-    """Finds the roles: ``x-tick-role`` on a field, else the usual names of fields.
+    """Find the roles: ``x-tick-role`` on a field, else the usual names of fields.
 
     Raises:
         SchemaError: UNKNOWN_ROLE or DUPLICATE_ROLE.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_rows(document: SchemaDocument) -> None:
-    """Checks, once for each document, that rows can exist and that defaults can be filled in.
+    """Check, once for each document, that rows can exist and that defaults can be filled in.
 
     Raises:
         SchemaError: NO_ROW, DEFAULT_CONFLICT, INVALID_DEFAULT, INVALID_ARROW_TYPE,

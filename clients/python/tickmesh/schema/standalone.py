@@ -31,7 +31,7 @@ class Standalone:
     """
 
     def __init__(self, document: SchemaDocument, *, name: str) -> None:
-        """Rewrites a document; ``name`` keeps its URIs apart from those of others."""
+        """Rewrite a document; ``name`` keeps its URIs apart from those of others."""
         self.faithful = True
         self._documents: list[SchemaDocument] = []
         self._inline: dict[int, Any] = {}
@@ -43,7 +43,7 @@ class Standalone:
         ]
 
     def refer(self, schema: JsonSchema) -> JsonSchema:
-        """Returns a schema that refers to a subschema of the document from anywhere."""
+        """Return a schema that refers to a subschema of the document from anywhere."""
         if isinstance(schema, bool):
             return schema
         if id(schema) in self._inline:
@@ -67,7 +67,7 @@ class Standalone:
                 self._collect(referenced)
 
     def _rewrite(self, schema: JsonSchema, dialect: Dialect) -> tuple[Any, int]:
-        """Returns a schema with absolute references, and its size; 0 when it has references."""
+        """Return a schema with absolute references, and its size; 0 when it has references."""
         if isinstance(schema, bool):
             return schema, 1
         if "$dynamicRef" in schema or "$recursiveRef" in schema:

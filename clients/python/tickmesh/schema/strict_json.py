@@ -104,7 +104,7 @@ def _check_text(text: str, path: tuple[object, ...]) -> None:
 
 
 def parse_json(text: str | bytes, *, max_bytes: int, max_depth: int) -> Any:
-    """Reads JSON text exactly.
+    """Read JSON text exactly.
 
     Args:
         text: JSON text, UTF-8 when bytes.
@@ -149,7 +149,7 @@ def parse_json(text: str | bytes, *, max_bytes: int, max_depth: int) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Returns the ordinary ``json.loads`` form of an exact value: fractions become floats."""
+    """Return the ordinary ``json.loads`` form of an exact value: fractions become floats."""
     if isinstance(value, dict):
         return {key: plain(member) for key, member in value.items()}
     if isinstance(value, list):

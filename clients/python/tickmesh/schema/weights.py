@@ -19,7 +19,7 @@ _APART = frozenset({"$defs", "definitions"})
 
 
 def alternatives(schema: JsonSchema, document: SchemaDocument) -> int:
-    """Returns about how many conjunctions a schema has in disjunctive normal form.
+    """Return about how many conjunctions a schema has in disjunctive normal form.
 
     Alternatives at one place multiply; those of different members and items do not, there the
     largest counts. A recursion counts once.

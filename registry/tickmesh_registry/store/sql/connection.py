@@ -38,25 +38,25 @@ class ConnectionThread:
     async def run(
         self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Runs a function in the thread and waits for it."""
+        """Run a function in the thread and wait for it."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, partial(function, *args, **kwargs)
         )
 
     async def transact(self, function: Callable[[Connection], Result]) -> Result:
-        """Runs a function in the transaction that is open, and commits it; else rolls back."""
+        """Run a function in the transaction that is open, and commit it; else roll back."""
         return await self.run(self._transact, function)
 
     async def begin(self) -> Queries:
-        """Begins a transaction and reads where the store stands."""
+        """Begin a transaction and read where the store stands."""
         return await self.run(self._begin)
 
     def end(self) -> None:
-        """Rolls back what is open, when everything asked before is done; waits for nothing."""
+        """Roll back what is open, when everything asked before is done; waits for nothing."""
         self._thread.submit(self._end)
 
     async def close(self) -> None:
-        """Closes the connection and ends the thread."""
+        """Close the connection and end the thread."""
         await self.run(self._close)
         self._thread.shutdown(wait=False)
 
@@ -81,7 +81,7 @@ class ConnectionThread:
         return result
 
     def _end(self) -> None:
-        """Rolls back; a connection that cannot even do that is replaced by the next begin."""
+        """Roll back; a connection that cannot even do that is replaced by the next begin."""
         if self._connection is not None and self._connection.in_transaction():
             try:
                 self._connection.rollback()

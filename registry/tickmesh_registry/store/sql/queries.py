@@ -30,7 +30,7 @@ _SELECT_ONE_VERSION = _SELECT_VERSION.where(
 
 
 def read_head(connection: Connection) -> Head:
-    """Reads the clock row."""
+    """Read the clock row."""
     row = connection.execute(_SELECT_CLOCK).mappings().one()
     return Head(
         epoch=row["epoch"],

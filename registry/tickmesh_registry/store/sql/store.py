@@ -61,7 +61,7 @@ class SqliteStore:
         self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
 
     async def open(self) -> None:
-        """Takes the process lock and runs the migrations that are missing."""
+        """Take the process lock and run the migrations that are missing."""
         self._lock.acquire()
         try:
             await self._writer.run(self._migrate)
@@ -84,12 +84,12 @@ class SqliteStore:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqlReader]:
-        """Reads at the last revision."""
+        """Read at the last revision."""
         async with self._reading() as thread:
             yield SqlReader(thread, await thread.begin())
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
-        """Runs `body` alone and commits what it staged, whole or not at all."""
+        """Run `body` alone and commit what it staged, whole or not at all."""
 
         async def work() -> Committed[Result]:
             with _unavailable_on_failure():
@@ -109,7 +109,7 @@ class SqliteStore:
         return await self._line.run(work)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Names who is given every revision, in order, before `transact` returns."""
+        """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
@@ -119,7 +119,7 @@ class SqliteStore:
             return await thread.run(queries.changes_after, revision, limit=limit)
 
     async def compact(self, revision: int, *, forget_before_ns: int) -> Head:
-        """Drops changes up to `revision`, and idempotency records older than an instant."""
+        """Drop changes up to `revision`, and idempotency records older than an instant."""
 
         async def work() -> Committed[None]:
             with _unavailable_on_failure():
@@ -131,7 +131,7 @@ class SqliteStore:
         return (await self._line.run(work)).head
 
     async def close(self) -> None:
-        """Ends the transaction under way and closes the file, the readers first."""
+        """End the transaction under way and close the file, the readers first."""
         await self._line.close()
         for reader in self._readers:
             await reader.close()

@@ -53,7 +53,7 @@ class Writer:
         self._head = head
 
     def write(self, staged: StagedWrites) -> Revision | None:
-        """Writes everything staged; the counter row last.
+        """Write everything staged; the counter row last.
 
         Raises:
             VersionConflictError: A staged version is not the one that comes next.

@@ -9,5 +9,5 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Creates all the tables as they were first released."""
+    """Create all the tables as they were first released."""
     METADATA.create_all(op.get_bind())

@@ -31,7 +31,7 @@ def compare(
     policy: Policy = Policy.RECORD,
     mode: Mode = Mode.BACKWARD,
 ) -> CompatibilityReport:
-    """Compares two versions.
+    """Compare two versions.
 
     Args:
         old: The earlier version, or its text.
@@ -53,7 +53,7 @@ def compare_with_history(
     policy: Policy = Policy.RECORD,
     mode: Mode = Mode.BACKWARD_TRANSITIVE,
 ) -> CompatibilityReport:
-    """Compares a candidate with the versions of a subject that the mode asks for.
+    """Compare a candidate with the versions of a subject that the mode asks for.
 
     Args:
         history: The subject's versions, ascending by number.
@@ -70,7 +70,7 @@ def compare_with_history(
 
 
 def action_of(previous: SchemaDocument | None, new: SchemaDocument) -> Action:
-    """Returns what registering a version does to its subject, whatever the mode.
+    """Return what registering a version does to its subject, whatever the mode.
 
     A change is compatible only when backward compatibility of rows is proven.
     """

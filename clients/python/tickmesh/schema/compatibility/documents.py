@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def compare_documents(
     writer: SchemaDocument, reader: SchemaDocument
 ) -> tuple[Verdict, tuple[Change, ...]]:
-    """Decides whether every document valid under ``writer`` is valid under ``reader``.
+    """Decide whether every document valid under ``writer`` is valid under ``reader``.
 
     ``format`` is an annotation here, as the standard says.
     """

@@ -101,7 +101,7 @@ def _text_without(keywords: Mapping[str, Any], below: Mapping[Any, Any]) -> str:
 
 
 def _conjuncts(schema: JsonSchema, document: SchemaDocument) -> Iterator[JsonSchema]:
-    """Yields the schemas that all must hold; a schema object stands for itself."""
+    """Yield the schemas that all must hold; a schema object stands for itself."""
     yield schema
     if isinstance(schema, dict):
         keywords = effective(schema, document.dialect)
@@ -110,7 +110,7 @@ def _conjuncts(schema: JsonSchema, document: SchemaDocument) -> Iterator[JsonSch
 
 
 def _negated(schema: JsonSchema) -> JsonSchema | None:
-    """Returns ``X`` of a schema that says ``not X`` and nothing else."""
+    """Return ``X`` of a schema that says ``not X`` and nothing else."""
     if isinstance(schema, dict) and "not" in schema and schema.keys() - _SILENT == {"not"}:
         inner: JsonSchema = schema["not"]
         return inner
@@ -147,7 +147,7 @@ def _is_tautology(schema: JsonSchema, document: SchemaDocument) -> bool:
 
 
 def _listed(schema: JsonSchema, document: SchemaDocument) -> list[Any] | None:
-    """Returns values that include all a schema admits, None when it does not list them."""
+    """Return values that include all a schema admits, None when it does not list them."""
     if isinstance(schema, bool):
         return None if schema else []
     keywords = effective(schema, document.dialect)

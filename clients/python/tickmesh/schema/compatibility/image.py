@@ -45,14 +45,14 @@ class ImageBuilder:
     """Builds images of locations of one version as a reader's locations see them."""
 
     def __init__(self, old: Standalone) -> None:
-        """Starts with no definitions; ``old`` lends the writer's own subschemas."""
+        """Start with no definitions; ``old`` lends the writer's own subschemas."""
         self._old = old
         self._names: dict[tuple[Pair, bool], str] = {}
         self._identities: dict[Pair, bool] = {}
         self.definitions: dict[str, Any] = {}
 
     def build(self, writer: Location, reader: Location, *, kinds: frozenset[str]) -> dict[str, Any]:
-        """Returns a self-contained schema (but for the writer's resources) of the image.
+        """Return a self-contained schema (but for the writer's resources) of the image.
 
         Args:
             writer: Where the values were written.
@@ -69,7 +69,7 @@ class ImageBuilder:
         return {"$schema": str(writer.document.dialect), definitions: self.definitions, **body}
 
     def image(self, writer: Location, reader: Location, *, kinds: frozenset[str]) -> JsonSchema:
-        """Returns the schema of what values of some types at ``writer`` become at ``reader``."""
+        """Return the schema of what values of some types at ``writer`` become at ``reader``."""
         if writer.never:
             return False
         kinds &= writer.types
@@ -177,7 +177,7 @@ class ImageBuilder:
         return {"allOf": [{"anyOf": cases}, *kept]}
 
     def _kept_conditions(self, writer: Location, reader: Location) -> tuple[list[JsonSchema], bool]:
-        """Returns the writer's conditions that resolution cannot disturb, and whether that is all.
+        """Return the writer's conditions that resolution cannot disturb, and whether that is all.
 
         A condition survives when every name it looks at holds the same cell before and after.
         """
@@ -223,7 +223,7 @@ class ImageBuilder:
         }
 
     def _cell(self, writer: Location, reader: Location, name: str) -> tuple[JsonSchema, bool]:
-        """Returns what a field of a resolved row holds, and whether it is always there."""
+        """Return what a field of a resolved row holds, and whether it is always there."""
         default = reader.default_of(name) if reader.is_struct else MISSING
         filled: JsonSchema | None = None
         if default is not MISSING:
@@ -301,7 +301,7 @@ def is_heavy(location: Location) -> bool:
 
 
 def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:
-    """Returns a condition whose subschemas refer to the resources of its document."""
+    """Return a condition whose subschemas refer to the resources of its document."""
     result: dict[str, Any] = {}
     for keyword, value in condition.items():
         if keyword == "dependentRequired":
@@ -319,7 +319,7 @@ def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:
 
 
 def cases_of(writer: Location) -> list[Location]:
-    """Splits a location along its conditions; together the cases cover every value.
+    """Split a location along its conditions; together the cases cover every value.
 
     Too many conditions are left unsplit, which only makes the cases admit more.
     """

@@ -92,7 +92,7 @@ class Prover:
     """Proves one direction of one pair of versions."""
 
     def __init__(self, old: SchemaDocument, new: SchemaDocument, *, annotate_formats: bool) -> None:
-        """Prepares both documents; nothing is proven yet."""
+        """Prepare both documents; nothing is proven yet."""
         self._old_document, self._new_document = old, new
         self._old = Standalone(old, name="old")
         self._new = Standalone(new, name="new")
@@ -108,7 +108,7 @@ class Prover:
         self._pairs = 0
 
     def prove_rows(self) -> Proof:
-        """Tries to prove that every resolved row of the old version is valid under the new."""
+        """Try to prove that every resolved row of the old version is valid under the new."""
         writer, reader = Location.root(self._old_document), Location.root(self._new_document)
         try:
             proven = "object" in reader.types and self._objects(writer, reader, ())
@@ -119,7 +119,7 @@ class Prover:
         return self._outcome(proven=proven)
 
     def prove_documents(self) -> Proof:
-        """Tries to prove that every document valid under the old schema is valid under the new."""
+        """Try to prove that every document valid under the old schema is valid under the new."""
         if follows_by_form(self._old_document, self._new_document):
             return self._outcome(proven=True)
         return self._outcome(
@@ -136,14 +136,14 @@ class Prover:
         return Proof(proven, [] if proven else list(self._gaps), self._leaves)
 
     def _contains_rows(self, writer: Location, reader: Location) -> bool:
-        """Asks about whole rows at once, which also sees what ties fields together."""
+        """Ask about whole rows at once, which also sees what ties fields together."""
         try:
             return self._leaf(writer, reader, frozenset({"object"}))
         except (ProofTooLargeError, ImageTooLargeError):
             return False
 
     def _values(self, writer: Location, reader: Location, path: FieldPath, *, null: bool) -> bool:
-        """Proves that values written at one location are valid at the other once resolved."""
+        """Prove that values written at one location are valid at the other once resolved."""
         key = (writer.key, reader.key, null)
         if key in self._proven:
             return True

@@ -33,7 +33,7 @@ _FROM_RELAXATION = "constraint_relaxed"
 def compare_rows(
     writer: SchemaDocument, reader: SchemaDocument
 ) -> tuple[Verdict, tuple[Change, ...]]:
-    """Decides whether every row of ``writer``, resolved, is valid under ``reader``.
+    """Decide whether every row of ``writer``, resolved, is valid under ``reader``.
 
     Raises:
         SchemaError: One of the two cannot hold rows.
@@ -95,7 +95,7 @@ def _judged(
 
 
 def _merged(gaps: list[Gap]) -> list[Gap]:
-    """Drops gaps at the root when deeper ones say the same more precisely."""
+    """Drop gaps at the root when deeper ones say the same more precisely."""
     deeper = [gap for gap in gaps if gap.path]
     return deeper or gaps or [Gap((), "VALUE")]
 
@@ -145,7 +145,7 @@ def _unexplained(gap: Gap, witness: Any) -> Change:
 
 
 def show(path: FieldPath) -> str:
-    """Returns a field path for messages, for example ``legs[].price``."""
+    """Return a field path for messages, for example ``legs[].price``."""
     text = ""
     for step in path:
         text += step if step in (ITEM, MEMBER) else f".{step}" if text else step

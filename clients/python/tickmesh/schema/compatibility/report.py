@@ -88,7 +88,7 @@ class Change:
     witness: Any = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the change as JSON values; a proof or witness stands only where there is one."""
+        """Return the change as JSON values; a proof or witness stands only where there is one."""
         optional = {"proof": self.proof} if self.proof is not None else {}
         if self.verdict is Verdict.INCOMPATIBLE:
             optional["witness"] = self.witness
@@ -119,7 +119,7 @@ class Comparison:
     changes: tuple[Change, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the comparison as JSON values."""
+        """Return the comparison as JSON values."""
         return {
             "version": self.version,
             "direction": str(self.direction),
@@ -147,7 +147,7 @@ class CompatibilityReport:
     engine: str
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "verdict": str(self.verdict),
             "mode": str(self.mode),
@@ -158,7 +158,7 @@ class CompatibilityReport:
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
-    """Returns the verdict over several: one refutation decides, then one doubt."""
+    """Return the verdict over several: one refutation decides, then one doubt."""
     for verdict in (Verdict.INCOMPATIBLE, Verdict.UNDECIDED):
         if verdict in verdicts:
             return verdict

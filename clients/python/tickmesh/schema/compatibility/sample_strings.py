@@ -17,7 +17,7 @@ _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 
 @lru_cache(maxsize=1024)
 def sample_strings(pattern: str) -> tuple[str, ...]:
-    """Returns up to eight strings that should match a pattern, shortest repetitions first."""
+    """Return up to eight strings that should match a pattern, shortest repetitions first."""
     try:
         samples = _Sampler(pattern).alternatives()
     except (IndexError, ValueError):

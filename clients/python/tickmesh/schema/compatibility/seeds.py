@@ -35,7 +35,7 @@ _NUMBERS = (1, 0, -1, 2, 100, 1.5, 0.25, -0.5, 10**6, 1e-9, 2**53 + 1, -(2**63),
 
 
 def hints(locations: Iterable[Location]) -> Iterator[Mapping[str, Any]]:
-    """Yields the keywords that speak about values of a place, also inside ``not`` and ``if``."""
+    """Yield the keywords that speak about values of a place, also inside ``not`` and ``if``."""
     for location in locations:
         for part in location.parts:
             yield part.keywords
@@ -47,7 +47,7 @@ def hints(locations: Iterable[Location]) -> Iterator[Mapping[str, Any]]:
 
 
 def stated_values(locations: Iterable[Location]) -> list[Any]:
-    """Returns the constants that locations name: enums, consts, defaults and examples."""
+    """Return the constants that locations name: enums, consts, defaults and examples."""
     found: list[Any] = []
     for keywords in hints(locations):
         found += keywords.get("enum", ())
@@ -57,12 +57,12 @@ def stated_values(locations: Iterable[Location]) -> list[Any]:
 
 
 def unique(values: Iterable[Any]) -> list[Any]:
-    """Returns the values without repetition, in order; 1 and 1.0 are one value."""
+    """Return the values without repetition, in order; 1 and 1.0 are one value."""
     return list({canonical_json(value): value for value in values}.values())
 
 
 def numbers(locations: Iterable[Location]) -> Iterator[Any]:
-    """Yields numbers at and around every bound and multiple named."""
+    """Yield numbers at and around every bound and multiple named."""
     for keywords in hints(locations):
         for bound in _BOUNDS:
             if bound in keywords:
@@ -82,7 +82,7 @@ def _around(bound: int | Decimal) -> Iterator[Any]:
 
 
 def strings(locations: Iterable[Location]) -> Iterator[str]:
-    """Yields strings of every length, pattern and format named."""
+    """Yield strings of every length, pattern and format named."""
     for keywords in hints(locations):
         yield from _FORMATS.get(keywords.get("format", ""), ())
         if "pattern" in keywords:

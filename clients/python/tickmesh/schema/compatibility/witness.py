@@ -40,7 +40,7 @@ class WitnessSearch:
     """Searches one direction of one pair of versions within a fixed amount of work."""
 
     def __init__(self, old: SchemaDocument, new: SchemaDocument) -> None:
-        """Prepares the search; the same pair always searches the same rows in the same order."""
+        """Prepare the search; the same pair always searches the same rows in the same order."""
         self._old, self._new = old, new
         self._trials = 0
         self._deadline = time.thread_time() + _SECONDS
@@ -54,7 +54,7 @@ class WitnessSearch:
         return self._trials >= _MOST_TRIALS or time.thread_time() > self._deadline
 
     def at(self, gap: Gap) -> dict[str, Any] | None:
-        """Searches for a witness whose fault lies at one place."""
+        """Search for a witness whose fault lies at one place."""
         writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, gap.path, depth=0):
             if self.exhausted:
@@ -65,7 +65,7 @@ class WitnessSearch:
         return None
 
     def anywhere(self, *, seed: int = 0) -> dict[str, Any] | None:
-        """Searches for any witness: first every field varied in turn, then mixtures."""
+        """Search for any witness: first every field varied in turn, then mixtures."""
         writer, reader = Location.root(self._old), Location.root(self._new)
         names = writer.declared or reader.declared
         varied = itertools.chain.from_iterable(
@@ -82,7 +82,7 @@ class WitnessSearch:
         return None
 
     def row_with(self, path: FieldPath) -> dict[str, Any] | None:
-        """Returns a row valid under the old version that holds a value at a place."""
+        """Return a row valid under the old version that holds a value at a place."""
         writer, reader = Location.root(self._old), Location.root(self._new)
         for row in self._variants(writer, reader, path, depth=0):
             if self.exhausted:
@@ -128,7 +128,7 @@ class WitnessSearch:
     def _variants(
         self, writer: Location, reader: Location, path: FieldPath, *, depth: int
     ) -> Iterator[Any]:
-        """Yields values that differ from each other at one place below a location."""
+        """Yield values that differ from each other at one place below a location."""
         if not path or depth > _DEEPEST_ROW + len(path):
             yield from self._values(writer, reader, depth)
             return
@@ -156,7 +156,7 @@ class WitnessSearch:
                 yield {**base, name: value}
 
     def _values(self, writer: Location, reader: Location, depth: int) -> list[Any]:
-        """Returns candidate values for a place, those valid there by themselves."""
+        """Return candidate values for a place, those valid there by themselves."""
         key = (id(writer), id(reader))
         known = self._candidates.get(key)
         if known is None and self.exhausted:
@@ -233,7 +233,7 @@ class WitnessSearch:
         return values[0] if values else None
 
     def _objects(self, writer: Location, reader: Location, depth: int) -> Iterator[dict[str, Any]]:
-        """Yields a full and a minimal object, then such as single conditions ask for."""
+        """Yield a full and a minimal object, then such as single conditions ask for."""
         names = _names(writer, reader)
         full: dict[str, Any] = {}
         for name in names:
@@ -252,7 +252,7 @@ class WitnessSearch:
         return self._old if part in writer.parts else self._new
 
     def _spread(self, writer: Location, reader: Location, depth: int) -> Iterator[dict[str, Any]]:
-        """Yields the usual objects, then each with one member varied."""
+        """Yield the usual objects, then each with one member varied."""
         bases = list(self._objects(writer, reader, depth))
         yield from bases
         names = _names(writer, reader)[:_MOST_PARTNERS]
@@ -313,7 +313,7 @@ def _matching_names(patterns: Iterable[str]) -> list[str]:
 
 
 def _wanted_names(*locations: Location) -> Iterator[frozenset[str]]:
-    """Yields the sets of names that some condition requires together."""
+    """Yield the sets of names that some condition requires together."""
     for location in locations:
         for part in location.parts:
             if part.conditional and "required" in part.keywords:
@@ -350,7 +350,7 @@ class DocumentSearch(WitnessSearch):
     """Searches whole documents: any type at the root, members that nobody declared."""
 
     def search(self) -> DocumentWitness | None:
-        """Searches for any witness within the work allowed."""
+        """Search for any witness within the work allowed."""
         writer, reader = Location.root(self._old), Location.root(self._new)
         seeds = itertools.chain(
             self._deep_values(),
@@ -377,7 +377,7 @@ class DocumentSearch(WitnessSearch):
             return False
 
     def _deep_values(self) -> Iterator[Any]:
-        """Yields every constant named anywhere, alone, in a list and in an object."""
+        """Yield every constant named anywhere, alone, in a list and in an object."""
         found: list[Any] = []
         for document in (self._old, self._new):
             for _, schema in document.index.subschemas():
@@ -399,7 +399,7 @@ class DocumentSearch(WitnessSearch):
         return [*names, "k"]
 
     def _wrapped(self, writer: Location, reader: Location) -> Iterator[Any]:
-        """Yields lists and objects over a small alphabet of members and values."""
+        """Yield lists and objects over a small alphabet of members and values."""
         values = [*_ATOMS, *self._raw_values(writer, reader, _DEEPEST_ROW)]
         names = self._all_names()[:12]
         for name, value in itertools.product(names, values):

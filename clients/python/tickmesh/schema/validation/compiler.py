@@ -356,7 +356,7 @@ class Compiler:
         return tuple(found)
 
     def _representable(self, data_type: pa.DataType, path: Path) -> Node | None:
-        """Refuses what no JSON document can hold, in declared columns or not."""
+        """Refuse what no JSON document can hold, in declared columns or not."""
         data_type = decoded_type(data_type)
         kind = kind_of(data_type)
         pointer = _instance_pointer(path)

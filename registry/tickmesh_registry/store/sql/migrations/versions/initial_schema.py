@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Creates the tables and the two rows every store has."""
+    """Create the tables and the two rows every store has."""
     clock = op.create_table(
         "registry_clock",
         sa.Column("id", sa.Integer, primary_key=True),
