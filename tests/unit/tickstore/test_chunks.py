@@ -64,7 +64,9 @@ def messages_of(chunks: list[Chunk | None]) -> list[tuple[str, int] | None]:
 
 def expected_messages(sizes: list[int]) -> list[tuple[str, int] | None]:
     return [
-        None if (message := message_of(revision)) is None else (message.producer_id, message.sequence)
+        None
+        if (message := message_of(revision)) is None
+        else (message.producer_id, message.sequence)
         for revision, rows in enumerate(sizes, start=1)
         for _ in range(rows)
     ]
