@@ -1,18 +1,19 @@
 """A balance recomputed from the stores, not from what was written down at the time.
 
-Stored rows are counted in the tick store: a job's commits name the dataset revisions its batches
-lie in, and every row there is stamped with its revision. Where a revision holds rows of several
-jobs (the tick store commits what waits in one group), those of the others are set off. Quarantined
-rows are counted in the quarantine files.
+Stored rows are counted in the tick store, where every row carries the producer and the sequence it
+was sent under: batch n of a job's producer is the message with sequence n. A row that was stored
+twice is counted twice, one that is gone is not counted. Quarantined rows are counted in the
+quarantine files.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.domain.job import Job
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class RowCounter(Protocol):
     """Counts the rows a dataset holds."""
 
-    def rows_by_revision(self, dataset: str) -> Counter[int]:
-        """Rows by the dataset revision they were committed in.
+    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
+        """A producer's rows by the sequence they were sent under.
 
         Raises:
             TickStoreUnavailableError: The tick store does not answer.
@@ -43,17 +44,17 @@ class Auditor:
         """The account of a job as the stores have it now.
 
         Rows in and duplicates are those of the balance lines: the source itself is not read again.
+        Rows under sequences that no intent ever named count as this job's: nobody but the cleaner
+        writes as its producer, so they are rows too many.
         """
-        commits = self._store.ledger.commits_of_job(job.id)
-        quarantined = sum(self._files.count_rows(job_id=job.id, n=commit.n) for commit in commits)
-        expected: Counter[int] = Counter()
-        for commit in commits:
-            if commit.stored:
-                expected[commit.dataset_revision] += commit.stored
+        ledger = self._store.ledger
+        batches = ledger.batches_of_job(job.id)
+        quarantined = sum(self._files.count_rows(job_id=job.id, n=n) for n in batches)
         stored = 0
-        if expected:
-            held = self._counter.rows_by_revision(job.dataset)
-            others = self._store.ledger.stored_by_others(job, revisions=sorted(expected))
-            for revision, rows in expected.items():
-                stored += max(0, min(rows, held[revision] - others.get(revision, 0)))
+        if job.producer_id:
+            held = self._counter.rows_by_sequence(job.dataset, job.producer_id)
+            last_n = ledger.state(job.producer_id).last_n
+            # What was there before the job began is its duplicate, and stored by an earlier one.
+            own = {n for n in batches if n > (job.stored_before or 0)}
+            stored = sum(rows for n, rows in held.items() if n in own or n > last_n)
         return replace(self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined)

@@ -16,23 +16,26 @@ from tickmesh_cleaner.domain.errors import TickStoreUnavailableError
 if TYPE_CHECKING:
     from tickmesh._ticks.connection import TickConnection
 
-REVISION_STAMP = "_dataset_revision"
+_PRODUCER_STAMP = "_producer_id"
+_SEQUENCE_STAMP = "_sequence"
 
 
 class TickStoreRows:
-    """Counts rows by scanning the stamp each of them carries."""
+    """Counts rows by scanning the stamps each of them carries."""
 
     def __init__(self, connection: TickConnection) -> None:
         self._connection = connection
 
-    def rows_by_revision(self, dataset: str) -> Counter[int]:
-        """Rows by dataset revision; see `RowCounter.rows_by_revision`."""
+    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
+        """A producer's rows by sequence; see `RowCounter.rows_by_sequence`."""
         counted: Counter[int] = Counter()
         command = read_command(dataset, stamps=True)
         try:
             for batch in stream_batches(self._connection, command):
-                revisions = batch.column(REVISION_STAMP)
-                for pair in pc.value_counts(revisions.cast(pa.int64())):
+                producers = batch.column(_PRODUCER_STAMP).cast(pa.string())
+                own = pc.equal(producers, pa.scalar(producer_id))
+                sequences = batch.column(_SEQUENCE_STAMP).filter(own)
+                for pair in pc.value_counts(sequences):
                     counted[pair["values"].as_py()] += pair["counts"].as_py()
         except NotFoundError:
             return counted

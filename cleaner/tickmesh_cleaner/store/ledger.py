@@ -46,15 +46,6 @@ class LedgerState:
     last_committed_n: int
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedBatch:
-    """What the ledger says of a committed batch: its rows stored, and the revision they lie in."""
-
-    n: int
-    stored: int
-    dataset_revision: int
-
-
 class Ledger:
     """Reads and writes the ledger. Every method is one transaction."""
 
@@ -181,30 +172,11 @@ class Ledger:
             )
             return read_job(connection, job.id)
 
-    def commits_of_job(self, job_id: str) -> list[CommittedBatch]:
-        """A job's committed batches, ascending."""
-        query = (
-            select(COMMITS.c.n, COMMITS.c.stored, COMMITS.c.dataset_revision)
-            .where(COMMITS.c.job_id == job_id)
-            .order_by(COMMITS.c.n)
-        )
+    def batches_of_job(self, job_id: str) -> list[int]:
+        """The numbers of a job's committed batches, ascending."""
+        query = select(COMMITS.c.n).where(COMMITS.c.job_id == job_id).order_by(COMMITS.c.n)
         with self._database.read() as connection:
-            return [CommittedBatch(**row) for row in connection.execute(query).mappings()]
-
-    def stored_by_others(self, job: Job, *, revisions: Sequence[int]) -> dict[int, int]:
-        """Rows other jobs of this cleaner stored in these revisions of the job's dataset."""
-        query = (
-            select(COMMITS.c.dataset_revision, func.sum(COMMITS.c.stored))
-            .join(JOBS, JOBS.c.id == COMMITS.c.job_id)
-            .where(
-                JOBS.c.dataset == job.dataset,
-                COMMITS.c.job_id != job.id,
-                COMMITS.c.dataset_revision.between(revisions[0], revisions[-1]),
-            )
-            .group_by(COMMITS.c.dataset_revision)
-        )
-        with self._database.read() as connection:
-            return {revision: int(rows) for revision, rows in connection.execute(query)}
+            return list(connection.execute(query).scalars())
 
 
 def _is_committed() -> ColumnElement[bool]:

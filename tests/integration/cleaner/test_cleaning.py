@@ -75,6 +75,21 @@ def test_the_balance_holds_and_the_stores_agree_with_it(
     assert services.cleaner.audit(job.id) == balance
 
 
+def test_rows_stored_twice_are_seen_by_an_audit(
+    services: Services, trades: BlemishedTrades, subject: str
+) -> None:
+    """Whoever sends a job's rows once more as its producer upsets its account, and only its own."""
+    job = finish(services, services.cleaner.create_job(subject, path=trades.path))
+    rows = services.ticks.read(subject, limit=2)
+    services.ticks.put(subject, rows)
+    assert services.cleaner.audit(job.id) == job.balance
+    with services.ticks.writer(subject, producer_id=job.producer_id) as writer:
+        writer.put(rows)
+    audited = services.cleaner.audit(job.id)
+    assert audited.stored == job.balance.stored + 2
+    assert not audited.holds
+
+
 def test_every_bad_row_is_kept_with_its_bytes_its_place_and_all_its_reasons(
     services: Services, trades: BlemishedTrades, subject: str
 ) -> None:

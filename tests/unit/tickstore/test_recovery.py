@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -261,3 +263,26 @@ def test_one_process_holds_a_store(open_store: OpenStore, tmp_path: Path) -> Non
     open_store()
     with pytest.raises(StoreFailedError, match="another process"):
         DiskEngine(tmp_path / "store")
+
+
+def test_a_store_of_another_format_is_refused_and_left_as_it_is(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    """Older or newer code would take frames it cannot read for torn ones, and cut them."""
+    store = open_store()
+    put(store, ticks(3))
+    store.close()
+    manifest = tmp_path / "store" / "manifest.sqlite"
+    _set_format(manifest, "format - 1")
+    (log,) = logs(tmp_path)
+    content = log.read_bytes()
+    with pytest.raises(StoreFailedError, match="format"):
+        DiskEngine(tmp_path / "store")
+    assert log.read_bytes() == content
+    _set_format(manifest, "format + 1")
+    assert sizes(open_store()) == [0, 1, 2]
+
+
+def _set_format(manifest: Path, expression: str) -> None:
+    with closing(sqlite3.connect(manifest)) as connection, connection:
+        connection.execute(f"UPDATE store SET format = {expression}")

@@ -56,7 +56,7 @@ class DiskEngine(DatasetEngine):
         """Open a store, creating it if there is none.
 
         Raises:
-            StoreFailedError: Another process holds it.
+            StoreFailedError: Another process holds it, or it has another version's format.
             OSError: The directory cannot be used.
         """
         super().__init__(limits=limits, now_ns=now_ns, new_id=new_id)
@@ -65,7 +65,12 @@ class DiskEngine(DatasetEngine):
         root.mkdir(parents=True, exist_ok=True)
         self._lock_descriptor = _hold(root)
         self._manifest = Manifest(root / "manifest.sqlite")
-        self._incarnation = self._manifest.begin_incarnation()
+        try:
+            self._incarnation = self._manifest.begin_incarnation()
+        except BaseException:
+            self._manifest.close()
+            os.close(self._lock_descriptor)
+            raise
         self._cache = SegmentCache(limit=self._limits.open_segments)
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}

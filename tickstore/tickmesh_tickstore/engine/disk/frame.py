@@ -120,12 +120,12 @@ class Header(NamedTuple):
     @property
     def payload_start(self) -> int:
         """Where the payload begins, counted from the frame's start."""
-        return self.messages_start + self.messages_length
+        return HEADER_BYTES + self.text_length + _RUN.size * self.run_count + self.messages_length
 
     @property
     def length(self) -> int:
         """Bytes of the whole frame."""
-        return self.payload_start + self.payload_length + _padded(self.payload_length)
+        return self.payload_start + (self.payload_length + 7 & ~7)
 
 
 def _padded(length: int) -> int:
@@ -211,9 +211,11 @@ def read_header(log: memoryview, offset: int) -> Header | None:
 def read_whole_header(log: memoryview, offset: int) -> Header | None:
     """The header of the frame at an offset; `None` when there is no whole frame."""
     header = read_header(log, offset)
-    if header is None or offset + header.length > len(log):
+    if header is None:
         return None
     end = offset + header.payload_start + header.payload_length
+    if end > len(log) - _padded(header.payload_length):
+        return None
     if crc32c.crc32c(log[offset + HEADER_BYTES : end]) != header.checksum:
         return None
     return header

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
+from tickmesh_tickstore.domain.errors import StoreFailedError
 from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
@@ -77,7 +78,8 @@ _producers = sa.Table(
     sa.Column("recent", sa.LargeBinary, nullable=False),
 )
 
-_FORMAT = 1
+_FORMAT = 2
+"""Raised whenever older code would misread, or cut, what newer code wrote, or the reverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,23 @@ class Manifest:
         _metadata.create_all(self._engine)
 
     def begin_incarnation(self) -> int:
-        """Count a start of the engine."""
+        """Count a start of the engine.
+
+        Raises:
+            StoreFailedError: Another version of the engine wrote the store; nothing was changed.
+        """
         statement = insert(_store).values(id=1, format=_FORMAT, incarnation=1)
         counted = statement.on_conflict_do_update(
             index_elements=["id"], set_={"incarnation": _store.c.incarnation + 1}
         ).returning(_store.c.incarnation)
         with self._lock, self._engine.begin() as connection:
+            found = connection.execute(sa.select(_store.c.format)).scalar_one_or_none()
+            if found not in {None, _FORMAT}:
+                raise StoreFailedError(
+                    f"the store has format {found}, this engine reads format {_FORMAT}: open it "
+                    "with the version that wrote it, or use another directory",
+                    metadata={"format": str(found), "expected": str(_FORMAT)},
+                )
             return int(connection.execute(counted).scalar_one())
 
     def add_dataset(self, dataset_id: str, name: str, layout: RowLayout) -> None:

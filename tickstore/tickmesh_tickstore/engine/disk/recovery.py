@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.producers import ProducerRecord
     from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
-    from tickmesh_tickstore.engine.disk.logged import DecodedLogs
+    from tickmesh_tickstore.engine.disk.logged import DecodedLogs, Writing
     from tickmesh_tickstore.engine.disk.manifest import StoredDataset
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
     from tickmesh_tickstore.engine.parts import Part
@@ -201,8 +201,10 @@ class _Recovery:
         while (header := read_whole_header(view, offset)) is not None and self._follows(header):
             length = header.length
             if header.kind == FrameKind.ROWS:
-                self._take_rows(view, offset, header)
+                if header.run_count:
+                    self._take_sequences(view, offset, header)
                 part = rows.add(offset, header, length) if header.row_count else None
+                self._rows += header.row_count
             else:
                 part = rows.take()
             if part is not None:
@@ -286,24 +288,21 @@ class _Recovery:
         finally:
             self._files.close(descriptor)
 
-    def _take_rows(self, log: memoryview, offset: int, header: Header) -> None:
-        self._rows += header.row_count
-        if header.run_count:
-            producers = self._names.writing(log, offset, header).producers
-            runs = read_runs(log, offset, header, producers)
-            self._ledger.record_stored(runs, revision=header.revision)
-
-    def _take_upload(self, log: memoryview, offset: int, header: Header, log_number: int) -> None:
+    def _take_sequences(self, log: memoryview, offset: int, header: Header) -> Writing:
         writing = self._names.writing(log, offset, header)
         runs = read_runs(log, offset, header, writing.producers)
         self._ledger.record_stored(runs, revision=header.revision)
+        return writing
+
+    def _take_upload(self, log: memoryview, offset: int, header: Header, log_number: int) -> None:
+        stamp = self._take_sequences(log, offset, header).stamp
         names = json.loads(read_names(log, offset, header).rstrip(b"\0"))
         span = names["time_span"]
         part = self._part(
             SegmentRecord(
                 names["segment_id"],
                 log_number,
-                writing.stamp,
+                stamp,
                 header.revision,
                 header.revision,
                 names["row_count"],
