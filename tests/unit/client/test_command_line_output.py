@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 import pyarrow as pa
@@ -252,3 +253,21 @@ class TestJobs:
             "running: 1 row, 0 stored, 0 quarantined",
             "running: 2 rows, 0 stored, 0 quarantined",
         ]
+
+    def test_the_bar_and_its_text_stay_on_one_line_of_the_terminal(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A line that wraps cannot be drawn over: it would fill the screen."""
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "60")
+        waiting = job("WAITING", rows_in=10**12, quarantined=10**12)
+        waiting.message = "the tick store does not answer; the job goes on by itself when it does"
+        moments = [
+            job_pb2.JobProgress(job=each, bytes_read=read, bytes_total=100)
+            for each, read in ((job("PENDING"), 0), (waiting, 10), (job("SUCCEEDED"), 100))
+        ]
+        follow_progress(moments, output=Output.TABLE)
+        shown = re.sub(r"\x1b\[\?25[lh]", "", capsys.readouterr().err)
+        bars = [line for line in re.split(r"[\r\n]", shown) if "%" in line]
+        assert any("waiting: the tick" in bar for bar in bars)
+        assert max(map(len, bars)) <= 60
