@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.jobs import JobRunner
     from tickmesh_cleaner.progress import Moment
-    from tickmesh_cleaner.registry_schemas import RegistrySchemas
+    from tickmesh_cleaner.schema_following import Schemas
     from tickmesh_cleaner.uploads import UploadSession
     from tickmesh_cleaner.work import Workshop
     from tickmesh_serving.call_context import CallContext
@@ -97,7 +97,7 @@ class CleanerApplication:
         workshop: Workshop,
         runner: JobRunner,
         *,
-        schemas: RegistrySchemas,
+        schemas: Schemas,
         auditor: Auditor,
         ids: IdGenerator,
         max_unfinished: int,

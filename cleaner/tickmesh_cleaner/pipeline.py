@@ -119,7 +119,13 @@ class Pipeline:
             progress: Where the moment is shown.
             metrics: What is counted.
             clock: The clock.
+
+        Raises:
+            ValueError: The source cannot be read again, so no open intent could be carried out a
+                second time; what such a feed brings has to be kept first.
         """
+        if not source.replayable:
+            raise ValueError(f"{source.name} cannot be read again; give a source that keeps it")
         self._job = job
         self._owner = job.owner
         self._jobs = jobs

@@ -22,6 +22,11 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cle
 class Schemas(Protocol):
     """The registry, as a job sees it: cached, true by watch, deaf to short absences."""
 
+    @property
+    def stale_since_ns(self) -> int:
+        """Since when the registry does not answer; 0 while it does."""
+        ...
+
     def refresh(self, subject: str) -> None:
         """See every version registered before this call; raises as `in_force` does."""
         ...

@@ -16,7 +16,7 @@ from .domain.changes import ChangeKind
 from .domain.compatibility import DEFAULTS, every_version
 from .domain.errors import InvalidArgumentError, SubjectNotFoundError, VersionNotFoundError
 from .domain.tokens import decode_page_token, encode_page_token
-from .formats import format_named, require_offered
+from .formats import FORMATS, require_offered
 from .lookup import Found, Lookup
 from .refusal import bounded_report
 from .registration import Registrar, actor_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .domain.compatibility import Mode, Policy, Settings, SettingsOverride
     from .domain.versions import Reference, Version
     from .feed import Delivery, WatchOrder
+    from .formats import SchemaFormats
     from .lookup import Selector
     from .proposal import Proposal, Registration
     from .store import SchemaStore, SubjectState, Transaction
@@ -99,12 +100,18 @@ class RegistryApplication:
     """The registry, behind whatever edge."""
 
     def __init__(
-        self, store: SchemaStore, hub: WatchHub, *, clock: Clock, grants: Grants = everyone
+        self,
+        store: SchemaStore,
+        hub: WatchHub,
+        *,
+        clock: Clock,
+        grants: Grants = everyone,
+        formats: SchemaFormats = FORMATS,
     ) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock
-        self._workbench = Workbench(store)
+        self._workbench = Workbench(store, formats=formats)
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
         self.lookup = Lookup(store, hub, clock)
 
@@ -186,7 +193,7 @@ class RegistryApplication:
         mode = candidate.mode or settings.mode
         numbers = self._compared(candidate, state)
         judgement = await self._workbench.run(
-            format_named(candidate.format).judge,
+            self._workbench.formats.named(candidate.format).judge,
             await self._workbench.history(subject, numbers),
             document,
             mode=every_version(mode) if candidate.versions else mode,

@@ -49,7 +49,7 @@ class Judgement:
 
     Attributes:
         verdict: The verdict under mode and policy.
-        content: The whole report, ready for JSON.
+        content: The whole report, as `CompatibilityReport.to_json` makes it.
     """
 
     verdict: Verdict
@@ -140,17 +140,24 @@ class JsonSchemaFormat:
         return action_of(None if previous is None else _own(previous), _own(candidate))
 
 
-_FORMATS: Mapping[str, SchemaFormat] = {"json-schema": JsonSchemaFormat()}
+class SchemaFormats:
+    """The schema languages a registry speaks, by the names that versions keep."""
+
+    def __init__(self, languages: Mapping[str, SchemaFormat]) -> None:
+        self._languages = dict(languages)
+
+    def named(self, name: str) -> SchemaFormat:
+        """The schema language of that name; raises InvalidArgumentError when there is none."""
+        found = self._languages.get(name)
+        if found is None:
+            raise InvalidArgumentError.of(
+                "format", f"expected one of {', '.join(self._languages)}, got {name!r}"
+            )
+        return found
 
 
-def format_named(name: str) -> SchemaFormat:
-    """The schema language of that name; raises InvalidArgumentError when there is none."""
-    found = _FORMATS.get(name)
-    if found is None:
-        raise InvalidArgumentError.of(
-            "format", f"expected one of {', '.join(_FORMATS)}, got {name!r}"
-        )
-    return found
+FORMATS = SchemaFormats({"json-schema": JsonSchemaFormat()})
+"""What a registry speaks unless it is told otherwise."""
 
 
 def require_offered(policy: Policy) -> None:

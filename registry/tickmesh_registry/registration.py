@@ -33,7 +33,6 @@ from .domain.errors import (
     VersionConflictError,
 )
 from .domain.versions import Actor, Version, VersionState
-from .formats import format_named
 from .proposal import Proposal, Registration
 from .refusal import bounded_report, refusal_of
 from .store import CompletedRequest, NewChange, NewVersion, Refusal
@@ -215,7 +214,7 @@ class Registrar:
     async def _same_as(
         self, latest: Version, basis: _Basis, proposal: Proposal, call: CallContext
     ) -> Registration | None:
-        nothing_compared = format_named(proposal.format).judge(
+        nothing_compared = self._workbench.formats.named(proposal.format).judge(
             (), basis.candidate, mode=basis.settings.mode, policy=basis.settings.policy
         )
         report = json.dumps(nothing_compared.content)
@@ -235,7 +234,7 @@ class Registrar:
         return Registration(latest, report, basis.head.revision, already_registered=True)
 
     async def _judge(self, proposal: Proposal, basis: _Basis, call: CallContext) -> _Judged:
-        language = format_named(proposal.format)
+        language = self._workbench.formats.named(proposal.format)
         history = await self._workbench.history(proposal.subject, basis.compared_versions)
         latest = basis.latest
         previous = None if latest is None else await self._workbench.document(latest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .cache import BoundedCache
 from .domain.errors import LimitExceededError, VersionNotFoundError
-from .formats import Document, format_named
+from .formats import FORMATS, Document, SchemaFormats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,10 +27,15 @@ _CACHED_TEXT_BYTES = 32 << 20
 
 
 class Workbench:
-    """Parses and compares schemas off the event loop."""
+    """Parses and compares schemas off the event loop.
 
-    def __init__(self, store: SchemaStore) -> None:
+    Attributes:
+        formats: The schema languages it speaks.
+    """
+
+    def __init__(self, store: SchemaStore, *, formats: SchemaFormats = FORMATS) -> None:
         self._store = store
+        self.formats = formats
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schema")
         self._waiting = 0
         self._documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
@@ -66,7 +71,7 @@ class Workbench:
             InvalidSchemaError: The text is no valid schema.
             VersionNotFoundError: A reference leads nowhere.
         """
-        language = format_named(format_name)
+        language = self.formats.named(format_name)
         pinned: dict[str, Document] = {}
         for reference in references:
             pinned[reference.name] = await self._referenced(reference)

@@ -48,9 +48,9 @@ class Sink(Protocol):
     ) -> Future[Written]:
         """Send batch n; the answer comes when it is durable.
 
-        Sending n again has no further effect than an answer that says so. The future fails with
-        TickStoreUnavailableError when the sink went away: then everything unanswered must be sent
-        again after another `open`.
+        Sending n again is answered like the first time and has no other effect. The future fails
+        with TickStoreUnavailableError when the sink went away: then everything unanswered must be
+        sent again after another `open`. Any other failure is the sink's refusal.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, RowMapping, Select, distinct, exists, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select, update
 
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
 from tickmesh_cleaner.domain.quarantine import (
@@ -86,10 +86,10 @@ class QuarantineIndex:
         """The jobs and the subjects that have rows here."""
         with self._database.read() as connection:
             jobs = connection.execute(
-                select(distinct(QUARANTINE.c.job_id)).order_by(QUARANTINE.c.job_id)
+                select(QUARANTINE.c.job_id).distinct().order_by(QUARANTINE.c.job_id)
             ).scalars()
             subjects = connection.execute(
-                select(distinct(QUARANTINE.c.subject)).order_by(QUARANTINE.c.subject)
+                select(QUARANTINE.c.subject).distinct().order_by(QUARANTINE.c.subject)
             ).scalars()
             return list(jobs), list(subjects)
 
@@ -131,7 +131,7 @@ class QuarantineIndex:
 
     def subjects_of(self, selected: QuarantineFilter) -> list[str]:
         """The subjects of the matching rows."""
-        query = select(distinct(QUARANTINE.c.subject)).where(*_conditions(selected))
+        query = select(QUARANTINE.c.subject).distinct().where(*_conditions(selected))
         with self._database.read() as connection:
             return sorted(connection.execute(query).scalars())
 

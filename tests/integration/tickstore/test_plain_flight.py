@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -123,8 +125,13 @@ def test_a_command_reads_a_half_open_range(plain: flight.FlightClient, subject: 
     assert rows.to_pydict() == {"size": list(range(10, 20))}
 
 
+def redeem(address: str, endpoint: flight.FlightEndpoint) -> pa.Table:
+    with flight.connect(f"grpc://{address}") as client:
+        return client.do_get(endpoint.ticket).read_all()
+
+
 def test_a_large_read_has_several_endpoints_of_one_snapshot(
-    plain: flight.FlightClient, subject: str
+    plain: flight.FlightClient, flight_address: str, subject: str
 ) -> None:
     many = trades(60_000)
     put(plain, subject, *[many] * 10)
@@ -133,6 +140,10 @@ def test_a_large_read_has_several_endpoints_of_one_snapshot(
     assert len(info.endpoints) > 1
     parts = [plain.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
     assert decoded(pa.concat_tables(parts)).equals(decoded(pa.concat_tables([many] * 10)))
+    # Any endpoint at any time, side by side, each on a connection of its own.
+    with ThreadPoolExecutor(len(info.endpoints)) as threads:
+        backwards = list(threads.map(partial(redeem, flight_address), info.endpoints[::-1]))
+    assert pa.concat_tables(backwards[::-1]).equals(pa.concat_tables(parts))
     for endpoint in info.endpoints:
         for chunk in plain.do_get(endpoint.ticket):
             assert chunk.data is not None

@@ -74,6 +74,7 @@ class MemorySchemas:
 
     registered: list[RegisteredSchema] = field(default_factory=list)
     away: bool = False
+    stale_since_ns: int = 0
 
     def refresh(self, subject: str) -> None:
         self.versions(subject)

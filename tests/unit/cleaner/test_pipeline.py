@@ -451,3 +451,14 @@ def test_the_quarantine_file_of_a_batch_may_be_written_again(tmp_path: Path) -> 
         files.write(job_id="job", n=7, records=[record, record])
     assert files.count_rows(job_id="job", n=7) == 2
     assert files.count_rows(job_id="job", n=8) == 0
+
+
+def test_a_source_that_cannot_be_read_again_is_not_taken(tmp_path: Path) -> None:
+    """An open intent is carried out again with its range: that range must still be there."""
+    life = Life(tmp_path, MemoryTickStore())
+    job = life.store.jobs.create(a_job())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(NumberSource, "replayable", False)
+        with pytest.raises(ValueError, match="cannot be read again"):
+            life.pipeline(job)
+    life.store.close()

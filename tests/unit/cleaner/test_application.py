@@ -1,0 +1,150 @@
+"""The cleaner's functions with nothing but the call they serve: no transport, no context of one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.unit.cleaner.parts import (
+    SUBJECT,
+    MemorySchemas,
+    MemorySink,
+    MemoryTickStore,
+    schema_version,
+)
+from tickmesh_cleaner.application import CleanerApplication, JobOrder
+from tickmesh_cleaner.auditing import Auditor
+from tickmesh_cleaner.domain.errors import JobNotFoundError
+from tickmesh_cleaner.domain.job import FileSource, JobState
+from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+from tickmesh_cleaner.jobs import JobRunner
+from tickmesh_cleaner.metrics import CleanerMetrics
+from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.roots import SourceRoots
+from tickmesh_cleaner.store import CleanerStore
+from tickmesh_cleaner.uploads import Uploads
+from tickmesh_cleaner.work import Workshop
+from tickmesh_serving.call_context import CallContext, current_call_or_none
+from tickmesh_serving.principal import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = 1_700_000_000_123_456_789
+SCHEMA = {
+    "type": "object",
+    "required": ["price"],
+    "properties": {"price": {"type": "number", "exclusiveMinimum": 0}},
+}
+CALL = CallContext(
+    principal=Principal("gateway", "certificate", on_behalf_of="alice"), request_id="r-1"
+)
+
+
+class FixedClock:
+    def now_ns(self) -> int:
+        return NOW
+
+    def monotonic_ns(self) -> int:
+        return NOW
+
+
+class RowsOf:
+    """Counts what a tick store in memory holds; one revision a batch, one batch in this test."""
+
+    def __init__(self, tick_store: MemoryTickStore) -> None:
+        self._tick_store = tick_store
+
+    def rows_by_revision(self, dataset: str) -> Counter[int]:
+        return Counter({self._tick_store.revision: len(self._tick_store.rows)})
+
+
+class CountingIds:
+    def __init__(self) -> None:
+        self._count = 0
+
+    def new_id(self) -> str:
+        self._count += 1
+        return f"id-{self._count}"
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[CleanerApplication]:
+    clock, ids = FixedClock(), CountingIds()
+    store = CleanerStore(tmp_path / "cleaner")
+    files = QuarantineFiles(tmp_path / "quarantine")
+    schemas = MemorySchemas([schema_version(json.dumps(SCHEMA), 1)])
+    tick_store = MemoryTickStore()
+    workshop = Workshop(
+        store=store,
+        quarantine=files,
+        uploads=Uploads(
+            store.uploads,
+            tmp_path / "uploads",
+            max_upload_bytes=1 << 20,
+            max_spool_bytes=1 << 20,
+            clock=clock,
+            ids=ids,
+        ),
+        roots=SourceRoots([tmp_path]),
+        schemas=schemas,
+        sink_of=lambda _job: MemorySink(tick_store),
+        metrics=CleanerMetrics(CollectorRegistry()),
+        clock=clock,
+        engine="engine 1",
+    )
+    runner = JobRunner(workshop, owner="this", max_running=1)
+    yield CleanerApplication(
+        workshop,
+        runner,
+        schemas=schemas,
+        auditor=Auditor(store, files, RowsOf(tick_store)),
+        ids=ids,
+        max_unfinished=4,
+    )
+    runner.stop(timeout_seconds=30.0)
+    store.close()
+
+
+def test_a_file_is_cleaned_under_the_name_and_at_the_instant_that_were_passed_in(
+    application: CleanerApplication, tmp_path: Path
+) -> None:
+    assert current_call_or_none() is None
+    path = tmp_path / "prices.csv"
+    path.write_text("price\n1\n-2\n3\n", encoding="utf-8")
+    ended = threading.Event()
+    job = application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    assert (job.id, job.created_at_ns) == ("id-1", NOW)
+    assert (job.principal, job.on_behalf_of) == ("gateway", "alice")
+
+    forget = application.listen(CALL, job.id, ended.set)
+    if not application.moment(CALL, job.id).job.state.ended:
+        assert ended.wait(30.0)
+    forget()
+    job = application.job(CALL, job.id)
+    assert (job.state, job.ended_at_ns) == (JobState.SUCCEEDED, NOW)
+    assert (job.balance.stored, job.balance.quarantined) == (2, 1)
+    assert application.audit(CALL, job.id) == job.balance
+    page = application.jobs(CALL, page_size=10, before=None, state=None, subject=SUBJECT)
+    assert page == ([job], None)
+
+    (row,), _ = application.quarantined(CALL, QuarantineFilter(), after_id=0, page_size=10)
+    assert (row.record.raw, row.record.first_seen_ns) == (b"-2", NOW)
+    count, (reason,) = application.describe_quarantine(CALL, QuarantineFilter())
+    assert (count, reason.count.code) == (1, "EXCLUSIVE_MINIMUM")
+    replay = application.replay_quarantine(
+        CALL, QuarantineFilter(), schema_version=0, source_spec="", request_id="again"
+    )
+    assert (replay.principal, replay.on_behalf_of) == ("gateway", "alice")
+
+
+def test_what_is_not_there_is_told(application: CleanerApplication) -> None:
+    for function in (application.job, application.pause_job, application.cancel_job):
+        with pytest.raises(JobNotFoundError):
+            function(CALL, "absent")
