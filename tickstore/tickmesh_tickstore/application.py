@@ -19,9 +19,10 @@ from tickmesh_tickstore.errors import (
     VersionNotReadableError,
 )
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
+from tickmesh_tickstore.tail_stream import plain_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -220,32 +221,21 @@ class TickStore:
     def plan_read(self, call: CallContext, command: commands_pb2.ReadCommand) -> PlannedRead:
         """Pins a snapshot and splits the read into ranges that may be read side by side."""
         if command.follow:
-            raise InvalidRequestError(
-                "ReadCommand.follow is served by do_exchange; leave it out to read a snapshot.",
-                violations=[("follow", "expected only in do_exchange")],
-            )
+            return self._plan_tail(call, command)
         request = self._scan_request(command)
         plan = self.engine.plan(request, max_endpoints=self._max_endpoints)
-        expires_at_ns = self._tickets.expiry_ns()
         filtered = (
             request.start_ns is not None
             or request.end_ns is not None
             or request.symbols is not None
             or request.limit is not None
         )
-        return PlannedRead(
-            schema=plan.schema,
-            dataset_revision=plan.dataset_revision,
-            tickets=tuple(
-                self._tickets.issue(
-                    command,
-                    planned.payload,
-                    principal=call.principal.name,
-                    expires_at_ns=expires_at_ns,
-                )
-                for planned in plan.ranges
-            ),
-            expires_at_ns=expires_at_ns,
+        return self._offered(
+            call,
+            command,
+            plan.schema,
+            plan.dataset_revision,
+            [planned.payload for planned in plan.ranges],
             rows=None if filtered else sum(planned.rows for planned in plan.ranges),
         )
 
@@ -258,20 +248,23 @@ class TickStore:
         command = commands_pb2.ReadCommand(dataset=view.info.name)
         if not view.info.damage:
             return self.plan_read(call, command)
-        expires_at_ns = self._tickets.expiry_ns()
-        ticket = self._tickets.issue(
-            command,
-            ScanRequest(dataset=view.info.name).to_payload(),
-            principal=call.principal.name,
-            expires_at_ns=expires_at_ns,
-        )
-        return PlannedRead(
-            view.info.schema, view.info.revision, (ticket,), expires_at_ns, rows=None
+        payload = ScanRequest(dataset=view.info.name).to_payload()
+        return self._offered(
+            call, command, view.info.schema, view.info.revision, [payload], rows=None
         )
 
-    def redeem(self, call: CallContext, ticket: bytes) -> pa.RecordBatchReader:
-        """Reads what a ticket is good for, through a reader that needs no Python to go on."""
+    def redeem(
+        self, call: CallContext, ticket: bytes
+    ) -> pa.RecordBatchReader | commands_pb2.ReadCommand:
+        """What a ticket is good for.
+
+        Returns:
+            The rows, through a reader that needs no Python to go on; for a live tail the command
+            to follow.
+        """
         payload = self._tickets.open(ticket, principal=call.principal.name)
+        if payload.read.follow:
+            return payload.read
         return self.engine.scan(RangePayload(payload.range))
 
     def follow(self, call: CallContext, command: commands_pb2.ReadCommand) -> Follower:
@@ -341,6 +334,32 @@ class TickStore:
         if all(known != stamp for known, _ in info.versions):
             info = self.engine.add_version(name, stamp=stamp, schema=governed.projection)
         return info
+
+    def _plan_tail(self, call: CallContext, command: commands_pb2.ReadCommand) -> PlannedRead:
+        follower = self.follow(call, command)
+        follower.close()
+        revision = self.engine.dataset(command.dataset).revision
+        schema = plain_schema(follower.schema)
+        return self._offered(call, command, schema, revision, [b""], rows=None)
+
+    def _offered(
+        self,
+        call: CallContext,
+        command: commands_pb2.ReadCommand,
+        schema: pa.Schema,
+        revision: int,
+        ranges: Sequence[bytes],
+        *,
+        rows: int | None,
+    ) -> PlannedRead:
+        expires_at_ns = self._tickets.expiry_ns()
+        tickets = tuple(
+            self._tickets.issue(
+                command, each, principal=call.principal.name, expires_at_ns=expires_at_ns
+            )
+            for each in ranges
+        )
+        return PlannedRead(schema, revision, tickets, expires_at_ns, rows)
 
     def _scan_request(self, command: commands_pb2.ReadCommand) -> ScanRequest:
         info = self.engine.dataset(command.dataset)

@@ -19,6 +19,7 @@ from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.errors import DrainingError, InvalidRequestError, MalformedDataError
 from tickmesh_tickstore.put_session import Progress
 from tickmesh_tickstore.tail_session import serve_tail
+from tickmesh_tickstore.tail_stream import stream_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,8 +67,11 @@ class TickStoreFlight:
         acknowledger.send(session.close(refusal))
 
     def get(self, call: FlightCall, ticket: flight.Ticket) -> flight.FlightDataStream:
-        """Serves one range of a planned read."""
-        return flight.RecordBatchStream(self._store.redeem(call, ticket.ticket))
+        """Serves one range of a planned read, or a live tail to a plain client."""
+        redeemed = self._store.redeem(call, ticket.ticket)
+        if isinstance(redeemed, commands_pb2.ReadCommand):
+            return stream_tail(self._store, call, redeemed)
+        return flight.RecordBatchStream(redeemed)
 
     def exchange(
         self,

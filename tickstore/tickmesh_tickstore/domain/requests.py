@@ -10,7 +10,14 @@ from typing import NewType
 from tickmesh_tickstore.domain.errors import InvalidArgumentError
 from tickmesh_tickstore.domain.positions import Position
 
-__all__ = ["Order", "PlannedRange", "RangePayload", "ScanRequest", "StampColumn"]
+__all__ = [
+    "POSITION_COLUMN",
+    "Order",
+    "PlannedRange",
+    "RangePayload",
+    "ScanRequest",
+    "StampColumn",
+]
 
 RangePayload = NewType("RangePayload", bytes)
 """One planned range of a snapshot. Opaque: only the engine that planned it reads it."""
@@ -31,6 +38,10 @@ class StampColumn(StrEnum):
     DATASET_REVISION = "_dataset_revision"
     PRODUCER_ID = "_producer_id"
     SEQUENCE = "_sequence"
+
+
+POSITION_COLUMN = "_position"
+"""The column that tells readers of a live tail who see no metadata where to resume."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, WrongColumnsError
-from tickmesh_tickstore.domain.requests import StampColumn
+from tickmesh_tickstore.domain.requests import POSITION_COLUMN, StampColumn
 
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
@@ -77,7 +77,7 @@ def require_storable(schema: pa.Schema) -> None:
     Raises:
         InvalidArgumentError: A column's name or type does not allow it.
     """
-    reserved = {column.value for column in StampColumn}
+    reserved = {POSITION_COLUMN, *(column.value for column in StampColumn)}
     seen: set[str] = set()
     for field in schema:
         if field.name in seen or field.name in reserved:

@@ -40,8 +40,14 @@ def put(store: TickStore, call: CallContext, table: pa.Table, *, dataset: str = 
 
 def read(store: TickStore, call: CallContext, command: ReadCommand) -> pa.Table:
     plan = store.plan_read(call, command)
-    parts = [store.redeem(call, ticket).read_all() for ticket in plan.tickets]
+    parts = [redeem(store, call, ticket) for ticket in plan.tickets]
     return pa.concat_tables(parts) if parts else plan.schema.empty_table()
+
+
+def redeem(store: TickStore, call: CallContext, ticket: bytes) -> pa.Table:
+    rows = store.redeem(call, ticket)
+    assert isinstance(rows, pa.RecordBatchReader)
+    return rows.read_all()
 
 
 def test_rows_come_back_equal_and_in_order(store: TickStore, call: CallContext) -> None:
@@ -71,7 +77,7 @@ def test_a_plan_is_pinned_to_its_snapshot(store: TickStore, call: CallContext) -
     plan = store.plan_read(call, ReadCommand(dataset=SUBJECT))
     put(store, call, trades(4))
     (ticket,) = plan.tickets
-    assert store.redeem(call, ticket).read_all().num_rows == plan.rows == 3
+    assert redeem(store, call, ticket).num_rows == plan.rows == 3
     as_of = ReadCommand(dataset=SUBJECT, as_of_revision=plan.dataset_revision)
     assert read(store, call, as_of).num_rows == 3
 

@@ -278,7 +278,10 @@ class ReadCommand(google.protobuf.message.Message):
     limit: builtins.int
     """At most this many rows; no limit when 0."""
     follow: builtins.bool
-    """After the history asked for, go on with rows as they are committed. Only in `do_exchange`."""
+    """After the history asked for, go on with rows as they are committed. `do_exchange` serves it with
+    metadata and credits; `get_flight_info` and `do_get` serve it to plain clients, with decoded
+    dictionaries and the column `_position`, set in the last row of a batch: where to resume.
+    """
     resume_token: builtins.str
     """Go on after this position, from an earlier answer; then the range below it is not sent again."""
     stamps: builtins.bool
