@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 LANGUAGES = {"python", "console"}
 
 NOT_EXECUTED = {
-    "make demo": "it makes an environment of its own; tests/integration/test_demo.py runs the demo itself",
+    "make demo": "it makes an environment of its own; test_demo.py runs the demo itself",
     "pip install '.[server]'": "the environment is there when tests run",
     "tickmesh up": "the mesh of this test stands for it, on free ports",
 }

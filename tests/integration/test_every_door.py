@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from pyarrow import flight
 
-from tests.support.services import SERVICE_NAMES, WITH_FLIGHT, build_service, serving
+from tests.support.services import SERVICE_NAMES, WITH_FLIGHT, serving
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.errors import PermissionDeniedError
 from tickmesh_serving.permissions import FLIGHT_METHODS
@@ -46,13 +46,13 @@ def rpcs(name: str) -> list[Any]:
 
 @every_service
 async def test_every_call_has_an_entry_in_the_services_one_table(name: str, tmp_path: Path) -> None:
-    process = build_service(name, tmp_path)
     calls = [f"/{SERVICE_NAMES[name]}/{rpc.name}" for rpc in rpcs(name)]
-    if name in WITH_FLIGHT:
-        assert process._flight is not None
-        calls += [*FLIGHT_METHODS, *process._flight.action_types()]
-    assert process._permissions.missing(calls) == []
-    assert process._permissions.missing([*calls, "DoNothing"]) == ["DoNothing"]
+    async with serving(name, tmp_path) as process:
+        if name in WITH_FLIGHT:
+            assert process._flight is not None
+            calls += [*FLIGHT_METHODS, *process._flight.action_types()]
+        assert process._permissions.missing(calls) == []
+        assert process._permissions.missing([*calls, "DoNothing"]) == ["DoNothing"]
 
 
 @every_service

@@ -98,7 +98,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
         records = FileRecords(path, spec=spec, name=name, file_name=name)
 
         def change() -> None:
-            more = gzip.compress(b"more") if name.endswith(".gz") else b"more"
+            # Packed content goes on with a further member; anything else would be damage.
+            more = gzip.compress(b"more") if path.suffix == ".gz" else b"more"
             path.write_bytes(path.read_bytes() + more)
 
         yield Made(records, change)

@@ -56,13 +56,13 @@ class FixedClock:
 
 
 class RowsOf:
-    """Counts what a tick store in memory holds; one revision a batch, one batch in this test."""
+    """Counts what a tick store in memory holds; there is one batch in this test."""
 
     def __init__(self, tick_store: MemoryTickStore) -> None:
         self._tick_store = tick_store
 
-    def rows_by_revision(self, dataset: str) -> Counter[int]:
-        return Counter({self._tick_store.revision: len(self._tick_store.rows)})
+    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
+        return Counter({self._tick_store.last[producer_id]: len(self._tick_store.rows)})
 
 
 class CountingIds:
