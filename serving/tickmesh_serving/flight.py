@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.tls import ServerCertificate
 
 _UNKNOWN_ACTION = "unknown"
+_LAST_WORDS_SECONDS = 1.0
 _ResultT = TypeVar("_ResultT")
 
 __all__ = ["FlightCall", "FlightEndpoint", "FlightHandlers", "GuardedFlightServer"]
@@ -42,6 +43,7 @@ class FlightEndpoint:
         self._handlers = handlers
         self._max_streams = max_streams
         self._server: GuardedFlightServer | None = None
+        self._ended = threading.Event()
 
     def action_types(self) -> list[str]:
         """Return the types of the actions that are served."""
@@ -79,20 +81,35 @@ class FlightEndpoint:
         return self._server.port
 
     def begin_stop(self) -> threading.Event:
-        """Stop listening in a thread; the event is set once every stream has ended.
+        """Stop listening in a thread; the event is set once no stream has anything under way.
 
-        A stream that neither side ends keeps it unset for ever: wait with a deadline.
+        Streams that only wait for their client may be left then: see `ended`. One that neither side
+        ends, and that never settles, keeps the event unset for ever: wait with a deadline.
         """
-        stopped = threading.Event()
+        quiet = threading.Event()
         server = self._server
 
         def stop() -> None:
             if server is not None:
                 server.shutdown()
-            stopped.set()
+            self._ended.set()
+            quiet.set()
+
+        def settle() -> None:
+            if server is not None:
+                server.admission.wait_until_settled()
+                # Streams that have just been answered end by themselves within this time.
+                self._ended.wait(_LAST_WORDS_SECONDS)
+            quiet.set()
 
         threading.Thread(target=stop, name="flight-shutdown", daemon=True).start()
-        return stopped
+        threading.Thread(target=settle, name="flight-settling", daemon=True).start()
+        return quiet
+
+    @property
+    def ended(self) -> bool:
+        """Whether every stream has ended; if not, threads of theirs still hang in C++."""
+        return self._ended.is_set()
 
 
 class GuardedFlightServer(flight.FlightServerBase):
@@ -117,12 +134,13 @@ class GuardedFlightServer(flight.FlightServerBase):
         address = f"[{host}]" if ":" in host else host
         shown = None if certificate is None else [(certificate.chain, certificate.private_key)]
         roots = None if certificate is None else certificate.client_roots
+        self.admission = Admission(chain, max_streams=max_streams)
         super().__init__(
             f"{'grpc' if certificate is None else 'grpc+tls'}://{address}:{port}",
             tls_certificates=shown,
             verify_client=roots is not None,
             root_certificates=roots,
-            middleware={MIDDLEWARE: Admission(chain, max_streams=max_streams)},
+            middleware={MIDDLEWARE: self.admission},
         )
 
     def do_put(
@@ -250,6 +268,7 @@ class GuardedFlightServer(flight.FlightServerBase):
                     drain=seen.drain,
                     server=context,
                     guard=guard,
+                    settle=middleware.settle,
                     link_trace=call.link_trace,
                 )
             )

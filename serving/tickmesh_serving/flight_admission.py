@@ -35,12 +35,30 @@ _STREAMS = frozenset(
 class CallMiddleware(flight.ServerMiddleware):
     """Carries one call from its headers to its end; pyarrow keeps it on the call's own thread."""
 
-    def __init__(self, headers: dict[str, str], chain: Chain, release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        headers: dict[str, str],
+        chain: Chain,
+        *,
+        release: Callable[[], None],
+        settled: Callable[[], None],
+    ) -> None:
         super().__init__()
         self.headers = headers
         self.call: RpcCall | None = None
         self._chain = chain
         self._release = release
+        self._settled = settled
+        self._lock = threading.Lock()
+        self._is_settled = False
+
+    def settle(self) -> None:
+        """Say that a server which goes down need not wait for this call; see `FlightCall`."""
+        with self._lock:
+            if self._is_settled:
+                return
+            self._is_settled = True
+        self._settled()
 
     def sending_headers(self) -> dict[str, list[str] | list[bytes]]:
         """Tell the client the name of its call."""
@@ -48,6 +66,7 @@ class CallMiddleware(flight.ServerMiddleware):
 
     def call_completed(self, exception: pa.ArrowException | None) -> None:
         """Close the call, its stream included."""
+        self.settle()
         self._release()
         enter_call(None)
         if self.call is None:
@@ -70,6 +89,8 @@ class Admission(flight.ServerMiddlewareFactory):
         self._max = max_streams
         self._lock = threading.Lock()
         self._running = {True: 0, False: 0}  # streams, and calls that are none
+        self._unsettled = 0
+        self._all_settled = threading.Condition(self._lock)
 
     def start_call(
         self, info: flight.CallInfo, headers: dict[str, list[str] | list[bytes]]
@@ -96,13 +117,20 @@ class Admission(flight.ServerMiddlewareFactory):
                 if values and isinstance(values[0], str)
             },
             self._chain,
-            lambda: self._give_back(stream=stream),
+            release=lambda: self._give_back(stream=stream),
+            settled=self._settle,
         )
+
+    def wait_until_settled(self) -> None:
+        """Wait until no call is left that has anything under way."""
+        with self._lock:
+            self._all_settled.wait_for(lambda: self._unsettled == 0)
 
     def _take(self, *, stream: bool) -> None:
         with self._lock:
             if self._running[stream] < self._max:
                 self._running[stream] += 1
+                self._unsettled += 1
                 return
         raise ResourceExhaustedError(
             f"{self._max} streams are open, which is the limit of this server; close one, or retry",
@@ -114,6 +142,11 @@ class Admission(flight.ServerMiddlewareFactory):
     def _give_back(self, *, stream: bool) -> None:
         with self._lock:
             self._running[stream] -= 1
+
+    def _settle(self) -> None:
+        with self._lock:
+            self._unsettled -= 1
+            self._all_settled.notify_all()
 
 
 def means_cancelled(error: BaseException) -> bool:

@@ -20,6 +20,10 @@ def _pass_over(_traceparent: str, _attributes: Mapping[str, str]) -> None:
     """Nothing is traced or logged outside of a server."""
 
 
+def _nobody_waits() -> None:
+    """A call outside a server."""
+
+
 @dataclass(frozen=True)
 class FlightCall(CallContext):
     """One Flight call, as its handler sees it."""
@@ -32,6 +36,11 @@ class FlightCall(CallContext):
         default=_pass_over, repr=False, compare=False
     )
     """Told the trace context that one batch carries, and what the batch is."""
+
+    settle: Callable[[], None] = field(default=_nobody_waits, repr=False, compare=False)
+    """Say that everything the client sent is dealt with: a server that goes down stops waiting for
+    this stream, which only its client could end. For streams whose reading cannot be interrupted.
+    """
 
     @property
     def cancelled(self) -> bool:

@@ -292,7 +292,8 @@ class ServiceProcess:
         if self._flight is None or self.flight_port is None:
             return True
         stopped = self._flight.begin_stop()
-        return await _wait_in_thread(stopped, timeout_seconds=self.config.drain_seconds)
+        await _wait_in_thread(stopped, timeout_seconds=self.config.drain_seconds)
+        return self._flight.ended
 
     async def _bounded(self, work: Awaitable[None], component: Component) -> None:
         """One component that hangs or fails must not keep the others from being told."""

@@ -199,6 +199,9 @@ class _Acknowledger:
                 self._write(
                     self._sent or Progress(), commands_pb2.ACKNOWLEDGEMENT_LEVEL_UNSPECIFIED
                 )
+            elif told and self._call.draining and session.idle:
+                # Asked a heartbeat ago, and silent since: all it sent is stored and acknowledged.
+                self._call.settle()
             elif self._sent is not None and not told:
                 self._write(self._sent, commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE)
 

@@ -73,6 +73,11 @@ class PutSession(Protocol):
         """Whether a message was refused: nothing after it will be stored."""
         ...
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was added is decided."""
+        ...
+
     def close(self, error: Exception | None = None) -> Progress:
         """Everything is durable, or the refusal is raised with how much of the stream is stored.
 
@@ -164,7 +169,12 @@ class StreamingPut:
     @property
     def drained(self) -> bool:
         """Whether nothing is pending any more, or nothing more will be stored."""
-        return self._ended and (not self._pending or self._failure is not None)
+        return self._ended and self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is pending, or nothing more will be stored."""
+        return not self._pending or self._failure is not None
 
     @property
     def failed(self) -> bool:
@@ -273,6 +283,11 @@ class AtomicPut:
     def drained(self) -> bool:
         """Whether the stream has ended and its commit, if any, was told."""
         return self._done.is_set() and (self._committed is None or self._told)
+
+    @property
+    def idle(self) -> bool:
+        """Always, as far as anybody was promised anything: nothing is stored before the marker."""
+        return self._committed is None or self._told
 
     @property
     def failed(self) -> bool:

@@ -203,6 +203,28 @@ def test_a_stop_tells_tails_where_to_resume_and_ends_in_spite_of_idle_puts(
     del idle
 
 
+def test_t11_a_stop_does_not_wait_for_puts_that_have_nothing_under_way(
+    own_mesh: Mesh, own_ticks: TickClient
+) -> None:
+    """Only their clients could end them; all they sent is stored and acknowledged."""
+    client = flight.connect(f"grpc://{own_mesh.addresses['tickstore']['flight']}")
+    table = trades(10)
+    puts = [
+        client.do_put(flight.FlightDescriptor.for_path(SUBJECT), table.schema) for _ in range(3)
+    ]
+    for writer, _ in puts[1:]:
+        writer.write_table(table)
+    eventually(lambda: own_ticks.datasets() != [] and own_ticks.read(SUBJECT).num_rows == 20)
+    started = time.monotonic()
+    own_mesh.stop()
+    # Far from drain_seconds, which is 10 by default.
+    assert time.monotonic() - started < 7
+    log = (own_mesh.home / "logs" / "tickstore.log").read_text()
+    assert "server.stopped" in log
+    assert "terminate called" not in log
+    del puts
+
+
 def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) -> None:
     small = {"tickstore.reading.max_lag_rows": "100"}
     services = ("registry", "tickstore")
