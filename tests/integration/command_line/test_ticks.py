@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-DATASET_KEYS = {"dataset", "rows", "bytes", "revision", "schema_versions", "first", "last"}
+DATASET_KEYS = {
+    *("dataset", "rows", "bytes", "revision", "schema_versions", "first", "last", "failure")
+}
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ def test_datasets_are_listed_and_counted(tickmesh: Tickmesh, dataset: str) -> No
     assert row["rows"] == ROWS
     stats = tickmesh(f"ticks stats {dataset} --output json").json
     assert set(stats) == {
-        *("rows_committed", "duplicate_batches", "refused_batches", "registry_away_since"),
-        *("recovery_seconds", "recovery_torn_bytes", "datasets"),
+        *("rows_committed", "commit_groups", "duplicate_batches", "refused_batches"),
+        *("registry_away_since", "recovery_seconds", "recovery_torn_bytes", "datasets"),
     }
     assert stats["datasets"] == [row]
     assert dataset in tickmesh("ticks list").out

@@ -213,6 +213,7 @@ def stats(*, dataset: str | None, output: Output) -> None:
         answer = client.statistics(dataset)
     facts: dict[str, object] = {
         "rows_committed": answer.rows_committed,
+        "commit_groups": answer.commit_groups,
         "duplicate_batches": answer.duplicate_batches,
         "refused_batches": answer.refused_batches,
         "registry_away_since": instant(answer.registry_stale_since_ns),
@@ -223,6 +224,8 @@ def stats(*, dataset: str | None, output: Output) -> None:
         print_json(facts | {"datasets": [_facts(found) for found in answer.datasets]})
         return
     _print_datasets(answer.datasets, output=output, empty=_NO_DATASETS)
+    for broken in (found for found in answer.datasets if found.failure):
+        click.echo(f"{broken.name}: {broken.failure}", err=True)
     click.echo("since the tick store started")
     print_facts(facts, output=output)
 
@@ -279,4 +282,5 @@ def _facts(dataset: dataset_pb2.Dataset) -> dict[str, object]:
         "schema_versions": list(dataset.schema_versions),
         "first": instant(dataset.min_event_time_ns),
         "last": instant(dataset.max_event_time_ns),
+        "failure": dataset.failure or None,
     }
