@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2 as pb,
-)
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
+from tickmesh.api.registry.v1 import selector_pb2
 from tickmesh_serving.call_context import current_call
 from tickmesh_serving.permissions import PermissionTable
 from tickmesh_serving.server import GrpcService
@@ -52,12 +51,21 @@ _MAX_FILTER_SUBJECTS = 10_000
 _PERMISSIONS: Mapping[str, str] = {
     "RegisterSchema": "registry.schemas.register",
     "GetSchema": "registry.schemas.read",
+    "BatchGetSchemas": "registry.schemas.read",
     "ListSubjects": "registry.schemas.read",
     "ListVersions": "registry.schemas.read",
+    "SearchSchemas": "registry.schemas.read",
+    "DiffSchemas": "registry.schemas.read",
+    "GetTimeline": "registry.schemas.read",
+    "ApplyChangeSet": "registry.schemas.register",
+    "DeprecateVersion": "registry.schemas.deprecate",
+    "DeleteVersion": "registry.schemas.delete",
+    "RestoreVersion": "registry.schemas.delete",
     "CheckCompatibility": "registry.schemas.read",
     "GetCompatibility": "registry.schemas.read",
     "SetCompatibility": "registry.settings.write",
     "Watch": "registry.schemas.watch",
+    "GetCacheStats": "registry.caches.read",
 }
 
 _DELIVERY_KINDS = {
@@ -314,7 +322,7 @@ def _selector(request: pb.GetSchemaRequest) -> Selector:
     raise InvalidArgumentError.of("selector", "expected subject, schema_id or fingerprint")
 
 
-def _subject_selector(selector: pb.SubjectSelector) -> Selector:
+def _subject_selector(selector: selector_pb2.SubjectSelector) -> Selector:
     match selector.WhichOneof("selector"):
         case "version":
             return ByNumber(selector.subject, selector.version)
