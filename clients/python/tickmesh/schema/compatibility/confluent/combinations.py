@@ -9,6 +9,8 @@ from tickmesh.schema.compatibility.confluent.forms import Form, FormKind
 from tickmesh.schema.compatibility.confluent.matching import maximum_matching
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tickmesh.schema.compatibility.confluent.outcome import Outcome
     from tickmesh.schema.compatibility.confluent.walk import Walk
 
@@ -66,13 +68,9 @@ def compare_combinations(walk: Walk, outcome: Outcome, old: Form, new: Form) -> 
         product = old.kind is FormKind.ALL_OF
         kind = Kind.PRODUCT_TYPE_NARROWED if product else Kind.SUM_TYPE_NARROWED
         outcome.add(kind, new, message=f"{_keyword(old)} lost branches{_sizes(old, new)}")
-    matched = maximum_matching(
-        len(before),
-        len(after),
-        lambda left, right: walk.compare(before[left], after[right]).compatible,
-    )
-    for left, right in sorted(matched.items()):
-        outcome.include(walk.compare(before[left], after[right]))
+    matched = _matched_branches(walk, before, after)
+    for left, right in matched:
+        outcome.include(walk.compare(left, right))
     smaller = min(len(before), len(after))
     if len(matched) < smaller:
         outcome.add(
@@ -81,6 +79,23 @@ def compare_combinations(walk: Walk, outcome: Outcome, old: Form, new: Form) -> 
             message=f"only {len(matched)} of {smaller} branches have a branch of their own that "
             "admits what they admitted",
         )
+
+
+def _matched_branches(
+    walk: Walk, before: Sequence[Form], after: Sequence[Form]
+) -> list[tuple[Form, Form]]:
+    """Match old with new branches, from the shorter side: only there every one needs a partner."""
+    if len(before) <= len(after):
+        matched = maximum_matching(
+            len(before),
+            len(after),
+            lambda old, new: walk.compare(before[old], after[new]).compatible,
+        )
+        return [(before[old], after[new]) for old, new in sorted(matched.items())]
+    matched = maximum_matching(
+        len(after), len(before), lambda new, old: walk.compare(before[old], after[new]).compatible
+    )
+    return [(before[old], after[new]) for new, old in sorted(matched.items())]
 
 
 def _compare_criteria(outcome: Outcome, old: Form, new: Form) -> None:

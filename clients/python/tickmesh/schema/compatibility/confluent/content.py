@@ -10,6 +10,7 @@ from tickmesh.schema.compatibility.confluent.forms import Form, FormKind
 from tickmesh.schema.location import matches
 
 if TYPE_CHECKING:
+    from tickmesh.schema.compatibility.confluent.walk import Walk
     from tickmesh.schema.keywords import Path
 
 
@@ -46,7 +47,7 @@ def rest_of_object(form: Form) -> str | None:
     return "unevaluatedProperties" if newer else None
 
 
-def member_content(form: Form, name: str) -> Content:
+def member_content(walk: Walk, form: Form, name: str) -> Content:
     """Return what an object form admits at a member it does not list under ``properties``."""
     keyword = rest_of_object(form)
     patterns = form.schema.get("patternProperties", ())
@@ -55,6 +56,7 @@ def member_content(form: Form, name: str) -> Content:
     if rest is True and not patterns and unevaluated is True:
         return _OPEN
     for pattern in patterns:
+        walk.spend(1)
         if matches(pattern, name):
             return Content(Openness.PARTIALLY_OPEN, form.child("patternProperties", pattern))
     if rest is False:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.canonical import canonical_json
+from tickmesh.schema.compatibility.confluent.identities import Identities
 from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import Dialect, JsonSchema, Path, effective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tickmesh.schema.document import SchemaDocument
 
@@ -146,6 +146,7 @@ class Forms:
         """Begin without any form."""
         self._document = document
         self._known: dict[int, Form] = {}
+        self._identities = Identities()
         self._newer = document.dialect is not Dialect.DRAFT_07
         self._said_of = {
             kind: names | (_SINCE_2019.get(kind, frozenset()) if self._newer else frozenset())
@@ -193,13 +194,10 @@ class Forms:
     def distinct(self, form: Form, keyword: str) -> Sequence[Form]:
         """Return the branches under a keyword, without repetition."""
         members = form.schema[keyword]
-        places: Iterable[int] = range(len(members))
-        if len(members) > 1:
-            by_text: dict[str, int] = {}
-            for place in places:
-                by_text.setdefault(canonical_json(members[place]), place)
-            places = by_text.values()
-        return [form.child(keyword, place) for place in places]
+        first: dict[int, int] = {}
+        for place, member in enumerate(members):
+            first.setdefault(self._identities.of(member), place)
+        return [form.child(keyword, place) for place in first.values()]
 
     def has_default(self, schema: JsonSchema) -> bool:
         """Whether a property has a default, at itself or where its reference leads."""

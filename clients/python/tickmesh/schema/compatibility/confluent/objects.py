@@ -65,7 +65,7 @@ def _became_required(outcome: Outcome, new: Form, name: str) -> None:
 
 
 def _removed(walk: Walk, outcome: Outcome, old: Form, new: Form, name: str) -> None:
-    content = member_content(new, name)
+    content = member_content(walk, new, name)
     if content.openness is Openness.OPEN:
         kind = Kind.PROPERTY_REMOVED_FROM_OPEN_CONTENT_MODEL
         remark = "any other member is still admitted"
@@ -93,7 +93,7 @@ def _added(
     walk: Walk, outcome: Outcome, old: Form, new: Form, name: str, *, required: bool
 ) -> None:
     form = new.child("properties", name)
-    content = member_content(old, name)
+    content = member_content(walk, old, name)
     filled = required and _has_default(new, name)
     if content.openness is Openness.OPEN:
         if required and filled:

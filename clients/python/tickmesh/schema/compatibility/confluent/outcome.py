@@ -37,7 +37,7 @@ class Outcome:
         compatible: Whether every difference is one that the policy lets through.
         differs: Whether there is any difference.
         own: The differences of the pair itself.
-        inner: The outcomes of pairs inside it that differ.
+        inner: The outcomes of pairs inside it; in recursion one of them may be around it too.
     """
 
     __slots__ = ("_allowed", "compatible", "differs", "inner", "own")
@@ -58,10 +58,10 @@ class Outcome:
 
     def include(self, inner: Outcome) -> None:
         """Take over the differences of a pair inside this one."""
-        if inner.differs:
+        if inner.differs or inner.inner:
             self.inner.append(inner)
-            self.compatible &= inner.compatible
-            self.differs = True
+        self.compatible &= inner.compatible
+        self.differs |= inner.differs
 
     def differences(self) -> Iterator[Difference]:
         """Yield every difference once, however many ways lead to its pair."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tickmesh.schema.canonical import canonical_json
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 Pair = tuple[Form, Form]
 
-_MOST_PAIRS = 20_000
+_MOST_STEPS = 25_000
 _DEEPEST = 100
+_SECONDS = 0.5
+# Processor time of this thread, for the rare step that takes long by itself.
 _CONNECT = "connect.type"
 _ANNOTATIONS = {
     "$id": Kind.ID_CHANGED,
@@ -51,10 +54,11 @@ class Walk:
     def __init__(self, allowed: frozenset[Kind]) -> None:
         """Prepare a walk."""
         self._allowed = allowed
-        self._pairs = 0
+        self._steps = 0
+        self._deadline = time.thread_time() + _SECONDS
         self._refuted: set[Pair] = set()
         self._assumed: set[Pair] = set()
-        self._open: set[Pair] = set()
+        self._open: dict[Pair, Outcome] = {}
         self._done: dict[Pair, Outcome] = {}
 
     def decide(self, old: Form, new: Form) -> Outcome:
@@ -76,29 +80,37 @@ class Walk:
         """Return an outcome without differences."""
         return Outcome(self._allowed)
 
+    def spend(self, steps: int) -> None:
+        """Account for work.
+
+        Raises:
+            RulesUndecidedError: More is asked for than allowed.
+        """
+        self._steps += steps
+        if self._steps > _MOST_STEPS or time.thread_time() > self._deadline:
+            raise RulesUndecidedError("the pair takes more work than is allowed")
+
     def compare(self, old: Form, new: Form) -> Outcome:
         """Compare two forms.
 
         Raises:
             RulesUndecidedError: The work allowed is used up, or a form cannot be read.
         """
-        self._pairs += 1
-        if self._pairs > _MOST_PAIRS or len(self._open) > _DEEPEST:
-            raise RulesUndecidedError(
-                f"the pair unfolds to more than {_MOST_PAIRS} comparisons or {_DEEPEST} levels"
-            )
+        self.spend(1)
+        if len(self._open) > _DEEPEST:
+            raise RulesUndecidedError(f"the pair unfolds to more than {_DEEPEST} levels")
         pair = (old, new)
         done = self._done.get(pair)
         if done is not None:
             return done
         if pair in self._open:
             self._assumed.add(pair)
-            return Outcome(self._allowed, compatible=pair not in self._refuted)
-        self._open.add(pair)
-        outcome = self.outcome()
+            met_again = Outcome(self._allowed, compatible=pair not in self._refuted)
+            met_again.inner.append(self._open[pair])
+            return met_again
+        outcome = self._open[pair] = self.outcome()
         self._fill(outcome, old, new)
-        self._open.remove(pair)
-        self._done[pair] = outcome
+        self._done[pair] = self._open.pop(pair)
         return outcome
 
     def _fill(self, outcome: Outcome, old: Form, new: Form) -> None:
