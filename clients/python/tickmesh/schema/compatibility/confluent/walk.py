@@ -31,7 +31,7 @@ Pair = tuple[Form, Form]
 
 _MOST_STEPS = 25_000
 _DEEPEST = 100
-_SECONDS = 0.5
+_SECONDS = 0.8
 # Processor time of this thread, for the rare step that takes long by itself.
 _CONNECT = "connect.type"
 _ANNOTATIONS = {
