@@ -16,7 +16,7 @@ from .domain.changes import ChangeKind
 from .domain.compatibility import DEFAULTS, every_version
 from .domain.errors import InvalidArgumentError, SubjectNotFoundError, VersionNotFoundError
 from .domain.tokens import decode_page_token, encode_page_token
-from .formats import FORMATS, require_offered
+from .formats import FORMATS
 from .lookup import Found, Lookup
 from .refusal import bounded_report
 from .registration import Registrar, actor_of
@@ -225,8 +225,6 @@ class RegistryApplication:
         """
         if subject:
             require_subject(subject)
-        if wanted.policy is not None:
-            require_offered(wanted.policy)
 
         async def body(transaction: Transaction) -> Settings:
             state = await transaction.subject(subject)
