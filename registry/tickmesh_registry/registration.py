@@ -35,7 +35,7 @@ from .domain.errors import (
 from .domain.versions import Actor, Version, VersionState
 from .proposal import Proposal, Registration
 from .refusal import bounded_report, refusal_of
-from .store import CompletedRequest, NewChange, NewVersion, Refusal
+from .store import CompletedRequest, NewChange, NewVersion, Refusal, RegisteredOutcome
 
 if TYPE_CHECKING:
     from tickmesh_serving.call_context import CallContext
@@ -188,9 +188,11 @@ class Registrar:
                 "every new registration an id of its own",
                 metadata={"requestId": proposal.request_id},
             )
-        version = await reader.version(request.subject, request.version)
+        (outcome,) = request.outcomes
+        assert isinstance(outcome, RegisteredOutcome)
+        version = await reader.version(outcome.subject, outcome.version)
         assert version is not None
-        return Registration(version, request.report, request.revision, request.already_registered)
+        return Registration(version, outcome.report, request.revision, outcome.already_registered)
 
     def _check_expected(self, proposal: Proposal, latest: int) -> None:
         expected = proposal.expected_version
@@ -455,6 +457,7 @@ def _change(
         rejected_text=None if registered else proposal.text,
         actor=actor_of(call),
         changed_at_ns=now_ns,
+        verdict=judged.judgement.verdict,
     )
 
 
@@ -465,9 +468,6 @@ def _completed(
         principal=call.principal.name,
         request_id=proposal.request_id,
         digest=proposal.digest(),
-        subject=proposal.subject,
-        version=version,
-        already_registered=already,
-        report=report,
+        outcomes=(RegisteredOutcome(proposal.subject, version, already, report),),
         completed_at_ns=now_ns,
     )
