@@ -18,6 +18,7 @@ _MAX_LABEL_KEY = 63
 _MAX_LABEL_VALUE = 255
 _MAX_REFERENCES = 64
 _MAX_REQUEST_ID = 128
+_MAX_NOTE = 1_000
 _MAX_PAGE_SIZE = 1_000
 _DEFAULT_PAGE_SIZE = 100
 MAX_INSTANT_NS = 2**63 - 1
@@ -85,6 +86,22 @@ def require_request_id(request_id: str) -> str:
             "request_id", f"expected at most {_MAX_REQUEST_ID} characters, got {len(request_id)}"
         )
     return request_id
+
+
+def require_note(note: str) -> str:
+    """Return the deprecation note (empty for none), or raise InvalidArgumentError."""
+    if len(note) > _MAX_NOTE:
+        raise InvalidArgumentError.of(
+            "note", f"expected at most {_MAX_NOTE} characters, got {len(note)}"
+        )
+    return note
+
+
+def require_version_number(number: int) -> int:
+    """Return the number of a version, or raise InvalidArgumentError when it cannot be one."""
+    if number < 1:
+        raise InvalidArgumentError.of("version", f"expected 1 or more, got {number}")
+    return number
 
 
 def require_page_size(page_size: int) -> int:
