@@ -35,21 +35,19 @@ def require_subject(name: str, *, field: str = "subject") -> str:
     return name
 
 
-def require_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+def require_labels(labels: Mapping[str, str], *, field: str = "labels") -> Mapping[str, str]:
     """Return the labels, or raise InvalidArgumentError when they are too many or too long."""
     if len(labels) > _MAX_LABELS:
-        raise InvalidArgumentError.of(
-            "labels", f"expected at most {_MAX_LABELS}, got {len(labels)}"
-        )
+        raise InvalidArgumentError.of(field, f"expected at most {_MAX_LABELS}, got {len(labels)}")
     for key, value in labels.items():
         if not 1 <= len(key) <= _MAX_LABEL_KEY:
             raise InvalidArgumentError.of(
-                "labels",
+                field,
                 f"expected keys of 1 to {_MAX_LABEL_KEY} characters, got {_shortened(key)}",
             )
         if len(value) > _MAX_LABEL_VALUE:
             raise InvalidArgumentError.of(
-                f"labels[{key}]",
+                f"{field}[{key}]",
                 f"expected at most {_MAX_LABEL_VALUE} characters, got {len(value)}",
             )
     return dict(labels)
