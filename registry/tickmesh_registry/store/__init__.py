@@ -214,6 +214,11 @@ class BasisQuestion:
     principal: str = ""
     request_id: str = ""
 
+    @property
+    def names(self) -> list[str]:
+        """Every subject whose change matters, "" among them."""
+        return sorted({"", *self.subjects, *(subject for subject, _ in self.references)})
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectBasis:

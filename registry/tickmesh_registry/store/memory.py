@@ -164,9 +164,8 @@ class _MemoryReader:
         )
 
     def _revisions(self, question: BasisQuestion) -> dict[str, int]:
-        names = {"", *question.subjects, *(subject for subject, _ in question.references)}
         subjects = self._state.subjects
-        return {name: subjects.get(name, SubjectState(name)).revision for name in names}
+        return {name: subjects.get(name, SubjectState(name)).revision for name in question.names}
 
 
 class _MemoryTransaction(StagedWrites, _MemoryReader):

@@ -45,8 +45,12 @@ _SELECT_HIDDEN = select(tables.versions.c.version, tables.versions.c.state).wher
     tables.versions.c.state.in_([VersionState.DELETED.value, VersionState.REMOVED.value]),
     tables.versions.c.subject == bindparam("of_subject"),
 )
-_SELECT_REVISIONS = select(tables.subjects.c.name, tables.subjects.c.revision).where(
+_SELECT_SUBJECTS = select(tables.subjects).where(
     tables.subjects.c.name.in_(bindparam("of_names", expanding=True))
+)
+_SELECT_REVISIONS = select(tables.subjects.c.name, tables.subjects.c.revision).where(
+    tables.subjects.c.name.in_(bindparam("of_names", expanding=True)),
+    tables.subjects.c.revision > 0,
 )
 _SELECT_STATE = select(tables.versions.c.state).where(
     tables.versions.c.subject == bindparam("of_subject"),
@@ -196,8 +200,7 @@ class Queries:
 
     def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
         """Everything registrations are judged from, in one go."""
-        root = self.subject("")
-        subjects = {name: self._subject_basis(name) for name in question.subjects if name}
+        states = self._subjects_of(question)
         referenced: dict[tuple[str, int], VersionState] = {}
         for subject, version in question.references:
             row = self._first(_SELECT_STATE, of_subject=subject, of_version=version)
@@ -206,10 +209,12 @@ class Queries:
         return RegistrationBasis(
             question=question,
             head=self.head,
-            root=root,
-            subjects=subjects,
+            root=states[""],
+            subjects={
+                name: self._subject_basis(states[name]) for name in question.subjects if name
+            },
             referenced=referenced,
-            revisions=self._revisions(question),
+            revisions={name: state.revision for name, state in states.items()},
             completed=(
                 self.completed_request(question.principal, question.request_id)
                 if question.request_id
@@ -224,10 +229,13 @@ class Queries:
             return True
         if self.head.revision == basis.head.revision:
             return False
-        return self._revisions(question) != basis.revisions
+        found = self._connection.execute(_SELECT_REVISIONS, {"of_names": question.names})
+        return {row.name: row.revision for row in found} != {
+            name: revision for name, revision in basis.revisions.items() if revision
+        }
 
-    def _subject_basis(self, name: str) -> SubjectBasis:
-        state = self.subject(name)
+    def _subject_basis(self, state: SubjectState) -> SubjectBasis:
+        name = state.name
         if state.version_count == 0:
             return SubjectBasis(state, None, frozenset(), frozenset())
         hidden = {
@@ -241,10 +249,10 @@ class Queries:
             removed=frozenset(n for n, s in hidden.items() if s is VersionState.REMOVED),
         )
 
-    def _revisions(self, question: BasisQuestion) -> dict[str, int]:
-        names = {"", *question.subjects, *(subject for subject, _ in question.references)}
-        found = self._connection.execute(_SELECT_REVISIONS, {"of_names": sorted(names)})
-        return dict.fromkeys(names, 0) | {row.name: row.revision for row in found}
+    def _subjects_of(self, question: BasisQuestion) -> dict[str, SubjectState]:
+        found = self._connection.execute(_SELECT_SUBJECTS, {"of_names": question.names})
+        known = {row["name"]: rows.subject_of(row) for row in found.mappings()}
+        return {name: known.get(name, SubjectState(name)) for name in question.names}
 
     def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
         """What registrations with this idempotency key answered."""
