@@ -14,7 +14,6 @@ from .domain.bounds import (
 )
 from .domain.errors import InvalidArgumentError, PermissionDeniedError, RegistryError
 from .domain.evidence import require_data_report
-from .formats import require_offered
 from .proposal import PolicyChange, Proposal
 
 if TYPE_CHECKING:
@@ -82,8 +81,6 @@ class Requirements:
     def _check_policy(self, change: PolicyChange, call: CallContext) -> None:
         if change.subject:
             require_subject(change.subject)
-        if change.settings.policy is not None:
-            require_offered(change.settings.policy)
         self.require(WRITE_SETTINGS, call)
 
     def _check_proposal(self, proposal: Proposal, call: CallContext) -> None:
