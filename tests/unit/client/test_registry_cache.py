@@ -114,7 +114,7 @@ def test_a_registration_of_ones_own_is_read_at_once_and_hides_no_other_event() -
     """Version 2 of somebody else, still on its way, must not be dropped because 3 came first."""
     cache = SchemaCache()
     cache.finish_load("ticks.trades", [schema(1)], revision=10)
-    cache.add(schema(3))
+    cache.add(schema(3), revision=12)
     cache.apply(registered(2, revision=11))
 
     held = cache.timeline("ticks.trades")
