@@ -5,8 +5,7 @@ All instants are integer nanoseconds since the Unix epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
     from tickmesh.registered import CompatibilitySettings, Registration, UndecidedPolicy
     from tickmesh.schema import Mode, Policy
-
-_NO_LABELS: Mapping[str, str] = MappingProxyType({})
-_NO_REFERENCES: Mapping[str, tuple[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,8 @@ class SchemaProposal:
 
     subject: str
     text: str
-    references: Mapping[str, tuple[str, int]] = _NO_REFERENCES
-    labels: Mapping[str, str] = _NO_LABELS
+    references: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     effective_from_ns: int | None = None
     expected_version: int | None = None
     allow_breaking: bool = False
