@@ -112,6 +112,19 @@ def check_quarantine(names: Mapping[str, Any]) -> None:
     assert names["table"].num_rows == 4
 
 
+def prepare_confluent(folder: Path) -> dict[str, str]:
+    old = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
+    new = {**old, "properties": {"price": {"type": "number"}, "venue": {"type": "string"}}}
+    (folder / "old.json").write_text(json.dumps(old))
+    (folder / "new.json").write_text(json.dumps(new))
+    return {}
+
+
+def check_confluent(names: Mapping[str, Any]) -> None:
+    assert names["answer"].settings.policy == names["settings"].policy
+    assert len(names["accepted_breaks"]) == len(names["refused_though_safe"]) == 7
+
+
 def prepare_protocol(_: Path) -> dict[str, str]:
     with RegistryClient() as registry:
         registry.register("ticks.trades", json.dumps(SCHEMA))
@@ -148,6 +161,7 @@ SETTINGS: dict[
     str, tuple[Callable[[Path], dict[str, str]], Callable[[Mapping[str, Any]], None]]
 ] = {
     "README.md": (prepare_readme, check_readme),
+    "docs/confluent-policies.md": (prepare_confluent, check_confluent),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),

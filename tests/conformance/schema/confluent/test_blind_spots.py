@@ -113,7 +113,7 @@ def test_a_safe_change_that_the_rules_refuse_is_refused(name: str, policy: Polic
 
 
 def test_a_wider_pattern_is_refused() -> None:
-    """No policy compares languages of regular expressions; only this one calls it a break."""
+    """The rules compare patterns as texts; another text is a break to them."""
     old, new = (json.dumps({"type": "string", "pattern": f"^a{{1,{n}}}$"}) for n in (4, 5))
     assert compare(old, new, policy=Policy.CONFLUENT_STRICT).verdict is Verdict.INCOMPATIBLE
     assert compare(old, new, policy=Policy.CONTAINMENT).verdict is not Verdict.INCOMPATIBLE

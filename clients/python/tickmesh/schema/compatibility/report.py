@@ -34,7 +34,9 @@ class Policy(StrEnum):
     CONTAINMENT = "containment"
     """Every document valid under the old schema is valid under the new one."""
     CONFLUENT_STRICT = "confluent-strict"
+    """No difference that the published strict rules of Confluent's registry forbid."""
     CONFLUENT_LENIENT = "confluent-lenient"
+    """No difference that its published lenient rules forbid."""
 
 
 class Mode(StrEnum):
