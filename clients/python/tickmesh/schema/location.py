@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError
@@ -231,10 +231,11 @@ class Location:
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
         parts = self._stated_parts.get(name)
         if parts is None:
+            naming = (self.parts[place] for place in self._by_name[0].get(name, ()))
             schemas = tuple(
                 (part.keywords["properties"][name], False)
-                for part in self.always
-                if name in part.keywords.get("properties", ())
+                for part in naming
+                if not part.conditional
             )
             parts = self._stated_parts[name] = Location(self.document, schemas).always
         return (part for part in parts if keyword in part.source)
@@ -398,10 +399,33 @@ def stated_types(kinds: str | Iterable[str]) -> frozenset[str]:
     return named | {"integer"} if "number" in named else named
 
 
+_Answer = TypeVar("_Answer")
+
+
+def _remembered(
+    question: Callable[[Mapping[str, Any], SchemaDocument], _Answer],
+    schema: Mapping[str, Any],
+    document: SchemaDocument,
+) -> _Answer:
+    """The answer about a schema object, worked out once for those that the document keeps."""
+    answers = document.memo.setdefault(question, {})
+    assert isinstance(answers, dict)
+    found: _Answer | None = answers.get(id(schema))
+    if found is None:
+        found = question(schema, document)
+        if document.index.owns(schema):
+            answers[id(schema)] = found
+    return found
+
+
 def types_of(schema: JsonSchema, document: SchemaDocument) -> frozenset[str]:
     """Return the JSON types that values of a schema may have; never too few."""
     if isinstance(schema, bool):
         return ALL_TYPES if schema else frozenset()
+    return _remembered(_types_of, schema, document)
+
+
+def _types_of(schema: Mapping[str, Any], document: SchemaDocument) -> frozenset[str]:
     keywords = effective(schema, document.dialect)
     kinds = ALL_TYPES
     if "type" in keywords:
@@ -424,6 +448,10 @@ def accepts_null(schema: JsonSchema, document: SchemaDocument) -> bool:
     """Whether null is valid under a schema; exact, no keyword for other types can matter."""
     if isinstance(schema, bool):
         return schema
+    return _remembered(_accepts_null, schema, document)
+
+
+def _accepts_null(schema: Mapping[str, Any], document: SchemaDocument) -> bool:
     keywords = effective(schema, document.dialect)
 
     def accepts(member: JsonSchema) -> bool:
