@@ -42,6 +42,7 @@ class SchemaLimits:
         max_bytes: Longest text, in bytes.
         max_depth: Deepest nesting of objects and arrays in the text.
         max_ref_expansions: Most subschemas that following every ``$ref`` may unfold to.
+        max_pinned: Most pinned documents, those that pinned ones pin included.
         max_subschemas: Most schema objects in the text.
         max_pattern_length: Longest regular expression, in characters.
         max_pattern_weight: Most states that all regular expressions together compile to.
@@ -52,6 +53,7 @@ class SchemaLimits:
     max_bytes: int = 1 << 20
     max_depth: int = 64
     max_ref_expansions: int = 100_000
+    max_pinned: int = 256
     max_subschemas: int = 10_000
     max_pattern_length: int = 1024
     max_pattern_weight: int = 1_000_000
@@ -104,23 +106,45 @@ class SchemaDocument:
         Without references it equals the text. With them every pinned document is embedded
         under a name of its own, and the ``$ref`` that lead there are rewritten.
         """
-        result = plain(self.root)
-        if not isinstance(result, dict) or not self.references:
-            return result if isinstance(result, dict) else bool(result)
-        for path, schema in self.index.subschemas():
-            pinned = self.index.pinned.get(id(schema))
-            if pinned is not None:
-                name, fragment = pinned
-                target = _follow(result, path)
-                target["$ref"] = _uri_of(self.references[name]) + (fragment and "#" + fragment)
+        if not self.references:
+            whole = plain(self.root)
+            return whole if isinstance(whole, dict) else bool(whole)
+        uris: dict[str, str] = {}
+        for document in self.pinned_documents:
+            uri = _uri_of(document)
+            taken = uri in uris.values()
+            uris[document.fingerprint] = _urn_of(document) if taken else uri
+        result = self.with_absolute_references(uris)
         definitions = "definitions" if self.dialect is Dialect.DRAFT_07 else "$defs"
         embedded = result.setdefault(definitions, {})
-        for document in self.references.values():
-            uri = _uri_of(document)
-            body = document.plain
-            if isinstance(body, bool):
-                body = {} if body else {"not": {}}
+        for document in self.pinned_documents:
+            uri = uris[document.fingerprint]
+            body = document.with_absolute_references(uris)
             embedded[uri] = {**body, "$schema": str(self.dialect), "$id": uri}
+        return result
+
+    @cached_property
+    def pinned_documents(self) -> tuple[SchemaDocument, ...]:
+        """Every pinned document, those that pinned ones pin included, each meaning once."""
+        found: dict[str, SchemaDocument] = {}
+        for document in self.references.values():
+            for each in (document, *document.pinned_documents):
+                found.setdefault(each.fingerprint, each)
+        return tuple(found.values())
+
+    def with_absolute_references(self, uris: Mapping[str, str]) -> dict[str, Any]:
+        """Return the ordinary form, with references to pinned documents led to URIs.
+
+        Args:
+            uris: The URI of each pinned document, by its fingerprint.
+        """
+        result = plain(self.root)
+        if not isinstance(result, dict):
+            return {} if result else {"not": {}}
+        for key, (name, fragment) in self.index.pinned.items():
+            target = _follow(result, self.index.places[key])
+            uri = uris[self.references[name].fingerprint]
+            target["$ref"] = uri + (fragment and "#" + fragment)
         return result
 
     def resolve(self, reference: str) -> JsonSchema:
@@ -147,6 +171,10 @@ def _uri_of(document: SchemaDocument) -> str:
     identifier = document.root.get("$id") if isinstance(document.root, dict) else None
     if isinstance(identifier, str) and urlsplit(identifier).scheme:
         return identifier.rstrip("#")
+    return _urn_of(document)
+
+
+def _urn_of(document: SchemaDocument) -> str:
     return f"urn:tickmesh:schema:{document.fingerprint}"
 
 
@@ -203,6 +231,12 @@ def parse_document(
                 f"the referenced schema {name!r} is written in {document.dialect}, "
                 f"this one in {dialect}; use one draft",
             )
+    if _pinned_count(references) > limits.max_pinned:
+        raise SchemaError(
+            "TOO_MANY_REFERENCES",
+            f"with those that they refer to, more than {limits.max_pinned} schemas are "
+            "referenced; refer to fewer",
+        )
     _check_meta_schema(root, dialect)
     index = ReferenceIndex(
         root,
@@ -224,6 +258,16 @@ def parse_document(
     )
     _check_compiles(document)
     return document
+
+
+def _pinned_count(references: Mapping[str, SchemaDocument]) -> int:
+    return len(
+        {
+            each.fingerprint
+            for document in references.values()
+            for each in (document, *document.pinned_documents)
+        }
+    )
 
 
 def _dialect_of(root: JsonSchema, *, pointer: str = "/$schema") -> Dialect:

@@ -67,8 +67,10 @@ class ReferenceIndex:
         self._targets: dict[int, JsonSchema] = {}
         self.pinned: dict[int, tuple[str, str]] = {}
         """Schemas whose ``$ref`` leads to another document: reference name and fragment."""
-        self._pinned_indexes = [document.index for document in references.values()]
-        for index in self._pinned_indexes:
+        self._within: dict[int, ReferenceIndex] = {}
+        for document in references.values():
+            self._within |= {id(document.index): document.index, **document.index.within}
+        for index in self._within.values():
             self._targets.update(index.targets)
         self._walk(root, (), "")
         self._connect()
@@ -86,8 +88,18 @@ class ReferenceIndex:
     def owns(self, schema: Mapping[str, Any]) -> bool:
         """Whether a schema object is one of this document's or of a pinned one's."""
         return id(schema) in self._paths or any(
-            index.owns(schema) for index in self._pinned_indexes
+            id(schema) in index.places for index in self._within.values()
         )
+
+    @property
+    def within(self) -> Mapping[int, ReferenceIndex]:
+        """The indexes of all pinned documents, those that pinned ones pin included."""
+        return self._within
+
+    @property
+    def places(self) -> Mapping[int, Path]:
+        """The path of each schema object of this document, by its identity."""
+        return self._paths
 
     def pointer_to(self, schema: JsonSchema) -> str | None:
         """Return the JSON Pointer of a schema object, None when it is not of this document."""
