@@ -123,6 +123,15 @@ def check_protocol(names: Mapping[str, Any]) -> None:
     assert sum(table.num_rows for table in names["tables"]) == 2
 
 
+def prepare_projection(_: Path) -> dict[str, str]:
+    return {}
+
+
+def check_projection(names: Mapping[str, Any]) -> None:
+    assert names["columns"].names == ["ts", "symbol", "price", "size", "levels"]
+    assert names["refusal"][0] == "INVALID_ARROW_TYPE"
+
+
 TABLE = pa.table(
     {
         "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -136,6 +145,7 @@ SETTINGS: dict[
     str, tuple[Callable[[Path], dict[str, str]], Callable[[Mapping[str, Any]], None]]
 ] = {
     "README.md": (prepare_readme, check_readme),
+    "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
 }
