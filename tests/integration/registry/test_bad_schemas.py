@@ -7,7 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 import pytest
@@ -51,8 +51,9 @@ def is_utf8(text: str | bytes) -> bool:
 
 
 async def refusal_of(channel: grpc.aio.Channel, text: str | bytes) -> TickmeshError:
+    register_bytes: Any = channel.unary_unary(REGISTER)
     with pytest.raises(grpc.RpcError) as caught:
-        await channel.unary_unary(REGISTER)(request_of(text), timeout=60)
+        await register_bytes(request_of(text), timeout=60)
     error = error_from_rpc(caught.value)
     shown = f"{error} {dict(error.metadata)} {error.violations}"
     assert not re.search(r"Traceback|\.py\b|site-packages|SELECT |sqlite|<class", shown), shown
