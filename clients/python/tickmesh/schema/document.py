@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -341,6 +341,16 @@ def _uri_references() -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for({"format": "uri-reference"}, validate_formats=True)
 
 
+@lru_cache(maxsize=4096)
+def _fault_of(pattern: str, longest: int) -> tuple[str, str] | None:
+    """What is wrong with a pattern: reason and message; versions of a subject share most."""
+    try:
+        check_pattern(pattern, max_length=longest, pointer="")
+    except SchemaError as error:
+        return error.reason, error.message
+    return None
+
+
 class _Patterns:
     """Checks the patterns of a document, each distinct one once, and bounds what they weigh."""
 
@@ -367,7 +377,9 @@ class _Patterns:
         if pattern in self._checked:
             return
         longest = self._limits.max_pattern_length
-        check_pattern(pattern, max_length=longest, pointer=pointer_of(path))
+        fault = _fault_of(pattern, longest)
+        if fault is not None:
+            raise SchemaError(*fault, pointer=pointer_of(path))
         self._checked.add(pattern)
         self._weight += pattern_weight(pattern)
         if self._weight > self._limits.max_pattern_weight:

@@ -229,6 +229,9 @@ class Location:
         return stated[0] if stated else MISSING
 
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
+        if not self._by_name[1]:
+            # Nothing but `properties` speaks of the member, so its parts are those that state.
+            return (part for part in self.child(name).always if keyword in part.source)
         parts = self._stated_parts.get(name)
         if parts is None:
             naming = (self.parts[place] for place in self._by_name[0].get(name, ()))
@@ -322,8 +325,13 @@ def dict_of(source: Mapping[str, Any]) -> dict[str, Any]:
     return source
 
 
+_BRANCHING = frozenset({"anyOf", "oneOf", "if", "dependentSchemas", "dependencies"})
+
+
 def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[JsonSchema]:
     """Yield the subschemas that apply in place under a condition, and declare names there."""
+    if keywords.keys().isdisjoint(_BRANCHING):
+        return
     yield from keywords.get("anyOf", ())
     yield from keywords.get("oneOf", ())
     if "if" in keywords:
@@ -378,6 +386,11 @@ def item_for(keywords: Mapping[str, Any], index: int) -> list[JsonSchema]:
 ALL_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 
+_ONE_TYPE: Final = {
+    kind: frozenset({"number", "integer"} if kind == "number" else {kind}) for kind in ALL_TYPES
+}
+
+
 def json_type(value: Any) -> str:
     """Return the type of an exact JSON value; ``number`` means: not integral."""
     if value is None:
@@ -395,7 +408,9 @@ def json_type(value: Any) -> str:
 
 def stated_types(kinds: str | Iterable[str]) -> frozenset[str]:
     """Return the types a ``type`` keyword admits; ``number`` admits integers too."""
-    named = frozenset({kinds} if isinstance(kinds, str) else kinds)
+    if isinstance(kinds, str):
+        return _ONE_TYPE[kinds]
+    named = frozenset(kinds)
     return named | {"integer"} if "number" in named else named
 
 

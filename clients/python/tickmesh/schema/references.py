@@ -56,11 +56,11 @@ class ReferenceIndex:
             SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP, TOO_MANY_REFERENCES,
                 TOO_MANY_SUBSCHEMAS or DUPLICATE_IDENTIFIER.
         """
-        self._root = root
         self._max_subschemas = max_subschemas
         self._dialect = dialect
         self._references = references
         self._paths: dict[int, Path] = {}
+        self._schemas: dict[int, dict[str, Any]] = {}
         self._bases: dict[int, str] = {}
         self._resources: dict[str, JsonSchema] = {"": root}
         self._anchors: dict[str, JsonSchema] = {}
@@ -108,8 +108,7 @@ class ReferenceIndex:
 
     def subschemas(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Yield every schema object of the document with its path, parents first."""
-        for path in self._paths.values():
-            yield path, _follow(self._root, path)
+        return zip(self._paths.values(), self._schemas.values(), strict=True)
 
     def resolve(self, reference: str, *, base: str = "") -> JsonSchema:
         """Return the schema a reference leads to.
@@ -179,6 +178,7 @@ class ReferenceIndex:
             if isinstance(schema.get(keyword), str):
                 self._claim(self._anchors, f"{base}#{schema[keyword]}", schema, (*path, keyword))
         self._paths[id(schema)] = path
+        self._schemas[id(schema)] = schema
         self._bases[id(schema)] = base
         if len(self._paths) > self._max_subschemas:
             raise SchemaError(
@@ -218,7 +218,7 @@ class ReferenceIndex:
         for key, path in list(self._paths.items()):
             if key in self._targets:
                 continue
-            schema = _follow(self._root, path)
+            schema = self._schemas[key]
             dynamic = schema.get("$dynamicRef")
             if isinstance(dynamic, str) and self._dialect is Dialect.DRAFT_2020_12:
                 self._resolve_at((*path, "$dynamicRef"), dynamic, self._bases[key])
@@ -239,14 +239,6 @@ class ReferenceIndex:
             return self.resolve(reference, base=base)
         except SchemaError as error:
             raise SchemaError(error.reason, error.message, pointer=pointer_of(path)) from None
-
-
-def _follow(root: JsonSchema, path: Path) -> dict[str, Any]:
-    node: Any = root
-    for part in path:
-        node = node[int(part)] if isinstance(node, list) else node[part]
-    assert isinstance(node, dict)
-    return node
 
 
 class _Expansion:

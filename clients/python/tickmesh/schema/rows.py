@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
 
 
+_OF_ITEMS = frozenset({"items", "prefixItems", "additionalItems"})
+
+
 def check_rows(document: SchemaDocument) -> None:
     """Check, once for each document, that rows can exist and that defaults can be filled in.
 
@@ -68,8 +71,9 @@ def _gather_defaults(location: Location, found: list[Default], seen: set[Key]) -
         if default is not MISSING:
             found.append(Default(location, name, plain(default)))
         _gather_defaults(child, found, seen)
-    for index in range(-1, location.prefix_length):
-        _gather_defaults(location.item(index), found, seen)
+    if any(not part.keywords.keys().isdisjoint(_OF_ITEMS) for part in location.parts):
+        for index in range(-1, location.prefix_length):
+            _gather_defaults(location.item(index), found, seen)
     for part in location.parts:
         extra = part.keywords.get("additionalProperties")
         if isinstance(extra, dict):
