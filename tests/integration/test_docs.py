@@ -146,6 +146,13 @@ def prepare_watch(_: Path) -> dict[str, str]:
 
 def check_watch(names: Mapping[str, Any]) -> None:
     assert [kind.value for kind, _ in names["seen"]] == ["version_registered"] * 2
+def prepare_projection(_: Path) -> dict[str, str]:
+    return {}
+
+
+def check_projection(names: Mapping[str, Any]) -> None:
+    assert names["columns"].names == ["ts", "symbol", "price", "size", "levels"]
+    assert names["refusal"][0] == "INVALID_ARROW_TYPE"
 
 
 TABLE = pa.table(
@@ -162,6 +169,7 @@ SETTINGS: dict[
 ] = {
     "README.md": (prepare_readme, check_readme),
     "docs/confluent-policies.md": (prepare_confluent, check_confluent),
+    "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),

@@ -93,6 +93,12 @@ class RegistryProcess:
         self._process.kill()
         await self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def send_stop(self) -> None:
         """Ask it to end."""
         assert self._process is not None
