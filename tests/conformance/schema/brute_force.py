@@ -37,7 +37,7 @@ _FEW: tuple[Any, ...] = (_MISSING, 1, "x", -1, None)
 
 
 def small_objects(*schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields objects over the names of some schemas and two more: few values of all, many of one."""
+    """Yields objects over the names of schemas and two more: few values of all, many of one."""
     names = sorted({name for schema in schemas for name in _names(schema)} | {"p_x", "zz"})
     for chosen in itertools.product(_FEW, repeat=len(names)):
         yield _object(names, chosen)

@@ -1,7 +1,7 @@
 """Changes of schemas with the verdicts that both sound policies owe them, both ways.
 
-Each change is a pair of object schemas, or of schemas of one field, with two letters for each policy:
-what reading old under new is, and what reading new under old is. ``c`` compatible, ``i``
+Each change is a pair of object schemas, or of schemas of one field, with two letters for each
+policy: what reading old under new is, and what reading new under old is. ``c`` compatible, ``i``
 incompatible. The letters are stated by hand; `brute_force` confirms them without the checker.
 """
 

@@ -68,9 +68,10 @@ def validator_of(
     key = (None if part is None else id(part), annotate_formats)
     validator = compiled.validators.get(key)
     if validator is None:
-        schema: dict[str, Any] | bool = _as_judged(document)
         registry = None
-        if part is not None:
+        if part is None:
+            schema = _as_judged(document)
+        else:
             registry = compiled.registry
             referred = compiled.standalone.refer(part)
             schema = {"$schema": str(document.dialect), "allOf": [referred]}

@@ -28,7 +28,7 @@ from tickmesh.schema.rows import accepts
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tickmesh.schema.compatibility.budget import Budget
     from tickmesh.schema.compatibility.prover import FieldPath
@@ -39,6 +39,7 @@ _DEEPEST = 6
 _MOST_OF_A_PLACE = 48
 _MOST_RAW = 400
 _MOST_PARTNERS = 10
+_MOST_BASES = 6
 _MOST_NAMES_SPREAD = 6
 _MOST_PATTERNS = 8
 _LONGEST_LIST = 64
@@ -103,17 +104,21 @@ class Candidates:
         if step == ITEM:
             yield from self._lists_with(writer, reader, rest, depth)
             return
-        bases = list(itertools.islice(self.objects(writer, reader, depth), 6))
-        names = self._unnamed(writer, reader) if step == MEMBER else [step]
-        for name in names:
-            for base in bases:
-                yield {each: value for each, value in base.items() if each != name}
-            if not self._whole:
-                yield from ({**base, name: None} for base in bases)
+        least = self._least(writer, reader, depth)
+        tried: list[tuple[str, Any]] = []
+        for name in self._unnamed(writer, reader) if step == MEMBER else [step]:
+            yield {each: value for each, value in least.items() if each != name}
             inner = self.variants(writer.child(name), reader.child(name), rest, depth=depth + 1)
             for value in inner:
-                for base in bases:
-                    yield {**base, name: value}
+                yield {**least, name: value}
+                tried.append((name, value))
+            if not self._whole:
+                tried.append((name, None))
+        for base in itertools.islice(self.objects(writer, reader, depth), _MOST_BASES):
+            for name in dict.fromkeys(name for name, _ in tried):
+                yield {each: value for each, value in base.items() if each != name}
+            for name, value in tried[:_MOST_RAW]:
+                yield {**base, name: value}
 
     def _lists_with(
         self, writer: Location, reader: Location, path: FieldPath, depth: int
@@ -241,7 +246,7 @@ class Candidates:
         """Yield a full and a minimal object, then such as conditions and names ask for."""
         full = self._full(writer, reader, depth)
         yield full
-        required = {name: full[name] for name in full if name in writer.required}
+        required = self._least(writer, reader, depth)
         yield required
         for case in itertools.islice(cases_of(writer), 8) if _is_split(writer) else ():
             whole = self._full(case, reader, depth)
@@ -253,14 +258,22 @@ class Candidates:
             yield {name: value for name, value in full.items() if name not in wanted}
 
     def _full(self, writer: Location, reader: Location, depth: int) -> dict[str, Any]:
-        full: dict[str, Any] = {}
-        for name in self._names(writer, reader):
-            if depth <= _DEEPEST or name in writer.required:
-                values = self.values(writer.child(name), reader.child(name), depth + 1).filling
-                kept = [value for value in values if value is not None] or values
-                if kept:
-                    full[name] = kept[0]
-        return full
+        names = self._names(writer, reader) if depth <= _DEEPEST else sorted(writer.required)
+        return self._filled(writer, reader, names, depth)
+
+    def _least(self, writer: Location, reader: Location, depth: int) -> dict[str, Any]:
+        return self._filled(writer, reader, sorted(writer.required), depth)
+
+    def _filled(
+        self, writer: Location, reader: Location, names: Iterable[str], depth: int
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in names:
+            values = self.values(writer.child(name), reader.child(name), depth + 1).filling
+            kept = [value for value in values if value is not None] or values
+            if kept:
+                found[name] = kept[0]
+        return found
 
     def _spread(self, writer: Location, reader: Location, depth: int) -> Iterator[dict[str, Any]]:
         """Yield the usual objects, then each with one member varied, then other sets of members."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _STEPS = 40_000
 _STEPS_OF_A_QUESTION = 2
-_SECONDS = 0.35
+_SECONDS = 0.25
 
 
 class Containment:

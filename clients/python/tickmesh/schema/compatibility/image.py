@@ -20,7 +20,7 @@ from tickmesh.schema.conditions import (
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.location import ALL_TYPES, MISSING, Key, Location, prefix_items
 from tickmesh.schema.strict_json import plain
-from tickmesh.schema.weights import HEAVIEST, alternatives
+from tickmesh.schema.weights import HEAVIEST, MOST_WORK, alternatives, work
 
 if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
@@ -292,12 +292,13 @@ class ImageBuilder:
 
 
 def is_heavy(location: Location) -> bool:
-    """Whether what a location says unfolds to too many alternatives to be looked at whole."""
-    weight = 1
+    """Whether what a location says is too much to be looked at as a whole."""
+    weight, microseconds = 1, 0
     for schema, conditional in location.applied:
         if not conditional:
             weight *= alternatives(schema, location.document)
-    return weight > HEAVIEST
+            microseconds += work(schema, location.document)
+    return weight > HEAVIEST or microseconds > MOST_WORK
 
 
 def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:

@@ -23,7 +23,7 @@ from tickmesh.schema.conditions import (
 )
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import MISSING, Location
-from tickmesh.schema.weights import HEAVIEST, alternatives
+from tickmesh.schema.weights import is_heavy as too_heavy
 
 if TYPE_CHECKING:
     from tickmesh.schema.compatibility.containment import Containment
@@ -129,7 +129,7 @@ class RowProver(Prover):
             for known in conditions_of(part.keywords, writer.document.dialect)
         ):
             return True
-        if alternatives(condition, reader.document) > HEAVIEST:
+        if too_heavy(condition, reader.document):
             return False
         return self._contains(self._row_image(writer, reader), referring(condition, self._new))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -70,14 +71,21 @@ def unique(values: Iterable[Any]) -> list[Any]:
 
 
 def numbers(locations: Iterable[Location]) -> Iterator[Any]:
-    """Yield numbers at and around every bound and multiple named."""
+    """Yield numbers at and around every bound and multiple named, as JSON readers have them."""
+    for number in _exact_numbers(locations):
+        usual = plain(number)
+        if not isinstance(usual, float) or math.isfinite(usual):
+            yield usual
+
+
+def _exact_numbers(locations: Iterable[Location]) -> Iterator[Any]:
     for keywords in hints(locations):
         for bound in _BOUNDS:
             if bound in keywords:
                 yield from _around(keywords[bound])
         step = keywords.get("multipleOf")
         if step is not None:
-            yield from (plain(step * factor) for factor in _FACTORS)
+            yield from (step * factor for factor in _FACTORS)
     yield from _NUMBERS
 
 
@@ -87,11 +95,11 @@ def matching_names(patterns: Iterable[str]) -> list[str]:
 
 
 def _around(bound: int | Decimal) -> Iterator[Any]:
-    yield plain(bound)
+    yield bound
     for step in (1, -1, 10, -10):
-        yield plain(bound + step)
+        yield bound + step
     for fraction in (Decimal("0.5"), Decimal("-0.5"), Decimal("0.01"), Decimal("-0.01")):
-        yield plain(bound + fraction)
+        yield bound + fraction
 
 
 def strings(locations: Iterable[Location]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def _shorter(text: str) -> Iterator[str]:
         yield readable
 
 
-def _plainer(number: float) -> Iterator[Any]:
+def _plainer(number: int | float) -> Iterator[Any]:  # noqa: PYI041 - told apart below
     for plainer in _SIMPLE_NUMBERS:
         if plainer == number:
             return

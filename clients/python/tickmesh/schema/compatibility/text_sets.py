@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
 
 _STEPS = 20_000
-_SECONDS = 0.06
+_SECONDS = 0.04
 _STEPS_OF_ALL = 100_000
-_SECONDS_OF_ALL = 0.15
+_SECONDS_OF_ALL = 0.08
 _LONGEST_LENGTH = 300
 _MOST_TEXTS = 3000
 _MOST_UNKNOWN = 4

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _STEPS = 12_000
-_SECONDS = 0.3
+_SECONDS = 0.15
 _SHARE_OF_A_GAP = 3
 _SHRINKING_STEPS = 400
-_SHRINKING_SECONDS = 0.05
+_SHRINKING_SECONDS = 0.03
 
 
 class Search(ABC):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from tickmesh.schema.validation.dialects import UnsupportedSchemaError
 from tickmesh.schema.validation.reasons import Reason, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tickmesh.schema.validation.documents import RenderedRow
 
