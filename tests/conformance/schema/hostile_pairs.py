@@ -54,7 +54,9 @@ def _tree(value: Schema) -> Schema:
     """A tree whose nodes know seven kinds of children."""
     children = {f"c{i}": {"$ref": f"#/$defs/{'no'[i % 2]}"} for i in range(7)}
     node = _record({"v": value, **children}, required=["v"])
-    other = _record({"w": value, **children, "l": {"type": "array", "items": {"$ref": "#/$defs/n"}}})
+    other = _record(
+        {"w": value, **children, "l": {"type": "array", "items": {"$ref": "#/$defs/n"}}}
+    )
     return {"$ref": "#/$defs/n", "$defs": {"n": node, "o": other}}
 
 
@@ -68,7 +70,10 @@ def _alternatives(count: int, suffix: str) -> Schema:
 
 def _maps(count: int, kind: str) -> Schema:
     return _field(
-        {"type": "object", "patternProperties": {f"^[a-z]*{i}x?": {"type": kind} for i in range(count)}}
+        {
+            "type": "object",
+            "patternProperties": {f"^[a-z]*{i}x?": {"type": kind} for i in range(count)},
+        }
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.keywords import children, effective
+from tickmesh.schema.keywords import children, effective, in_place_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,13 +99,26 @@ def _work_below(schema: JsonSchema, document: SchemaDocument, seen: set[int]) ->
             continue
         seen.add(id(each))
         keywords = effective(each, document.dialect)
-        total += _own_work(keywords, document)
+        total += _own_work(keywords, document) + _members_named(each, document, set()) ** 3
         if "$ref" in keywords:
             pending.append(document.target_of(each))
         pending += [
             child for path, child in children(keywords, document.dialect) if path[0] not in _APART
         ]
     return total
+
+
+def _members_named(schema: JsonSchema, document: SchemaDocument, seen: set[int]) -> int:
+    """Return how many members are named at one place, under conditions too."""
+    if isinstance(schema, bool) or id(schema) in seen:
+        return 0
+    seen.add(id(schema))
+    keywords = effective(schema, document.dialect)
+    below = [child for _, child in in_place_children(keywords, document.dialect)]
+    if "$ref" in keywords:
+        below.append(document.target_of(schema))
+    named = len(keywords.get("properties", ()))
+    return named + sum(_members_named(child, document, seen) for child in below)
 
 
 def _own_work(keywords: Mapping[str, Any], document: SchemaDocument) -> int:
@@ -119,7 +132,9 @@ def _own_work(keywords: Mapping[str, Any], document: SchemaDocument) -> int:
         len(keywords.get(name, ()))
         for name in ("dependentRequired", "dependentSchemas", "dependencies")
     )
-    conditions = sum("if" in member for member in keywords.get("allOf", ()) if member is not True)
+    conditions = sum(
+        isinstance(member, dict) and "if" in member for member in keywords.get("allOf", ())
+    )
     named = len(keywords.get("properties", ()))
     return (
         4

@@ -97,8 +97,8 @@ class Candidates:
         self, writer: Location, reader: Location, path: FieldPath, *, depth: int = 0
     ) -> Iterator[Any]:
         """Yield values that differ from each other at one place below a location."""
-        if not path or depth > _DEEPEST + len(path):
-            yield from self.values(writer, reader, depth).varied
+        if not path:
+            yield from self.values(writer, reader, min(depth, _DEEPEST - 2)).varied
             return
         step, rest = path[0], path[1:]
         if step == ITEM:

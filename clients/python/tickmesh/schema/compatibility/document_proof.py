@@ -22,9 +22,10 @@ from tickmesh.schema.compatibility.text_sets import (
     negation,
     texts_at,
 )
-from tickmesh.schema.conditions import conditions_of, is_structural
+from tickmesh.schema.conditions import conditions_of, is_structural, names_read
 from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import Location, Part, stated_types
+from tickmesh.schema.weights import is_heavy as too_heavy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,13 +63,18 @@ class DocumentProver(Prover):
         return self._arrays(writer, reader, path)
 
     def _contained_as_a_whole(self, writer: Location, reader: Location) -> bool:
-        whole = not is_heavy(writer) and not is_heavy(reader)
-        if whole and self._contains(
-            self._old.refer(self._old_document.root),
-            self._new.refer(self._new_document.root),
-        ):
+        if self._values(writer, reader, (), null=True):
             return True
-        return self._values(writer, reader, (), null=True)
+        return (
+            not is_heavy(writer)
+            and not is_heavy(reader)
+            and self._contains(
+                self._old.refer(self._old_document.root), self._new.refer(self._new_document.root)
+            )
+        )
+
+    def _is_too_wide(self, writer: Location) -> bool:
+        return is_heavy(writer)
 
     def _narrow(self, writer: Location, reader: Location, kinds: frozenset[str]) -> JsonSchema:  # noqa: ARG002 - documents are not resolved
         own = [self._old.refer(schema) for schema, given in writer.applied if not given]
@@ -155,7 +161,6 @@ class DocumentProver(Prover):
 
     def _goals_hold(self, writer: Location, reader: Location, kind: str, path: FieldPath) -> bool:
         """Whether what the reader says beyond members and items holds of every value of a type."""
-        narrow = self._narrow(writer, reader, frozenset({kind}))
         for part in reader.always:
             typed = "type" in part.keywords and kind not in stated_types(part.keywords["type"])
             if typed or part.keywords.keys() & _AS_A_WHOLE:
@@ -166,10 +171,41 @@ class DocumentProver(Prover):
                 self._note(path, "VALUE")
                 return False
             for goal in self._goals(part, kind):
-                if is_heavy(writer) or is_heavy(reader) or not self._contains(narrow, goal):
+                if not self._goal_holds(writer, part, goal, kind):
                     self._note(path, "VALUE")
                     return False
         return True
+
+    def _goal_holds(self, writer: Location, part: Part, goal: dict[str, Any], kind: str) -> bool:
+        """Whether every value of a type is valid under one thing that the reader says of it."""
+        keywords = {keyword: part.keywords[keyword] for keyword in goal}
+        if too_heavy(keywords, self._new_document):
+            return False
+        names = names_read(keywords, self._new_document) if kind == "object" else None
+        if names is not None and self._contains(self._members(writer, names), goal):
+            return True
+        narrow = self._narrow(writer, writer, frozenset({kind}))
+        return not is_heavy(writer) and self._contains(narrow, goal)
+
+    def _members(self, writer: Location, names: set[str]) -> JsonSchema:
+        """Return what the writer says of a few members of objects, whatever the others are."""
+        said: list[JsonSchema] = [{"type": "object"}]
+        tied = not is_heavy(writer)
+        for part in writer.always:
+            named = names.intersection(part.keywords.get("properties", ()))
+            properties = part.keywords.get("properties", {})
+            said.append(
+                {
+                    "properties": {name: self._old.refer(properties[name]) for name in named},
+                    "required": sorted(names.intersection(part.keywords.get("required", ()))),
+                }
+            )
+            said += [
+                referring(condition, self._old)
+                for condition in conditions_of(part.keywords, self._old_document.dialect)
+                if tied
+            ]
+        return {"allOf": said}
 
     def _names_fit(self, writer: Location, limit: JsonSchema) -> bool:
         """Whether every name that the writer admits is valid under ``propertyNames``."""
@@ -194,7 +230,7 @@ class DocumentProver(Prover):
         location = Location(document, ((schema, False),))
         return texts_at(location, annotate_formats=self._pair.annotate_formats)
 
-    def _goals(self, part: Part, kind: str) -> Iterator[JsonSchema]:
+    def _goals(self, part: Part, kind: str) -> Iterator[dict[str, Any]]:
         keywords = part.keywords
         for condition in conditions_of(keywords, self._new_document.dialect):
             yield referring(condition, self._new)

@@ -84,6 +84,10 @@ class Prover(ABC):
         """Prove that lists written at one place are valid at the other."""
 
     @abstractmethod
+    def _is_too_wide(self, writer: Location) -> bool:
+        """Whether what is written at a place is too much to be looked at as a whole."""
+
+    @abstractmethod
     def _narrow(self, writer: Location, reader: Location, kinds: frozenset[str]) -> JsonSchema:
         """Return a schema that whatever is written at a place satisfies where it is read."""
 
@@ -179,7 +183,7 @@ class Prover(ABC):
             yield None if '"$ref"' in text or '"$dynamicRef"' in text else text
 
     def _leaf(self, writer: Location, reader: Location, kinds: frozenset[str]) -> bool:
-        if not self._pair.faithful or is_heavy(reader):
+        if not self._pair.faithful or is_heavy(reader) or self._is_too_wide(writer):
             return False
         goals = [
             self._new.refer(schema) for schema, conditional in reader.applied if not conditional
