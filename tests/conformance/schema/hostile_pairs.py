@@ -108,6 +108,10 @@ def _multiples(step: float, count: int) -> Schema:
     return _field({"type": "number", "allOf": [{"multipleOf": step + i} for i in range(count)]})
 
 
+def _points(count: int) -> list[Schema]:
+    return [{"minimum": place, "maximum": place} for place in range(count)]
+
+
 PAIRS: dict[str, tuple[Schema, Schema]] = {
     "deep nesting": (_nested({"type": "string"}, 29), _nested({"type": "integer"}, 29)),
     "huge oneOf": (_one_of(0, 1000), _one_of(1, 1000)),
@@ -195,8 +199,8 @@ PAIRS: dict[str, tuple[Schema, Schema]] = {
                 dependentRequired={f"f{i}": [f"f{(i * 3) % 100}"] for i in range(100)}),
     ),
     "nested not": (
-        _field({"not": {"not": {"not": {"anyOf": [{"minimum": i, "maximum": i} for i in range(300)]}}}}),
-        _field({"not": {"anyOf": [{"minimum": i, "maximum": i} for i in range(301)]}}),
+        _field({"not": {"not": {"not": {"anyOf": _points(300)}}}}),
+        _field({"not": {"anyOf": _points(301)}}),
     ),
     "contains of contains": (
         _field({"contains": {"contains": {"contains": {"contains": {"minimum": 5}}}},

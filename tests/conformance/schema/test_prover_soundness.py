@@ -116,49 +116,49 @@ def _keyword_sets(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     reference = st.just({"$ref": "#/$defs/d"})
     inner = st.one_of(inner, inner, reference)
     several = st.lists(inner, min_size=1, max_size=2)
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "type": st.sampled_from(_TYPES),
-            "properties": st.dictionaries(_NAMES, inner, max_size=3),
-            "required": st.lists(_NAMES, max_size=2, unique=True),
-            "additionalProperties": st.one_of(st.booleans(), inner),
-            "patternProperties": st.dictionaries(
-                st.sampled_from(["^a", "b$", "^p_", "."]), inner, max_size=2
-            ),
-            "propertyNames": st.sampled_from([{"pattern": "^a"}, {"maxLength": 1}, False]),
-            "minProperties": _COUNT,
-            "maxProperties": _COUNT,
-            "dependentRequired": st.dictionaries(_NAMES, st.lists(_NAMES, max_size=1), max_size=1),
-            "dependentSchemas": st.dictionaries(_NAMES, inner, max_size=1),
-            "unevaluatedProperties": st.one_of(st.booleans(), inner),
-            "items": inner,
-            "prefixItems": several,
-            "minItems": _COUNT,
-            "maxItems": _COUNT,
-            "uniqueItems": st.booleans(),
-            "contains": inner,
-            "minContains": _COUNT,
-            "maxContains": _COUNT,
-            "unevaluatedItems": st.one_of(st.booleans(), inner),
-            "minimum": _NUMBER,
-            "exclusiveMaximum": _NUMBER,
-            "multipleOf": st.sampled_from([1, 2, 3, 0.5, 0.1, 0.3]),
-            "minLength": _COUNT,
-            "maxLength": _COUNT,
-            "pattern": st.sampled_from(_PATTERNS),
-            "enum": st.lists(_JSON, min_size=1, max_size=3),
-            "const": _JSON,
-            "anyOf": several,
-            "oneOf": several,
-            "allOf": several,
-            "not": inner,
-            "if": inner,
-            "then": inner,
-            "else": inner,
-            "default": _SCALAR,
-        },
-    ).map(lambda schema: dict(list(schema.items())[:5]))
+    offered: dict[str, st.SearchStrategy[Any]] = {
+        "type": st.sampled_from(_TYPES),
+        "properties": st.dictionaries(_NAMES, inner, max_size=3),
+        "required": st.lists(_NAMES, max_size=2, unique=True),
+        "additionalProperties": st.one_of(st.booleans(), inner),
+        "patternProperties": st.dictionaries(
+            st.sampled_from(["^a", "b$", "^p_", "."]), inner, max_size=2
+        ),
+        "propertyNames": st.sampled_from([{"pattern": "^a"}, {"maxLength": 1}, False]),
+        "minProperties": _COUNT,
+        "maxProperties": _COUNT,
+        "dependentRequired": st.dictionaries(_NAMES, st.lists(_NAMES, max_size=1), max_size=1),
+        "dependentSchemas": st.dictionaries(_NAMES, inner, max_size=1),
+        "unevaluatedProperties": st.one_of(st.booleans(), inner),
+        "items": inner,
+        "prefixItems": several,
+        "minItems": _COUNT,
+        "maxItems": _COUNT,
+        "uniqueItems": st.booleans(),
+        "contains": inner,
+        "minContains": _COUNT,
+        "maxContains": _COUNT,
+        "unevaluatedItems": st.one_of(st.booleans(), inner),
+        "minimum": _NUMBER,
+        "exclusiveMaximum": _NUMBER,
+        "multipleOf": st.sampled_from([1, 2, 3, 0.5, 0.1, 0.3]),
+        "minLength": _COUNT,
+        "maxLength": _COUNT,
+        "pattern": st.sampled_from(_PATTERNS),
+        "enum": st.lists(_JSON, min_size=1, max_size=3),
+        "const": _JSON,
+        "anyOf": several,
+        "oneOf": several,
+        "allOf": several,
+        "not": inner,
+        "if": inner,
+        "then": inner,
+        "else": inner,
+        "default": _SCALAR,
+    }
+    return st.lists(st.sampled_from(sorted(offered)), max_size=4, unique=True).flatmap(
+        lambda names: st.fixed_dictionaries({name: offered[name] for name in names})
+    )
 
 
 _SCHEMA = st.recursive(st.booleans() | _keyword_sets(st.booleans()), _keyword_sets, max_leaves=8)

@@ -47,7 +47,7 @@ def _print_change(change: Change) -> None:
     click.echo(f"    {_MARKS[change.verdict]} {place} {change.kind}: {change.message}")
     if change.proof:
         click.echo(f"       proof: {change.proof}")
-    if change.verdict is Verdict.INCOMPATIBLE and change.witness is not None:
+    if change.verdict is Verdict.INCOMPATIBLE:
         witness = json.dumps(change.witness, default=str)
         click.echo(f"       witness: {witness} was good and would no longer be")
 

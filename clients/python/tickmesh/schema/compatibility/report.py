@@ -146,6 +146,24 @@ class CompatibilityReport:
     comparisons: tuple[Comparison, ...]
     engine: str
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every change of every comparison."""
+        return tuple(change for each in self.comparisons for change in each.changes)
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The names of the proofs behind compatible changes, each once."""
+        named = (change.proof for change in self.changes if change.proof is not None)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def witnesses(self) -> tuple[Any, ...]:
+        """The rows or documents that show why changes are incompatible."""
+        return tuple(
+            change.witness for change in self.changes if change.verdict is Verdict.INCOMPATIBLE
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         return {
