@@ -131,15 +131,16 @@ class _Walk:
     def _fields(
         self, old: Location, new: Location, names: tuple[str, ...]
     ) -> Iterator[FieldChange]:
+        before, after = frozenset(old.declared), frozenset(new.declared)
         for name in new.declared:
             inner = (*names, name)
-            if name not in old.declared:
+            if name not in before:
                 yield _added(new, name, inner)
                 continue
             yield from _presence_changes(old, new, name, inner)
             yield from self.compare(old.child(name), new.child(name), inner)
         for name in old.declared:
-            if name not in new.declared:
+            if name not in after:
                 yield FieldChange(
                     kind="field_removed",
                     path=pointer_of(old.path_to(name)),
