@@ -45,6 +45,10 @@ class Search(ABC):
         """Prepare the search; the same pair always searches the same values in the same order."""
         self._old, self._new = old, new
         self._budget = Budget(steps=_STEPS, seconds=_SECONDS)
+        # What is left of it looks everywhere, when no gap led to a witness.
+        self._of_gaps = Budget(
+            steps=_STEPS * 2 // 3, seconds=_SECONDS * 2 / 3, within=self._budget
+        )
         self._shrinking = Budget(steps=_SHRINKING_STEPS, seconds=_SHRINKING_SECONDS)
         self._candidates = Candidates(
             old, new, whole=self.whole, budget=self._budget, texts=TextSets()
@@ -56,7 +60,7 @@ class Search(ABC):
         share = Budget(
             steps=_STEPS // _SHARE_OF_A_GAP,
             seconds=_SECONDS / _SHARE_OF_A_GAP,
-            within=self._budget,
+            within=self._of_gaps,
         )
         self._candidates.budget = share
         return self._first(self._candidates.variants(writer, reader, gap.path), gap.path)
