@@ -51,12 +51,16 @@ def test_a_hostile_break_is_never_accepted_and_never_hangs(
     name: str, mode: Mode, policy: Policy
 ) -> None:
     old, new = (json.dumps(schema) for schema in PAIRS[name])
-    try:
-        report = compare(old, new, policy=policy, mode=mode)
-    except SchemaError as error:
+    reason = REFUSED.get(name)
+    if policy is Policy.RECORD and "ten thousand fields" in name:
         # A table has fewer columns than an object may have members.
-        assert error.reason in {REFUSED.get(name), "TOO_MANY_FIELDS"}
+        reason = "TOO_MANY_FIELDS"
+    if reason is not None:
+        with pytest.raises(SchemaError) as caught:
+            compare(old, new, policy=policy, mode=mode)
+        assert caught.value.reason == reason
         return
+    report = compare(old, new, policy=policy, mode=mode)
     if CONTAINED.get(name) is not mode:
         assert report.verdict is not Verdict.COMPATIBLE
 

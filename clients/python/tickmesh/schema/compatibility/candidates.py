@@ -25,6 +25,7 @@ from tickmesh.schema.difference import ITEM, MEMBER
 from tickmesh.schema.location import Location, json_type
 from tickmesh.schema.oracle import OracleUndecidedError
 from tickmesh.schema.rows import accepts
+from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
     import random
@@ -100,6 +101,7 @@ class Candidates:
         if not path:
             yield from self.values(writer, reader, min(depth, _DEEPEST - 2)).varied
             return
+        yield from _listed(writer)
         step, rest = path[0], path[1:]
         if step == ITEM:
             yield from self._lists_with(writer, reader, rest, depth)
@@ -336,6 +338,14 @@ class Candidates:
             example = self._texts.within(matching(first), matching(second)).example
             named += [example] if example is not None else []
         return list(dict.fromkeys([*named, *matching_names(few), "k", "k2"]))
+
+
+def _listed(location: Location) -> Iterator[Any]:
+    """Yield the values that a place is limited to, the first of many."""
+    for part in location.always:
+        values = [part.keywords["const"]] if "const" in part.keywords else []
+        for value in (*values, *part.keywords.get("enum", ()))[:_MOST_OF_A_PLACE]:
+            yield plain(value)
 
 
 def _is_split(location: Location) -> bool:

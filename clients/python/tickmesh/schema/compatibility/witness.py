@@ -52,6 +52,8 @@ class Search(ABC):
         """
         self._old, self._new = old, new
         self._budget = Budget(steps=steps, seconds=_SECONDS)
+        # What is left of it looks everywhere, when no gap led to a witness.
+        self._of_gaps = Budget(steps=steps * 2 // 3, seconds=_SECONDS * 2 / 3, within=self._budget)
         self._shrinking = Budget(steps=_SHRINKING_STEPS, seconds=_SHRINKING_SECONDS)
         self._candidates = Candidates(
             old, new, whole=self.whole, budget=self._budget, texts=TextSets()
@@ -63,7 +65,7 @@ class Search(ABC):
         share = Budget(
             steps=_STEPS // _SHARE_OF_A_GAP,
             seconds=_SECONDS / _SHARE_OF_A_GAP,
-            within=self._budget,
+            within=self._of_gaps,
         )
         self._candidates.budget = share
         return self._first(self._candidates.variants(writer, reader, gap.path), gap.path)
