@@ -153,6 +153,30 @@ def prepare_projection(_: Path) -> dict[str, str]:
 def check_projection(names: Mapping[str, Any]) -> None:
     assert names["columns"].names == ["ts", "symbol", "price", "size", "levels"]
     assert names["refusal"][0] == "INVALID_ARROW_TYPE"
+def prepare_compatibility(folder: Path) -> dict[str, str]:
+    """Three versions of trades: a break of rows, and one that only whole documents mind."""
+    old: dict[str, Any] = {
+        "symbol": {"type": "string", "pattern": "^[A-Z]{1,4}$"},
+        "price": {"type": "number", "minimum": 0},
+        "side": {"const": "B"},
+    }
+    new = {
+        "symbol": {"type": "string", "pattern": "^[A-Z]{1,5}$"},
+        "price": {"type": "number", "exclusiveMinimum": 0},
+        "side": {"enum": ["B", "S"]},
+        "venue": {"type": "string", "default": "XNAS"},
+    }
+    looser = {**new, "price": {"type": "number"}}
+    needed = ["symbol", "price"]
+    versions = ((old, needed), (new, [*needed, "venue"]), (looser, [*needed, "venue"]))
+    for number, (properties, required) in enumerate(versions, start=1):
+        schema = {"type": "object", "properties": properties, "required": required}
+        (folder / f"trades-{number}.json").write_text(json.dumps(schema))
+    return {}
+
+
+def check_compatibility(names: Mapping[str, Any]) -> None:
+    assert {names["report"].verdict, names["back"].verdict} == {"incompatible"}
 
 
 TABLE = pa.table(
@@ -168,6 +192,7 @@ SETTINGS: dict[
     str, tuple[Callable[[Path], dict[str, str]], Callable[[Mapping[str, Any]], None]]
 ] = {
     "README.md": (prepare_readme, check_readme),
+    "docs/compatibility.md": (prepare_compatibility, check_compatibility),
     "docs/confluent-policies.md": (prepare_confluent, check_confluent),
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),

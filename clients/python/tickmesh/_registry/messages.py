@@ -27,6 +27,7 @@ from tickmesh.registered import (
     VersionState,
 )
 from tickmesh.schema import Action, Change, Comparison, CompatibilityReport, Mode, Policy, Verdict
+from tickmesh.schema.compatibility import NO_WITNESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -205,7 +206,7 @@ def _comparison(message: compatibility_pb2.ComparisonReport) -> Comparison:
 
 
 def _change(message: compatibility_pb2.SchemaChange) -> Change:
-    witness: Any = json.loads(message.witness) if message.witness else None
+    witness: Any = json.loads(message.witness) if message.witness else NO_WITNESS
     return Change(
         kind=message.kind,
         path=message.path,

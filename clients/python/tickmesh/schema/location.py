@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, effective
+from tickmesh.schema.patterns import for_oracle
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
@@ -346,7 +347,7 @@ def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterato
 def _matcher(pattern: str) -> Callable[[str], bool]:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+    return jsonschema_rs.Draft202012Validator({"pattern": for_oracle(pattern)}).is_valid
 
 
 def matches(pattern: str, name: str) -> bool:

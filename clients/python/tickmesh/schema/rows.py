@@ -92,19 +92,27 @@ def _check_defaults(document: SchemaDocument, defaults: list[Default]) -> None:
         )
 
 
-def accepts(document: SchemaDocument, schema: JsonSchema, value: Any) -> bool:
+def accepts(
+    document: SchemaDocument, schema: JsonSchema, value: Any, *, annotate_formats: bool = False
+) -> bool:
     """Whether a value is valid under a schema object of a document or of its references.
+
+    Args:
+        document: The document.
+        schema: One of its schema objects.
+        value: A JSON value.
+        annotate_formats: Whether ``format`` only annotates, instead of being asserted.
 
     Raises:
         OracleUndecidedError: A pattern ran out of steps.
     """
     if isinstance(schema, bool):
         return schema
-    pointer = document.index.pointer_to(schema)
-    if pointer is not None:
-        return is_valid(validator_of(document, pointer=pointer), value)
+    if document.index.pointer_to(schema) is not None:
+        validator = validator_of(document, part=schema, annotate_formats=annotate_formats)
+        return is_valid(validator, value)
     return all(
-        accepts(referenced, schema, value)
+        accepts(referenced, schema, value, annotate_formats=annotate_formats)
         for referenced in document.references.values()
         if owns(referenced, schema)
     )
