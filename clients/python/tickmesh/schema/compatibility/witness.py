@@ -46,9 +46,7 @@ class Search(ABC):
         self._old, self._new = old, new
         self._budget = Budget(steps=_STEPS, seconds=_SECONDS)
         # What is left of it looks everywhere, when no gap led to a witness.
-        self._of_gaps = Budget(
-            steps=_STEPS * 2 // 3, seconds=_SECONDS * 2 / 3, within=self._budget
-        )
+        self._of_gaps = Budget(steps=_STEPS * 2 // 3, seconds=_SECONDS * 2 / 3, within=self._budget)
         self._shrinking = Budget(steps=_SHRINKING_STEPS, seconds=_SHRINKING_SECONDS)
         self._candidates = Candidates(
             old, new, whole=self.whole, budget=self._budget, texts=TextSets()
