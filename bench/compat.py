@@ -125,7 +125,7 @@ def _wide_pair() -> tuple[str, str]:
 
 def _times(name: str, ask: Callable[[], Any], *, target: float | None) -> None:
     ask()
-    taken = []
+    taken: list[float] = []
     end = time.perf_counter() + SECONDS / 4
     while len(taken) < 20 or time.perf_counter() < end:
         started = time.perf_counter()

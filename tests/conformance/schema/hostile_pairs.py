@@ -42,7 +42,7 @@ def _conditions(step: int, low: int) -> Schema:
 
 def _layers(kind: str, *, depth: int, keyword: str) -> Schema:
     """Definitions that each refer twice to the next: as many paths as 2 to the depth."""
-    layers = {
+    layers: Schema = {
         f"d{i}": {keyword: [{"$ref": f"#/$defs/d{i + 1}"}, {"$ref": f"#/$defs/d{i + 1}"}]}
         for i in range(depth)
     }

@@ -40,7 +40,7 @@ from tickmesh.schema import SchemaError, SchemaLimits, parse_document, parse_sch
         (json.dumps({"pattern": "a" * 2000}), "PATTERN_TOO_LONG", "/pattern"),
         ('{"type":"string"}', "NO_ROW", ""),
         ("false", "NO_ROW", ""),
-        ('{"properties":{"a":false},"required":["a"]}', "NO_ROW", ""),
+        ('{"properties":{"a":false},"required":["a"]}', "NO_ROW", "/properties/a"),
         (
             '{"properties":{"a":{"type":"integer","default":"x"}}}',
             "INVALID_DEFAULT",

@@ -29,31 +29,21 @@ def check_rows(document: SchemaDocument) -> None:
 
     if check_rows in document.memo:
         return
+    from tickmesh.schema.compatibility.emptiness import why_no_row
+
+    empty = why_no_row(document)
+    if empty is not None:
+        raise SchemaError(
+            "NO_ROW",
+            f"no row can exist under this schema: {empty.message}",
+            pointer=empty.pointer,
+        )
     root = Location.root(document)
-    _check_inhabited(root, "", set())
     defaults: list[Default] = []
     _gather_defaults(root, defaults, set())
     _check_defaults(document, defaults)
     fields_of(document)
     document.memo[check_rows] = True
-
-
-def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:
-    if location.key in seen:
-        return
-    seen.add(location.key)
-    kinds = location.types if field else location.types & {"object"}
-    if location.never or not kinds:
-        place = (
-            f"the required field {field!r} admits no value"
-            if field
-            else ("the root admits no object")
-        )
-        raise SchemaError("NO_ROW", f"no row can exist under this schema: {place}")
-    if kinds == {"object"}:
-        for name in location.required:
-            inner = f"{field}.{name}" if field else name
-            _check_inhabited(location.child(name), inner, seen)
 
 
 def _gather_defaults(location: Location, found: list[Default], seen: set[Key]) -> None:

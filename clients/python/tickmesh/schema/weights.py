@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.keywords import children, effective, in_place_children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
     from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
@@ -31,10 +32,17 @@ def alternatives(schema: JsonSchema, document: SchemaDocument) -> int:
     """
     known = document.memo.setdefault(alternatives, {})
     assert isinstance(known, dict)
-    return _weigh(schema, document, known)
+    return _weigh(schema, document, known if _lasts(schema, document) else ChainMap({}, known))
 
 
-def _weigh(schema: JsonSchema, document: SchemaDocument, known: dict[int, int]) -> int:
+def _lasts(schema: JsonSchema, document: SchemaDocument) -> bool:
+    """Whether a schema object lives as long as its document, so that its identity may be kept."""
+    return document.index.pointer_to(schema) is not None or any(
+        _lasts(schema, referenced) for referenced in document.references.values()
+    )
+
+
+def _weigh(schema: JsonSchema, document: SchemaDocument, known: MutableMapping[int, int]) -> int:
     if isinstance(schema, bool):
         return 1
     if id(schema) in known:
@@ -85,9 +93,14 @@ def work(schema: JsonSchema, document: SchemaDocument) -> int:
     """
     known = document.memo.setdefault(work, {})
     assert isinstance(known, dict)
-    if isinstance(schema, dict) and id(schema) not in known:
-        known[id(schema)] = _work_below(schema, document, set())
-    return known[id(schema)] if isinstance(schema, dict) else 1
+    if isinstance(schema, bool):
+        return 1
+    if id(schema) in known and _lasts(schema, document):
+        return int(known[id(schema)])
+    microseconds = _work_below(schema, document, set())
+    if _lasts(schema, document):
+        known[id(schema)] = microseconds
+    return microseconds
 
 
 def _work_below(schema: JsonSchema, document: SchemaDocument, seen: set[int]) -> int:

@@ -59,7 +59,8 @@ class ImageBuilder:
         Raises:
             ImageTooLargeError: The pair is too large to reason about.
         """
-        kept, everything = [], True
+        kept: list[JsonSchema] = []
+        everything = True
         if not is_heavy(writer):
             kept, everything = self._kept_conditions(writer, reader)
         cases = [writer] if everything else cases_of(writer)
@@ -324,7 +325,7 @@ def is_heavy(location: Location) -> bool:
     return weight > HEAVIEST or microseconds > MOST_WORK
 
 
-def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:
+def referring(condition: dict[str, Any], owner: Standalone) -> dict[str, Any]:
     """Return a condition whose subschemas refer to the resources of its document."""
     result: dict[str, Any] = {}
     for keyword, value in condition.items():
