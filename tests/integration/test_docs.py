@@ -146,6 +146,8 @@ def prepare_watch(_: Path) -> dict[str, str]:
 
 def check_watch(names: Mapping[str, Any]) -> None:
     assert [kind.value for kind, _ in names["seen"]] == ["version_registered"] * 2
+
+
 def prepare_projection(_: Path) -> dict[str, str]:
     return {}
 
@@ -153,6 +155,8 @@ def prepare_projection(_: Path) -> dict[str, str]:
 def check_projection(names: Mapping[str, Any]) -> None:
     assert names["columns"].names == ["ts", "symbol", "price", "size", "levels"]
     assert names["refusal"][0] == "INVALID_ARROW_TYPE"
+
+
 def prepare_compatibility(folder: Path) -> dict[str, str]:
     """Three versions of trades: a break of rows, and one that only whole documents mind."""
     old: dict[str, Any] = {

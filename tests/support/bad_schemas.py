@@ -338,7 +338,12 @@ NAMES = [
 ROWS = [
     Bad("rows that are arrays", '{"type":"array"}', "NO_ROW"),
     Bad("rows that are nothing", "false", "NO_ROW"),
-    Bad("a required field that must be absent", field(False, required=["a"]), "NO_ROW"),
+    Bad(
+        "a required field that must be absent",
+        field(False, required=["a"]),
+        "NO_ROW",
+        "/properties/a",
+    ),
     Bad(
         "a default of another type",
         field({"type": "integer", "default": "x"}),
