@@ -182,9 +182,9 @@ async def test_the_policy_of_a_subject_judges_and_the_action_stays_that_of_rows(
     await application.set_settings("s", SettingsOverride(policy=Policy.CONFLUENT_LENIENT), CALL)
     registered = await application.register(added, CALL)
     assert registered.version.action is Action.COMPATIBLE_CHANGE
-    dependent = json.loads(trades(venue={"type": "string"}))
-    dependent |= {"if": {"required": ["price"]}, "then": {"required": ["venue"]}}
-    broken = await application.register(Proposal("s", json.dumps(dependent)), CALL)
+    unnamed = json.loads(trades(venue={"type": "string"}))
+    unnamed["propertyNames"] = {"pattern": "^[a-u]"}
+    broken = await application.register(Proposal("s", json.dumps(unnamed)), CALL)
     assert broken.version.action is Action.BREAKING_CHANGE
 
 
