@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +15,7 @@ from .domain.errors import (
     RevisionInFutureError,
 )
 from .domain.tokens import WatchToken
+from .progress import ProgressTimer
 from .ring import EncodedChange, EncodedRevision
 
 if TYPE_CHECKING:
@@ -116,25 +116,30 @@ class Feed:
     async def run(self) -> AsyncGenerator[Delivery]:
         """Deliver until the registry drains; see `WatchHub.watch`."""
         hub = self._hub
-        if self._order.start is Start.SNAPSHOT:
-            async for delivery in self._snapshot():
-                yield delivery
-        else:
-            self._cursor = await self._position(self._order.start)
-            yield self._delivery(DeliveryKind.PROGRESS)
-        progress_at = self._next_progress()
-        while not hub.draining:
-            for revision in await self._next_revisions():
-                for delivery in self._events(revision):
+        with hub.seat(), ProgressTimer(self._order.progress_seconds) as progress:
+            if self._order.start is Start.SNAPSHOT:
+                async for delivery in self._snapshot():
                     yield delivery
-                self._cursor = revision.revision
-            if hub.clock.monotonic_ns() >= progress_at:
+            else:
+                self._cursor = await self._position(self._order.start)
                 yield self._delivery(DeliveryKind.PROGRESS)
-                progress_at = self._next_progress()
-            if self._cursor >= hub.revision and not hub.draining:
-                await self._idle_until(progress_at)
-        yield self._delivery(DeliveryKind.DRAINING)
-        raise draining_error()
+            progress.restart()
+            while not hub.draining:
+                for revision in await self._next_revisions():
+                    for delivery in self._events(revision):
+                        yield delivery
+                    self._cursor = revision.revision
+                if progress.due:
+                    yield self._delivery(DeliveryKind.PROGRESS)
+                    progress.restart()
+                if self._cursor >= hub.revision and not hub.draining:
+                    waiter = hub.waiter()
+                    try:
+                        await progress.wait(waiter)
+                    finally:
+                        hub.forget(waiter)
+            yield self._delivery(DeliveryKind.DRAINING)
+            raise draining_error()
 
     async def _position(self, start: Start | int | WatchToken) -> int:
         """The revision to begin after, checked against the store itself, never the ring."""
@@ -166,16 +171,6 @@ class Feed:
         if self._cursor < page.head.compact_revision:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
-
-    async def _idle_until(self, monotonic_ns: int) -> None:
-        changed = self._hub.changed
-        seconds = (monotonic_ns - self._hub.clock.monotonic_ns()) / 1e9
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
-            except TimeoutError:
-                return
 
     def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
         matching = [each for each in revision.changes if self._wants(each.change)]
@@ -246,11 +241,6 @@ class Feed:
     def _wants(self, change: Change) -> bool:
         return self._order.filter.matches(change) and self._hub.may_see(self._principal, change)
 
-    def _next_progress(self) -> int:
-        """A little early and spread out, so that "at least every" holds and nobody marches."""
-        seconds = self._order.progress_seconds * random.uniform(0.8, 0.95)  # noqa: S311
-        return self._hub.clock.monotonic_ns() + round(seconds * 1e9)
-
     def _delivery(
         self,
         kind: DeliveryKind,
@@ -264,7 +254,7 @@ class Feed:
             kind=kind,
             revision=reached,
             prev_revision=self._previous,
-            token="" if fragment else WatchToken(self._hub.epoch, reached).encode(),
+            token="" if fragment else self._hub.token(reached),
             compact_revision=self._hub.compact_revision,
             events=events,
             fragment=fragment,

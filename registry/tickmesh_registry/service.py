@@ -29,6 +29,7 @@ from .domain.tokens import WatchToken
 from .feed import DeliveryKind, Start, WatchOrder
 from .lookup import ByFingerprint, ByNumber, BySchemaId, InForce, Latest
 from .proposal import Proposal
+from .stuck import WriteLimit, WriteTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 FULL_NAME = "tickmesh.api.registry.v1.SchemaRegistryService"
 
 _ENCODED_BYTES = 32 << 20
+_SHARED_DELIVERIES_BYTES = 4 << 20
 _ABORT_SECONDS = 10.0
 _PROGRESS_SECONDS = (1.0, 10.0, 60.0)
 _MAX_FILTER_SUBJECTS = 10_000
@@ -92,6 +94,9 @@ class SchemaRegistryService:
         self._stuck_after_seconds = stuck_after_seconds
         self._encoded: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(
             max_weight=_ENCODED_BYTES, weigh=len
+        )
+        self._deliveries: BoundedCache[tuple[int, int, DeliveryKind], tuple[Delivery, bytes]] = (
+            BoundedCache(max_weight=_SHARED_DELIVERIES_BYTES, weigh=lambda entry: len(entry[1]))
         )
 
     def grpc_service(self) -> GrpcService:
@@ -220,25 +225,37 @@ class SchemaRegistryService:
         client resumes from the last revision it has, which only it knows.
         """
         deliveries = self._application.watch(_order(request), current_call())
-        async with aclosing(deliveries):
-            async for delivery in deliveries:
-                try:
-                    async with asyncio.timeout(self._stuck_after_seconds):
-                        await context.write(_encoded_delivery(delivery))
-                except TimeoutError:
-                    self._end_soon()
-                    raise SlowWatcherError(
-                        f"nothing was read for {self._stuck_after_seconds:g} s; resume from the "
-                        "last revision you have handled",
-                        metadata={"seconds": f"{self._stuck_after_seconds:g}"},
-                        retry_after_seconds=1.0,
-                    ) from None
+        write = context.write
+        try:
+            async with aclosing(deliveries), WriteLimit(self._stuck_after_seconds) as limit:
+                async for delivery in deliveries:
+                    limit.begin()
+                    await write(self._encoded_delivery(delivery))
+                    limit.end()
+        except WriteTimeoutError:
+            self._end_soon()
+            raise SlowWatcherError(
+                f"nothing was read for {self._stuck_after_seconds:g} s; resume from the "
+                "last revision you have handled",
+                metadata={"seconds": f"{self._stuck_after_seconds:g}"},
+                retry_after_seconds=1.0,
+            ) from None
 
     def _end_soon(self) -> None:
         """A client that still reads gets the status; for one that does not the call is cut."""
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().call_later(_ABORT_SECONDS, task.cancel)
+
+    def _encoded_delivery(self, delivery: Delivery) -> bytes:
+        """The bytes of a delivery; watchers at the same place who ask the same share them."""
+        key = (delivery.revision, delivery.prev_revision, delivery.kind)
+        known = self._deliveries.get(key)
+        if known is not None and known[0] == delivery:
+            return known[1]
+        encoded = _encode_delivery(delivery)
+        self._deliveries.put(key, (delivery, encoded))
+        return encoded
 
     def _encoded_version(self, version: Version) -> bytes:
         key = (version.subject, version.version, version.state.value)
@@ -289,7 +306,7 @@ def _sized(content: bytes) -> bytes:
     return bytes(prefix) + content
 
 
-def _encoded_delivery(delivery: Delivery) -> bytes:
+def _encode_delivery(delivery: Delivery) -> bytes:
     head = pb.WatchResponse(
         kind=_DELIVERY_KINDS[delivery.kind],
         revision=delivery.revision,
