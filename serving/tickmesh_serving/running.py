@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -59,10 +60,17 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
     except Exception:  # noqa: BLE001 - the last stop before the exit code
         _log.exception("server.start.failed")
         return EXIT_FAILURE
+    _settle_memory()
     await stop.wait()
     if not await process.stop():
         _leave(EXIT_OK)
     return EXIT_OK
+
+
+def _settle_memory() -> None:
+    """What is there by now lives as long as the process: no collection need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _stop_when_orphaned(parent: int, stop: asyncio.Event) -> None:
