@@ -17,12 +17,15 @@ class CallLimits:
     """The calls of one event loop that have a limit."""
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[CallLimit] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def within(self, seconds: float) -> CallLimit:
         """A context that raises TimeoutError in its task when it is still open by then."""
-        return CallLimit(self, seconds)
+        if self._loop is None:  # asking for it is a system call each time
+            self._loop = asyncio.get_running_loop()
+        return CallLimit(self, self._loop, seconds)
 
     def enter(self, limit: CallLimit) -> None:
         """A call begins."""
@@ -52,13 +55,13 @@ class CallLimit:
 
     __slots__ = ("_cancelling", "_expired", "_limits", "_seconds", "_task", "ends_at", "loop")
 
-    def __init__(self, limits: CallLimits, seconds: float) -> None:
+    def __init__(self, limits: CallLimits, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.loop = loop
         self._limits = limits
         self._seconds = seconds
         self._expired = False
 
     def __enter__(self) -> None:
-        self.loop = asyncio.get_running_loop()
         task = asyncio.current_task(self.loop)
         assert task is not None
         self._task = task
