@@ -19,7 +19,14 @@ from .progress import ProgressTimer
 from .ring import EncodedChange, EncodedRevision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from tickmesh_serving.principal import Principal
 
@@ -65,6 +72,14 @@ class Delivery:
     compact_revision: int
     events: Sequence[bytes] = ()
     fragment: bool = False
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def encoded(self, encode: Callable[[Delivery], bytes]) -> bytes:
+        """Its bytes, made once for all watchers who share it."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", encode(self))
+        assert self._encoded is not None
+        return self._encoded
 
 
 class Start(Enum):
@@ -249,16 +264,27 @@ class Feed:
         events: Sequence[bytes] = (),
         fragment: bool = False,
     ) -> Delivery:
+        hub = self._hub
         reached = self._cursor if revision is None else revision
-        delivery = Delivery(
-            kind=kind,
-            revision=reached,
-            prev_revision=self._previous,
-            token="" if fragment else self._hub.token(reached),
-            compact_revision=self._hub.compact_revision,
-            events=events,
-            fragment=fragment,
-        )
+        shared = kind is DeliveryKind.EVENTS and not fragment
+        delivery = hub.shared.get((hub.epoch, reached)) if shared else None
+        if (
+            delivery is None
+            or delivery.prev_revision != self._previous
+            or delivery.compact_revision != hub.compact_revision
+            or delivery.events != events
+        ):
+            delivery = Delivery(
+                kind=kind,
+                revision=reached,
+                prev_revision=self._previous,
+                token="" if fragment else WatchToken(hub.epoch, reached).encode(),
+                compact_revision=hub.compact_revision,
+                events=events,
+                fragment=fragment,
+            )
+            if shared:
+                hub.shared.put((hub.epoch, reached), delivery)
         self._previous = reached
         return delivery
 

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 FULL_NAME = "tickmesh.api.registry.v1.SchemaRegistryService"
 
 _ENCODED_BYTES = 32 << 20
-_SHARED_DELIVERIES_BYTES = 4 << 20
 _ABORT_SECONDS = 10.0
 _PROGRESS_SECONDS = (1.0, 10.0, 60.0)
 _MAX_FILTER_SUBJECTS = 10_000
@@ -94,9 +93,6 @@ class SchemaRegistryService:
         self._stuck_after_seconds = stuck_after_seconds
         self._encoded: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(
             max_weight=_ENCODED_BYTES, weigh=len
-        )
-        self._deliveries: BoundedCache[tuple[int, int, DeliveryKind], tuple[Delivery, bytes]] = (
-            BoundedCache(max_weight=_SHARED_DELIVERIES_BYTES, weigh=lambda entry: len(entry[1]))
         )
 
     def grpc_service(self) -> GrpcService:
@@ -230,7 +226,7 @@ class SchemaRegistryService:
             async with aclosing(deliveries), WriteLimit(self._stuck_after_seconds) as limit:
                 async for delivery in deliveries:
                     limit.begin()
-                    await write(self._encoded_delivery(delivery))
+                    await write(delivery.encoded(_encode_delivery))
                     limit.end()
         except WriteTimeoutError:
             self._end_soon()
@@ -246,16 +242,6 @@ class SchemaRegistryService:
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().call_later(_ABORT_SECONDS, task.cancel)
-
-    def _encoded_delivery(self, delivery: Delivery) -> bytes:
-        """The bytes of a delivery; watchers at the same place who ask the same share them."""
-        key = (delivery.revision, delivery.prev_revision, delivery.kind)
-        known = self._deliveries.get(key)
-        if known is not None and known[0] == delivery:
-            return known[1]
-        encoded = _encode_delivery(delivery)
-        self._deliveries.put(key, (delivery, encoded))
-        return encoded
 
     def _encoded_version(self, version: Version) -> bytes:
         key = (version.subject, version.version, version.state.value)

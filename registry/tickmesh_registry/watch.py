@@ -11,8 +11,8 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .cache import BoundedCache
 from .domain.errors import DeadlineExceededError, LimitExceededError
-from .domain.tokens import WatchToken
 from .feed import LOG_PAGE_CHANGES, Feed, draining_error, may_see_everything
 from .ring import EncodedRevision, Ring
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .feed import Authorizer, Delivery, WatchOrder
     from .ring import ChangeEncoder
     from .store import Head, SchemaStore
+
+_SHARED_BYTES = 4 << 20
 
 
 class WatchHub:
@@ -56,7 +58,10 @@ class WatchHub:
         self.compact_revision = 0
         self.watchers = 0
         self.log_reads = 0
-        self._token = (("", -1), "")
+        # Watchers at one place who ask the same are sent the same; who does not is not given it.
+        self.shared: BoundedCache[tuple[str, int], Delivery] = BoundedCache(
+            max_weight=_SHARED_BYTES, weigh=lambda delivery: 2 * sum(map(len, delivery.events))
+        )
 
     @property
     def revision(self) -> int:
@@ -67,12 +72,6 @@ class WatchHub:
     def waiting(self) -> int:
         """How many wait for the next revision."""
         return len(self._waiting)
-
-    def token(self, revision: int) -> str:
-        """The token of a place in the log; watchers mostly stand at the same one."""
-        if self._token[0] != (self.epoch, revision):
-            self._token = ((self.epoch, revision), WatchToken(self.epoch, revision).encode())
-        return self._token[1]
 
     def on_publish(self, listener: Callable[[Revision], None]) -> None:
         """Name who hears of every revision before any watcher does."""
