@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import grpc.aio
 
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
+from tickmesh.api.registry.v1 import selector_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -121,13 +122,13 @@ class RegistryEdge(Server):
 
 def version(subject: str, number: int) -> bytes:
     """The request of one version."""
-    selector = pb.SubjectSelector(subject=subject, version=number)
+    selector = selector_pb2.SubjectSelector(subject=subject, version=number)
     return pb.GetSchemaRequest(subject=selector).SerializeToString()
 
 
 def latest(subject: str) -> bytes:
     """The request of a subject's latest version."""
-    selector = pb.SubjectSelector(subject=subject, latest=pb.LatestSelector())
+    selector = selector_pb2.SubjectSelector(subject=subject, latest=selector_pb2.LatestSelector())
     return pb.GetSchemaRequest(subject=selector).SerializeToString()
 
 

@@ -26,6 +26,7 @@ from tickmesh._cli.reports import (
     report_json,
     type_name,
 )
+from tickmesh._cli.schema_changes import apply, delete, deprecate, remove, restore
 from tickmesh._cli.text_files import read_text
 from tickmesh.errors import IncompatibleSchemaError, InvalidArgumentError
 from tickmesh.schema import Mode, Policy, Verdict
@@ -363,6 +364,10 @@ def watch(
                 click.echo(f"next: {line}", err=True)
 
 
+for command in (deprecate, delete, remove, restore, apply):
+    schema.add_command(command)
+
+
 def _document(file: Path) -> SchemaDocument:
     from tickmesh.schema import SchemaError, parse_schema
 
@@ -412,4 +417,5 @@ def _facts(found: RegisteredSchema) -> dict[str, object]:
         "revision": found.revision,
         "registered_by": found.actor.principal,
         "labels": dict(found.labels),
+        "deprecation_note": found.deprecation_note,
     }

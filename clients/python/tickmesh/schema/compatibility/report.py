@@ -138,6 +138,7 @@ class CompatibilityReport:
         policy: The policy asked.
         comparisons: One for each version and direction compared, newest version first.
         engine: The name and version of what judged.
+        deleted_ignored: Whether soft-deleted versions were left out, as the registry was asked.
     """
 
     verdict: Verdict
@@ -145,6 +146,7 @@ class CompatibilityReport:
     policy: Policy
     comparisons: tuple[Comparison, ...]
     engine: str
+    deleted_ignored: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
