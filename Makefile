@@ -9,11 +9,13 @@ BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
 DEBIAN_PACKAGES := git python3-venv
+# A baseline of the benchmarks; without it its lines are null.
+BENCH_PACKAGES := etcd-server
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deps test test-long lint format gen verify-gen bench chaos clean setup
+.PHONY: help demo deps deps-bench test test-long lint format gen verify-gen bench chaos clean setup
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ demo: $(VENV)/.server ## Run the whole mesh on generated ticks, from nothing, an
 
 deps: ## Install the Debian packages the tests need (asks first, unless CI=true or YES=1)
 	@deploy/debian-packages install $(DEBIAN_PACKAGES)
+
+deps-bench: ## Install the Debian packages that benchmarks compare with
+	@deploy/debian-packages install $(BENCH_PACKAGES)
 
 test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)

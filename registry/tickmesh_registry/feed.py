@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -17,11 +16,19 @@ from .domain.errors import (
 )
 from .domain.tokens import WatchToken
 from .domain.versions import VersionState
+from .progress import ProgressTimer
 from .ring import EncodedChange, EncodedRevision
 from .wire import marked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from tickmesh_serving.principal import Principal
 
@@ -68,6 +75,14 @@ class Delivery:
     compact_revision: int
     events: Sequence[bytes] = ()
     fragment: bool = False
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def encoded(self, encode: Callable[[Delivery], bytes]) -> bytes:
+        """Its bytes, made once for all watchers who share it."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", encode(self))
+        assert self._encoded is not None
+        return self._encoded
 
 
 class Start(Enum):
@@ -119,25 +134,30 @@ class Feed:
     async def run(self) -> AsyncGenerator[Delivery]:
         """Deliver until the registry drains; see `WatchHub.watch`."""
         hub = self._hub
-        if self._order.start is Start.SNAPSHOT:
-            async for delivery in self._snapshot():
-                yield delivery
-        else:
-            self._cursor = await self._position(self._order.start)
-            yield self._delivery(DeliveryKind.PROGRESS)
-        progress_at = self._next_progress()
-        while not hub.draining:
-            for revision in await self._next_revisions():
-                for delivery in self._events(revision):
+        with hub.seat(), ProgressTimer(self._order.progress_seconds) as progress:
+            if self._order.start is Start.SNAPSHOT:
+                async for delivery in self._snapshot():
                     yield delivery
-                self._cursor = revision.revision
-            if hub.clock.monotonic_ns() >= progress_at:
+            else:
+                self._cursor = await self._position(self._order.start)
                 yield self._delivery(DeliveryKind.PROGRESS)
-                progress_at = self._next_progress()
-            if self._cursor >= hub.revision and not hub.draining:
-                await self._idle_until(progress_at)
-        yield self._delivery(DeliveryKind.DRAINING)
-        raise draining_error()
+            progress.restart()
+            while not hub.draining:
+                for revision in await self._next_revisions():
+                    for delivery in self._events(revision):
+                        yield delivery
+                    self._cursor = revision.revision
+                if progress.due:
+                    yield self._delivery(DeliveryKind.PROGRESS)
+                    progress.restart()
+                if self._cursor >= hub.revision and not hub.draining:
+                    waiter = hub.waiter()
+                    try:
+                        await progress.wait(waiter)
+                    finally:
+                        hub.forget(waiter)
+            yield self._delivery(DeliveryKind.DRAINING)
+            raise draining_error()
 
     async def _position(self, start: Start | int | WatchToken) -> int:
         """The revision to begin after, checked against the store itself, never the ring."""
@@ -169,16 +189,6 @@ class Feed:
         if self._cursor < page.head.compact_revision:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
-
-    async def _idle_until(self, monotonic_ns: int) -> None:
-        changed = self._hub.changed
-        seconds = (monotonic_ns - self._hub.clock.monotonic_ns()) / 1e9
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
-            except TimeoutError:
-                return
 
     def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
         matching = [
@@ -266,11 +276,6 @@ class Feed:
             return None
         return transition
 
-    def _next_progress(self) -> int:
-        """A little early and spread out, so that "at least every" holds and nobody marches."""
-        seconds = self._order.progress_seconds * random.uniform(0.8, 0.95)  # noqa: S311
-        return self._hub.clock.monotonic_ns() + round(seconds * 1e9)
-
     def _delivery(
         self,
         kind: DeliveryKind,
@@ -279,16 +284,27 @@ class Feed:
         events: Sequence[bytes] = (),
         fragment: bool = False,
     ) -> Delivery:
+        hub = self._hub
         reached = self._cursor if revision is None else revision
-        delivery = Delivery(
-            kind=kind,
-            revision=reached,
-            prev_revision=self._previous,
-            token="" if fragment else WatchToken(self._hub.epoch, reached).encode(),
-            compact_revision=self._hub.compact_revision,
-            events=events,
-            fragment=fragment,
-        )
+        shared = kind is DeliveryKind.EVENTS and not fragment
+        delivery = hub.shared.get((hub.epoch, reached)) if shared else None
+        if (
+            delivery is None
+            or delivery.prev_revision != self._previous
+            or delivery.compact_revision != hub.compact_revision
+            or delivery.events != events
+        ):
+            delivery = Delivery(
+                kind=kind,
+                revision=reached,
+                prev_revision=self._previous,
+                token="" if fragment else WatchToken(hub.epoch, reached).encode(),
+                compact_revision=hub.compact_revision,
+                events=events,
+                fragment=fragment,
+            )
+            if shared:
+                hub.shared.put((hub.epoch, reached), delivery)
         self._previous = reached
         return delivery
 

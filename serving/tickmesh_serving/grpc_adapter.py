@@ -19,6 +19,7 @@ from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import trailing_metadata
 from tickmesh.errors import InvalidArgumentError, UnimplementedError
 from tickmesh_serving.call_context import enter_call
+from tickmesh_serving.call_limits import CallLimits
 from tickmesh_serving.rpc_call import RpcCall
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         self._chain = chain
         self._clock = clock
         self._tls = tls
+        self._limits = CallLimits()
         self._exempt = frozenset(exempt_services)
         self._wrapped: dict[str, tuple[_Handler, _Handler]] = {}
         self._not_served = self._wrap(
@@ -108,7 +110,7 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
                 if call.limit_seconds is None:
                     answer = await behaviour(request, context)
                 else:
-                    async with asyncio.timeout(call.limit_seconds):
+                    with self._limits.within(call.limit_seconds):
                         answer = await behaviour(request, context)
             except BaseException as error:  # noqa: BLE001 - every failure passes the chain
                 await self._fail(call, context, error)
