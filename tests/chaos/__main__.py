@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 import click
 
 from tests.chaos import gate
+from tests.chaos.run import Report, Settings, judge_again, run
+
+_SHOWN = 40
 
 
 @click.group()
@@ -22,6 +29,38 @@ def run_gate(mutants: tuple[str, ...]) -> None:
     outcomes = asyncio.run(gate.run_gate(mutants))
     click.echo(gate.summary(outcomes))
     sys.exit(0 if all(outcome.ok for outcome in outcomes) else 1)
+
+
+@main.command("run")
+@click.option("--seconds", type=float, envvar="CHAOS_SECONDS", default=30.0, show_default=True)
+@click.option("--seed", type=int, envvar="CHAOS_SEED", help="Drawn when none is given.")
+@click.option("--watchers", type=click.IntRange(8, 32), default=16, show_default=True)
+def run_chaos(seconds: float, seed: int | None, watchers: int) -> None:
+    """Break a registry for a while and judge what its clients saw."""
+    seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+    click.echo(f"seed {seed}: make chaos CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
+    home = Path(tempfile.mkdtemp(prefix=f"tickmesh-chaos-{seed}-"))
+    report = asyncio.run(run(Settings(seconds=seconds, seed=seed, watchers=watchers), home))
+    _tell(report)
+    if report.ok:
+        shutil.rmtree(home)
+        return
+    click.echo(f"history, log and server logs: {home}")
+    click.echo(f"judge them again: python -m tests.chaos judge {home}")
+    sys.exit(1)
+
+
+@main.command("judge")
+@click.argument("home", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def judge_saved(home: Path) -> None:
+    """Judge a saved run again."""
+    _tell(judge_again(home, Settings(seconds=0, seed=0)))
+
+
+def _tell(report: Report) -> None:
+    for violation in report.violations[:_SHOWN]:
+        click.echo(f"{violation.promise} {violation.where}: {violation.text}")
+    click.echo(report.summary())
 
 
 if __name__ == "__main__":

@@ -143,6 +143,10 @@ class ChangeLog:
         self.vanished.extend(self.changes[kept:])
         del self.changes[kept:], self._revisions[kept:]
 
+    def index(self) -> None:
+        """Be ready for questions after the changes were put in by hand."""
+        self._revisions = [change.revision for change in self.changes]
+
     def between(self, after: int, through: int) -> Sequence[LoggedChange]:
         """The changes of revisions in (after, through]."""
         first = bisect.bisect_right(self._revisions, after)

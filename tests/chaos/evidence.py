@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.chaos.history import History
 
 NEVER_NS = 1 << 62
+SILENT_CUT = "silent_cut"
 
 
 class Evidence:
@@ -108,11 +109,29 @@ class Evidence:
         ]
 
     def calm(self, stream: Stream, from_ns: int, to_ns: int) -> bool:
-        """Whether nothing was broken on purpose that a stream could feel in the whole time."""
+        """Whether a stream was undisturbed and its replica not drained in the whole time."""
+        replica = stream.opened.lane.split("/")[0]
+        return self.undisturbed(stream, from_ns, to_ns) and not any(
+            drained.replica == replica and drained.from_ns < to_ns and drained.to_ns > from_ns
+            for drained in self.history.of(Drained)
+        )
+
+    def undisturbed(self, stream: Stream, from_ns: int, to_ns: int) -> bool:
+        """Whether nothing was broken on purpose that a stream could feel in the whole time.
+
+        A silent cut lasts for as long as the streams that it met.
+        """
         lane = stream.opened.lane
+        targets = (lane, lane.split("/")[0], "*")
         return not any(
-            start < to_ns and end > from_ns and target in (lane, lane.split("/")[0], "*")
-            for start, end, target in self._disturbances
+            fault.target in targets
+            and fault.from_ns < to_ns
+            and (
+                stream.opened.at_ns < fault.to_ns
+                if fault.name == SILENT_CUT
+                else fault.to_ns > from_ns
+            )
+            for fault in self._disturbances
         ) and not any(start < to_ns and end > from_ns for start, end in stream.pauses)
 
     @cached_property
@@ -120,11 +139,10 @@ class Evidence:
         return list(self.history.of(StoreSeen))
 
     @cached_property
-    def _disturbances(self) -> Sequence[tuple[int, int, str]]:
+    def _disturbances(self) -> Sequence[Fault]:
         return [
-            *((f.from_ns, f.to_ns, f.target) for f in self.history.of(Fault)),
-            *((d.from_ns, d.to_ns, d.replica) for d in self.history.of(Drained)),
-            *((s.from_ns, s.to_ns, "*") for s in self.history.of(HarnessStalled)),
+            *self.history.of(Fault),
+            *(Fault("stall", "*", s.from_ns, s.to_ns) for s in self.history.of(HarnessStalled)),
         ]
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.chaos.history import Drained, Fault
+from tests.chaos.history import Drained
 from tests.chaos.violation import Violation
 
 if TYPE_CHECKING:
@@ -37,13 +37,7 @@ def _was_reading(evidence: Evidence, stream: Stream, drained: Drained) -> bool:
         and stream.responses[0].at_ns < drained.from_ns - SETTLED_NS
         and (stream.end is None or stream.end.at_ns > drained.from_ns)
         and (end is None or end.by == "server")
-        and not any(from_ns < drained.to_ns for from_ns, to_ns in stream.pauses)
-        and not any(
-            f.from_ns < drained.to_ns
-            and f.to_ns > drained.from_ns - SETTLED_NS
-            and f.target in (stream.opened.lane, drained.replica, "*")
-            for f in evidence.history.of(Fault)
-        )
+        and evidence.undisturbed(stream, drained.from_ns - SETTLED_NS, drained.to_ns)
     )
 
 
