@@ -35,19 +35,20 @@ def run_gate(mutants: tuple[str, ...]) -> None:
 @click.option("--seconds", type=float, envvar="CHAOS_SECONDS", default=30.0, show_default=True)
 @click.option("--seed", type=int, envvar="CHAOS_SEED", help="Drawn when none is given.")
 @click.option("--watchers", type=click.IntRange(8, 32), default=16, show_default=True)
-def run_chaos(seconds: float, seed: int | None, watchers: int) -> None:
+@click.option("--keep", is_flag=True, help="Keep history and logs of a good run too.")
+def run_chaos(seconds: float, seed: int | None, watchers: int, keep: bool) -> None:
     """Break a registry for a while and judge what its clients saw."""
     seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
     click.echo(f"seed {seed}: make chaos CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
     home = Path(tempfile.mkdtemp(prefix=f"tickmesh-chaos-{seed}-"))
     report = asyncio.run(run(Settings(seconds=seconds, seed=seed, watchers=watchers), home))
     _tell(report)
-    if report.ok:
+    if report.ok and not keep:
         shutil.rmtree(home)
         return
     click.echo(f"history, log and server logs: {home}")
     click.echo(f"judge them again: python -m tests.chaos judge {home}")
-    sys.exit(1)
+    sys.exit(0 if report.ok else 1)
 
 
 @main.command("judge")

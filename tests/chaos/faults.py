@@ -27,7 +27,7 @@ NETWORK_FAULTS = (
     "down",
     "slow_close",
 )
-SECRETS = ("secret.1", "secret.2", "secret.")
+SECRETS = ("secret.1",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Planned:
     Attributes:
         at_seconds: When, from the beginning of the run.
         name: Which.
-        target: The number of the replica or lane.
+        target: The number of the replica or lane; 0 for hiding.
         seconds: How long.
     """
 
@@ -50,26 +50,31 @@ class Planned:
 def plan(
     rng: random.Random, *, seconds: float, replicas: int, lanes: int
 ) -> dict[str, list[Planned]]:
-    """Draw three courses of faults that run side by side: processes, network, permissions."""
-    return {
-        "process": list(_draw(rng, PROCESS_FAULTS, seconds, replicas, (1.5, 4.0), (0.0, 2.5))),
-        "network": list(_draw(rng, NETWORK_FAULTS, seconds, lanes, (0.1, 0.9), (0.2, 3.0))),
-        "hiding": list(_draw(rng, ("hide",), seconds, len(SECRETS), (0.5, 1.5), (0.3, 1.5))),
+    """Draw courses of faults that run side by side: one a replica, one a lane, one of hiding."""
+    courses = {
+        f"replica {number}": _draw(rng, PROCESS_FAULTS, seconds, number, (1.5, 5.0), (0.0, 2.5))
+        for number in range(replicas)
+    } | {
+        f"lane {number}": _draw(rng, NETWORK_FAULTS, seconds, number, (0.3, 2.5), (0.2, 3.0))
+        for number in range(lanes)
     }
+    courses["hiding"] = _draw(rng, ("hide",), seconds, 0, (0.5, 1.5), (0.3, 1.5))
+    return {name: list(course) for name, course in courses.items()}
 
 
 def _draw(
     rng: random.Random,
     names: Sequence[str],
     seconds: float,
-    targets: int,
+    target: int,
     gap: tuple[float, float],
     length: tuple[float, float],
 ) -> Iterator[Planned]:
     at = rng.uniform(*gap)
     while at < seconds:
-        yield Planned(at, rng.choice(names), rng.randrange(targets), rng.uniform(*length))
-        at += rng.uniform(*gap)
+        planned = Planned(at, rng.choice(names), target, rng.uniform(*length))
+        yield planned
+        at += planned.seconds + rng.uniform(*gap)
 
 
 class Saboteur:
@@ -90,7 +95,7 @@ class Saboteur:
             elif fault.name in NETWORK_FAULTS:
                 await self._on_network(fault)
             else:
-                self._topology.hide((SECRETS[fault.target],))
+                self._topology.hide(SECRETS)
                 await asyncio.sleep(fault.seconds)
                 self._topology.hide(())
 
