@@ -33,15 +33,15 @@ def run_gate(mutants: tuple[str, ...]) -> None:
 
 @main.command("run")
 @click.option("--seconds", type=float, envvar="CHAOS_SECONDS", default=30.0, show_default=True)
-@click.option("--seed", type=int, envvar="CHAOS_SEED", help="Drawn when none is given.")
+@click.option("--seed", default="", envvar="CHAOS_SEED", help="Drawn when none is given.")
 @click.option("--watchers", type=click.IntRange(8, 32), default=16, show_default=True)
 @click.option("--keep", is_flag=True, help="Keep history and logs of a good run too.")
-def run_chaos(seconds: float, seed: int | None, watchers: int, keep: bool) -> None:
+def run_chaos(seconds: float, seed: str, watchers: int, keep: bool) -> None:
     """Break a registry for a while and judge what its clients saw."""
-    seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
-    click.echo(f"seed {seed}: make chaos CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
-    home = Path(tempfile.mkdtemp(prefix=f"tickmesh-chaos-{seed}-"))
-    report = asyncio.run(run(Settings(seconds=seconds, seed=seed, watchers=watchers), home))
+    number = int(seed) if seed else random.SystemRandom().randrange(1 << 31)
+    click.echo(f"seed {number}: make chaos CHAOS_SEED={number} CHAOS_SECONDS={seconds:g}")
+    home = Path(tempfile.mkdtemp(prefix=f"tickmesh-chaos-{number}-"))
+    report = asyncio.run(run(Settings(seconds=seconds, seed=number, watchers=watchers), home))
     _tell(report)
     if report.ok and not keep:
         shutil.rmtree(home)

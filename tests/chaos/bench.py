@@ -78,9 +78,7 @@ class Bench:
         include_previous: bool = False,
     ) -> Watcher:
         """A watcher that asks for a mark every second."""
-        return Watcher(
-            name, self.history, selection=selection, include_previous=include_previous
-        )
+        return Watcher(name, self.history, selection=selection, include_previous=include_previous)
 
     async def watch(
         self,
@@ -99,7 +97,6 @@ class Bench:
 async def staged(scenario: Scenario, home: Path, *, mutant: str = "") -> AsyncIterator[Bench]:
     """Start what a scenario needs, and read its log while it plays."""
     history = History()
-    home.mkdir(parents=True, exist_ok=True)
     if scenario.prepare is not None:
         await scenario.prepare(home)
     topology = Topology(

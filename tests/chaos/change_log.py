@@ -185,10 +185,14 @@ class LogArchive:
             await self.read()
             await asyncio.sleep(every_seconds)
 
+    async def read_surely(self) -> None:
+        """Read what is new as soon as the store can be read."""
+        while not await self.read():
+            await asyncio.sleep(0.05)
+
     async def finish(self) -> None:
         """Read the rest, and all of it once more; the store must be there by now."""
-        while not await self.read():  # noqa: ASYNC110 - a file has no other way to tell
-            await asyncio.sleep(0.05)
+        await self.read_surely()
         whole = await self._reader.read(0)
         if whole is not None:
             self.log.compare(whole)

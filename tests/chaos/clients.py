@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tests.chaos.change_log import text_digest
 from tests.chaos.history import SeenEvent, WatchEnded, WatchOpened, WatchResponded, now_ns
-from tests.chaos.selection import Selection
 from tickmesh.async_registry import AsyncRegistryClient
 from tickmesh.errors import EpochChangedError, RevisionCompactedError, TickmeshError
 from tickmesh.registered import ChangeKind
@@ -19,9 +18,9 @@ from tickmesh_registry.domain.tokens import WatchToken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from tests.chaos.history import History
+    from tests.chaos.selection import Selection
     from tickmesh.registered import ChangeEvent
 
 PROGRESS_SECONDS = 1.0
@@ -73,9 +72,7 @@ class _Recorder:
         reason, metadata = ("", {}) if error is None else (error.reason, dict(error.metadata))
         self._history.add(WatchEnded(self._stream, now_ns(), by, code, reason, metadata))
 
-    def _add(
-        self, kind: str, message: WatchMessage, *, events: tuple[SeenEvent, ...] = ()
-    ) -> None:
+    def _add(self, kind: str, message: WatchMessage, *, events: tuple[SeenEvent, ...] = ()) -> None:
         part = kind == "snapshot_part"
         token = WatchToken.decode(message.token)
         self._history.add(
@@ -129,12 +126,9 @@ class SyncClientWatcher:
         address: str,
         selection: Selection,
         history: History,
-        *,
-        cache: Path,
     ) -> None:
         self.recorder = _Recorder(name, lane, selection, history)
         self._address = address
-        self._cache = cache
         self._stopped = threading.Event()
 
     async def live(self) -> None:

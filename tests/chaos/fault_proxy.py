@@ -8,17 +8,18 @@ a close that comes late.
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from tests.chaos.patience import until
+
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 _CHUNK_BYTES = 64 << 10
-_POLL_SECONDS = 0.02
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -52,7 +53,9 @@ class _Link:
         self._sides = (down, up)
         self.dead = False
 
-    async def run(self, from_client: asyncio.StreamReader, from_server: asyncio.StreamReader) -> None:
+    async def run(
+        self, from_client: asyncio.StreamReader, from_server: asyncio.StreamReader
+    ) -> None:
         down, up = self._sides
         ways = [
             asyncio.create_task(self._pump(from_client, up)),
@@ -61,8 +64,7 @@ class _Link:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(self._proxy.toxics.close_seconds)
-            while self.dead:  # noqa: ASYNC110 - ends with the proxy
-                await asyncio.sleep(_POLL_SECONDS)
+            await until(lambda: not self.dead)
         finally:
             for way in ways:
                 way.cancel()
@@ -99,8 +101,7 @@ class _Link:
                 await asyncio.sleep(delay)
             elif toxics.slice_bytes:
                 await asyncio.sleep(0)
-            while toxics.holding or self.dead:
-                await asyncio.sleep(_POLL_SECONDS)
+            await until(lambda: not (toxics.holding or self.dead))
             writer.write(piece)
             await writer.drain()
 
@@ -151,7 +152,7 @@ class FaultProxy:
         self.reset()
 
     def heal(self) -> None:
-        """A sound wire again; links that are dead stay so, as they do where a router forgot them."""
+        """A sound wire again; dead links stay dead, as they do where a router forgot them."""
         self.toxics.__dict__.update(Toxics().__dict__)
 
     def reset(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.chaos.history import Fault, now_ns
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator, Sequence
 
     from tests.chaos.fault_proxy import FaultProxy

@@ -13,7 +13,7 @@ _PROPERTIES: dict[str, Any] = {
 
 
 def compatible(unique: str, *, padding: int = 0, **properties: dict[str, Any]) -> str:
-    """Trades, told apart by the title alone, and by further optional properties if there are any."""
+    """Trades, told apart by the title, and by further optional properties if there are any."""
     schema: dict[str, Any] = {
         "title": unique,
         "type": "object",

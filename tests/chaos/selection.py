@@ -48,5 +48,8 @@ class Selection:
     def of(cls, values: dict[str, Any]) -> Selection:
         """Read it from JSON."""
         return cls(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()},
+            subjects=tuple(values["subjects"]),
+            prefix=values["prefix"],
+            kinds=tuple(values["kinds"]),
+            actions=tuple(values["actions"]),
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from tests.chaos.launcher import HIDDEN_FILE
 from tests.support.registry_process import RegistryProcess
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 

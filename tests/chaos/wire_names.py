@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tickmesh.api.registry.v1 import change_pb2, schema_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+    from collections.abc import Iterable
+
+    class Enum(Protocol):
+        """A generated enum, of either generation of stubs."""
+
+        def items(self) -> Iterable[tuple[str, Any]]:
+            """Names and values."""
+            ...
 
 
 class Names:
     """The values of one enum by word; 0, which is never sent or means nothing, is ""."""
 
-    def __init__(self, enum: EnumTypeWrapper[Any] | Any, prefix: str) -> None:
+    def __init__(self, enum: Enum, prefix: str) -> None:
         self._names = {
             number: name.removeprefix(prefix).lower() if number else ""
             for name, number in enum.items()

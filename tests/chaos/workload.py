@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from tests.chaos import schemas
 from tests.chaos.history import Converged, now_ns
+from tests.chaos.patience import until
 from tests.chaos.selection import Selection
 from tests.chaos.watching import NOW, SMALL_WINDOW, SNAPSHOT, StartAt, Watcher, after, after_token
-from tests.chaos.writing import Writer
 from tickmesh_registry.domain.tokens import WatchToken
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from tests.chaos.change_log import LogArchive
     from tests.chaos.history import History
     from tests.chaos.topology import Topology
+    from tests.chaos.writing import Writer
 
 _SELECTIONS: Sequence[Selection] = (
     Selection(),
@@ -211,8 +212,7 @@ class StuckLife:
                 )
             )
             try:
-                while not watcher.kinds and not watching.done():
-                    await asyncio.sleep(0.02)
+                await until(lambda: bool(watcher.kinds) or watching.done())
                 if not watching.done():
                     await watcher.pause(seconds=_STUCK_SECONDS - 5)
                 await watching

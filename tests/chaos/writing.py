@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from tickmesh.api.registry.v1 import compatibility_pb2, schema_registry_service_
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self

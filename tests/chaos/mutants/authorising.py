@@ -25,5 +25,7 @@ def permission_remembered() -> None:
 
 
 MUTANTS = (
-    Mutant("permission_remembered", permission_remembered, "hiding", "W15", frozenset({"W3", "W6"})),
+    Mutant(
+        "permission_remembered", permission_remembered, "hiding", "W15", frozenset({"W3", "W6"})
+    ),
 )

@@ -75,7 +75,7 @@ def reordered_revision() -> None:
         init(self, revision, encode)  # type: ignore[arg-type]
         self.changes = self.changes[::-1]
 
-    EncodedRevision.__init__ = backwards  # type: ignore[assignment]
+    EncodedRevision.__init__ = backwards  # type: ignore[method-assign]
 
 
 def broken_chain() -> None:

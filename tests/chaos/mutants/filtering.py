@@ -48,7 +48,7 @@ def transition_everywhere() -> None:
 
     from tickmesh_registry import app
 
-    app.encode_change = entering
+    app.encode_change = entering  # type: ignore[attr-defined] # where it is used
 
 
 MUTANTS = (

@@ -88,7 +88,7 @@ def acknowledged_write_lost() -> None:
             return committed
 
     ConnectionThread._transact = forgetful  # type: ignore[method-assign]
-    WriteLine._alone = quiet  # type: ignore[assignment,method-assign]
+    WriteLine._alone = quiet  # type: ignore[method-assign]
 
 
 def retry_done_twice() -> None:
@@ -100,7 +100,7 @@ def retry_done_twice() -> None:
     def forget(self: SqlTransaction, request: object) -> None:
         return None
 
-    SqlReader.completed_request = unknown  # type: ignore[method-assign,assignment]
+    SqlReader.completed_request = unknown  # type: ignore[method-assign]
     SqlTransaction.set_completed_request = forget  # type: ignore[method-assign,assignment]
 
 

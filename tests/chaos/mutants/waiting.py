@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.mutants.mutant import Mutant
+from tests.chaos.patience import until
 from tickmesh_registry.feed import Feed
 from tickmesh_registry.lookup import Lookup
 from tickmesh_registry.service import SchemaRegistryService
@@ -51,14 +51,13 @@ def writers_wait_for_watchers() -> None:
 
     async def considerate(self: WriteLine, work: Callable[[], Awaitable[Committed[Any]]]) -> Any:
         async def work_and_wait() -> Committed[Any]:
-            while any(feed._cursor < feed._hub.revision for feed in open_feeds):
-                await asyncio.sleep(0.005)
+            await until(lambda: all(feed._cursor >= feed._hub.revision for feed in open_feeds))
             return await work()
 
         return await alone(self, work_and_wait)
 
     Feed.run = counted  # type: ignore[method-assign]
-    WriteLine._alone = considerate  # type: ignore[assignment,method-assign]
+    WriteLine._alone = considerate  # type: ignore[method-assign]
 
 
 def stuck_watcher_kept() -> None:
@@ -68,7 +67,7 @@ def stuck_watcher_kept() -> None:
     def lenient(self: SchemaRegistryService, application: Any, **_: Any) -> None:
         init(self, application, stuck_after_seconds=_NEVER_SECONDS)
 
-    SchemaRegistryService.__init__ = lenient  # type: ignore[assignment]
+    SchemaRegistryService.__init__ = lenient  # type: ignore[method-assign]
 
 
 def no_progress() -> None:

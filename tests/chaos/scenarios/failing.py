@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from tests.chaos import schemas
 from tests.chaos.bench import Bench, Scenario
-from tests.chaos.watching import SMALL_WINDOW, SNAPSHOT, after
-
-if TYPE_CHECKING:
-    from tests.chaos.watching import Watcher
+from tests.chaos.patience import until
+from tests.chaos.watching import SMALL_WINDOW, SNAPSHOT, Watcher, after
 
 _STUCK = "TICKMESH_REGISTRY__WATCH__STUCK_AFTER_SECONDS"
 
@@ -50,8 +47,7 @@ async def isolation(bench: Bench) -> None:
             )
             for watcher in stuck
         ]
-        while not all(watcher.kinds for watcher in stuck):
-            await asyncio.sleep(0.01)
+        await until(lambda: all(watcher.kinds for watcher in stuck))
         pauses = [asyncio.create_task(watcher.pause(seconds=4.0)) for watcher in stuck]
         for number in range(12):
             unique = writer.new_unique()
@@ -120,8 +116,7 @@ async def drain(bench: Bench) -> None:
 
 async def _seen(watcher: Watcher, revision: int) -> None:
     async with asyncio.timeout(5):
-        while watcher.revision < revision:  # noqa: ASYNC110 - its history is a list
-            await asyncio.sleep(0.01)
+        await until(lambda: watcher.revision >= revision)
 
 
 SCENARIOS = (

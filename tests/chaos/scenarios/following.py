@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.chaos.bench import Bench, Scenario
+from tests.chaos.patience import until
 from tests.chaos.schemas import compatible
 from tests.chaos.selection import Selection
 from tests.chaos.watching import after
@@ -37,8 +38,7 @@ async def catch_up(bench: Bench) -> None:
             asyncio.create_task(bench.watch(watcher, after(3), until=_reached(45)))
             for watcher in watchers
         ]
-        while min(watcher.revision for watcher in watchers) < 25:
-            await asyncio.sleep(0.02)
+        await until(lambda: min(watcher.revision for watcher in watchers) >= 25)
         for number in range(15):
             await writer.register(f"s.{number % 3}")
             await asyncio.sleep(0.02)
@@ -85,7 +85,9 @@ async def seed_bulk(home: Path) -> None:
                     transaction.add_version(new)
                     transaction.add_change(
                         replace(
-                            registered(new, await transaction.version(new.subject, new.version - 1)),
+                            registered(
+                                new, await transaction.version(new.subject, new.version - 1)
+                            ),
                             report=None,
                         )
                     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from tests.chaos.bench import Bench, Scenario
 from tests.chaos.conditions import LAG_SECONDS
+from tests.chaos.patience import until
 from tests.chaos.selection import Selection
 from tests.chaos.watching import NOW, SNAPSHOT, after, after_token
 from tickmesh_registry.domain.tokens import WatchToken
-
-if TYPE_CHECKING:
-    from tests.chaos.watching import Watcher
 
 _LOG = "TICKMESH_REGISTRY__LOG__"
 
@@ -22,8 +19,7 @@ async def bounds(bench: Bench) -> None:
     async with bench.writer() as writer:
         for number in range(12):
             await writer.register(f"s.{number % 3}")
-    while bench.archive.compact_revision < 7:
-        await asyncio.sleep(0.05)
+    await until(lambda: bench.archive.compact_revision >= 7)
     for name, start in (
         ("compacted", after(2)),
         ("just-compacted", after(6)),

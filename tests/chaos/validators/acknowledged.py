@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from tests.chaos.evidence import Evidence
 
-_MADE = {"register": "version_registered", "force": "version_registered", "policy": "policy_changed"}
+_MADE = {
+    "register": "version_registered",
+    "force": "version_registered",
+    "policy": "policy_changed",
+}
 
 
 def acknowledged(evidence: Evidence) -> Iterator[Violation]:
@@ -72,9 +76,7 @@ def _both_of_a_race(evidence: Evidence, writes: list[Write]) -> Iterator[Violati
 
 def _out_of_order(writes: list[Write]) -> Iterator[Violation]:
     """A write that was answered before another was called has the lower revision."""
-    done = [
-        w for w in writes if w.outcome == "ok" and not w.already and w.kind != "replay"
-    ]
+    done = [w for w in writes if w.outcome == "ok" and not w.already and w.kind != "replay"]
     answered = sorted(done, key=lambda write: write.returned_ns)
     highest = 0
     position = 0

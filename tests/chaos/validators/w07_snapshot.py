@@ -1,4 +1,4 @@
-"""W7: a snapshot lists what matches at R0, and the stream goes on after R0: no gap, no duplicate."""
+"""W7: a snapshot lists what matches at R0, the stream goes on after R0: no gap, no duplicate."""
 
 from __future__ import annotations
 
