@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.selection import Selection
     from tests.chaos.topology import Replica
 
-_GIVE_UP_SECONDS = 8.0
+_GIVE_UP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)

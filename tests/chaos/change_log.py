@@ -165,19 +165,21 @@ class LogArchive:
     def __init__(self, reader: LogReader, history: History) -> None:
         self.log = ChangeLog()
         self.compact_revision = 0
+        self._turn = asyncio.Lock()
         self._reader = reader
         self._history = history
 
     async def read(self) -> bool:
         """Read what is new; False while the store cannot be read."""
-        from_ns = now_ns()
-        state = await self._reader.read(self.log.revision)
-        if state is None:
-            return False
-        self._saw(state, from_ns)
-        self.compact_revision = state.compact_revision
-        self.log.extend(state)
-        return True
+        async with self._turn:
+            from_ns = now_ns()
+            state = await self._reader.read(self.log.revision)
+            if state is None:
+                return False
+            self._saw(state, from_ns)
+            self.compact_revision = state.compact_revision
+            self.log.extend(state)
+            return True
 
     async def follow(self, *, every_seconds: float = 0.05) -> None:
         """Read until cancelled."""
@@ -187,7 +189,7 @@ class LogArchive:
 
     async def read_surely(self) -> None:
         """Read what is new as soon as the store can be read."""
-        while not await self.read():
+        while not await self.read():  # noqa: ASYNC110 - a file tells nobody
             await asyncio.sleep(0.05)
 
     async def finish(self) -> None:

@@ -13,5 +13,5 @@ _POLL_SECONDS = 0.02
 
 async def until(condition: Callable[[], bool]) -> None:
     """Look again and again until a condition holds."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
         await asyncio.sleep(_POLL_SECONDS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.chaos.change_log import LogArchive
-    from tests.chaos.history import History
+    from tests.chaos.history import History, WatchEnded
     from tests.chaos.topology import Topology
     from tests.chaos.writing import Writer
 
@@ -199,11 +199,10 @@ class StuckLife:
 
     async def live(self) -> None:
         """Open a stream, read a little, then nothing."""
-        watcher = self._watcher
         while True:
             lane = self._rng.choice(list(self._topology.lanes))
             watching = asyncio.create_task(
-                watcher.watch(
+                self._watcher.watch(
                     lane,
                     self._topology.address(lane),
                     NOW,
@@ -212,10 +211,13 @@ class StuckLife:
                 )
             )
             try:
-                await until(lambda: bool(watcher.kinds) or watching.done())
-                if not watching.done():
-                    await watcher.pause(seconds=_STUCK_SECONDS - 5)
+                await self._stand_still(watching)
                 await watching
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
+
+    async def _stand_still(self, watching: asyncio.Task[WatchEnded]) -> None:
+        await until(lambda: bool(self._watcher.kinds) or watching.done())
+        if not watching.done():
+            await self._watcher.pause(seconds=_STUCK_SECONDS - 5)

@@ -43,7 +43,7 @@ async def isolation(bench: Bench) -> None:
         address = bench.topology.address(bench.lane)
         held = [
             asyncio.create_task(
-                watcher.watch(bench.lane, address, after(0), seconds=20, options=SMALL_WINDOW)
+                watcher.watch(bench.lane, address, after(0), seconds=9, options=SMALL_WINDOW)
             )
             for watcher in stuck
         ]
