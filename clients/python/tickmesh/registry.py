@@ -311,6 +311,7 @@ class RegistryClient:
 
         Raises:
             RevisionCompactedError: the start lies below what the log keeps; take a snapshot.
+            OutOfRangeError: the start lies ahead of the store.
             EpochChangedError: the token belongs to another store.
         """
         request = requests.watch_request(

@@ -28,8 +28,8 @@ from tickmesh.errors import (
     EpochChangedError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfRangeError,
     PermissionDeniedError,
-    RevisionCompactedError,
     TickmeshError,
     UnauthenticatedError,
     UnavailableError,
@@ -53,8 +53,8 @@ _FINAL_ERRORS = (
     EpochChangedError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfRangeError,
     PermissionDeniedError,
-    RevisionCompactedError,
     UnauthenticatedError,
 )
 
@@ -276,7 +276,8 @@ def follow(
         on_interruption: told of every break before the wait.
 
     Raises:
-        TickmeshError: the start was compacted, the store changed, or the call is not allowed.
+        TickmeshError: the start was compacted or lies ahead of the store, the store changed, or
+            the call is not allowed.
     """
     try:
         while not stopped.is_set():
@@ -319,7 +320,8 @@ async def follow_async(
     """Yield messages until the consumer stops; `prepare` may fetch what a response refers to.
 
     Raises:
-        TickmeshError: the start was compacted, the store changed, or the call is not allowed.
+        TickmeshError: the start was compacted or lies ahead of the store, the store changed, or
+            the call is not allowed.
     """
     try:
         while True:
