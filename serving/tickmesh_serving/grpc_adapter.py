@@ -139,11 +139,15 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             # Swallowing a cancellation would leak the stream in gRPC's core.
             raise error
-        await context.abort(
-            getattr(grpc.StatusCode, call.code),
-            status.message,
-            (*trailing_metadata(status), (REQUEST_ID, call.request_id)),
-        )
+        try:
+            await context.abort(
+                getattr(grpc.StatusCode, call.code),
+                status.message,
+                (*trailing_metadata(status), (REQUEST_ID, call.request_id)),
+            )
+        except grpc.aio.InternalError:
+            # The caller has gone meanwhile: nobody is left to be told, and nothing is amiss.
+            raise asyncio.CancelledError from None
 
     def _new_call(
         self, context: _Context, method: str, *, streaming: bool, exempt: bool
