@@ -29,6 +29,7 @@ from bench._measure import (
 )
 from bench._servers import baseline_server, mesh, scratch
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
+from tickmesh.api.registry.v1 import selector_pb2
 from tickmesh.registry import RegistryClient
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ class _Edge(_Server):
         self._watch: Any = self._channel.unary_stream(f"{_SERVICE}/Watch")
         self._numbers = count(1)
         self._wanted = pb.GetSchemaRequest(
-            subject=pb.SubjectSelector(subject="bench.lookup", latest=pb.LatestSelector())
+            subject=selector_pb2.SubjectSelector(
+                subject="bench.lookup", latest=selector_pb2.LatestSelector()
+            )
         ).SerializeToString()
 
     def look_up(self) -> bytes:

@@ -12,31 +12,38 @@ from typing import TYPE_CHECKING
 from tickmesh_serving.permissions import everyone
 
 from .domain.bounds import require_page_size, require_references, require_subject
-from .domain.changes import ChangeKind
-from .domain.compatibility import DEFAULTS, every_version
-from .domain.errors import InvalidArgumentError, SubjectNotFoundError, VersionNotFoundError
+from .domain.compatibility import DEFAULTS, Settings, every_version
+from .domain.errors import (
+    InvalidArgumentError,
+    SubjectNotFoundError,
+    VersionNotFoundError,
+    VersionRemovedError,
+)
 from .domain.tokens import decode_page_token, encode_page_token
-from .formats import FORMATS, require_offered
+from .formats import FORMATS
+from .judging import Draft, versions_compared
+from .life_cycle import LifeCycle
 from .lookup import Found, Lookup
+from .proposal import PolicyChange
 from .refusal import bounded_report
-from .registration import Registrar, actor_of
-from .store import NewChange
+from .registration import Registrar
+from .store import BasisQuestion
 from .workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator
 
     from tickmesh_serving.call_context import CallContext
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.permissions import Grants
 
-    from .domain.compatibility import Mode, Policy, Settings, SettingsOverride
+    from .domain.compatibility import Mode, Policy, SettingsOverride
     from .domain.versions import Reference, Version
     from .feed import Delivery, WatchOrder
     from .formats import SchemaFormats
     from .lookup import Selector
-    from .proposal import Proposal, Registration
-    from .store import SchemaStore, SubjectState, Transaction
+    from .proposal import ChangeSet, ChangeSetApplied, Proposal, Registration
+    from .store import SchemaStore, SubjectBasis, SubjectState
     from .watch import WatchHub
 
 _MAX_VERSIONS_NAMED = 1_000
@@ -69,6 +76,7 @@ class Candidate:
         versions: Only these; those the mode names when empty.
         mode: The subject's own when none.
         policy: The subject's own when none.
+        ignore_deleted: Leave soft-deleted versions out.
     """
 
     subject: str
@@ -78,6 +86,7 @@ class Candidate:
     versions: tuple[int, ...] = ()
     mode: Mode | None = None
     policy: Policy | None = None
+    ignore_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +121,18 @@ class RegistryApplication:
         self._hub = hub
         self._clock = clock
         self._workbench = Workbench(store, formats=formats)
+        hub.on_publish(self._workbench.published)
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
+        self.life_cycle = LifeCycle(store, clock=clock, grants=grants)
         self.lookup = Lookup(store, hub, clock)
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
         """Register a schema if its subject's compatibility allows; see `Registrar.register`."""
         return await self._registrar.register(proposal, call)
+
+    async def apply(self, change_set: ChangeSet, call: CallContext) -> ChangeSetApplied:
+        """Register versions and change policies as one revision; see `Registrar.apply`."""
+        return await self._registrar.apply(change_set, call)
 
     async def get(self, selector: Selector, call: CallContext, *, min_revision: int = 0) -> Found:
         """Find a version; see `Lookup.get`."""
@@ -174,6 +189,7 @@ class RegistryApplication:
             InvalidArgumentError: A field is out of bounds.
             InvalidSchemaError: The text is no schema that can be registered.
             VersionNotFoundError: A version or reference named does not exist.
+            VersionRemovedError: A version or reference named was removed for good.
         """
         subject = require_subject(candidate.subject)
         require_references(candidate.references)
@@ -186,12 +202,10 @@ class RegistryApplication:
             candidate.format, candidate.text, candidate.references
         )
         async with self._store.snapshot() as reader:
-            state = await reader.subject(subject)
-            root = await reader.subject("")
-            revision = reader.head.revision
-        settings = state.settings.over(root.settings.over(DEFAULTS))
+            basis = await reader.registration_basis(BasisQuestion((subject,)))
+        settings = Draft(basis).settings(subject)
         mode = candidate.mode or settings.mode
-        numbers = self._compared(candidate, state)
+        numbers = _compared(candidate, basis.subjects[subject], mode)
         judgement = await self._workbench.run(
             self._workbench.formats.named(candidate.format).judge,
             await self._workbench.history(subject, numbers),
@@ -199,8 +213,12 @@ class RegistryApplication:
             mode=every_version(mode) if candidate.versions else mode,
             policy=candidate.policy or settings.policy,
         )
-        content = dict(bounded_report(judgement.content))
-        return Reported(json.dumps({**content, "mode": mode.value}), revision)
+        content = {
+            **bounded_report(judgement.content),
+            "mode": mode.value,
+            "deleted_ignored": candidate.ignore_deleted,
+        }
+        return Reported(json.dumps(content), basis.head.revision)
 
     async def settings(self, subject: str, _call: CallContext) -> SettingsInEffect:
         """The settings in effect for a subject, or the global ones for "".
@@ -223,36 +241,10 @@ class RegistryApplication:
         Raises:
             InvalidArgumentError: The subject cannot be one.
         """
-        if subject:
-            require_subject(subject)
-        if wanted.policy is not None:
-            require_offered(wanted.policy)
-
-        async def body(transaction: Transaction) -> Settings:
-            state = await transaction.subject(subject)
-            root = state if subject == "" else await transaction.subject("")
-            inherited = DEFAULTS if subject == "" else root.settings.over(DEFAULTS)
-            in_effect = wanted.over(inherited)
-            if wanted != state.settings:
-                transaction.set_settings(subject, wanted)
-                transaction.add_change(
-                    NewChange(
-                        kind=ChangeKind.POLICY_CHANGED,
-                        subject=subject,
-                        version=None,
-                        previous=None,
-                        action=None,
-                        report=None,
-                        settings=in_effect,
-                        rejected_text=None,
-                        actor=actor_of(call),
-                        changed_at_ns=max(self._clock.now_ns(), transaction.head.changed_at_ns),
-                    )
-                )
-            return in_effect
-
-        committed = await self._store.transact(body)
-        return SettingsInEffect(committed.result, committed.head.revision)
+        applied = await self._registrar.change_policy(PolicyChange(subject, wanted), call)
+        (settings,) = applied.results
+        assert isinstance(settings, Settings)
+        return SettingsInEffect(settings, applied.revision)
 
     def watch(self, order: WatchOrder, call: CallContext) -> AsyncGenerator[Delivery]:
         """Deliver every matching change in order; see `WatchHub.watch`."""
@@ -262,10 +254,14 @@ class RegistryApplication:
         """Let go of the threads."""
         self._workbench.close()
 
-    def _compared(self, candidate: Candidate, state: SubjectState) -> Sequence[int]:
-        if not candidate.versions:
-            return range(1, state.version_count + 1)
-        for number in candidate.versions:
-            if not 1 <= number <= state.version_count:
-                raise VersionNotFoundError.of(candidate.subject, number)
-        return sorted(set(candidate.versions))
+
+def _compared(candidate: Candidate, known: SubjectBasis, mode: Mode) -> list[int]:
+    """The versions named, else those that the mode names; never one removed for good."""
+    if not candidate.versions:
+        return versions_compared(known, mode, ignore_deleted=candidate.ignore_deleted)
+    for number in candidate.versions:
+        if not 1 <= number <= known.state.version_count:
+            raise VersionNotFoundError.of(candidate.subject, number)
+        if number in known.removed:
+            raise VersionRemovedError.of(candidate.subject, number)
+    return sorted(set(candidate.versions) - (known.deleted if candidate.ignore_deleted else set()))

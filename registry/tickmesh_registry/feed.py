@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,14 +16,17 @@ from .domain.errors import (
     RevisionInFutureError,
 )
 from .domain.tokens import WatchToken
+from .domain.versions import VersionState
 from .ring import EncodedChange, EncodedRevision
+from .wire import marked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
     from tickmesh_serving.principal import Principal
 
-    from .domain.versions import Version
+    from .domain.changes import FilterTransition
+    from .domain.versions import Version, VersionStanding
     from .store import Head
     from .watch import WatchHub
 
@@ -178,10 +181,14 @@ class Feed:
                 return
 
     def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
-        matching = [each for each in revision.changes if self._wants(each.change)]
+        matching = [
+            marked(each.encoded(include_previous=self._order.include_previous), transition)
+            for each in revision.changes
+            if (transition := self._transition(each.change)) is not None
+        ]
         if not matching:
             return
-        *fragments, last = _parts(matching, include_previous=self._order.include_previous)
+        *fragments, last = _parts(matching)
         for part in fragments:
             yield self._delivery(
                 DeliveryKind.EVENTS, revision=revision.revision, events=part, fragment=True
@@ -191,15 +198,24 @@ class Feed:
     async def _snapshot(self) -> AsyncIterator[Delivery]:
         """The matching versions as of one revision, then the end mark.
 
-        The parts are read page by page, so that a slow watcher holds no database snapshot open;
-        versions are immutable, and those registered later are left out by their revision.
+        The parts are read page by page, so that a slow watcher holds no database snapshot open.
+        Versions registered later are left out by their revision. What can change of a version is
+        its state: whatever was not plainly active at that revision is remembered from there.
         """
-        head = await self._hub.store.head()
+        async with self._hub.store.snapshot() as reader:
+            head = reader.head
+            standings = {
+                (each.subject, each.version): each
+                for each in await reader.standings(prefix=self._order.filter.subject_prefix)
+            }
         pending: list[EncodedChange] = []
         pending_bytes = 0
-        async for version in self._versions(head.revision):
+        async for current in self._versions(head.revision):
+            version = _as_of(current, standings.get((current.subject, current.version)))
             change = _as_change(version)
-            if not self._hub.may_see(self._principal, change):
+            if not self._order.filter.matches_version(version) or not self._hub.may_see(
+                self._principal, change
+            ):
                 continue
             pending.append(EncodedChange(change, self._hub.encode))
             pending_bytes += len(pending[-1].plain)
@@ -243,8 +259,12 @@ class Feed:
             fragment=True,
         )
 
-    def _wants(self, change: Change) -> bool:
-        return self._order.filter.matches(change) and self._hub.may_see(self._principal, change)
+    def _transition(self, change: Change) -> FilterTransition | None:
+        """How a change crosses the filter; none if it is not delivered."""
+        transition = self._order.filter.transition(change)
+        if transition is None or not self._hub.may_see(self._principal, change):
+            return None
+        return transition
 
     def _next_progress(self) -> int:
         """A little early and spread out, so that "at least every" holds and nobody marches."""
@@ -273,17 +293,23 @@ class Feed:
         return delivery
 
 
-def _parts(changes: Iterable[EncodedChange], *, include_previous: bool) -> list[list[bytes]]:
+def _parts(events: Iterable[bytes]) -> list[list[bytes]]:
     parts: list[list[bytes]] = [[]]
     size = 0
-    for change in changes:
-        encoded = change.encoded(include_previous=include_previous)
-        if parts[-1] and size + len(encoded) > _RESPONSE_BYTES:
+    for event in events:
+        if parts[-1] and size + len(event) > _RESPONSE_BYTES:
             parts.append([])
             size = 0
-        parts[-1].append(encoded)
-        size += len(encoded)
+        parts[-1].append(event)
+        size += len(event)
     return parts
+
+
+def _as_of(version: Version, standing: VersionStanding | None) -> Version:
+    """A version read later, in the state it was in; texts removed since stay removed."""
+    if standing is None:
+        return replace(version, state=VersionState.ACTIVE, deprecation_note="")
+    return replace(version, state=standing.state, deprecation_note=standing.deprecation_note)
 
 
 def _as_change(version: Version) -> Change:

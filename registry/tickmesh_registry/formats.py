@@ -124,7 +124,6 @@ class JsonSchemaFormat:
         """Compare a candidate with the versions the mode picks of an ascending history."""
         from tickmesh.schema.compatibility import compare_with_history
 
-        require_offered(policy)
         report = compare_with_history(
             [(version, _own(document)) for version, document in history],
             _own(candidate),
@@ -158,16 +157,6 @@ class SchemaFormats:
 
 FORMATS = SchemaFormats({"json-schema": JsonSchemaFormat()})
 """What a registry speaks unless it is told otherwise."""
-
-
-def require_offered(policy: Policy) -> None:
-    """Raise InvalidArgumentError for a policy that the schema core does not decide."""
-    from tickmesh.schema.compatibility.compare import OFFERED
-
-    if policy not in OFFERED:
-        raise InvalidArgumentError.of(
-            "policy", f"expected one of {', '.join(OFFERED)}, got {policy}"
-        )
 
 
 def _own(document: Document) -> SchemaDocument:

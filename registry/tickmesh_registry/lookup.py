@@ -179,12 +179,10 @@ class Lookup:
                 version = await reader.version_with_schema_id(schema_id)
                 if version is None:
                     raise SchemaNotFoundError.of("schemaId", str(schema_id))
-                self._earliest.put(schema_id, (version.subject, version.version))
             case ByFingerprint(fingerprint):
                 version = await reader.version_with_fingerprint(fingerprint)
                 if version is None:
                     raise SchemaNotFoundError.of("fingerprint", fingerprint)
-                self._earliest.put(fingerprint, (version.subject, version.version))
             case Latest(subject) | InForce(subject):
                 times = await reader.version_times(subject)
                 if not times:
@@ -196,12 +194,18 @@ class Lookup:
         if reader.head.revision == self._hub.revision:
             # Otherwise a change of its state could have been published already.
             self.versions.put((version.subject, version.version), version)
+            if isinstance(selector, BySchemaId):
+                self._earliest.put(selector.schema_id, (version.subject, version.version))
+            elif isinstance(selector, ByFingerprint):
+                self._earliest.put(selector.fingerprint, (version.subject, version.version))
         return version
 
     def _published(self, revision: Revision) -> None:
         for change in revision.changes:
             if change.schema is not None:
                 self._times.discard(change.subject)
+                self._earliest.discard(change.schema.schema_id)
+                self._earliest.discard(change.schema.fingerprint)
                 self.versions.put((change.subject, change.schema.version), change.schema)
 
 

@@ -1,15 +1,17 @@
-"""What a registration is asked with, and what it answers."""
+"""What registrations and policy changes are asked with, and what they answer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .domain.compatibility import Settings, SettingsOverride
+    from .domain.evidence import DataReport
     from .domain.versions import Reference, Version
 
 
@@ -25,9 +27,11 @@ class Proposal:
         labels: Free labels.
         effective_from_ns: From when on it is in force; none for the time of registration.
         expected_version: What the latest version must be (0: none), if anything.
-        request_id: Makes a retry safe; empty for none.
-        dry_run: Judge and answer, but write nothing.
+        request_id: Makes a retry safe; empty for none. In a change set the set's own counts.
+        dry_run: Judge and answer, but write nothing. In a change set the set's own counts.
         allow_breaking: Register in spite of the verdict.
+        ignore_deleted: Leave soft-deleted versions out of the comparison.
+        data_report: What the proposer found in data.
     """
 
     subject: str
@@ -40,10 +44,12 @@ class Proposal:
     request_id: str = ""
     dry_run: bool = False
     allow_breaking: bool = False
+    ignore_deleted: bool = False
+    data_report: DataReport | None = None
 
-    def digest(self) -> str:
-        """Fingerprint of the content, to tell a retry from another request."""
-        content = [
+    def content(self) -> list[object]:
+        """What makes it the proposal it is, as JSON values."""
+        return [
             self.subject,
             self.format,
             self.text,
@@ -52,7 +58,46 @@ class Proposal:
             self.effective_from_ns,
             self.expected_version,
             self.allow_breaking,
+            self.ignore_deleted,
+            None if self.data_report is None else asdict(self.data_report),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """Settings somebody wants to set.
+
+    Attributes:
+        subject: The subject; empty for the registry as a whole.
+        settings: What it sets itself from then on.
+    """
+
+    subject: str
+    settings: SettingsOverride
+
+    def content(self) -> list[object]:
+        """What makes it the change it is, as JSON values."""
+        wanted = self.settings
+        return [self.subject, wanted.mode, wanted.policy, wanted.undecided]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """Registrations and policy changes that become one revision, all or nothing.
+
+    Attributes:
+        items: In order; later ones see what earlier ones did.
+        request_id: Makes a retry safe; empty for none.
+        dry_run: Judge and answer, but write nothing.
+    """
+
+    items: tuple[Proposal | PolicyChange, ...]
+    request_id: str = ""
+    dry_run: bool = False
+
+    def digest(self) -> str:
+        """Fingerprint of the content, to tell a retry from another request."""
+        content = [each.content() for each in self.items]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -71,3 +116,16 @@ class Registration:
     report: str
     revision: int
     already_registered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSetApplied:
+    """What a change set answers.
+
+    Attributes:
+        results: One for each item, in order: a registration, or the settings in effect.
+        revision: The one revision of all changes, or the head when nothing changed.
+    """
+
+    results: tuple[Registration | Settings, ...]
+    revision: int

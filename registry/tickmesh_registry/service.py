@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2 as pb,
-)
+from tickmesh.api.registry.v1 import change_set_pb2, life_cycle_pb2, selector_pb2
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 from tickmesh_serving.call_context import current_call
 from tickmesh_serving.permissions import PermissionTable
 from tickmesh_serving.server import GrpcService
@@ -22,11 +21,13 @@ from tickmesh_serving.server import GrpcService
 from . import wire
 from .application import Candidate
 from .cache import BoundedCache
-from .domain.bounds import MAX_INSTANT_NS
+from .change_set_service import ChangeSetService
+from .domain.bounds import MAX_INSTANT_NS, require_labels
 from .domain.changes import WatchFilter
 from .domain.errors import InvalidArgumentError, SlowWatcherError
 from .domain.tokens import WatchToken
 from .feed import DeliveryKind, Start, WatchOrder
+from .life_cycle_service import LifeCycleService
 from .lookup import ByFingerprint, ByNumber, BySchemaId, InForce, Latest
 from .proposal import Proposal
 
@@ -52,12 +53,21 @@ _MAX_FILTER_SUBJECTS = 10_000
 _PERMISSIONS: Mapping[str, str] = {
     "RegisterSchema": "registry.schemas.register",
     "GetSchema": "registry.schemas.read",
+    "BatchGetSchemas": "registry.schemas.read",
     "ListSubjects": "registry.schemas.read",
     "ListVersions": "registry.schemas.read",
+    "SearchSchemas": "registry.schemas.read",
+    "DiffSchemas": "registry.schemas.read",
+    "GetTimeline": "registry.schemas.read",
+    "ApplyChangeSet": "registry.schemas.register",
+    "DeprecateVersion": "registry.schemas.deprecate",
+    "DeleteVersion": "registry.schemas.delete",
+    "RestoreVersion": "registry.schemas.delete",
     "CheckCompatibility": "registry.schemas.read",
     "GetCompatibility": "registry.schemas.read",
     "SetCompatibility": "registry.settings.write",
     "Watch": "registry.schemas.watch",
+    "GetCacheStats": "registry.caches.read",
 }
 
 _DELIVERY_KINDS = {
@@ -89,6 +99,8 @@ class SchemaRegistryService:
         self, application: RegistryApplication, *, stuck_after_seconds: float = 20.0
     ) -> None:
         self._application = application
+        self._life_cycle = LifeCycleService(application.life_cycle)
+        self._change_sets = ChangeSetService(application)
         self._stuck_after_seconds = stuck_after_seconds
         self._encoded: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(
             max_weight=_ENCODED_BYTES, weigh=len
@@ -120,6 +132,12 @@ class SchemaRegistryService:
                 request_id=request.request_id,
                 dry_run=request.dry_run,
                 allow_breaking=request.allow_breaking,
+                ignore_deleted=request.ignore_deleted,
+                data_report=(
+                    wire.data_report_of(request.data_report)
+                    if request.HasField("data_report")
+                    else None
+                ),
             ),
             current_call(),
         )
@@ -184,6 +202,7 @@ class SchemaRegistryService:
                 versions=tuple(request.versions),
                 mode=wire.mode_of(request.mode, field="mode"),
                 policy=wire.policy_of(request.policy, field="policy"),
+                ignore_deleted=request.ignore_deleted,
             ),
             current_call(),
         )
@@ -241,7 +260,8 @@ class SchemaRegistryService:
         asyncio.get_running_loop().call_later(_ABORT_SECONDS, task.cancel)
 
     def _encoded_version(self, version: Version) -> bytes:
-        key = (version.subject, version.version, version.state.value)
+        standing = f"{version.state} {version.deprecation_note}"
+        key = (version.subject, version.version, standing)
         encoded = self._encoded.get(key)
         if encoded is None:
             encoded = wire.version_message(version).SerializeToString()
@@ -257,6 +277,22 @@ class SchemaRegistryService:
             "CheckCompatibility": (pb.CheckCompatibilityRequest, self.check_compatibility),
             "GetCompatibility": (pb.GetCompatibilityRequest, self.get_compatibility),
             "SetCompatibility": (pb.SetCompatibilityRequest, self.set_compatibility),
+            "ApplyChangeSet": (
+                change_set_pb2.ApplyChangeSetRequest,
+                self._change_sets.apply_change_set,
+            ),
+            "DeprecateVersion": (
+                life_cycle_pb2.DeprecateVersionRequest,
+                self._life_cycle.deprecate_version,
+            ),
+            "DeleteVersion": (
+                life_cycle_pb2.DeleteVersionRequest,
+                self._life_cycle.delete_version,
+            ),
+            "RestoreVersion": (
+                life_cycle_pb2.RestoreVersionRequest,
+                self._life_cycle.restore_version,
+            ),
         }
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             method: grpc.unary_unary_rpc_method_handler(
@@ -314,7 +350,7 @@ def _selector(request: pb.GetSchemaRequest) -> Selector:
     raise InvalidArgumentError.of("selector", "expected subject, schema_id or fingerprint")
 
 
-def _subject_selector(selector: pb.SubjectSelector) -> Selector:
+def _subject_selector(selector: selector_pb2.SubjectSelector) -> Selector:
     match selector.WhichOneof("selector"):
         case "version":
             return ByNumber(selector.subject, selector.version)
@@ -351,6 +387,9 @@ def _order(request: pb.WatchRequest) -> WatchOrder:
             subject_prefix=wanted.subject_prefix,
             kinds=wire.kinds_of(wanted.kinds),
             actions=wire.actions_of(wanted.actions),
+            states=wire.states_of(wanted.states),
+            labels=require_labels(wanted.labels, field="filter.labels"),
+            verdicts=wire.verdicts_of(wanted.verdicts),
         ),
         progress_seconds=progress,
         include_previous=request.include_previous,

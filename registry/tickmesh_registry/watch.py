@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from .domain.errors import DeadlineExceededError, LimitExceededError
+from .domain.versions import VersionState
 from .feed import LOG_PAGE_CHANGES, Feed, draining_error, may_see_everything
 from .ring import EncodedRevision, Ring
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.principal import Principal
 
-    from .domain.changes import Revision
+    from .domain.changes import Change, Revision
     from .feed import Authorizer, Delivery, WatchOrder
     from .ring import ChangeEncoder
     from .store import Head, SchemaStore
@@ -82,6 +83,9 @@ class WatchHub:
         self.compact_revision = head.compact_revision
         for listener in self._listeners:
             listener(revision)
+        if any(_removes(change) for change in revision.changes):
+            # Earlier events may quote the version; the log no longer does.
+            self.ring.reset(revision.revision - 1)
         self.ring.append(EncodedRevision(revision, self.encode))
         self._wake()
 
@@ -145,3 +149,7 @@ class WatchHub:
         if deadline_ns is None:
             return None
         return max(0.0, (deadline_ns - self.clock.now_ns()) / 1e9)
+
+
+def _removes(change: Change) -> bool:
+    return change.schema is not None and change.schema.state is VersionState.REMOVED

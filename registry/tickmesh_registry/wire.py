@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
 
 from .domain.bounds import MAX_INSTANT_NS
-from .domain.changes import ChangeKind
+from .domain.changes import ChangeKind, FilterTransition
 from .domain.compatibility import (
     Action,
     Mode,
@@ -21,6 +21,7 @@ from .domain.compatibility import (
     Verdict,
 )
 from .domain.errors import InvalidArgumentError
+from .domain.evidence import DataReport, FailingRows
 from .domain.versions import Reference, VersionState
 
 if TYPE_CHECKING:
@@ -62,6 +63,17 @@ _VERDICTS = _Codes(Verdict, compatibility_pb2.Verdict, "VERDICT")
 _ACTIONS = _Codes(Action, schema_pb2.Action, "ACTION")
 _STATES = _Codes(VersionState, schema_pb2.VersionState, "VERSION_STATE")
 _KINDS = _Codes(ChangeKind, change_pb2.ChangeKind, "CHANGE_KIND")
+
+# A message is its fields, one after the other: these bytes behind an event set one more.
+_TRANSITION_MARKS = {
+    FilterTransition.NONE: b"",
+    FilterTransition.ENTERED: change_pb2.ChangeEvent(
+        transition=change_pb2.FILTER_TRANSITION_ENTERED
+    ).SerializeToString(),
+    FilterTransition.LEFT: change_pb2.ChangeEvent(
+        transition=change_pb2.FILTER_TRANSITION_LEFT
+    ).SerializeToString(),
+}
 
 
 def format_name(number: int) -> str:
@@ -126,6 +138,50 @@ def actions_of(numbers: Iterable[int]) -> frozenset[Action]:
     return frozenset(member for member in members if member is not None)
 
 
+def states_of(numbers: Iterable[int]) -> frozenset[VersionState]:
+    """States of versions, UNSPECIFIED left out."""
+    members = (_STATES.member(number, field="filter.states") for number in numbers)
+    return frozenset(member for member in members if member is not None)
+
+
+def verdicts_of(numbers: Iterable[int]) -> frozenset[Verdict]:
+    """Verdicts, UNSPECIFIED left out."""
+    members = (_VERDICTS.member(number, field="filter.verdicts") for number in numbers)
+    return frozenset(member for member in members if member is not None)
+
+
+def data_report_of(message: schema_pb2.DataReport) -> DataReport:
+    """What a proposer found in data."""
+    return DataReport(
+        source=message.source,
+        made_at_ns=(
+            instant_ns(message.made_at, field="data_report.made_at")
+            if message.HasField("made_at")
+            else None
+        ),
+        rows_checked=message.rows_checked,
+        rows_rejected=message.rows_rejected,
+        rows_released=message.rows_released,
+        reasons=tuple(FailingRows(m.reason, m.path, m.rows) for m in message.reasons),
+        fingerprint=message.fingerprint,
+    )
+
+
+def _data_report_message(report: DataReport) -> schema_pb2.DataReport:
+    return schema_pb2.DataReport(
+        source=report.source,
+        made_at=None if report.made_at_ns is None else timestamp(report.made_at_ns),
+        rows_checked=report.rows_checked,
+        rows_rejected=report.rows_rejected,
+        rows_released=report.rows_released,
+        reasons=[
+            schema_pb2.DataReportReason(reason=each.reason, path=each.path, rows=each.rows)
+            for each in report.reasons
+        ],
+        fingerprint=report.fingerprint,
+    )
+
+
 def settings_message(settings: Settings) -> compatibility_pb2.CompatibilitySettings:
     """Settings in effect."""
     return compatibility_pb2.CompatibilitySettings(
@@ -167,6 +223,10 @@ def version_message(version: Version) -> schema_pb2.SchemaVersion:
         effective_from=timestamp(version.effective_from_ns),
         revision=version.revision,
         actor=actor_message(version.actor),
+        deprecation_note=version.deprecation_note,
+        data_report=(
+            None if version.data_report is None else _data_report_message(version.data_report)
+        ),
     )
 
 
@@ -197,6 +257,7 @@ def report_message(report: str) -> compatibility_pb2.CompatibilityReport:
             for comparison in content["comparisons"]
         ],
         engine=content["engine"],
+        deleted_ignored=content.get("deleted_ignored", False),
     )
 
 
@@ -242,3 +303,8 @@ def change_message(change: Change, *, include_previous: bool) -> change_pb2.Chan
 def encode_change(change: Change, *, include_previous: bool) -> bytes:
     """One entry of the change log, as it is sent."""
     return change_message(change, include_previous=include_previous).SerializeToString()
+
+
+def marked(event: bytes, transition: FilterTransition) -> bytes:
+    """An encoded event that says how its resource crossed the filter of one watch."""
+    return event + _TRANSITION_MARKS[transition]

@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .cache import BoundedCache
-from .domain.errors import LimitExceededError, VersionNotFoundError
+from .domain.errors import LimitExceededError, VersionNotFoundError, VersionRemovedError
+from .domain.versions import VersionState
 from .formats import FORMATS, Document, SchemaFormats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .domain.changes import Revision
     from .domain.versions import Reference, Version
     from .store import SchemaStore
 
@@ -74,11 +76,29 @@ class Workbench:
         language = self.formats.named(format_name)
         pinned: dict[str, Document] = {}
         for reference in references:
-            pinned[reference.name] = await self._referenced(reference)
+            pinned[reference.name] = await self.registered(reference)
         return await self.run(language.parse, text, pinned)
 
+    async def registered(self, reference: Reference) -> Document:
+        """The parsed schema that a reference is pinned to.
+
+        Raises:
+            VersionNotFoundError: There is no such version.
+            VersionRemovedError: It was removed for good.
+        """
+        known = self._documents.get((reference.subject, reference.version))
+        if known is not None:
+            return known[0]
+        async with self._store.snapshot() as reader:
+            version = await reader.version(reference.subject, reference.version)
+        if version is None:
+            raise VersionNotFoundError.of(reference.subject, reference.version)
+        return await self.document(version)
+
     async def document(self, version: Version) -> Document:
-        """The parsed schema of a registered version."""
+        """The parsed schema of a version; raises VersionRemovedError for a removed one."""
+        if version.state is VersionState.REMOVED:
+            raise VersionRemovedError.of(version.subject, version.version)
         key = (version.subject, version.version)
         known = self._documents.get(key)
         if known is not None:
@@ -88,7 +108,10 @@ class Workbench:
         return document
 
     async def history(self, subject: str, numbers: Sequence[int]) -> list[tuple[int, Document]]:
-        """The parsed schemas of versions of a subject, by ascending numbers."""
+        """The parsed schemas of versions of a subject, by ascending numbers.
+
+        One that was removed for good is left out: its text is gone.
+        """
         found = {number: self._documents.get((subject, number)) for number in numbers}
         documents = {number: entry[0] for number, entry in found.items() if entry is not None}
         missing = [number for number in numbers if number not in documents]
@@ -97,25 +120,23 @@ class Workbench:
             async with self._store.snapshot() as reader:
                 page = await reader.versions(subject, after=after, limit=_HISTORY_PAGE)
             for version in page:
+                if version.state is VersionState.REMOVED:
+                    continue
                 if version.version in found and version.version not in documents:
                     documents[version.version] = await self.document(version)
             after = page[-1].version
-        return [(number, documents[number]) for number in numbers]
+        return [(number, documents[number]) for number in numbers if number in documents]
 
     def remember(self, version: Version, document: Document) -> None:
         """Keep a schema that was just registered: the next candidate is compared with it."""
         self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
 
+    def published(self, revision: Revision) -> None:
+        """Forget the schemas of versions that were removed for good."""
+        for change in revision.changes:
+            if change.schema is not None and change.schema.state is VersionState.REMOVED:
+                self._documents.discard((change.subject, change.schema.version))
+
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _referenced(self, reference: Reference) -> Document:
-        known = self._documents.get((reference.subject, reference.version))
-        if known is not None:
-            return known[0]
-        async with self._store.snapshot() as reader:
-            version = await reader.version(reference.subject, reference.version)
-        if version is None:
-            raise VersionNotFoundError.of(reference.subject, reference.version)
-        return await self.document(version)

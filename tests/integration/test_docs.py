@@ -123,6 +123,18 @@ def check_protocol(names: Mapping[str, Any]) -> None:
     assert sum(table.num_rows for table in names["tables"]) == 2
 
 
+def prepare_watch(_: Path) -> dict[str, str]:
+    with RegistryClient() as registry:
+        registry.register(
+            "ticks.trades", '{"type": "object", "properties": {"price": {"type": "number"}}}'
+        )
+    return {}
+
+
+def check_watch(names: Mapping[str, Any]) -> None:
+    assert [kind.value for kind, _ in names["seen"]] == ["version_registered"] * 2
+
+
 TABLE = pa.table(
     {
         "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -137,6 +149,7 @@ SETTINGS: dict[
 ] = {
     "README.md": (prepare_readme, check_readme),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
+    "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
 }
 """What a page takes as given, and what must have come of it."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tickmesh_registry.domain.changes import ChangeKind
-from tickmesh_registry.domain.compatibility import Action
-from tickmesh_registry.domain.versions import Actor, Version
+from tickmesh_registry.domain.compatibility import Action, Verdict
+from tickmesh_registry.domain.evidence import DataReport, FailingRows
+from tickmesh_registry.domain.versions import Actor, Reference, Version, VersionState
 from tickmesh_registry.store import (
     Committed,
     NewChange,
+    NewStanding,
     NewVersion,
     SchemaStore,
     SubjectState,
@@ -17,6 +19,15 @@ from tickmesh_registry.store import (
 )
 
 ACTOR = Actor(principal="ada", authentication="token", on_behalf_of="desk", request_id="request-1")
+REPORT = '{"verdict": "compatible", "comparisons": []}'
+DATA_REPORT = DataReport(
+    source="ticks.trades@1042",
+    made_at_ns=900,
+    rows_checked=10,
+    rows_rejected=2,
+    rows_released=1,
+    reasons=(FailingRows("minimum", "/price", 2),),
+)
 
 
 def new_version(
@@ -50,7 +61,8 @@ def registered(new: NewVersion, previous: Version | None = None) -> NewChange:
         version=new.version,
         previous=previous,
         action=new.action,
-        report='{"verdict": "compatible"}',
+        report=REPORT,
+        verdict=Verdict.COMPATIBLE,
         settings=None,
         rejected_text=None,
         actor=new.actor,
@@ -65,15 +77,18 @@ async def register(
     fingerprint: str = "",
     text: str = "{}",
     at_ns: int = 1_000,
+    references: tuple[Reference, ...] = (),
+    report: str = REPORT,
 ) -> Version:
     """Register the next version of a subject straight in a store."""
 
     async def body(transaction: Transaction) -> None:
         state = await transaction.subject(subject)
         new = new_version(state, fingerprint=fingerprint, text=text, at_ns=at_ns)
+        new = replace(new, references=references, data_report=DATA_REPORT)
         previous = await transaction.version(subject, state.latest_version)
         transaction.add_version(new)
-        transaction.add_change(registered(new, previous))
+        transaction.add_change(replace(registered(new, previous), report=report))
 
     committed: Committed[None] = await store.transact(body)
     assert committed.revision is not None
@@ -91,3 +106,46 @@ def rejected(subject: str, *, at_ns: int = 1_000) -> NewChange:
         action=Action.BREAKING_CHANGE,
         rejected_text="{}",
     )
+
+
+async def set_standing(
+    store: SchemaStore,
+    subject: str,
+    number: int,
+    state: VersionState,
+    *,
+    note: str = "",
+    at_ns: int = 1_000,
+) -> Version:
+    """Put a version into another state, straight in a store."""
+    kinds = {
+        VersionState.ACTIVE: ChangeKind.VERSION_RESTORED,
+        VersionState.DEPRECATED: ChangeKind.VERSION_DEPRECATED,
+        VersionState.DELETED: ChangeKind.VERSION_DELETED,
+        VersionState.REMOVED: ChangeKind.VERSION_DELETED,
+    }
+
+    async def body(transaction: Transaction) -> None:
+        before = await transaction.version(subject, number)
+        assert before is not None
+        transaction.set_standing(NewStanding(before, state, note))
+        transaction.add_change(
+            NewChange(
+                kind=kinds[state],
+                subject=subject,
+                version=number,
+                previous=before,
+                action=None,
+                report=None,
+                settings=None,
+                rejected_text=None,
+                actor=ACTOR,
+                changed_at_ns=at_ns,
+            )
+        )
+
+    committed: Committed[None] = await store.transact(body)
+    assert committed.revision is not None
+    version = committed.revision.changes[0].schema
+    assert version is not None
+    return version

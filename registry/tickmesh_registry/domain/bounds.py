@@ -18,6 +18,7 @@ _MAX_LABEL_KEY = 63
 _MAX_LABEL_VALUE = 255
 _MAX_REFERENCES = 64
 _MAX_REQUEST_ID = 128
+_MAX_NOTE = 1_000
 _MAX_PAGE_SIZE = 1_000
 _DEFAULT_PAGE_SIZE = 100
 MAX_INSTANT_NS = 2**63 - 1
@@ -34,21 +35,19 @@ def require_subject(name: str, *, field: str = "subject") -> str:
     return name
 
 
-def require_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+def require_labels(labels: Mapping[str, str], *, field: str = "labels") -> Mapping[str, str]:
     """Return the labels, or raise InvalidArgumentError when they are too many or too long."""
     if len(labels) > _MAX_LABELS:
-        raise InvalidArgumentError.of(
-            "labels", f"expected at most {_MAX_LABELS}, got {len(labels)}"
-        )
+        raise InvalidArgumentError.of(field, f"expected at most {_MAX_LABELS}, got {len(labels)}")
     for key, value in labels.items():
         if not 1 <= len(key) <= _MAX_LABEL_KEY:
             raise InvalidArgumentError.of(
-                "labels",
+                field,
                 f"expected keys of 1 to {_MAX_LABEL_KEY} characters, got {_shortened(key)}",
             )
         if len(value) > _MAX_LABEL_VALUE:
             raise InvalidArgumentError.of(
-                f"labels[{key}]",
+                f"{field}[{key}]",
                 f"expected at most {_MAX_LABEL_VALUE} characters, got {len(value)}",
             )
     return dict(labels)
@@ -85,6 +84,22 @@ def require_request_id(request_id: str) -> str:
             "request_id", f"expected at most {_MAX_REQUEST_ID} characters, got {len(request_id)}"
         )
     return request_id
+
+
+def require_note(note: str) -> str:
+    """Return the deprecation note (empty for none), or raise InvalidArgumentError."""
+    if len(note) > _MAX_NOTE:
+        raise InvalidArgumentError.of(
+            "note", f"expected at most {_MAX_NOTE} characters, got {len(note)}"
+        )
+    return note
+
+
+def require_version_number(number: int) -> int:
+    """Return the number of a version, or raise InvalidArgumentError when it cannot be one."""
+    if number < 1:
+        raise InvalidArgumentError.of("version", f"expected 1 or more, got {number}")
+    return number
 
 
 def require_page_size(page_size: int) -> int:

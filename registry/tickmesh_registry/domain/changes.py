@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .compatibility import Action, Settings
-    from .versions import Actor, Version
+    from collections.abc import Mapping
+
+    from .compatibility import Action, Settings, Verdict
+    from .versions import Actor, Version, VersionState
 
 
 class ChangeKind(StrEnum):
@@ -32,13 +34,15 @@ class Change:
         kind: What happened.
         subject: The subject concerned; empty for global settings.
         schema: The version after the change; none for policy changes and refusals.
-        previous: The latest version before it, if there was one.
+        previous: For registrations and refusals the latest version before it, if there was one;
+            for a change of a version's state that version as it was.
         action: What a registration did to its subject, or a refusal would have done.
         report: The compatibility report as JSON text, for registrations and refusals.
         settings: The settings in effect after a policy change.
         rejected_text: The text of a refused registration.
         actor: Who did it.
         changed_at_ns: When, by the registry's clock, never decreasing along revisions.
+        verdict: The report's verdict, for registrations and refusals.
     """
 
     revision: int
@@ -53,6 +57,7 @@ class Change:
     rejected_text: str | None
     actor: Actor
     changed_at_ns: int
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +68,31 @@ class Revision:
     changes: tuple[Change, ...]
 
 
+class FilterTransition(Enum):
+    """How a change moved its resource across the filter of a watch."""
+
+    NONE = "none"
+    ENTERED = "entered"
+    LEFT = "left"
+
+
 @dataclass(frozen=True, slots=True)
 class WatchFilter:
     """Narrows a watch; an empty one matches everything.
 
-    `subjects` and `subject_prefix` ask about the resource (both must hold when both are given),
-    `kinds` about the change, and `actions` about registrations and refusals only. Global settings
-    concern every subject and pass every subject filter.
+    `subjects`, `subject_prefix`, `states` and `labels` ask about the resource, and all must hold.
+    Global settings concern every subject and pass every subject filter; refusals and policy
+    changes have neither state nor labels and pass those. `kinds` asks about the change, `actions`
+    and `verdicts` about registrations and refusals only.
     """
 
     subjects: frozenset[str] = frozenset()
     subject_prefix: str = ""
     kinds: frozenset[ChangeKind] = frozenset()
     actions: frozenset[Action] = frozenset()
+    states: frozenset[VersionState] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    verdicts: frozenset[Verdict] = frozenset()
 
     def matches_subject(self, subject: str) -> bool:
         """Say whether the resource is watched."""
@@ -85,10 +102,34 @@ class WatchFilter:
             return False
         return subject.startswith(self.subject_prefix)
 
+    def matches_version(self, version: Version) -> bool:
+        """Say whether a version is in one of the states and carries the labels."""
+        if self.states and version.state not in self.states:
+            return False
+        return all(version.labels.get(key) == value for key, value in self.labels.items())
+
     def matches(self, change: Change) -> bool:
         """Say whether the change is to be delivered."""
+        return self.transition(change) is not None
+
+    def transition(self, change: Change) -> FilterTransition | None:
+        """How the change moved its resource across the filter; none if it is not delivered."""
         if self.kinds and change.kind not in self.kinds:
-            return False
+            return None
         if self.actions and change.action is not None and change.action not in self.actions:
-            return False
-        return self.matches_subject(change.subject)
+            return None
+        if self.verdicts and change.verdict is not None and change.verdict not in self.verdicts:
+            return None
+        if not self.matches_subject(change.subject):
+            return None
+        if change.schema is None or not (self.states or self.labels):
+            return FilterTransition.NONE
+        after = self.matches_version(change.schema)
+        before = (
+            change.kind is not ChangeKind.VERSION_REGISTERED
+            and change.previous is not None
+            and self.matches_version(change.previous)
+        )
+        if after:
+            return FilterTransition.NONE if before else FilterTransition.ENTERED
+        return FilterTransition.LEFT if before else None

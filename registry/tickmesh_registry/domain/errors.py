@@ -9,6 +9,7 @@ sentences.
     ├── SubjectNotFoundError, VersionNotFoundError, SchemaNotFoundError, NothingInForceError
     ├── IncompatibleSchemaError
     ├── VersionConflictError, RequestIdReusedError
+    ├── WrongVersionStateError, VersionReferencedError, VersionRemovedError
     ├── RevisionCompactedError, RevisionInFutureError, EpochChangedError
     ├── SlowWatcherError, LimitExceededError
     ├── DrainingError, StoreUnavailableError
@@ -147,6 +148,34 @@ class RequestIdReusedError(RegistryError):
     """The request id was used before with another content."""
 
     reason = "REQUEST_ID_REUSED"
+
+
+class WrongVersionStateError(RegistryError):
+    """The version is in a state that the change does not start from."""
+
+    reason = "WRONG_VERSION_STATE"
+
+
+class VersionReferencedError(RegistryError):
+    """Other versions refer to this one, so it cannot be removed for good."""
+
+    reason = "VERSION_REFERENCED"
+
+
+class VersionRemovedError(RegistryError):
+    """The version was removed for good."""
+
+    reason = "VERSION_REMOVED"
+
+    @classmethod
+    def of(cls, subject: str, version: int) -> VersionRemovedError:
+        """Build the error for a version number of a subject."""
+        return cls(
+            f"version {version} of {subject!r} was removed for good: its text is gone; use another "
+            "version",
+            metadata={"subject": subject, "version": str(version)},
+            resource=("version", f"{subject}/{version}"),
+        )
 
 
 class RevisionCompactedError(RegistryError):

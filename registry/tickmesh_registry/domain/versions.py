@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .compatibility import Action
+    from .evidence import DataReport
 
 
 class VersionState(StrEnum):
@@ -18,6 +19,12 @@ class VersionState(StrEnum):
     ACTIVE = "active"
     DEPRECATED = "deprecated"
     DELETED = "deleted"
+    REMOVED = "removed"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether such a version can be latest and in force."""
+        return self in (VersionState.ACTIVE, VersionState.DEPRECATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,14 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One registered version. Everything but `state` never changes."""
+    """One registered version. Everything but its state and note never changes.
+
+    One removed for good is a tombstone: its texts, Arrow projection and data report are empty.
+
+    Attributes:
+        deprecation_note: Why it was deprecated, and what to use instead.
+        data_report: What its proposer found in data before registering it.
+    """
 
     subject: str
     version: int
@@ -59,6 +73,36 @@ class Version:
     effective_from_ns: int
     revision: int
     actor: Actor
+    deprecation_note: str = ""
+    data_report: DataReport | None = None
+
+    def standing(self, state: VersionState, note: str) -> Version:
+        """The version in another state; what a removed one may no longer hold is left out."""
+        if state is VersionState.REMOVED:
+            return self.without_texts(state, note)
+        return replace(self, state=state, deprecation_note=note)
+
+    def without_texts(self, state: VersionState, note: str) -> Version:
+        """The version as the log tells of it in some state once it was removed for good."""
+        return replace(
+            self,
+            state=state,
+            deprecation_note=note,
+            text="",
+            canonical_text="",
+            arrow_schema=b"",
+            data_report=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStanding:
+    """A version and the state it is in."""
+
+    subject: str
+    version: int
+    state: VersionState
+    deprecation_note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +117,7 @@ class VersionTimes:
 
 def latest_version(versions: Iterable[VersionTimes]) -> int:
     """The highest version that is not deleted, 0 when there is none."""
-    return max((v.version for v in versions if v.state is not VersionState.DELETED), default=0)
+    return max((v.version for v in versions if v.state.is_live), default=0)
 
 
 def version_in_force(versions: Iterable[VersionTimes], *, at_ns: int, known_at_ns: int) -> int:
@@ -90,8 +134,6 @@ def version_in_force(versions: Iterable[VersionTimes], *, at_ns: int, known_at_n
     candidates = (
         (v.effective_from_ns, v.version)
         for v in versions
-        if v.state is not VersionState.DELETED
-        and v.effective_from_ns <= at_ns
-        and v.registered_at_ns <= known_at_ns
+        if v.state.is_live and v.effective_from_ns <= at_ns and v.registered_at_ns <= known_at_ns
     )
     return max(candidates, default=(0, 0))[1]

@@ -11,14 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from tickmesh_registry.domain.compatibility import INHERIT, Action, Settings, SettingsOverride
+from tickmesh_registry.domain.compatibility import (
+    INHERIT,
+    Action,
+    Settings,
+    SettingsOverride,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from tickmesh_registry.domain.changes import ChangeKind, Revision
-    from tickmesh_registry.domain.versions import Actor, Reference, Version, VersionTimes
+    from tickmesh_registry.domain.evidence import DataReport
+    from tickmesh_registry.domain.versions import (
+        Actor,
+        Reference,
+        Version,
+        VersionStanding,
+        VersionState,
+        VersionTimes,
+    )
 
 Result = TypeVar("Result")
 
@@ -84,6 +98,22 @@ class NewVersion:
     effective_from_ns: int
     actor: Actor
     field_ids: str
+    data_report: DataReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStanding:
+    """Another state for a version.
+
+    Attributes:
+        version: The version as it is, as read in the same transaction.
+        state: Its state from now on; REMOVED takes its texts away for good.
+        note: Its deprecation note from now on.
+    """
+
+    version: Version
+    state: VersionState
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +122,9 @@ class NewChange:
 
     Attributes:
         version: The number of the version staged in the same transaction that it tells of.
-        previous: The latest version before the change, if there was one.
+        previous: For registrations and refusals the latest version before, if there was one; for
+            another state of a version that version as it was.
+        verdict: The report's verdict, where there is a report.
     """
 
     kind: ChangeKind
@@ -105,31 +137,53 @@ class NewChange:
     rejected_text: str | None
     actor: Actor
     changed_at_ns: int
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredOutcome:
+    """What a registration answered.
+
+    Attributes:
+        subject: The subject asked for.
+        version: The version answered.
+        already_registered: Whether nothing was written.
+        report: The compatibility report as JSON text.
+    """
+
+    subject: str
+    version: int
+    already_registered: bool
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsOutcome:
+    """What a policy change answered."""
+
+    settings: Settings
+
+
+Outcome = RegisteredOutcome | SettingsOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedRequest:
-    """What a registration with an idempotency key answered.
+    """What registrations and policy changes with an idempotency key answered.
 
     Attributes:
         principal: Who asked; keys of different principals never meet.
         request_id: The idempotency key.
         digest: Fingerprint of the request's content.
-        subject: The subject asked for.
-        version: The version answered.
-        revision: The revision answered; given by the store when it is staged.
-        already_registered: Whether nothing was written.
-        report: The compatibility report as JSON text.
+        outcomes: One for each thing asked, in order.
         completed_at_ns: When.
+        revision: The revision answered; given by the store when it is staged.
     """
 
     principal: str
     request_id: str
     digest: str
-    subject: str
-    version: int
-    already_registered: bool
-    report: str
+    outcomes: tuple[Outcome, ...]
     completed_at_ns: int
     revision: int = 0
 
@@ -142,6 +196,68 @@ class Refusal:
     fingerprint: str
     principal: str
     refused_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class BasisQuestion:
+    """What registrations and policy changes will be judged from.
+
+    Attributes:
+        subjects: Those registered into, or whose settings change; "" need not be named.
+        references: The versions referred to, as (subject, version).
+        principal: Who asks.
+        request_id: The idempotency key; empty for none.
+    """
+
+    subjects: tuple[str, ...]
+    references: tuple[tuple[str, int], ...] = ()
+    principal: str = ""
+    request_id: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Every subject whose change matters, "" among them."""
+        return sorted({"", *self.subjects, *(subject for subject, _ in self.references)})
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectBasis:
+    """What a registration into one subject is judged from.
+
+    Attributes:
+        state: The subject.
+        latest: Its highest version not deleted, if there is one.
+        deleted: The numbers of its soft-deleted versions.
+        removed: The numbers of its versions removed for good.
+    """
+
+    state: SubjectState
+    latest: Version | None
+    deleted: frozenset[int]
+    removed: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationBasis:
+    """All that registrations and policy changes are judged from, of one revision.
+
+    Attributes:
+        question: What was asked.
+        head: The revision.
+        root: The global settings.
+        subjects: By name, those asked for.
+        referenced: The state of each version referred to that exists.
+        revisions: By name, the last change of every subject that matters, "" among them.
+        completed: What the idempotency key answered before, if it did.
+    """
+
+    question: BasisQuestion
+    head: Head
+    root: SubjectState
+    subjects: Mapping[str, SubjectBasis]
+    referenced: Mapping[tuple[str, int], VersionState]
+    revisions: Mapping[str, int]
+    completed: CompletedRequest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +291,26 @@ class Reader(Protocol):
         """What chooses among the versions of a subject, ascending."""
 
     async def version_with_schema_id(self, schema_id: int) -> Version | None:
-        """The earliest version that carries the schema id."""
+        """The earliest version that carries the schema id, a removed one only if all are."""
 
     async def version_with_fingerprint(self, fingerprint: str) -> Version | None:
-        """The earliest version that carries the fingerprint."""
+        """The earliest version that carries the fingerprint, a removed one only if all are."""
 
     async def versions_through(
         self, revision: int, *, after: tuple[str, int], limit: int
     ) -> tuple[Version, ...]:
         """Versions registered up to `revision`, in order of (subject, version), after a key."""
+
+    async def standings(self, *, prefix: str) -> tuple[VersionStanding, ...]:
+        """Versions that are not plainly active, of subjects whose names begin with `prefix`."""
+
+    async def referrers(
+        self, subject: str, version: int, *, limit: int
+    ) -> tuple[tuple[str, int], ...]:
+        """Versions that refer to a version and are not removed, by (subject, version)."""
+
+    async def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
+        """Everything registrations are judged from, in one go."""
 
     async def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
         """What a registration with this idempotency key answered."""
@@ -198,8 +325,19 @@ class Transaction(Reader, Protocol):
     Staged writes are not read back; they reach the store together, when the body has returned.
     """
 
+    async def moved_since(self, basis: RegistrationBasis) -> bool:
+        """Whether anything in `basis` has changed since, or its request was answered."""
+
     def add_version(self, version: NewVersion) -> None:
         """Stage a version, and the field ids of its subject."""
+
+    def set_standing(self, standing: NewStanding) -> None:
+        """Stage another state for a version.
+
+        A removed version leaves a tombstone: number, schema id and fingerprint stay. Its texts and
+        reports go from the store and from the log, its canonical text only when no other version
+        that is not removed shares the schema.
+        """
 
     def set_settings(self, subject: str, settings: SettingsOverride) -> None:
         """Stage the settings a subject (or "" for the registry as a whole) sets itself."""
@@ -208,7 +346,7 @@ class Transaction(Reader, Protocol):
         """Stage an entry of the change log. A transaction with one makes a revision."""
 
     def set_completed_request(self, request: CompletedRequest) -> None:
-        """Stage an idempotency record; its revision is given by the store."""
+        """Stage an idempotency record, in place of an earlier one; the store gives its revision."""
 
     def set_refusal(self, refusal: Refusal) -> None:
         """Stage a refusal record."""
@@ -256,6 +394,8 @@ class SchemaStore(Protocol):
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first, at least one if there is one.
+
+        A version is told of as it stood at that revision, but without texts once it is removed.
 
         The page ends when it holds `limit` changes or more. The caller compares `revision` with
         the page's compact_revision: below it, the log has a hole.

@@ -8,19 +8,29 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tickmesh_registry.domain.errors import VersionConflictError
-from tickmesh_registry.domain.versions import Version, VersionTimes, latest_version
+from tickmesh_registry.domain.versions import (
+    Version,
+    VersionStanding,
+    VersionState,
+    VersionTimes,
+    latest_version,
+)
 
 from . import (
+    BasisQuestion,
     Committed,
     CompletedRequest,
     Head,
     LogPage,
     Refusal,
+    RegistrationBasis,
     Result,
+    SubjectBasis,
     SubjectState,
     Transaction,
 )
 from .staging import SealedWrites, StagedWrites
+from .tombstones import bare_change, bare_outcome
 from .write_line import WriteLine
 
 if TYPE_CHECKING:
@@ -37,7 +47,7 @@ class _State:
     subjects: dict[str, SubjectState] = field(default_factory=dict)
     versions: dict[str, tuple[Version, ...]] = field(default_factory=dict)
     schema_ids: dict[str, int] = field(default_factory=dict)
-    first_versions: dict[str, Version] = field(default_factory=dict)
+    carriers: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     requests: dict[tuple[str, str], CompletedRequest] = field(default_factory=dict)
     refusals: dict[tuple[str, str, str], Refusal] = field(default_factory=dict)
 
@@ -74,11 +84,16 @@ class _MemoryReader:
     async def version_with_schema_id(self, schema_id: int) -> Version | None:
         for fingerprint, known_id in self._state.schema_ids.items():
             if known_id == schema_id:
-                return self._state.first_versions[fingerprint]
+                return await self.version_with_fingerprint(fingerprint)
         return None
 
     async def version_with_fingerprint(self, fingerprint: str) -> Version | None:
-        return self._state.first_versions.get(fingerprint)
+        carriers = [
+            self._state.versions[subject][number - 1]
+            for subject, number in self._state.carriers.get(fingerprint, ())
+        ]
+        with_text = (v for v in carriers if v.state is not VersionState.REMOVED)
+        return next(with_text, next(iter(carriers), None))
 
     async def versions_through(
         self, revision: int, *, after: tuple[str, int], limit: int
@@ -92,11 +107,65 @@ class _MemoryReader:
         )
         return tuple(version for version, _ in zip(found, range(limit), strict=False))
 
+    async def standings(self, *, prefix: str) -> tuple[VersionStanding, ...]:
+        return tuple(
+            VersionStanding(subject, v.version, v.state, v.deprecation_note)
+            for subject, versions in self._state.versions.items()
+            if subject.startswith(prefix)
+            for v in versions
+            if v.state is not VersionState.ACTIVE
+        )
+
+    async def referrers(
+        self, subject: str, version: int, *, limit: int
+    ) -> tuple[tuple[str, int], ...]:
+        found = sorted(
+            (each.subject, each.version)
+            for versions in self._state.versions.values()
+            for each in versions
+            if each.state is not VersionState.REMOVED
+            and any((r.subject, r.version) == (subject, version) for r in each.references)
+        )
+        return tuple(found[:limit])
+
+    async def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
+        referenced = {
+            key: found.state
+            for key in question.references
+            if (found := await self.version(*key)) is not None
+        }
+        completed = None
+        if question.request_id:
+            completed = await self.completed_request(question.principal, question.request_id)
+        return RegistrationBasis(
+            question=question,
+            head=self.head,
+            root=await self.subject(""),
+            subjects={name: self._subject_basis(name) for name in question.subjects if name},
+            referenced=referenced,
+            revisions=self._revisions(question),
+            completed=completed,
+        )
+
     async def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
         return self._state.requests.get((principal, request_id))
 
     async def refusal(self, subject: str, fingerprint: str, principal: str) -> Refusal | None:
         return self._state.refusals.get((subject, fingerprint, principal))
+
+    def _subject_basis(self, name: str) -> SubjectBasis:
+        state = self._state.subjects.get(name, SubjectState(name))
+        versions = self._state.versions.get(name, ())
+        return SubjectBasis(
+            state=state,
+            latest=versions[state.latest_version - 1] if state.latest_version else None,
+            deleted=frozenset(v.version for v in versions if v.state is VersionState.DELETED),
+            removed=frozenset(v.version for v in versions if v.state is VersionState.REMOVED),
+        )
+
+    def _revisions(self, question: BasisQuestion) -> dict[str, int]:
+        subjects = self._state.subjects
+        return {name: subjects.get(name, SubjectState(name)).revision for name in question.names}
 
 
 class _MemoryTransaction(StagedWrites, _MemoryReader):
@@ -105,6 +174,14 @@ class _MemoryTransaction(StagedWrites, _MemoryReader):
     def __init__(self, state: _State) -> None:
         StagedWrites.__init__(self)
         _MemoryReader.__init__(self, state)
+
+    async def moved_since(self, basis: RegistrationBasis) -> bool:
+        question = basis.question
+        if question.request_id and await self.completed_request(
+            question.principal, question.request_id
+        ):
+            return True
+        return self._revisions(question) != basis.revisions
 
 
 class MemoryStore:
@@ -136,6 +213,10 @@ class MemoryStore:
             if transaction.is_empty:
                 return Committed(result, self._state.head, None)
             state, revision = _after(self._state, transaction)
+            for standing in transaction.new_standings:
+                if standing.state is VersionState.REMOVED:
+                    removed = standing.version.subject, standing.version.version
+                    self._log = [_bare(entry, *removed) for entry in self._log]
             if revision is not None:
                 self._log.append(revision)
             self._state = state
@@ -197,23 +278,44 @@ def _after(state: _State, staged: StagedWrites) -> tuple[_State, Revision | None
         schema_ids.setdefault(new.fingerprint, len(schema_ids) + 1)
     sealed = staged.seal(head_revision=state.head.revision, schema_ids=schema_ids)
     versions = dict(state.versions)
-    first_versions = dict(state.first_versions)
+    carriers = dict(state.carriers)
     for version in sealed.versions:
         versions[version.subject] = (*versions.get(version.subject, ()), version)
-        first_versions.setdefault(version.fingerprint, version)
+        key = version.subject, version.version
+        carriers[version.fingerprint] = (*carriers.get(version.fingerprint, ()), key)
+    requests = state.requests
+    for version in sealed.standings:
+        of_subject = list(versions[version.subject])
+        of_subject[version.version - 1] = version
+        versions[version.subject] = tuple(of_subject)
+        if version.state is VersionState.REMOVED:
+            requests = {
+                key: _bare_request(request, version.subject, version.version)
+                for key, request in requests.items()
+            }
     return (
         _State(
             head=_head_after(state.head, sealed),
             subjects=_subjects_after(state, staged, sealed, versions),
             versions=versions,
             schema_ids=schema_ids,
-            first_versions=first_versions,
-            requests=state.requests | {(r.principal, r.request_id): r for r in sealed.requests},
+            carriers=carriers,
+            requests=requests | {(r.principal, r.request_id): r for r in sealed.requests},
             refusals=state.refusals
             | {(r.subject, r.fingerprint, r.principal): r for r in staged.new_refusals},
         ),
         sealed.revision,
     )
+
+
+def _bare(revision: Revision, subject: str, version: int) -> Revision:
+    changes = tuple(bare_change(change, subject, version) for change in revision.changes)
+    return replace(revision, changes=changes)
+
+
+def _bare_request(request: CompletedRequest, subject: str, version: int) -> CompletedRequest:
+    outcomes = tuple(bare_outcome(outcome, subject, version) for outcome in request.outcomes)
+    return replace(request, outcomes=outcomes)
 
 
 def _head_after(head: Head, sealed: SealedWrites) -> Head:
@@ -241,6 +343,13 @@ def _subjects_after(
             version_count=len(versions[new.subject]),
             revision=number,
             field_ids=new.field_ids,
+        )
+    for standing in staged.new_standings:
+        name = standing.version.subject
+        subjects[name] = replace(
+            subjects[name],
+            latest_version=latest_version(map(_times, versions[name])),
+            revision=number,
         )
     for name, settings in staged.new_settings.items():
         subjects[name] = replace(

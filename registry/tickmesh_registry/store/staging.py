@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from tickmesh_registry.domain.changes import Change, Revision
 from tickmesh_registry.domain.versions import Version, VersionState
 
+from .tombstones import bare_change
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tickmesh_registry.domain.compatibility import SettingsOverride
 
-    from . import CompletedRequest, NewChange, NewVersion, Refusal
+    from . import CompletedRequest, NewChange, NewStanding, NewVersion, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class SealedWrites:
     Attributes:
         revision: The revision they make, none when the change log gets no entry.
         versions: The versions registered.
+        standings: The versions that are in another state, as they are now.
         requests: The idempotency records.
     """
 
     revision: Revision | None
     versions: tuple[Version, ...]
+    standings: tuple[Version, ...]
     requests: tuple[CompletedRequest, ...]
 
 
@@ -36,6 +40,7 @@ class StagedWrites:
 
     def __init__(self) -> None:
         self.new_versions: list[NewVersion] = []
+        self.new_standings: list[NewStanding] = []
         self.new_settings: dict[str, SettingsOverride] = {}
         self.new_changes: list[NewChange] = []
         self.new_requests: list[CompletedRequest] = []
@@ -44,6 +49,10 @@ class StagedWrites:
     def add_version(self, version: NewVersion) -> None:
         """Stage a version, and the field ids of its subject."""
         self.new_versions.append(version)
+
+    def set_standing(self, standing: NewStanding) -> None:
+        """Stage another state for a version."""
+        self.new_standings.append(standing)
 
     def set_settings(self, subject: str, settings: SettingsOverride) -> None:
         """Stage the settings a subject (or "" for the registry as a whole) sets itself."""
@@ -54,7 +63,7 @@ class StagedWrites:
         self.new_changes.append(change)
 
     def set_completed_request(self, request: CompletedRequest) -> None:
-        """Stage an idempotency record; its revision is given by the store."""
+        """Stage an idempotency record, in place of an earlier one; the store gives its revision."""
         self.new_requests.append(request)
 
     def set_refusal(self, refusal: Refusal) -> None:
@@ -92,16 +101,22 @@ class StagedWrites:
                 effective_from_ns=new.effective_from_ns,
                 revision=number,
                 actor=new.actor,
+                data_report=new.data_report,
             )
             for new in self.new_versions
         }
-        changes = tuple(
+        standings = {
+            (new.version.subject, new.version.version): new.version.standing(new.state, new.note)
+            for new in self.new_standings
+        }
+        told = versions | standings
+        changes = [
             Change(
                 revision=number,
                 sequence=sequence,
                 kind=new.kind,
                 subject=new.subject,
-                schema=None if new.version is None else versions[new.subject, new.version],
+                schema=None if new.version is None else told[new.subject, new.version],
                 previous=new.previous,
                 action=new.action,
                 report=new.report,
@@ -109,11 +124,16 @@ class StagedWrites:
                 rejected_text=new.rejected_text,
                 actor=new.actor,
                 changed_at_ns=new.changed_at_ns,
+                verdict=new.verdict,
             )
             for sequence, new in enumerate(self.new_changes)
-        )
+        ]
+        for (subject, version_number), version in standings.items():
+            if version.state is VersionState.REMOVED:
+                changes = [bare_change(change, subject, version_number) for change in changes]
         return SealedWrites(
-            revision=Revision(number, changes) if changes else None,
+            revision=Revision(number, tuple(changes)) if changes else None,
             versions=tuple(versions.values()),
+            standings=tuple(standings.values()),
             requests=tuple(replace(request, revision=number) for request in self.new_requests),
         )

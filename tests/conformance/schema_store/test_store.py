@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from tests.support.registry_values import ACTOR, new_version, register, registered, rejected
 from tickmesh_registry.domain.changes import ChangeKind, Revision
-from tickmesh_registry.domain.compatibility import Mode, Policy, Settings, SettingsOverride
+from tickmesh_registry.domain.compatibility import (
+    DEFAULTS,
+    Mode,
+    Policy,
+    Settings,
+    SettingsOverride,
+)
 from tickmesh_registry.domain.errors import VersionConflictError
 from tickmesh_registry.store import (
     CompletedRequest,
     Head,
     NewChange,
     Refusal,
+    RegisteredOutcome,
     SchemaStore,
+    SettingsOutcome,
     SubjectState,
     Transaction,
 )
@@ -198,10 +207,7 @@ async def test_idempotency_records_belong_to_their_principal_and_are_forgotten_i
         principal="ada",
         request_id="r1",
         digest="d",
-        subject="a",
-        version=1,
-        already_registered=False,
-        report="{}",
+        outcomes=(RegisteredOutcome("a", 1, False, "{}"), SettingsOutcome(DEFAULTS)),
         completed_at_ns=50,
     )
 
@@ -215,7 +221,7 @@ async def test_idempotency_records_belong_to_their_principal_and_are_forgotten_i
     async with store.snapshot() as reader:
         found = await reader.completed_request("ada", "r1")
         assert found is not None
-        assert (found.digest, found.revision, found.already_registered) == ("d", 1, False)
+        assert found == replace(request, revision=1)
         assert await reader.completed_request("bob", "r1") is None
     await store.compact(0, forget_before_ns=50)
     async with store.snapshot() as reader:

@@ -17,10 +17,9 @@ from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.registry.v1 import (
     compatibility_pb2,
     schema_pb2,
+    selector_pb2,
 )
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2 as pb,
-)
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 from tickmesh_registry.cli import command
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ async def test_a_schema_is_registered_read_back_and_projected(stub: Stub) -> Non
     assert answer.schema.action == schema_pb2.ACTION_FIRST
     assert answer.report.verdict == compatibility_pb2.VERDICT_COMPATIBLE
     got = await stub.GetSchema(
-        pb.GetSchemaRequest(subject=pb.SubjectSelector(subject="ticks.trades"))
+        pb.GetSchemaRequest(subject=selector_pb2.SubjectSelector(subject="ticks.trades"))
     )
     assert got.schema == answer.schema
     assert got.revision == 1
@@ -50,9 +49,13 @@ async def test_a_schema_is_registered_read_back_and_projected(stub: Stub) -> Non
     for selector in (
         pb.GetSchemaRequest(schema_id=1),
         pb.GetSchemaRequest(fingerprint=answer.schema.fingerprint),
-        pb.GetSchemaRequest(subject=pb.SubjectSelector(subject="ticks.trades", version=1)),
         pb.GetSchemaRequest(
-            subject=pb.SubjectSelector(subject="ticks.trades", latest=pb.LatestSelector())
+            subject=selector_pb2.SubjectSelector(subject="ticks.trades", version=1)
+        ),
+        pb.GetSchemaRequest(
+            subject=selector_pb2.SubjectSelector(
+                subject="ticks.trades", latest=selector_pb2.LatestSelector()
+            )
         ),
     ):
         assert (await stub.GetSchema(selector)).schema == answer.schema
@@ -65,7 +68,7 @@ async def failure_of(call: Awaitable[Any]) -> TickmeshError:
 
 
 def selected(subject: str, **selector: Any) -> pb.GetSchemaRequest:
-    return pb.GetSchemaRequest(subject=pb.SubjectSelector(subject=subject, **selector))
+    return pb.GetSchemaRequest(subject=selector_pb2.SubjectSelector(subject=subject, **selector))
 
 
 @pytest.mark.parametrize(
@@ -73,12 +76,14 @@ def selected(subject: str, **selector: Any) -> pb.GetSchemaRequest:
     [
         (selected("none"), "SUBJECT_NOT_FOUND"),
         (selected("none", version=1), "SUBJECT_NOT_FOUND"),
-        (selected("none", latest=pb.LatestSelector()), "SUBJECT_NOT_FOUND"),
+        (selected("none", latest=selector_pb2.LatestSelector()), "SUBJECT_NOT_FOUND"),
         (selected("ticks.trades", version=2), "VERSION_NOT_FOUND"),
         (pb.GetSchemaRequest(schema_id=9), "SCHEMA_NOT_FOUND"),
         (pb.GetSchemaRequest(fingerprint="f" * 64), "SCHEMA_NOT_FOUND"),
         (
-            selected("ticks.trades", in_force=pb.InForceSelector(at=Timestamp(seconds=1))),
+            selected(
+                "ticks.trades", in_force=selector_pb2.InForceSelector(at=Timestamp(seconds=1))
+            ),
             "NOTHING_IN_FORCE",
         ),
     ],
@@ -106,7 +111,7 @@ async def test_in_force_follows_effective_times_and_what_was_known(stub: Stub) -
         return answer.schema
 
     async def in_force(at: int | None, known: Timestamp | None = None) -> int:
-        selector = pb.InForceSelector(known_at=known)
+        selector = selector_pb2.InForceSelector(known_at=known)
         if at is not None:
             selector.at.seconds = at
         else:
@@ -129,14 +134,16 @@ async def test_in_force_follows_effective_times_and_what_was_known(stub: Stub) -
             stub.GetSchema(
                 selected(
                     "s",
-                    in_force=pb.InForceSelector(
+                    in_force=selector_pb2.InForceSelector(
                         at=Timestamp(seconds=9 * day), known_at=known_before_third
                     ),
                 )
             )
         )
     ).reason == "NOTHING_IN_FORCE"
-    assert (await stub.GetSchema(selected("s", latest=pb.LatestSelector()))).schema.version == 3
+    assert (
+        await stub.GetSchema(selected("s", latest=selector_pb2.LatestSelector()))
+    ).schema.version == 3
 
 
 async def test_listings_page_through_everything_once(stub: Stub) -> None:

@@ -17,10 +17,9 @@ from tests.support.watch_history import WatchHistory
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.registry.v1 import (
     change_pb2,
+    selector_pb2,
 )
-from tickmesh.api.registry.v1 import (
-    schema_registry_service_pb2 as pb,
-)
+from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
 
 if TYPE_CHECKING:
@@ -200,7 +199,9 @@ async def test_w10_what_a_watcher_or_writer_saw_is_there_after_kill_9(
         assert acknowledged.items() <= log.items()
         for subject, version in log.values():
             got = await stub.GetSchema(
-                pb.GetSchemaRequest(subject=pb.SubjectSelector(subject=subject, version=version))
+                pb.GetSchemaRequest(
+                    subject=selector_pb2.SubjectSelector(subject=subject, version=version)
+                )
             )
             assert got.schema.subject == subject
     await process.stop()
@@ -208,7 +209,7 @@ async def test_w10_what_a_watcher_or_writer_saw_is_there_after_kill_9(
 
 async def test_w11_a_read_waits_for_the_revision_it_needs(stub: Stub) -> None:
     await register(stub, "a", 1)
-    latest = pb.SubjectSelector(subject="a", latest=pb.LatestSelector())
+    latest = selector_pb2.SubjectSelector(subject="a", latest=selector_pb2.LatestSelector())
     waiting = asyncio.ensure_future(
         stub.GetSchema(pb.GetSchemaRequest(subject=latest, min_revision=2))
     )

@@ -243,3 +243,47 @@ def test_extras_of_csv_are_named_counted_or_refused() -> None:
     found = map_all(content, strict, document)
     assert found.table.column("a").to_pylist() == [1]
     assert found.rejects == {"EXTRA_FIELDS": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("csv", lines("f,d", "09:30:00.5Z,7", "23:30:00-05:00,8", "noon,x")),
+        (
+            "jsonl",
+            lines(
+                '{"f":"09:30:00.5Z","d":7}',
+                '{"f":"23:30:00-05:00","d":8}',
+                '{"f":"noon","d":"x"}',
+            ),
+        ),
+    ],
+)
+def test_times_of_day_and_durations_are_read_exactly(kind: str, content: bytes) -> None:
+    schema = schema_of(
+        {
+            "f": {"type": "string", "format": "time"},
+            "d": {"type": "integer", "arrow": "duration[ns]"},
+        }
+    )
+    found = map_all(content, identity_spec(kind), schema)
+    documents = found.mapped[0].documents([0, 1])
+    assert [each["d"] for each in documents] == [7, 8]
+    assert [each["f"] for each in documents] == ["09:30:00.500000000Z", "04:30:00.000000000Z"]
+    assert found.failed == {"f NOT_A_TIME": 1, "d NOT_A_NUMBER": 1}
+
+
+def test_documents_of_rows_hold_what_encoded_columns_stand_for() -> None:
+    document = schema_of(
+        {
+            "p": {"type": "number", "arrow": "scaled_int64(4)"},
+            "v": {"type": ["object", "integer"]},
+            "m": {"type": "object", "additionalProperties": {"type": "string", "format": "date"}},
+        }
+    )
+    content = lines('{"p":12.5,"v":{"a":[1,"x"]},"m":{"k":"2024-01-31"}}', '{"v":7}')
+    found = map_all(content, identity_spec("jsonl"), document)
+    assert found.mapped[0].documents([0, 1]) == [
+        {"p": Decimal("12.5"), "v": {"a": [1, "x"]}, "m": {"k": "2024-01-31"}},
+        {"v": 7},
+    ]

@@ -141,3 +141,32 @@ def test_a_field_of_a_coarser_unit_refuses_finer_times() -> None:
     converted = times.to_unit(instants, pa.timestamp("ms", "UTC"), raw=pa.array([1_000, 1_500]))
     assert converted.values.cast(pa.int64()).to_pylist() == [1, None]
     assert codes(converted) == [(1, "REPR_PRECISION")]
+
+
+def test_a_time_of_day_is_that_in_utc_and_what_no_clock_shows_fails() -> None:
+    column = pa.array(
+        [
+            *("09:30:00.123456789Z", "23:30:00-05:00", None, "00:30:00+01:00"),
+            *("25:00:00Z", "09:30:00", "23:59:60Z", "10:00:00.1234567891Z"),
+        ]
+    )
+    converted = times.times_of_day_from_text(column)
+    hour = 3_600_000_000_000
+    assert converted.values.type == pa.time64("ns")
+    assert converted.values.cast(pa.int64()).to_pylist() == [
+        9 * hour + hour // 2 + 123_456_789,
+        4 * hour + hour // 2,
+        None,
+        23 * hour + hour // 2,
+        *[None] * 4,
+    ]
+    assert codes(converted) == [
+        (4, "NOT_A_TIME"),
+        (5, "NOT_A_TIME"),
+        (6, "REPR_OVERFLOW"),
+        (7, "REPR_PRECISION"),
+    ]
+    assert [raw for item in converted.failures for raw in item.raw.to_pylist()] == [
+        *column.to_pylist()[4:6],
+        *column.to_pylist()[6:],
+    ]

@@ -17,7 +17,7 @@ from tickmesh_registry.domain.errors import (
 )
 from tickmesh_registry.lookup import ByNumber, InForce, Latest
 from tickmesh_registry.proposal import Proposal
-from tickmesh_registry.registration import ALLOW_BREAKING, BACKDATE
+from tickmesh_registry.requirements import ALLOW_BREAKING, BACKDATE
 from tickmesh_registry.store.memory import MemoryStore
 from tickmesh_registry.watch import WatchHub
 from tickmesh_registry.wire import encode_change

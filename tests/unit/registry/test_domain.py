@@ -40,9 +40,7 @@ def test_in_force_is_the_greatest_effective_time_and_version_known_by_then(
     candidates = [
         v
         for v in versions
-        if v.state is not VersionState.DELETED
-        and v.registered_at_ns <= known_at_ns
-        and v.effective_from_ns <= at_ns
+        if v.state.is_live and v.registered_at_ns <= known_at_ns and v.effective_from_ns <= at_ns
     ]
     if not candidates:
         assert chosen == 0
@@ -54,7 +52,7 @@ def test_in_force_is_the_greatest_effective_time_and_version_known_by_then(
 
 @given(versions=TIMES)
 def test_latest_is_the_highest_not_deleted(versions: list[VersionTimes]) -> None:
-    alive = [v.version for v in versions if v.state is not VersionState.DELETED]
+    alive = [v.version for v in versions if v.state.is_live]
     assert latest_version(versions) == (alive[-1] if alive else 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tickmesh.schema import SchemaError, parse_schema
+from tickmesh.schema import parse_schema
 from tickmesh.schema.compatibility import (
     Action,
     Mode,
@@ -110,10 +110,23 @@ def test_whole_documents_mind_what_rows_drop() -> None:
     assert not isinstance(change.witness["b"], int)
 
 
-@pytest.mark.parametrize("policy", [Policy.CONFLUENT_STRICT, Policy.CONFLUENT_LENIENT])
-def test_a_policy_not_offered_says_which_are(policy: Policy) -> None:
-    with pytest.raises(SchemaError, match="record, containment"):
-        compare("{}", "{}", policy=policy)
+@pytest.mark.parametrize("policy", Policy)
+def test_every_policy_answers_and_names_its_proof(policy: Policy) -> None:
+    report = compare(_NARROW, _WIDE, policy=policy)
+    assert report.verdict is Verdict.COMPATIBLE
+    assert report.policy is policy
+    assert all(change.proof for each in report.comparisons for change in each.changes)
+
+
+def test_the_action_asks_about_rows_whatever_the_policy_says() -> None:
+    """A break that the published rules let through is a breaking change all the same."""
+    old, new = (
+        parse_schema(_text({"f": {"type": "integer"}}, **limit))
+        for limit in ({}, {"propertyNames": {"maxLength": 0}})
+    )
+    report = compare(old, new, policy=Policy.CONFLUENT_STRICT)
+    assert report.verdict is Verdict.COMPATIBLE
+    assert action_of(old, new) is Action.BREAKING_CHANGE
 
 
 def test_two_drafts_are_not_compared() -> None:

@@ -12,7 +12,7 @@ from tickmesh._registry.messages import (
     timestamp_of,
     undecided_to_wire,
 )
-from tickmesh.api.registry.v1 import schema_pb2
+from tickmesh.api.registry.v1 import schema_pb2, selector_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def watch_request(
 
 def version_request(subject: str, version: int) -> wire.GetSchemaRequest:
     """One version of a subject."""
-    selector = wire.SubjectSelector(subject=subject, version=version)
+    selector = selector_pb2.SubjectSelector(subject=subject, version=version)
     return wire.GetSchemaRequest(subject=selector)
 
 

@@ -290,7 +290,7 @@ def reading_type(mapping: FieldMapping, target: Target) -> pa.DataType:
 def _plain_reading_type(kind: pa.DataType, *, integer: bool = False) -> pa.DataType:
     if pt.is_timestamp(kind):
         return pa.int64() if integer else pa.string()
-    if pt.is_integer(kind):
+    if pt.is_integer(kind) or pt.is_duration(kind):
         return pa.uint64() if pt.is_uint64(kind) else pa.int64()
     if pt.is_floating(kind):
         return pa.float64()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -15,6 +15,12 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.conversion import grammar
 from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
+from tickmesh.schema.validation.encodings import (
+    decoded_batch,
+    decoded_schema,
+    is_json_text,
+    json_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,6 +108,7 @@ class MappedBatch:
         """
         documents: list[dict[str, Any]] = [{} for _ in rows]
         chosen = self.batch.take(pa.array(rows, pa.int64()))
+        chosen = decoded_batch(chosen, decoded_schema(chosen.schema))
         for field, column in zip(chosen.schema, chosen.columns, strict=True):
             values = _json_values(column, integer_time=field.name in self.integer_times)
             for document, value in zip(documents, values, strict=True):
@@ -147,12 +154,23 @@ def _json_value(scalar: Any) -> Any:
         }
     if pt.is_list(kind) or pt.is_large_list(kind):
         return [_json_value(item) for item in scalar.values]
+    if pt.is_map(kind):
+        return {str(key): _json_value(value) for key, value in _entries(scalar)}
+    if pt.is_time(kind):
+        return f"{scalar.cast(pa.string()).as_py()}Z"
+    if pt.is_duration(kind):
+        return scalar.cast(pa.int64()).as_py()
+    if is_json_text(kind):
+        return json_of(scalar.value.as_py())
     value = scalar.as_py()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _entries(scalar: Any) -> list[tuple[Any, Any]]:
+    entries = scalar.values
+    return list(zip(entries.field(0).to_pylist(), entries.field(1), strict=True))
 
 
 def _instant_text(count: int, *, unit: str) -> str:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
         parse_document,
         parse_schema,
     )
-    from tickmesh.schema.projection import FieldIds, project
+    from tickmesh.schema.field_ids import FieldIds
+    from tickmesh.schema.projection import project
     from tickmesh.schema.resolution import resolve_row, row_is_valid
     from tickmesh.schema.roles import Roles, roles_of
     from tickmesh.schema.validation import NullMeans, Reason, Validator, Verdicts, compile_schema
@@ -88,7 +89,7 @@ _HOMES = {
     "CompatibilityReport": "compatibility",
     "Dialect": "document",
     "FieldChange": "difference",
-    "FieldIds": "projection",
+    "FieldIds": "field_ids",
     "JsonSchema": "document",
     "Mode": "compatibility",
     "NullMeans": "validation",

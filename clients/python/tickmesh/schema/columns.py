@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.projection import ENCODING_KEY, SCALE_KEY, fields_of, join_path
+from tickmesh.schema.field_ids import join_path
+from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY
+from tickmesh.schema.projection import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -228,11 +228,6 @@ class Location:
             )
         return stated[0] if stated else MISSING
 
-    def stated(self, name: str, keyword: str) -> list[Any]:
-        """Return the values of an extension keyword at the property ``name``, each once."""
-        values = [part.source[keyword] for part in self._stating(name, keyword)]
-        return list({canonical_json(value): value for value in values}.values())
-
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
         parts = self._stated_parts.get(name)
         if parts is None:

@@ -1,93 +1,56 @@
-"""The one mapping from JSON Schema to Arrow.
+"""The one mapping from JSON Schema to Arrow; docs/arrow-projection.md shows it by example.
 
 | JSON Schema | Arrow |
 | --- | --- |
 | ``string`` | ``utf8`` |
-| ``string`` with ``enum`` or ``const`` | ``dictionary<int32, utf8>`` |
+| ``string`` with ``enum`` or ``const`` | ``dictionary<int32, utf8>``; inside other types ``utf8`` |
 | ``string`` with ``format: date-time`` | ``timestamp[ns, UTC]`` |
 | ``string`` with ``format: date`` | ``date32`` |
+| ``string`` with ``format: time`` | ``time64[ns]``, the time of day in UTC |
 | ``integer`` (whatever its bounds) | ``int64`` |
 | ``number`` | ``float64`` |
 | ``boolean`` | ``bool`` |
+| ``null`` alone | ``null`` |
 | ``object`` with ``properties`` | ``struct`` of the declared names, in the order of the text |
 | ``object`` with one schema for all members | ``map<utf8, T>`` |
-| ``array`` | ``list<T>`` |
-| several types, no type, or a schema that contains itself | ``utf8`` holding JSON text, marked so |
+| ``array`` (whatever its bounds) whose items are all alike | ``list<T>`` |
+| everything else | ``utf8`` holding JSON text, marked so |
 
-A field is nullable when null is admitted or the field is not required. ``arrow`` on a field
-overrides its type. Field metadata: ``tickmesh.field_id``, ``tickmesh.role``, and where they
-apply ``tickmesh.encoding`` (``json``) and ``tickmesh.scale`` (of a scaled integer).
+Everything else: several types or no type, objects that declare nothing, tuples of different
+items, and a schema that contains itself, at the place where it comes again.
+
+A field is nullable when null is admitted or the field is not required. ``arrow`` on a field, an
+item or a map's value overrides its type. Metadata: see `field_metadata`.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from tickmesh.schema.arrow_types import parse_arrow_type
+from tickmesh.schema.arrow_types import ArrowType, parse_arrow_type
+from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError, pointer_of
-from tickmesh.schema.keywords import effective
-from tickmesh.schema.location import Key, Location
-from tickmesh.schema.roles import roles_of
+from tickmesh.schema.field_ids import FieldIds, join_path
+from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY, SUBJECT_KEY, VERSION_KEY
+from tickmesh.schema.location import ALL_TYPES, Location, dict_of
+from tickmesh.schema.roles import with_roles
+from tickmesh.schema.text_forms import TextForm, text_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     import pyarrow as pa
 
     from tickmesh.schema.document import SchemaDocument
+    from tickmesh.schema.field_metadata import Metadata
+    from tickmesh.schema.location import Key, Part
 
-SUBJECT_KEY = b"tickmesh.subject"
-VERSION_KEY = b"tickmesh.version"
-FIELD_ID_KEY = b"tickmesh.field_id"
-ROLE_KEY = b"tickmesh.role"
-ENCODING_KEY = b"tickmesh.encoding"
-SCALE_KEY = b"tickmesh.scale"
+__all__ = ["DEEPEST", "MOST_FIELDS", "FieldIds", "fields_of", "join_path", "project"]
 
-MOST_FIELDS = 4096
-"""Most fields a row may have, nested ones included."""
+MOST_FIELDS: Final = 4096
+"""Most fields a row may have: nested ones, items of lists and values of maps included."""
 
-
-Metadata: TypeAlias = dict[bytes | str, bytes | str]
-
-
-def join_path(names: tuple[str, ...]) -> str:
-    r"""Return ``a.b`` for a path of names; dots and backslashes in names are escaped by ``\``."""
-    return ".".join(name.replace("\\", "\\\\").replace(".", "\\.") for name in names)
-
-
-@dataclass(frozen=True)
-class FieldIds:
-    """The ids of a subject's fields, given once and kept for ever, through removal and return.
-
-    Attributes:
-        ids: Id, 1 or more, by path of names (`join_path`); list items add no step.
-    """
-
-    ids: Mapping[str, int] = field(default_factory=dict)
-
-    def extended(self, document: SchemaDocument) -> FieldIds:
-        """Return these ids and new ones for the fields of a document that have none yet."""
-        ids = dict(self.ids)
-        following = max(ids.values(), default=0) + 1
-        for path in _paths(fields_of(document), ()):
-            if path not in ids:
-                ids[path] = following
-                following += 1
-        return FieldIds(MappingProxyType(ids))
-
-    def to_json(self) -> str:
-        """Return the ids as JSON text."""
-        return json.dumps(dict(self.ids), ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> FieldIds:
-        """Read what `to_json` wrote."""
-        return cls(
-            MappingProxyType({str(path): int(each) for path, each in json.loads(text).items()})
-        )
+DEEPEST: Final = 30
+"""Most lists, structs and maps inside each other; Arrow readers give up at 64 levels, and a map
+has two."""
 
 
 def project(
@@ -106,13 +69,14 @@ def project(
         field_ids: Ids for the fields' metadata; fields without one carry none.
 
     Raises:
-        SchemaError: INVALID_ARROW_TYPE, UNKNOWN_ROLE or DUPLICATE_ROLE.
+        SchemaError: INVALID_ARROW_TYPE, TOO_MANY_FIELDS, TOO_DEEP, UNKNOWN_ROLE, INVALID_ROLE or
+            DUPLICATE_ROLE.
     """
     import pyarrow as pa
 
     fields = fields_of(document)
     if field_ids is not None:
-        fields = tuple(_numbered(each, (), field_ids.ids) for each in fields)
+        fields = field_ids.numbered(fields)
     metadata: Metadata = {}
     if subject is not None:
         metadata[SUBJECT_KEY] = subject.encode()
@@ -125,135 +89,121 @@ def fields_of(document: SchemaDocument) -> tuple[pa.Field[Any], ...]:
     """Project a document's fields, without ids, once: the document keeps them.
 
     Raises:
-        SchemaError: INVALID_ARROW_TYPE, UNKNOWN_ROLE or DUPLICATE_ROLE.
+        SchemaError: As `project`.
     """
     fields = document.memo.get(fields_of)
     if fields is None:
-        fields = document.memo[fields_of] = tuple(_projected(document))
+        root = Location.root(document)
+        fields = document.memo[fields_of] = with_roles(root, _Projector().fields(root))
     assert isinstance(fields, tuple)
     return fields
-
-
-def _projected(document: SchemaDocument) -> Iterator[pa.Field[Any]]:
-    root = Location.root(document)
-    projector = _Projector()
-    roles = roles_of(document)
-    for name in root.declared:
-        projected = projector.field(root, name, ())
-        role = roles.role_of(name)
-        if role is not None:
-            projected = projected.with_metadata(
-                {**_metadata_of(projected), ROLE_KEY: role.encode()}
-            )
-        yield projected
 
 
 class _Projector:
     """Projects locations; remembers those it is inside of, so that recursion ends."""
 
     def __init__(self) -> None:
-        self._inside: list[Key] = []
-        self._fields = 0
+        self._around: list[Key] = []
+        self._fields: list[tuple[Location, str]] = []
+        self._count = 0
 
-    def field(self, location: Location, name: str, path: tuple[str, ...]) -> pa.Field[Any]:
+    def fields(self, location: Location) -> list[pa.Field[Any]]:
+        """Project the declared fields of a location."""
+        self._around.append(location.key)
+        fields = [self._field(location, name) for name in location.declared]
+        self._around.pop()
+        return fields
+
+    def _field(self, location: Location, name: str) -> pa.Field[Any]:
+        self._fields.append((location, name))
+        field = self._column(location.child(name), name)
+        self._fields.pop()
+        if name in location.required or field.nullable:
+            return field
+        return field.with_nullable(True)
+
+    def _column(self, location: Location, name: str) -> pa.Field[Any]:
+        """Project the values at a location as a field that is nullable if they admit null."""
         import pyarrow as pa
 
-        path = (*path, name)
-        self._fields += 1
-        if self._fields > MOST_FIELDS:
+        self._count += 1
+        if self._count > MOST_FIELDS:
             raise SchemaError(
                 "TOO_MANY_FIELDS",
                 f"following every $ref, a row has more than {MOST_FIELDS} fields; use fewer",
+                pointer=self._pointer(location, None),
             )
-        kind, metadata = self._stated(location, name, path)
-        if kind is None:
-            kind, metadata = self._type(location.child(name), path)
-        nullable = name not in location.required or location.admits_null(name)
-        return pa.field(name, kind, nullable=nullable, metadata=metadata or None)
+        kind, metadata = self._stated(location) or self._type(location)
+        return pa.field(name, kind, nullable=location.accepts_null, metadata=metadata)
 
-    def _stated(
-        self, location: Location, name: str, path: tuple[str, ...]
-    ) -> tuple[pa.DataType | None, Metadata]:
-        stated = location.stated(name, "arrow")
-        if not stated:
-            return None, {}
-        pointer = pointer_of([step for part in path for step in ("properties", part)] + ["arrow"])
-        if len(stated) > 1 or not isinstance(stated[0], str):
-            raise SchemaError(
-                "INVALID_ARROW_TYPE",
-                f"the field {name!r} needs one arrow type, a string; it states {stated}",
-                pointer=pointer,
-            )
-        try:
-            kind, held, scale = parse_arrow_type(stated[0])
-        except SchemaError as error:
-            raise SchemaError(error.reason, error.message, pointer=pointer) from None
-        wanted = location.child(name).types - {"null"}
-        if not wanted <= held and "type" in _keywords_at(location.child(name)):
-            raise SchemaError(
-                "INVALID_ARROW_TYPE",
-                f"{stated[0]} holds {' or '.join(sorted(held))}; the field {name!r} may be "
-                f"{' or '.join(sorted(wanted))}",
-                pointer=pointer,
-            )
-        return kind, {} if scale is None else {SCALE_KEY: str(scale).encode()}
-
-    def _type(self, location: Location, path: tuple[str, ...]) -> tuple[pa.DataType, Metadata]:
+    def _type(self, location: Location) -> tuple[pa.DataType, Metadata | None]:
         import pyarrow as pa
 
         kinds = location.types - {"null"}
         if "number" in kinds:
             kinds -= {"integer"}
-        as_text: tuple[pa.DataType, Metadata] = (
-            pa.utf8(),
-            {ENCODING_KEY: b"json"},
-        )
         if not kinds and not location.never and "null" in location.types:
-            return pa.null(), {}
-        if len(kinds) != 1 or location.key in self._inside:
-            return as_text
-        (kind,) = kinds
-        simple: dict[str, pa.DataType] = {
-            "integer": pa.int64(),
-            "number": pa.float64(),
-            "boolean": pa.bool_(),
-        }
-        if kind in simple:
-            return simple[kind], {}
-        if kind == "string":
-            return _string_type(location), {}
-        self._inside.append(location.key)
-        try:
-            nested = (
-                self._list_type(location, path)
-                if kind == "array"
-                else self._object_type(location, path)
+            return pa.null(), None
+        found: pa.DataType | None = None
+        if len(kinds) == 1 and location.key not in self._around:
+            (kind,) = kinds
+            if kind == "integer":
+                found = pa.int64()
+            elif kind == "number":
+                found = pa.float64()
+            elif kind == "boolean":
+                found = pa.bool_()
+            elif kind == "string":
+                found = self._text_type(location)
+            else:
+                found = self._nested(location, is_list=kind == "array")
+        if found is None:
+            return pa.utf8(), {ENCODING_KEY: b"json"}
+        return found, None
+
+    def _text_type(self, location: Location) -> pa.DataType:
+        import pyarrow as pa
+
+        form = text_form(location)
+        if form is TextForm.DATE_TIME:
+            return pa.timestamp("ns", "UTC")
+        if form is TextForm.DATE:
+            return pa.date32()
+        if form is TextForm.TIME:
+            return pa.time64("ns")
+        if form is TextForm.LISTED and not self._is_nested:
+            return pa.dictionary(pa.int32(), pa.utf8())
+        return pa.utf8()
+
+    @property
+    def _is_nested(self) -> bool:
+        """Whether what is projected stands inside a field of the row."""
+        return len(self._around) > 1
+
+    def _nested(self, location: Location, *, is_list: bool) -> pa.DataType | None:
+        import pyarrow as pa
+
+        if len(self._around) > DEEPEST:
+            raise SchemaError(
+                "TOO_DEEP",
+                f"lists, objects and maps nest deeper than {DEEPEST} levels; flatten them",
+                pointer=self._pointer(location, None),
             )
-        finally:
-            self._inside.pop()
-        return (nested, {}) if nested is not None else as_text
-
-    def _list_type(self, location: Location, path: tuple[str, ...]) -> pa.DataType | None:
-        import pyarrow as pa
-
-        indices = list(range(location.prefix_length))
-        rest = location.item(-1)
-        if not (rest.never and indices):
-            indices.append(-1)
-        projected = [self._type(location.item(index), path) for index in indices]
-        if any(each != projected[0] for each in projected):
+        if not is_list and location.is_struct:
+            return pa.struct(self.fields(location))
+        self._around.append(location.key)
+        inner = self._alike(_items(location), "item") if is_list else self._values(location)
+        self._around.pop()
+        if inner is None:
             return None
-        kind, metadata = projected[0]
-        nullable = any(location.item(index).accepts_null for index in indices)
-        return pa.list_(pa.field("item", kind, nullable=nullable, metadata=metadata or None))
+        if is_list:
+            return pa.list_(inner)
+        # The stubs know types only; a field is taken too, and keeps the nullability.
+        return pa.map_(pa.utf8(), cast("pa.DataType", inner))
 
-    def _object_type(self, location: Location, path: tuple[str, ...]) -> pa.DataType | None:
-        import pyarrow as pa
-
-        if location.is_struct:
-            return pa.struct([self.field(location, name, path) for name in location.declared])
+    def _values(self, location: Location) -> pa.Field[Any] | None:
         values = [
-            (schema, part.conditional)
+            Location(location.document, ((schema, part.conditional),))
             for part in location.parts
             for schema in (
                 *part.keywords.get("patternProperties", {}).values(),
@@ -261,89 +211,83 @@ class _Projector:
             )
             if isinstance(schema, dict)
         ]
-        if not values:
+        return self._alike(values, "value")
+
+    def _alike(self, locations: list[Location], name: str) -> pa.Field[Any] | None:
+        """One field for the values of several locations, None when their types differ."""
+        fields = [self._column(each, name) for each in locations]
+        if not fields:
             return None
-        located = [Location(location.document, (value,)) for value in values]
-        projected = [self._type(each, path) for each in located]
-        if any(each != projected[0] for each in projected):
+        first = fields[0]
+        if any(each.type != first.type or each.metadata != first.metadata for each in fields[1:]):
             return None
-        kind, metadata = projected[0]
-        nullable = any(each.accepts_null for each in located)
-        value = pa.field("value", kind, nullable=nullable, metadata=metadata or None)
-        # The stubs know types only; a field is taken too, and keeps the nullability.
-        return pa.map_(pa.utf8(), cast("pa.DataType", value))
+        return first.with_nullable(any(each.nullable for each in fields))
+
+    def _stated(self, location: Location) -> tuple[pa.DataType, Metadata | None] | None:
+        """The type that ``arrow`` asks for; a column has one, whoever states it."""
+        stating = {
+            canonical_json(part.source["arrow"]): part
+            for part in location.parts
+            if "arrow" in part.source
+        }
+        if not stating:
+            return None
+        part = next(iter(stating.values()))
+        text = part.source["arrow"]
+        if len(stating) > 1 or not isinstance(text, str):
+            self._refuse(location, part, f"one type is expected, a string; {', '.join(stating)}")
+        try:
+            asked = parse_arrow_type(text)
+        except SchemaError as error:
+            self._refuse(location, part, error.message)
+        self._check(asked, text, location, part)
+        scale = None if asked.scale is None else {SCALE_KEY: str(asked.scale).encode()}
+        return asked.type, cast("Metadata | None", scale)
+
+    def _check(self, asked: ArrowType, text: str, location: Location, part: Part) -> None:
+        import pyarrow as pa
+
+        wanted = location.types - {"null"}
+        if not (wanted <= asked.holds or wanted == ALL_TYPES - {"null"}):
+            self._refuse(
+                location,
+                part,
+                f"{text} holds {' or '.join(sorted(asked.holds))}; by the rest of the schema the "
+                f"value may be {' or '.join(sorted(wanted))}",
+            )
+        if self._is_nested and pa.types.is_dictionary(asked.type):
+            self._refuse(location, part, f"{text} is taken for fields of the row itself; use utf8")
+        form = text_form(location) if "string" in wanted else None
+        if asked.format is not None and form not in (None, TextForm.LISTED, asked.format):
+            self._refuse(
+                location, part, f"{text} holds {asked.format}; the strings here are a {form}"
+            )
+
+    def _refuse(self, location: Location, part: Part, message: str) -> NoReturn:
+        names = join_path(tuple(name for _, name in self._fields))
+        raise SchemaError(
+            "INVALID_ARROW_TYPE",
+            f"the arrow keyword of {names!r}: {message}",
+            pointer=self._pointer(location, part),
+        )
+
+    def _pointer(self, location: Location, part: Part | None) -> str:
+        """Where a part states ``arrow``, else the nearest field above that this document names."""
+        index = location.document.index
+        if part is not None:
+            pointer = index.pointer_to(dict_of(part.source))
+            if pointer is not None:
+                return f"{pointer}/arrow"
+        for around, name in reversed(self._fields):
+            for stating in around.parts:
+                pointer = index.pointer_to(dict_of(stating.source))
+                if pointer is not None and name in stating.keywords.get("properties", ()):
+                    return pointer + pointer_of(("properties", name))
+        return ""
 
 
-def _metadata_of(projected: pa.Field[Any]) -> Metadata:
-    return {**cast("Metadata", projected.metadata or {})}
-
-
-def _keywords_at(location: Location) -> set[str]:
-    return {
-        keyword
-        for part in location.always
-        for keyword in effective(part.source, location.document.dialect)
-    }
-
-
-def _string_type(location: Location) -> pa.DataType:
-    import pyarrow as pa
-
-    formats = {part.keywords.get("format") for part in location.always}
-    if "date-time" in formats:
-        return pa.timestamp("ns", "UTC")
-    if "date" in formats:
-        return pa.date32()
-    if any("enum" in part.keywords or "const" in part.keywords for part in location.always):
-        return pa.dictionary(pa.int32(), pa.utf8())
-    return pa.utf8()
-
-
-def _paths(fields: Iterable[pa.Field[Any]], path: tuple[str, ...]) -> Iterator[str]:
-    """Yield the path of every field and of those nested in it, parents first."""
-    for each in fields:
-        here = (*path, each.name)
-        yield join_path(here)
-        yield from _paths(_members(each.type), here)
-
-
-def _members(kind: Any) -> Iterable[pa.Field[Any]]:
-    """The fields of the struct that a type is or holds; items and map values add no step."""
-    import pyarrow as pa
-
-    if pa.types.is_list(kind):
-        return _members(kind.value_type)
-    if pa.types.is_map(kind):
-        return _members(kind.item_type)
-    return kind if pa.types.is_struct(kind) else ()
-
-
-def _numbered(
-    projected: pa.Field[Any], path: tuple[str, ...], ids: Mapping[str, int]
-) -> pa.Field[Any]:
-    """A field with its id, and those nested in it with theirs."""
-    path = (*path, projected.name)
-    projected = projected.with_type(_with_numbered_members(projected.type, path, ids))
-    identifier = ids.get(join_path(path))
-    if identifier is None:
-        return projected
-    return projected.with_metadata(
-        {FIELD_ID_KEY: str(identifier).encode(), **_metadata_of(projected)}
-    )
-
-
-def _with_numbered_members(kind: Any, path: tuple[str, ...], ids: Mapping[str, int]) -> pa.DataType:
-    import pyarrow as pa
-
-    if pa.types.is_struct(kind):
-        return pa.struct([_numbered(member, path, ids) for member in kind])
-    if pa.types.is_list(kind):
-        item = kind.value_field
-        return pa.list_(item.with_type(_with_numbered_members(item.type, path, ids)))
-    if pa.types.is_map(kind):
-        value = kind.item_field
-        numbered = value.with_type(_with_numbered_members(value.type, path, ids))
-        # The stubs know types only; a field is taken too, and keeps the nullability.
-        return pa.map_(kind.key_type, cast("pa.DataType", numbered))
-    found: pa.DataType = kind
-    return found
+def _items(location: Location) -> list[Location]:
+    """The locations of the items of a list: those of its first places, and of the rest."""
+    places = [location.item(index) for index in range(location.prefix_length)]
+    rest = location.item(-1)
+    return places if places and rest.never else [*places, rest]

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, bindparam, case, select, tuple_
 
 from tickmesh_registry.domain.changes import Change, Revision
-from tickmesh_registry.domain.versions import Version, VersionState, VersionTimes
-from tickmesh_registry.store import CompletedRequest, Head, LogPage, Refusal, SubjectState
+from tickmesh_registry.domain.versions import (
+    Version,
+    VersionStanding,
+    VersionState,
+    VersionTimes,
+)
+from tickmesh_registry.store import (
+    BasisQuestion,
+    CompletedRequest,
+    Head,
+    LogPage,
+    Refusal,
+    RegistrationBasis,
+    SubjectBasis,
+    SubjectState,
+)
 
 from . import rows, tables
 
@@ -27,6 +41,26 @@ _SELECT_ONE_VERSION = _SELECT_VERSION.where(
     tables.versions.c.subject == bindparam("of_subject"),
     tables.versions.c.version == bindparam("of_version"),
 )
+_SELECT_HIDDEN = select(tables.versions.c.version, tables.versions.c.state).where(
+    tables.versions.c.state.in_([VersionState.DELETED.value, VersionState.REMOVED.value]),
+    tables.versions.c.subject == bindparam("of_subject"),
+)
+_SELECT_SUBJECTS = select(tables.subjects).where(
+    tables.subjects.c.name.in_(bindparam("of_names", expanding=True))
+)
+_SELECT_REVISIONS = select(tables.subjects.c.name, tables.subjects.c.revision).where(
+    tables.subjects.c.name.in_(bindparam("of_names", expanding=True)),
+    tables.subjects.c.revision > 0,
+)
+_SELECT_STATE = select(tables.versions.c.state).where(
+    tables.versions.c.subject == bindparam("of_subject"),
+    tables.versions.c.version == bindparam("of_version"),
+)
+_SELECT_REQUEST = select(tables.completed_requests).where(
+    tables.completed_requests.c.principal == bindparam("of_principal"),
+    tables.completed_requests.c.request_id == bindparam("of_request_id"),
+)
+_TEXTS_FIRST = case((tables.versions.c.state == VersionState.REMOVED.value, 1), else_=0)
 
 
 def read_head(connection: Connection) -> Head:
@@ -103,20 +137,20 @@ class Queries:
         )
 
     def version_with_schema_id(self, schema_id: int) -> Version | None:
-        """The earliest version that carries the schema id."""
+        """The earliest version that carries the schema id, a removed one only if all are."""
         columns = tables.versions.c
         return self._version(
             _SELECT_VERSION.where(columns.schema_id == schema_id)
-            .order_by(columns.revision, columns.subject, columns.version)
+            .order_by(_TEXTS_FIRST, columns.revision, columns.subject, columns.version)
             .limit(1)
         )
 
     def version_with_fingerprint(self, fingerprint: str) -> Version | None:
-        """The earliest version that carries the fingerprint."""
+        """The earliest version that carries the fingerprint, a removed one only if all are."""
         columns = tables.versions.c
         return self._version(
             _SELECT_VERSION.where(tables.schemas.c.fingerprint == fingerprint)
-            .order_by(columns.revision, columns.subject, columns.version)
+            .order_by(_TEXTS_FIRST, columns.revision, columns.subject, columns.version)
             .limit(1)
         )
 
@@ -133,15 +167,97 @@ class Queries:
         )
         return tuple(map(rows.version_of, found))
 
-    def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
-        """What a registration with this idempotency key answered."""
-        columns = tables.completed_requests.c
-        row = self._first(
-            select(tables.completed_requests).where(
-                columns.principal == principal, columns.request_id == request_id
-            )
+    def standings(self, *, prefix: str) -> tuple[VersionStanding, ...]:
+        """Versions that are not plainly active, of subjects whose names begin with `prefix`."""
+        columns = tables.versions.c
+        changed = [state.value for state in VersionState if state is not VersionState.ACTIVE]
+        found = self._all(
+            select(columns.subject, columns.version, columns.state, columns.deprecation_note)
+            .where(columns.state.in_(changed))
+            .where(columns.subject >= prefix, columns.subject < prefix + "\x7f")
         )
-        return None if row is None else CompletedRequest(**row)
+        return tuple(
+            VersionStanding(
+                row["subject"],
+                row["version"],
+                VersionState(row["state"]),
+                row["deprecation_note"],
+            )
+            for row in found
+        )
+
+    def referrers(self, subject: str, version: int, *, limit: int) -> tuple[tuple[str, int], ...]:
+        """Versions that refer to a version and are not removed, by (subject, version)."""
+        columns = tables.version_references.c
+        found = self._all(
+            select(columns.subject, columns.version)
+            .distinct()
+            .where(columns.referenced_subject == subject, columns.referenced_version == version)
+            .order_by(columns.subject, columns.version)
+            .limit(limit)
+        )
+        return tuple((row["subject"], row["version"]) for row in found)
+
+    def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
+        """Everything registrations are judged from, in one go."""
+        states = self._subjects_of(question)
+        referenced: dict[tuple[str, int], VersionState] = {}
+        for subject, version in question.references:
+            row = self._first(_SELECT_STATE, of_subject=subject, of_version=version)
+            if row is not None:
+                referenced[subject, version] = VersionState(row["state"])
+        return RegistrationBasis(
+            question=question,
+            head=self.head,
+            root=states[""],
+            subjects={
+                name: self._subject_basis(states[name]) for name in question.subjects if name
+            },
+            referenced=referenced,
+            revisions={name: state.revision for name, state in states.items()},
+            completed=(
+                self.completed_request(question.principal, question.request_id)
+                if question.request_id
+                else None
+            ),
+        )
+
+    def moved_since(self, basis: RegistrationBasis) -> bool:
+        """Whether anything in `basis` has changed since, or its request was answered."""
+        question = basis.question
+        if question.request_id and self.completed_request(question.principal, question.request_id):
+            return True
+        if self.head.revision == basis.head.revision:
+            return False
+        found = self._connection.execute(_SELECT_REVISIONS, {"of_names": question.names})
+        return {row.name: row.revision for row in found} != {
+            name: revision for name, revision in basis.revisions.items() if revision
+        }
+
+    def _subject_basis(self, state: SubjectState) -> SubjectBasis:
+        name = state.name
+        if state.version_count == 0:
+            return SubjectBasis(state, None, frozenset(), frozenset())
+        hidden = {
+            row["version"]: VersionState(row["state"])
+            for row in self._connection.execute(_SELECT_HIDDEN, {"of_subject": name}).mappings()
+        }
+        return SubjectBasis(
+            state=state,
+            latest=self.version(name, state.latest_version) if state.latest_version else None,
+            deleted=frozenset(n for n, s in hidden.items() if s is VersionState.DELETED),
+            removed=frozenset(n for n, s in hidden.items() if s is VersionState.REMOVED),
+        )
+
+    def _subjects_of(self, question: BasisQuestion) -> dict[str, SubjectState]:
+        found = self._connection.execute(_SELECT_SUBJECTS, {"of_names": question.names})
+        known = {row["name"]: rows.subject_of(row) for row in found.mappings()}
+        return {name: known.get(name, SubjectState(name)) for name in question.names}
+
+    def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
+        """What registrations with this idempotency key answered."""
+        row = self._first(_SELECT_REQUEST, of_principal=principal, of_request_id=request_id)
+        return None if row is None else rows.request_of(row)
 
     def refusal(self, subject: str, fingerprint: str, principal: str) -> Refusal | None:
         """The last refusal that became an event."""

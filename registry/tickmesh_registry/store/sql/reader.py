@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 from tickmesh_registry.store.staging import StagedWrites
 
 if TYPE_CHECKING:
-    from tickmesh_registry.domain.versions import Version, VersionTimes
-    from tickmesh_registry.store import CompletedRequest, Head, Refusal, SubjectState
+    from tickmesh_registry.domain.versions import Version, VersionStanding, VersionTimes
+    from tickmesh_registry.store import (
+        BasisQuestion,
+        CompletedRequest,
+        Head,
+        Refusal,
+        RegistrationBasis,
+        SubjectState,
+    )
 
     from .connection import ConnectionThread
     from .queries import Queries
@@ -47,11 +54,11 @@ class SqlReader:
         return await self._run(self._queries.version_times, subject)
 
     async def version_with_schema_id(self, schema_id: int) -> Version | None:
-        """The earliest version that carries the schema id."""
+        """The earliest version that carries the schema id, a removed one only if all are."""
         return await self._run(self._queries.version_with_schema_id, schema_id)
 
     async def version_with_fingerprint(self, fingerprint: str) -> Version | None:
-        """The earliest version that carries the fingerprint."""
+        """The earliest version that carries the fingerprint, a removed one only if all are."""
         return await self._run(self._queries.version_with_fingerprint, fingerprint)
 
     async def versions_through(
@@ -59,6 +66,20 @@ class SqlReader:
     ) -> tuple[Version, ...]:
         """Versions registered up to `revision`, in order of (subject, version), after a key."""
         return await self._run(self._queries.versions_through, revision, after=after, limit=limit)
+
+    async def standings(self, *, prefix: str) -> tuple[VersionStanding, ...]:
+        """Versions that are not plainly active, of subjects whose names begin with `prefix`."""
+        return await self._run(self._queries.standings, prefix=prefix)
+
+    async def referrers(
+        self, subject: str, version: int, *, limit: int
+    ) -> tuple[tuple[str, int], ...]:
+        """Versions that refer to a version and are not removed, by (subject, version)."""
+        return await self._run(self._queries.referrers, subject, version, limit=limit)
+
+    async def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
+        """Everything registrations are judged from, in one go."""
+        return await self._run(self._queries.registration_basis, question)
 
     async def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
         """What a registration with this idempotency key answered."""
@@ -75,3 +96,7 @@ class SqlTransaction(StagedWrites, SqlReader):
     def __init__(self, thread: ConnectionThread, queries: Queries) -> None:
         StagedWrites.__init__(self)
         SqlReader.__init__(self, thread, queries)
+
+    async def moved_since(self, basis: RegistrationBasis) -> bool:
+        """Whether anything in `basis` has changed since, or its request was answered."""
+        return await self._run(self._queries.moved_since, basis)

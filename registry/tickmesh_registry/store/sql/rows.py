@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tickmesh_registry.domain.changes import Change, ChangeKind
@@ -13,12 +14,20 @@ from tickmesh_registry.domain.compatibility import (
     Settings,
     SettingsOverride,
     UndecidedPolicy,
+    Verdict,
 )
+from tickmesh_registry.domain.evidence import DataReport, FailingRows
 from tickmesh_registry.domain.versions import Actor, Reference, Version, VersionState
-from tickmesh_registry.store import SubjectState
+from tickmesh_registry.store import (
+    CompletedRequest,
+    Outcome,
+    RegisteredOutcome,
+    SettingsOutcome,
+    SubjectState,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import RowMapping
 
@@ -62,12 +71,37 @@ def version_row(version: Version) -> Row:
         "registered_at_ns": version.registered_at_ns,
         "effective_from_ns": version.effective_from_ns,
         "revision": version.revision,
+        "deprecation_note": version.deprecation_note,
+        "data_report": (
+            None if version.data_report is None else json.dumps(asdict(version.data_report))
+        ),
         **actor_row(version.actor),
     }
 
 
+def reference_rows(version: Version) -> Iterator[Row]:
+    """The rows of `version_references` that belong to a version."""
+    for reference in version.references:
+        yield {
+            "subject": version.subject,
+            "version": version.version,
+            "name": reference.name,
+            "referenced_subject": reference.subject,
+            "referenced_version": reference.version,
+        }
+
+
+def _data_report(text: str | None) -> DataReport | None:
+    if text is None:
+        return None
+    content = json.loads(text)
+    reasons = tuple(FailingRows(**each) for each in content.pop("reasons"))
+    return DataReport(**content, reasons=reasons)
+
+
 def version_of(row: RowMapping) -> Version:
     """A version from a row of `versions` joined with `schemas`."""
+    state = VersionState(row["state"])
     return Version(
         subject=row["subject"],
         version=row["version"],
@@ -75,16 +109,19 @@ def version_of(row: RowMapping) -> Version:
         fingerprint=row["fingerprint"],
         format=row["format"],
         text=row["text"],
-        canonical_text=row["canonical_text"],
+        # Another version may share the schema, and keep its canonical text.
+        canonical_text="" if state is VersionState.REMOVED else row["canonical_text"],
         arrow_schema=row["arrow_schema"],
         references=tuple(Reference(*fields) for fields in json.loads(row["schema_references"])),
         labels=json.loads(row["labels"]),
-        state=VersionState(row["state"]),
+        state=state,
         action=Action(row["action"]),
         registered_at_ns=row["registered_at_ns"],
         effective_from_ns=row["effective_from_ns"],
         revision=row["revision"],
         actor=_actor(row),
+        deprecation_note=row["deprecation_note"],
+        data_report=_data_report(row["data_report"]),
     )
 
 
@@ -115,17 +152,24 @@ def subject_of(row: RowMapping) -> SubjectState:
 
 def change_row(change: Change) -> Row:
     """A row of `change_log`."""
-    settings = change.settings
+    schema, previous = change.schema, change.previous
     return {
         "revision": change.revision,
         "sequence": change.sequence,
         "kind": change.kind.value,
         "subject": change.subject,
-        "version": None if change.schema is None else change.schema.version,
-        "previous_version": None if change.previous is None else change.previous.version,
+        "version": None if schema is None else schema.version,
+        "state": None if schema is None else schema.state.value,
+        "deprecation_note": None if schema is None else schema.deprecation_note,
+        "previous_version": None if previous is None else previous.version,
+        "previous_state": None if previous is None else previous.state.value,
+        "previous_deprecation_note": None if previous is None else previous.deprecation_note,
         "action": None if change.action is None else change.action.value,
         "report": change.report,
-        "settings": settings and json.dumps([settings.mode, settings.policy, settings.undecided]),
+        "verdict": None if change.verdict is None else change.verdict.value,
+        "settings": None
+        if change.settings is None
+        else json.dumps(_settings_list(change.settings)),
         "rejected_text": change.rejected_text,
         "changed_at_ns": change.changed_at_ns,
         **actor_row(change.actor),
@@ -135,23 +179,78 @@ def change_row(change: Change) -> Row:
 def change_of(row: RowMapping, versions: Mapping[tuple[str, int], Version]) -> Change:
     """A change from its row and the versions it names."""
     subject = row["subject"]
-    settings = None
-    if row["settings"] is not None:
-        mode, policy, undecided = json.loads(row["settings"])
-        settings = Settings(Mode(mode), Policy(policy), UndecidedPolicy(undecided))
+
+    def as_of_then(version: str, state: str, note: str) -> Version | None:
+        if row[version] is None:
+            return None
+        now = versions[subject, row[version]]
+        return replace(now, state=VersionState(row[state]), deprecation_note=row[note])
+
     return Change(
         revision=row["revision"],
         sequence=row["sequence"],
         kind=ChangeKind(row["kind"]),
         subject=subject,
-        schema=None if row["version"] is None else versions[subject, row["version"]],
-        previous=(
-            None if row["previous_version"] is None else versions[subject, row["previous_version"]]
-        ),
+        schema=as_of_then("version", "state", "deprecation_note"),
+        previous=as_of_then("previous_version", "previous_state", "previous_deprecation_note"),
         action=None if row["action"] is None else Action(row["action"]),
         report=row["report"],
-        settings=settings,
+        settings=None if row["settings"] is None else _settings_of(json.loads(row["settings"])),
         rejected_text=row["rejected_text"],
         actor=_actor(row),
         changed_at_ns=row["changed_at_ns"],
+        verdict=None if row["verdict"] is None else Verdict(row["verdict"]),
     )
+
+
+def request_row(request: CompletedRequest) -> Row:
+    """A row of `completed_requests`."""
+    return {
+        "principal": request.principal,
+        "request_id": request.request_id,
+        "digest": request.digest,
+        "revision": request.revision,
+        "outcomes": outcomes_text(request.outcomes),
+        "completed_at_ns": request.completed_at_ns,
+    }
+
+
+def request_of(row: RowMapping) -> CompletedRequest:
+    """An idempotency record from its row."""
+    return CompletedRequest(
+        principal=row["principal"],
+        request_id=row["request_id"],
+        digest=row["digest"],
+        outcomes=outcomes_of(row["outcomes"]),
+        completed_at_ns=row["completed_at_ns"],
+        revision=row["revision"],
+    )
+
+
+def outcomes_text(outcomes: tuple[Outcome, ...]) -> str:
+    """Outcomes as they are kept: a registration by its subject first, to be found again by it."""
+    return json.dumps(
+        [
+            [each.subject, each.version, each.already_registered, each.report]
+            if isinstance(each, RegisteredOutcome)
+            else _settings_list(each.settings)
+            for each in outcomes
+        ]
+    )
+
+
+def outcomes_of(text: str) -> tuple[Outcome, ...]:
+    """Outcomes from their text."""
+    return tuple(
+        RegisteredOutcome(*each) if len(each) == 4 else SettingsOutcome(_settings_of(each))
+        for each in json.loads(text)
+    )
+
+
+def _settings_list(settings: Settings) -> list[str]:
+    return [settings.mode, settings.policy, settings.undecided]
+
+
+def _settings_of(values: list[str]) -> Settings:
+    mode, policy, undecided = values
+    return Settings(Mode(mode), Policy(policy), UndecidedPolicy(undecided))

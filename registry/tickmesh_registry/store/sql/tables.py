@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -71,10 +70,26 @@ versions = Table(
     Column("authentication", Text, nullable=False),
     Column("on_behalf_of", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    Column("deprecation_note", Text, nullable=False),
+    Column("data_report", Text),
     ForeignKeyConstraint(["schema_id"], ["schemas.schema_id"]),
     Index("versions_by_schema_id", "schema_id", "revision"),
+    Index("versions_by_state", "state", "subject", "version"),
 )
 
+# What versions refer to, so that one referred to is not removed for good.
+version_references = Table(
+    "version_references",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("referenced_subject", Text, nullable=False),
+    Column("referenced_version", Integer, nullable=False),
+    Index("version_references_by_target", "referenced_subject", "referenced_version"),
+)
+
+# What can change of a version is told by the log itself, as it was at that revision.
 change_log = Table(
     "change_log",
     metadata,
@@ -93,6 +108,11 @@ change_log = Table(
     Column("on_behalf_of", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("changed_at_ns", BigInteger, nullable=False),
+    Column("verdict", Text),
+    Column("state", Text),
+    Column("deprecation_note", Text),
+    Column("previous_state", Text),
+    Column("previous_deprecation_note", Text),
 )
 
 completed_requests = Table(
@@ -101,11 +121,8 @@ completed_requests = Table(
     Column("principal", Text, primary_key=True),
     Column("request_id", Text, primary_key=True),
     Column("digest", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("version", Integer, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("already_registered", Boolean, nullable=False),
-    Column("report", Text, nullable=False),
+    Column("outcomes", Text, nullable=False),
     Column("completed_at_ns", BigInteger, nullable=False),
     Index("completed_requests_by_time", "completed_at_ns"),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
+from tickmesh_registry.domain.versions import VersionState
+from tickmesh_registry.store.tombstones import bare_outcome, bare_report
 
 from . import rows, tables
 
@@ -17,17 +19,29 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tickmesh_registry.domain.changes import Revision
+    from tickmesh_registry.domain.versions import Version
     from tickmesh_registry.store import Head, NewVersion
     from tickmesh_registry.store.staging import StagedWrites
 
 
 # Built once: building a statement costs as much as running it.
-_SELECT_SCHEMA_IDS = select(tables.schemas.c.fingerprint, tables.schemas.c.schema_id).where(
-    tables.schemas.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
-)
+_SELECT_SCHEMA_IDS = select(
+    tables.schemas.c.fingerprint,
+    tables.schemas.c.schema_id,
+    (tables.schemas.c.canonical_text == "").label("is_bare"),
+).where(tables.schemas.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
 _SELECT_HIGHEST_SCHEMA_ID = select(func.max(tables.schemas.c.schema_id))
 _INSERT_SCHEMAS = insert(tables.schemas)
 _INSERT_VERSIONS = insert(tables.versions)
+_INSERT_REFERENCES = insert(tables.version_references)
+_NEW_REQUEST = upsert(tables.completed_requests)
+_UPSERT_REQUEST = _NEW_REQUEST.on_conflict_do_update(
+    index_elements=["principal", "request_id"],
+    set_={
+        name: _NEW_REQUEST.excluded[name]
+        for name in ("digest", "revision", "outcomes", "completed_at_ns")
+    },
+)
 _INSERT_CHANGES = insert(tables.change_log)
 _NEW_SUBJECT = upsert(tables.subjects)
 _UPSERT_SUBJECT = _NEW_SUBJECT.on_conflict_do_update(
@@ -66,6 +80,11 @@ class Writer:
             self._write_subject(new, revision=number)
         if sealed.versions:
             execute(_INSERT_VERSIONS, [rows.version_row(v) for v in sealed.versions])
+            references = [row for v in sealed.versions for row in rows.reference_rows(v)]
+            if references:
+                execute(_INSERT_REFERENCES, references)
+        for version in sealed.standings:
+            self._write_standing(version, revision=number)
         for name, settings in staged.new_settings.items():
             values = rows.settings_row(settings) | {"revision": number}
             execute(
@@ -74,11 +93,7 @@ class Writer:
                 .on_conflict_do_update(index_elements=["name"], set_=values)
             )
         for request in sealed.requests:
-            execute(
-                insert(tables.completed_requests).values(
-                    {c.name: getattr(request, c.name) for c in tables.completed_requests.c}
-                )
-            )
+            execute(_UPSERT_REQUEST, rows.request_row(request))
         for refusal in staged.new_refusals:
             execute(
                 upsert(tables.refusals)
@@ -96,8 +111,11 @@ class Writer:
         wanted = {new.fingerprint: new.canonical_text for new in versions}
         if not wanted:
             return {}
-        known = self._connection.execute(_SELECT_SCHEMA_IDS, {"fingerprints": list(wanted)})
+        known = self._connection.execute(_SELECT_SCHEMA_IDS, {"fingerprints": list(wanted)}).all()
         schema_ids: dict[str, int] = {row.fingerprint: row.schema_id for row in known}
+        for row in known:
+            if row.is_bare:  # every version that carried it was removed for good
+                self._set_canonical_text(row.schema_id, wanted[row.fingerprint])
         missing = [fingerprint for fingerprint in wanted if fingerprint not in schema_ids]
         if missing:
             highest = self._connection.scalar(_SELECT_HIGHEST_SCHEMA_ID)
@@ -121,6 +139,89 @@ class Writer:
         )
         if written.rowcount != 1:
             raise VersionConflictError(f"version {new.version} is not the one that comes next")
+
+    def _write_standing(self, version: Version, *, revision: int) -> None:
+        columns = tables.versions.c
+        removed = version.state is VersionState.REMOVED
+        gone = {"text": "", "arrow_schema": b"", "data_report": None} if removed else {}
+        self._connection.execute(
+            update(tables.versions)
+            .where(columns.subject == version.subject, columns.version == version.version)
+            .values(state=version.state.value, deprecation_note=version.deprecation_note, **gone)
+        )
+        live = [state.value for state in VersionState if state.is_live]
+        latest = self._connection.scalar(
+            select(func.max(columns.version)).where(
+                columns.subject == version.subject, columns.state.in_(live)
+            )
+        )
+        self._connection.execute(
+            update(tables.subjects)
+            .where(tables.subjects.c.name == version.subject)
+            .values(latest_version=latest or 0, revision=revision)
+        )
+        if removed:
+            self._remove_texts(version)
+
+    def _remove_texts(self, version: Version) -> None:
+        """Leave nothing that quotes a removed version, but what others still need."""
+        execute = self._connection.execute
+        columns = tables.versions.c
+        references = tables.version_references.c
+        execute(
+            delete(tables.version_references).where(
+                references.subject == version.subject, references.version == version.version
+            )
+        )
+        sharing = self._connection.scalar(
+            select(func.count()).where(
+                columns.schema_id == version.schema_id,
+                columns.state != VersionState.REMOVED.value,
+            )
+        )
+        if not sharing:
+            self._set_canonical_text(version.schema_id, "")
+        log = tables.change_log.c
+        told = execute(
+            select(log.revision, log.sequence, log.version, log.report).where(
+                log.subject == version.subject, log.report.is_not(None)
+            )
+        ).all()
+        for row in told:
+            report = bare_report(
+                row.report, version.version, of_version=row.version == version.version
+            )
+            if report != row.report:
+                execute(
+                    update(tables.change_log)
+                    .where(log.revision == row.revision, log.sequence == row.sequence)
+                    .values(report=report)
+                )
+        requests = tables.completed_requests.c
+        answered = execute(
+            select(requests.principal, requests.request_id, requests.outcomes).where(
+                requests.outcomes.contains(f'["{version.subject}", ', autoescape=True)
+            )
+        ).all()
+        for answer in answered:
+            outcomes = tuple(
+                bare_outcome(outcome, version.subject, version.version)
+                for outcome in rows.outcomes_of(answer.outcomes)
+            )
+            execute(
+                update(tables.completed_requests)
+                .where(
+                    requests.principal == answer.principal, requests.request_id == answer.request_id
+                )
+                .values(outcomes=rows.outcomes_text(outcomes))
+            )
+
+    def _set_canonical_text(self, schema_id: int, text: str) -> None:
+        self._connection.execute(
+            update(tables.schemas)
+            .where(tables.schemas.c.schema_id == schema_id)
+            .values(canonical_text=text)
+        )
 
     def _write_revision(self, revision: Revision) -> None:
         self._connection.execute(

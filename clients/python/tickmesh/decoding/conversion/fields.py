@@ -165,6 +165,14 @@ class FieldConverter:
             )
         if pt.is_date(kind):
             return _dates(column, kind)
+        if pt.is_time(kind):
+            return _times_of_day(column, kind)
+        if pt.is_duration(kind):
+            counts = Target(target.name, pa.int64())
+            counted = FieldConverter(self.mapping, counts, lexical=self._lexical)
+            return counted._numbers(column, lexical=lexical).then(
+                lambda values: Converted(values.cast(kind))
+            )
         if numbers.is_number(target.number_type):
             return self._numbers(column, lexical=lexical)
         if pt.is_boolean(kind):
@@ -277,6 +285,16 @@ def _dates(column: Array, kind: pa.DataType) -> Converted:
     if pt.is_string(column.type):
         return times.dates_from_text(column).then(lambda days: Converted(days.cast(kind)))
     return all_failed(column, cells.NOT_A_DATE, kind)
+
+
+def _times_of_day(column: Array, kind: pa.DataType) -> Converted:
+    if pt.is_time(column.type):
+        times_of_day = Converted(column.cast(times.TIME_OF_DAY))
+    elif pt.is_string(column.type):
+        times_of_day = times.times_of_day_from_text(column)
+    else:
+        return all_failed(column, cells.NOT_A_TIME, kind)
+    return times_of_day.then(lambda clock: times.to_unit(clock, kind, raw=column))
 
 
 def _binaries(column: Array, kind: pa.DataType) -> Converted:

@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.arrow import all_true, nulls, pc
 from tickmesh.decoding.conversion import cells, grammar, numbers, scaling
-from tickmesh.decoding.conversion.cells import Converted, Outcome, convert_the_rest
+from tickmesh.decoding.conversion.cells import Converted, Failures, Outcome, convert_the_rest
 from tickmesh.decoding.source_spec import TimeUnit
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tickmesh.decoding.arrow import Array
 
 INSTANT: Final = pa.timestamp("ns", "UTC")
+TIME_OF_DAY: Final = pa.time64("ns")
 _LOCAL: Final = pa.timestamp("ns")
 _DAY_NS: Final = 86_400_000_000_000
 _TEXT: Final = re.compile(
@@ -144,13 +145,26 @@ def to_unit(instants: Array, target: pa.DataType, *, raw: Array) -> Converted:
         return Converted(instants.cast(target))
     except pa.ArrowInvalid:
         cut = instants.cast(target, safe=False)
-        lost = pc.not_equal(cut.cast(INSTANT), instants)
+        lost = pc.not_equal(cut.cast(instants.type), instants)
         return cells.fail_where(raw, lost, cells.REPR_PRECISION, cut)
 
 
 def dates_from_text(column: Array) -> Converted:
     """Text ``YYYY-MM-DD`` as ``date32``."""
     return convert_the_rest(column, nulls(len(column), pa.date32()), None, _date)
+
+
+def times_of_day_from_text(column: Array) -> Converted:
+    """Text such as ``09:30:00.5-05:00``, a time of day with its offset, as that in UTC."""
+    dated = pc.binary_join_element_wise("1970-01-01T", column, "")
+    converted = from_text(dated, zone=None)
+    days = pc.floor_temporal(converted.values, unit="day")
+    converted.values = pc.subtract(converted.values, days).cast(pa.int64()).cast(TIME_OF_DAY)
+    converted.failures = [
+        Failures(failure.code, failure.rows, column.take(failure.rows))
+        for failure in converted.failures
+    ]
+    return converted
 
 
 def _date(text: Any) -> Outcome:

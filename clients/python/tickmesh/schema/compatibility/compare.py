@@ -16,12 +16,11 @@ from tickmesh.schema.compatibility.report import (
     worst,
 )
 from tickmesh.schema.document import SchemaDocument, parse_document, parse_schema
-from tickmesh.schema.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OFFERED = (Policy.RECORD, Policy.CONTAINMENT)
+_BY_RULES = (Policy.CONFLUENT_STRICT, Policy.CONFLUENT_LENIENT)
 
 
 def compare(
@@ -40,7 +39,7 @@ def compare(
         mode: The directions asked; transitive modes equal the plain ones, there is one version.
 
     Raises:
-        SchemaError: A text is no schema, or POLICY_NOT_OFFERED.
+        SchemaError: A text is no schema.
     """
     before, after = _parsed(old, policy), _parsed(new, policy)
     return _report([(None, before)], after, policy=policy, mode=mode)
@@ -60,9 +59,6 @@ def compare_with_history(
         new: The candidate.
         policy: The question asked.
         mode: The latest version only, or every version when transitive; NONE compares nothing.
-
-    Raises:
-        SchemaError: POLICY_NOT_OFFERED.
     """
     versions = list(reversed(history))
     chosen = versions if mode.transitive else versions[:1]
@@ -87,7 +83,6 @@ def _report(
     policy: Policy,
     mode: Mode,
 ) -> CompatibilityReport:
-    _check_offered(policy)
     comparisons = []
     for version, old in versions:
         for direction in mode.directions:
@@ -106,6 +101,10 @@ def _report(
 def _decide(
     writer: SchemaDocument, reader: SchemaDocument, policy: Policy
 ) -> tuple[Verdict, tuple[Change, ...]]:
+    if policy in _BY_RULES:
+        from tickmesh.schema.compatibility.confluent import compare_by_rules
+
+        return compare_by_rules(writer, reader, policy=policy)
     if writer.dialect is not reader.dialect:
         return Verdict.UNDECIDED, (
             Change(
@@ -124,14 +123,6 @@ def _decide(
     from tickmesh.schema.compatibility.record import compare_rows
 
     return compare_rows(writer, reader)
-
-
-def _check_offered(policy: Policy) -> None:
-    if policy not in OFFERED:
-        raise SchemaError(
-            "POLICY_NOT_OFFERED",
-            f"the policy {policy} is not offered; offered are {', '.join(OFFERED)}",
-        )
 
 
 def _parsed(schema: SchemaDocument | str, policy: Policy) -> SchemaDocument:

@@ -39,11 +39,19 @@ _SECONDS = 0.25
 class WitnessSearch:
     """Searches one direction of one pair of versions within a fixed amount of work."""
 
-    def __init__(self, old: SchemaDocument, new: SchemaDocument) -> None:
-        """Prepare the search; the same pair always searches the same rows in the same order."""
+    def __init__(
+        self, old: SchemaDocument, new: SchemaDocument, *, seconds: float = _SECONDS
+    ) -> None:
+        """Prepare the search; the same pair always searches the same rows in the same order.
+
+        Args:
+            old: The version that witnesses are valid under.
+            new: The version that they are not valid under.
+            seconds: Processor time allowed.
+        """
         self._old, self._new = old, new
         self._trials = 0
-        self._deadline = time.thread_time() + _SECONDS
+        self._deadline = time.thread_time() + seconds
         self._candidates: dict[tuple[int, int], list[Any]] = {}
         # Keeps alive what candidates are found by: an id must not be given twice.
         self._kept: list[Location] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tickmesh.schema.validation.dialects import dialect_of
 from tickmesh.schema.validation.documents import NullMeans
+from tickmesh.schema.validation.encodings import decoded_schema
 from tickmesh.schema.validation.oracle import FormatMode, Oracle, exact_loads
 from tickmesh.schema.validation.validator import Validator
 
@@ -100,7 +101,8 @@ def reasons_of_document(
 def _by_content(
     schema: SchemaSource, arrow_schema: pa.Schema, null_means: NullMeans, formats: FormatMode
 ) -> Validator:
-    key = (_identity(schema), arrow_schema, null_means, formats)
+    # Two Arrow schemas are equal whatever their metadata says of encodings.
+    key = (_identity(schema), arrow_schema, decoded_schema(arrow_schema), null_means, formats)
     found = _validators.get(key)
     if found is None:
         found = Validator(_root(schema), arrow_schema, null_means=null_means, formats=formats)

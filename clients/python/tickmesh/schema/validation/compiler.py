@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tickmesh.schema.errors import pointer_of
-from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.keywords import ANNOTATIONS, Dialect
 from tickmesh.schema.validation import formats, masks, numeric, patterns, values
+from tickmesh.schema.validation.encodings import json_of
 from tickmesh.schema.validation.explanation import Step, Stopwatch
 from tickmesh.schema.validation.lists import Contains, Items, Length, unique
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
@@ -118,6 +119,10 @@ class Compiler:
         """The node of a schema over cells that are not null."""
         if isinstance(target.schema, bool):
             return self._fixed(target, place, "falseSchema", masks.constant(target.schema))
+        if place.kind is Kind.JSON:
+            # What type a cell has is known row by row.
+            deciding = [keyword for keyword in target.schema if keyword not in ANNOTATIONS]
+            return self._fixed(target, place, deciding[0], UNDECIDED) if deciding else All([])
         here = (target.document, target.pointer, place.path)
         if here in self._stack:
             return self._fixed(target, place, "$ref", UNDECIDED)
@@ -362,6 +367,8 @@ class Compiler:
         pointer = _instance_pointer(path)
         if kind is Kind.FLOAT:
             return Check(_finite, self._number(Site("NONFINITE", pointer, "")))
+        if kind is Kind.JSON:
+            return Check(_json_texts, self._number(Site("INVALID_JSON", pointer, "")))
         if kind is Kind.MAP:
             site = self._number(Site("DUPLICATE_KEY", pointer, ""))
             return Nested(Check(Fixed(UNDECIDED), site), VALID, ())
@@ -574,6 +581,24 @@ def _required(names: Iterable[str], fields: Mapping[str, Presence]) -> Kernel:
 def _finite(cells: Cells) -> Mask:
     nonfinite = cells.decoded.nonfinite
     return VALID if nonfinite is None else masks.negation(nonfinite)
+
+
+def _json_texts(cells: Cells) -> Mask:
+    """Which texts are JSON, each distinct one read once."""
+    texts: Any = cells.array
+    encoded = texts.storage.dictionary_encode()
+    good = pa.array([_is_json(text) for text in encoded.dictionary.to_pylist()], pa.bool_())
+    if good.true_count == len(good):
+        return VALID
+    return good.take(encoded.indices).fill_null(True)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json_of(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _instance_pointer(path: Path) -> str:

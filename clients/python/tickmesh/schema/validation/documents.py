@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels
+from tickmesh.schema.validation.encodings import decoded_column, decoded_schema, json_of
 from tickmesh.schema.validation.logical import Kind, fields_of, item_field, kind_of
 
 if TYPE_CHECKING:
@@ -73,20 +74,24 @@ class Rendering:
         all_null: Every null cell reads as null.
         open_paths: Fields whose null cells are reported as open.
         integer_paths: Timestamps that read as the integer of their unit.
+        decoded: The types that the columns stand for; None goes by the rows' own metadata.
     """
 
     null_paths: frozenset[Path] = frozenset()
     all_null: bool = False
     open_paths: frozenset[Path] = frozenset()
     integer_paths: frozenset[Path] = frozenset()
+    decoded: pa.Schema | None = None
 
     def rows(self, rows: Rows, indices: Array | Sequence[int] | None = None) -> list[RenderedRow]:
         """Render the rows at ``indices`` (all rows when None), in that order."""
         columns = []
+        decoded = self.decoded or decoded_schema(rows.schema)
         for position, name in enumerate(rows.schema.names):
-            array = decode(_whole(rows.column(position)))
+            array = _whole(rows.column(position))
             if indices is not None:
                 array = array.take(pa.array(indices, pa.int64()))
+            array = decode(decoded_column(array, decoded.field(position).type))
             columns.append((name, self._cells(array, (name,))))
         rendered = []
         for index in range(rows.num_rows if indices is None else len(indices)):
@@ -130,6 +135,12 @@ class Rendering:
                 self._value(row, item, (*path, None), (*place, index))
                 for index, item in enumerate(cell)
             ]
+        if isinstance(cell, _Json):
+            try:
+                return json_of(cell.text)
+            except ValueError:
+                row.faults.append(Fault("INVALID_JSON", place, "the text is not JSON"))
+                return None
         if isinstance(cell, float) and not math.isfinite(cell):
             row.faults.append(Fault("NONFINITE", place, f"{cell} is not a JSON number"))
             return None
@@ -143,6 +154,8 @@ class Rendering:
             return self._objects(array, path)
         if kind in {Kind.ARRAY, Kind.MAP}:
             return self._lists(array, path, kind)
+        if kind is Kind.JSON:
+            return [None if cell is None else _Json(cell) for cell in array.storage.to_pylist()]
         if kind is Kind.TEMPORAL:
             return temporal_text(array).to_pylist()
         if kind is Kind.BINARY:
@@ -274,6 +287,11 @@ def _whole(column: Array | pa.ChunkedArray[Any]) -> Array:
 @dataclass(frozen=True, slots=True)
 class _Object:
     cells: list[tuple[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Json:
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

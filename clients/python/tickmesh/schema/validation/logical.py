@@ -17,6 +17,7 @@
 | struct | object; map | object with the map's keys |
 | dictionary, run-end encoded | their value type |
 | null | null |
+| JSON text (`encodings`) | the value it holds, of any type |
 
 A zone is never guessed. Intervals and unions have no JSON counterpart.
 """
@@ -30,6 +31,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh.schema.validation.dialects import UnsupportedSchemaError
+from tickmesh.schema.validation.encodings import is_json_text
 
 
 class Kind(Enum):
@@ -46,10 +48,11 @@ class Kind(Enum):
     ARRAY = auto()
     OBJECT = auto()
     MAP = auto()
+    JSON = auto()
 
     @property
     def json_type(self) -> str:
-        """The JSON type of a cell that is not null."""
+        """The JSON type of a cell that is not null; ``any`` when cells may differ."""
         return _JSON_TYPES[self]
 
     @property
@@ -70,9 +73,11 @@ _JSON_TYPES = {
     Kind.ARRAY: "array",
     Kind.OBJECT: "object",
     Kind.MAP: "object",
+    Kind.JSON: "any",
 }
 
 _TESTS = (
+    (is_json_text, Kind.JSON),
     (pt.is_null, Kind.NULL),
     (pt.is_boolean, Kind.BOOLEAN),
     (pt.is_integer, Kind.INTEGER),

@@ -142,11 +142,11 @@ def type_names(schema: Mapping[str, Any]) -> frozenset[str]:
 
 
 def readings(
-    index: SchemaIndex, arrow_schema: pa.Schema, null_means: NullMeans, names: NameMatcher
+    index: SchemaIndex, decoded: pa.Schema, null_means: NullMeans, names: NameMatcher
 ) -> Rendering:
-    """The reading of every column of an Arrow schema under a JSON Schema."""
+    """The reading of every column of a decoded Arrow schema under a JSON Schema."""
     walk = _Walk(index, names)
-    walk.visit(index.root, pa.struct(list(arrow_schema)), (), Context.CONJUNCT)
+    walk.visit(index.root, pa.struct(list(decoded)), (), Context.CONJUNCT)
     evidence = walk.evidence.items()
     integers = frozenset(path for path, found in evidence if found.as_integer)
     if null_means is NullMeans.EITHER:
@@ -154,8 +154,9 @@ def readings(
             null_paths=frozenset(path for path, found in evidence if found.reads_null),
             open_paths=frozenset(path for path, found in evidence if found.is_open),
             integer_paths=integers,
+            decoded=decoded,
         )
-    return Rendering(all_null=null_means is NullMeans.NULL, integer_paths=integers)
+    return Rendering(all_null=null_means is NullMeans.NULL, integer_paths=integers, decoded=decoded)
 
 
 class _Walk:

@@ -14,6 +14,7 @@ from tickmesh.schema.validation.cells import BatchCells
 from tickmesh.schema.validation.compiler import Compiler
 from tickmesh.schema.validation.dialects import Pointer, dialect_of, pointer_tokens
 from tickmesh.schema.validation.documents import NullMeans, Rows
+from tickmesh.schema.validation.encodings import decoded_batch, decoded_schema
 from tickmesh.schema.validation.explanation import Explanation, Stopwatch
 from tickmesh.schema.validation.names import NameMatcher
 from tickmesh.schema.validation.oracle import FormatMode, Oracle
@@ -73,9 +74,10 @@ class Validator:
         self._oracle = Oracle(schema, dialect, formats=formats, references=references)
         self._index = SchemaIndex(schema, dialect, references)
         self._names = NameMatcher(dialect, formats)
-        self._rendering = readings(self._index, arrow_schema, null_means, self._names)
+        self._decoded = decoded_schema(arrow_schema)
+        self._rendering = readings(self._index, self._decoded, null_means, self._names)
         compiler = self._compiler(None)
-        self._plan = compiler.compile(arrow_schema)
+        self._plan = compiler.compile(self._decoded)
         self.sites: tuple[Site, ...] = tuple(compiler.sites)
         columns = {str(path[0]) for path in self._rendering.open_paths}
         self._open_columns = sorted(arrow_schema.names.index(name) for name in columns)
@@ -111,9 +113,10 @@ class Validator:
         """
         stopwatch = Stopwatch()
         compiler = self._compiler(stopwatch)
-        plan = compiler.compile(self.arrow_schema)
+        plan = compiler.compile(self._decoded)
         if sample is not None:
-            stopwatch.run(lambda: plan.judge(BatchCells(sample), []), sample.num_rows)
+            cells = BatchCells(self._decode(sample))
+            stopwatch.run(lambda: plan.judge(cells, []), sample.num_rows)
         return Explanation(stopwatch.explained(compiler.steps))
 
     def _compiler(self, stopwatch: Stopwatch | None) -> Compiler:
@@ -121,7 +124,7 @@ class Validator:
 
     def _judge(self, batch: pa.RecordBatch) -> _Judged:
         findings: Findings = []
-        mask = self._plan.judge(BatchCells(batch), findings)
+        mask = self._plan.judge(BatchCells(self._decode(batch)), findings)
         unsure = masks.undecided(mask, batch.num_rows) if masks.has_undecided(mask) else None
         if self._open_columns and masks.has_failures(mask) and self._may_read_otherwise(batch):
             # Another reading of a null cell may save a row that the preferred one refuses.
@@ -133,6 +136,11 @@ class Validator:
         found = pa.array([self._oracle.is_valid(row) for row in rows], pa.bool_())
         verdict = kernels.replace_mask([masks.expand(mask, batch.num_rows), unsure, found])
         return _Judged(batch.num_rows, verdict, findings, len(rows))
+
+    def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if self._decoded is self.arrow_schema:
+            return batch
+        return decoded_batch(batch, self._decoded)
 
     def _may_read_otherwise(self, batch: pa.RecordBatch) -> bool:
         columns = [batch.column(position) for position in self._open_columns]

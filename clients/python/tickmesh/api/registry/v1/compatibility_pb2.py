@@ -24,27 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tickmesh/api/registry/v1/compatibility.proto\x12\x18tickmesh.api.registry.v1\"\x9f\x01\n\x0cSchemaChange\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\r\n\x05proof\x18\x06 \x01(\t\x12\x0f\n\x07witness\x18\x07 \x01(\t\"\xd0\x01\n\x10\x43omparisonReport\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12>\n\tdirection\x18\x02 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x37\n\x07\x63hanges\x18\x04 \x03(\x0b\x32&.tickmesh.api.registry.v1.SchemaChange\"\x94\x02\n\x13\x43ompatibilityReport\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x39\n\x04mode\x18\x02 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x03 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\x12?\n\x0b\x63omparisons\x18\x04 \x03(\x0b\x32*.tickmesh.api.registry.v1.ComparisonReport\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\"\xcf\x01\n\x15\x43ompatibilitySettings\x12\x39\n\x04mode\x18\x01 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x02 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\x12<\n\tundecided\x18\x03 \x01(\x0e\x32).tickmesh.api.registry.v1.UndecidedPolicy*\xb1\x02\n\x11\x43ompatibilityMode\x12\"\n\x1e\x43OMPATIBILITY_MODE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43OMPATIBILITY_MODE_NONE\x10\x01\x12\x1f\n\x1b\x43OMPATIBILITY_MODE_BACKWARD\x10\x02\x12\x1e\n\x1a\x43OMPATIBILITY_MODE_FORWARD\x10\x03\x12\x1b\n\x17\x43OMPATIBILITY_MODE_FULL\x10\x04\x12*\n&COMPATIBILITY_MODE_BACKWARD_TRANSITIVE\x10\x05\x12)\n%COMPATIBILITY_MODE_FORWARD_TRANSITIVE\x10\x06\x12&\n\"COMPATIBILITY_MODE_FULL_TRANSITIVE\x10\x07*\xd9\x01\n\x13\x43ompatibilityPolicy\x12$\n COMPATIBILITY_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43OMPATIBILITY_POLICY_RECORD\x10\x01\x12$\n COMPATIBILITY_POLICY_CONTAINMENT\x10\x02\x12)\n%COMPATIBILITY_POLICY_CONFLUENT_STRICT\x10\x03\x12*\n&COMPATIBILITY_POLICY_CONFLUENT_LENIENT\x10\x04*k\n\x0fUndecidedPolicy\x12 \n\x1cUNDECIDED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNDECIDED_POLICY_REFUSE\x10\x01\x12\x19\n\x15UNDECIDED_POLICY_WARN\x10\x02*k\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12VERDICT_COMPATIBLE\x10\x01\x12\x18\n\x14VERDICT_INCOMPATIBLE\x10\x02\x12\x15\n\x11VERDICT_UNDECIDED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tickmesh/api/registry/v1/compatibility.proto\x12\x18tickmesh.api.registry.v1\"\x9f\x01\n\x0cSchemaChange\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\r\n\x05proof\x18\x06 \x01(\t\x12\x0f\n\x07witness\x18\x07 \x01(\t\"\xd0\x01\n\x10\x43omparisonReport\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12>\n\tdirection\x18\x02 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x37\n\x07\x63hanges\x18\x04 \x03(\x0b\x32&.tickmesh.api.registry.v1.SchemaChange\"\xad\x02\n\x13\x43ompatibilityReport\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x12\x39\n\x04mode\x18\x02 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x03 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\x12?\n\x0b\x63omparisons\x18\x04 \x03(\x0b\x32*.tickmesh.api.registry.v1.ComparisonReport\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12\x17\n\x0f\x64\x65leted_ignored\x18\x06 \x01(\x08\"\xcf\x01\n\x15\x43ompatibilitySettings\x12\x39\n\x04mode\x18\x01 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x02 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\x12<\n\tundecided\x18\x03 \x01(\x0e\x32).tickmesh.api.registry.v1.UndecidedPolicy*\xb1\x02\n\x11\x43ompatibilityMode\x12\"\n\x1e\x43OMPATIBILITY_MODE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43OMPATIBILITY_MODE_NONE\x10\x01\x12\x1f\n\x1b\x43OMPATIBILITY_MODE_BACKWARD\x10\x02\x12\x1e\n\x1a\x43OMPATIBILITY_MODE_FORWARD\x10\x03\x12\x1b\n\x17\x43OMPATIBILITY_MODE_FULL\x10\x04\x12*\n&COMPATIBILITY_MODE_BACKWARD_TRANSITIVE\x10\x05\x12)\n%COMPATIBILITY_MODE_FORWARD_TRANSITIVE\x10\x06\x12&\n\"COMPATIBILITY_MODE_FULL_TRANSITIVE\x10\x07*\xd9\x01\n\x13\x43ompatibilityPolicy\x12$\n COMPATIBILITY_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43OMPATIBILITY_POLICY_RECORD\x10\x01\x12$\n COMPATIBILITY_POLICY_CONTAINMENT\x10\x02\x12)\n%COMPATIBILITY_POLICY_CONFLUENT_STRICT\x10\x03\x12*\n&COMPATIBILITY_POLICY_CONFLUENT_LENIENT\x10\x04*k\n\x0fUndecidedPolicy\x12 \n\x1cUNDECIDED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNDECIDED_POLICY_REFUSE\x10\x01\x12\x19\n\x15UNDECIDED_POLICY_WARN\x10\x02*k\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12VERDICT_COMPATIBLE\x10\x01\x12\x18\n\x14VERDICT_INCOMPATIBLE\x10\x02\x12\x15\n\x11VERDICT_UNDECIDED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tickmesh.api.registry.v1.compatibility_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPATIBILITYMODE']._serialized_start=937
-  _globals['_COMPATIBILITYMODE']._serialized_end=1242
-  _globals['_COMPATIBILITYPOLICY']._serialized_start=1245
-  _globals['_COMPATIBILITYPOLICY']._serialized_end=1462
-  _globals['_UNDECIDEDPOLICY']._serialized_start=1464
-  _globals['_UNDECIDEDPOLICY']._serialized_end=1571
-  _globals['_VERDICT']._serialized_start=1573
-  _globals['_VERDICT']._serialized_end=1680
+  _globals['_COMPATIBILITYMODE']._serialized_start=962
+  _globals['_COMPATIBILITYMODE']._serialized_end=1267
+  _globals['_COMPATIBILITYPOLICY']._serialized_start=1270
+  _globals['_COMPATIBILITYPOLICY']._serialized_end=1487
+  _globals['_UNDECIDEDPOLICY']._serialized_start=1489
+  _globals['_UNDECIDEDPOLICY']._serialized_end=1596
+  _globals['_VERDICT']._serialized_start=1598
+  _globals['_VERDICT']._serialized_end=1705
   _globals['_SCHEMACHANGE']._serialized_start=75
   _globals['_SCHEMACHANGE']._serialized_end=234
   _globals['_COMPARISONREPORT']._serialized_start=237
   _globals['_COMPARISONREPORT']._serialized_end=445
   _globals['_COMPATIBILITYREPORT']._serialized_start=448
-  _globals['_COMPATIBILITYREPORT']._serialized_end=724
-  _globals['_COMPATIBILITYSETTINGS']._serialized_start=727
-  _globals['_COMPATIBILITYSETTINGS']._serialized_end=934
+  _globals['_COMPATIBILITYREPORT']._serialized_end=749
+  _globals['_COMPATIBILITYSETTINGS']._serialized_start=752
+  _globals['_COMPATIBILITYSETTINGS']._serialized_end=959
 # @@protoc_insertion_point(module_scope)

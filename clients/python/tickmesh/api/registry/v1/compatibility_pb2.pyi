@@ -234,6 +234,7 @@ class CompatibilityReport(google.protobuf.message.Message):
     POLICY_FIELD_NUMBER: builtins.int
     COMPARISONS_FIELD_NUMBER: builtins.int
     ENGINE_FIELD_NUMBER: builtins.int
+    DELETED_IGNORED_FIELD_NUMBER: builtins.int
     verdict: Global___Verdict.ValueType
     """The verdict under the mode and policy."""
     mode: Global___CompatibilityMode.ValueType
@@ -242,6 +243,8 @@ class CompatibilityReport(google.protobuf.message.Message):
     """The policy asked."""
     engine: builtins.str
     """The name and version of the checker that judged."""
+    deleted_ignored: builtins.bool
+    """Whether soft-deleted versions were left out, as the request asked."""
     @property
     def comparisons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ComparisonReport]:
         """One entry for each version and direction compared."""
@@ -254,8 +257,9 @@ class CompatibilityReport(google.protobuf.message.Message):
         policy: Global___CompatibilityPolicy.ValueType = ...,
         comparisons: collections.abc.Iterable[Global___ComparisonReport] | None = ...,
         engine: builtins.str = ...,
+        deleted_ignored: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["comparisons", b"comparisons", "engine", b"engine", "mode", b"mode", "policy", b"policy", "verdict", b"verdict"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["comparisons", b"comparisons", "deleted_ignored", b"deleted_ignored", "engine", b"engine", "mode", b"mode", "policy", b"policy", "verdict", b"verdict"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CompatibilityReport: typing_extensions.TypeAlias = CompatibilityReport

@@ -64,6 +64,12 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """DEADLINE_EXCEEDED: the deadline passed before the answer was ready."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 20
     """INTERNAL: a defect of the server. Report the error id; details are in its log."""
+    ERROR_REASON_VERSION_REFERENCED: _ErrorReason.ValueType  # 21
+    """FAILED_PRECONDITION: other versions refer to this one, so it cannot be removed for good."""
+    ERROR_REASON_VERSION_REMOVED: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the version was removed for good; its text is gone."""
+    ERROR_REASON_WRONG_VERSION_STATE: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION: the version is in a state this change does not start from."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a registry call failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -110,4 +116,10 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
 """DEADLINE_EXCEEDED: the deadline passed before the answer was ready."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """INTERNAL: a defect of the server. Report the error id; details are in its log."""
+ERROR_REASON_VERSION_REFERENCED: ErrorReason.ValueType  # 21
+"""FAILED_PRECONDITION: other versions refer to this one, so it cannot be removed for good."""
+ERROR_REASON_VERSION_REMOVED: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the version was removed for good; its text is gone."""
+ERROR_REASON_WRONG_VERSION_STATE: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION: the version is in a state this change does not start from."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%tickmesh/api/registry/v1/schema.proto\x12\x18tickmesh.api.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x0fSchemaReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\"\\\n\x05\x41\x63tor\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x16\n\x0e\x61uthentication\x18\x02 \x01(\t\x12\x14\n\x0con_behalf_of\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x92\x05\n\rSchemaVersion\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x11\n\tschema_id\x18\x03 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x36\n\x06\x66ormat\x18\x05 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x07 \x01(\t\x12\x14\n\x0c\x61rrow_schema\x18\x08 \x01(\x0c\x12=\n\nreferences\x18\t \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12\x43\n\x06labels\x18\n \x03(\x0b\x32\x33.tickmesh.api.registry.v1.SchemaVersion.LabelsEntry\x12\x35\n\x05state\x18\x0b \x01(\x0e\x32&.tickmesh.api.registry.v1.VersionState\x12\x30\n\x06\x61\x63tion\x18\x0c \x01(\x0e\x32 .tickmesh.api.registry.v1.Action\x12\x31\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12.\n\x05\x61\x63tor\x18\x10 \x01(\x0b\x32\x1f.tickmesh.api.registry.v1.Actor\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x07Subject\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\x05\x12\x15\n\rversion_count\x18\x03 \x01(\x05\x12\x10\n\x08revision\x18\x04 \x01(\x03*L\n\x0cSchemaFormat\x12\x1d\n\x19SCHEMA_FORMAT_UNSPECIFIED\x10\x00\x12\x1d\n\x19SCHEMA_FORMAT_JSON_SCHEMA\x10\x01*\x80\x01\n\x0cVersionState\x12\x1d\n\x19VERSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14VERSION_STATE_ACTIVE\x10\x01\x12\x1c\n\x18VERSION_STATE_DEPRECATED\x10\x02\x12\x19\n\x15VERSION_STATE_DELETED\x10\x03*l\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_FIRST\x10\x01\x12\x1c\n\x18\x41\x43TION_COMPATIBLE_CHANGE\x10\x02\x12\x1a\n\x16\x41\x43TION_BREAKING_CHANGE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%tickmesh/api/registry/v1/schema.proto\x12\x18tickmesh.api.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x0fSchemaReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\"\\\n\x05\x41\x63tor\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x16\n\x0e\x61uthentication\x18\x02 \x01(\t\x12\x14\n\x0con_behalf_of\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xe7\x05\n\rSchemaVersion\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x11\n\tschema_id\x18\x03 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x36\n\x06\x66ormat\x18\x05 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x07 \x01(\t\x12\x14\n\x0c\x61rrow_schema\x18\x08 \x01(\x0c\x12=\n\nreferences\x18\t \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12\x43\n\x06labels\x18\n \x03(\x0b\x32\x33.tickmesh.api.registry.v1.SchemaVersion.LabelsEntry\x12\x35\n\x05state\x18\x0b \x01(\x0e\x32&.tickmesh.api.registry.v1.VersionState\x12\x30\n\x06\x61\x63tion\x18\x0c \x01(\x0e\x32 .tickmesh.api.registry.v1.Action\x12\x31\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12.\n\x05\x61\x63tor\x18\x10 \x01(\x0b\x32\x1f.tickmesh.api.registry.v1.Actor\x12\x18\n\x10\x64\x65precation_note\x18\x11 \x01(\t\x12\x39\n\x0b\x64\x61ta_report\x18\x12 \x01(\x0b\x32$.tickmesh.api.registry.v1.DataReport\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xdf\x01\n\nDataReport\x12\x0e\n\x06source\x18\x01 \x01(\t\x12+\n\x07made_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crows_checked\x18\x03 \x01(\x03\x12\x15\n\rrows_rejected\x18\x04 \x01(\x03\x12\x15\n\rrows_released\x18\x05 \x01(\x03\x12;\n\x07reasons\x18\x06 \x03(\x0b\x32*.tickmesh.api.registry.v1.DataReportReason\x12\x13\n\x0b\x66ingerprint\x18\x07 \x01(\t\">\n\x10\x44\x61taReportReason\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x03\"X\n\x07Subject\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\x05\x12\x15\n\rversion_count\x18\x03 \x01(\x05\x12\x10\n\x08revision\x18\x04 \x01(\x03*L\n\x0cSchemaFormat\x12\x1d\n\x19SCHEMA_FORMAT_UNSPECIFIED\x10\x00\x12\x1d\n\x19SCHEMA_FORMAT_JSON_SCHEMA\x10\x01*\x9b\x01\n\x0cVersionState\x12\x1d\n\x19VERSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14VERSION_STATE_ACTIVE\x10\x01\x12\x1c\n\x18VERSION_STATE_DEPRECATED\x10\x02\x12\x19\n\x15VERSION_STATE_DELETED\x10\x03\x12\x19\n\x15VERSION_STATE_REMOVED\x10\x04*V\n\nSchemaView\x12\x1b\n\x17SCHEMA_VIEW_UNSPECIFIED\x10\x00\x12\x14\n\x10SCHEMA_VIEW_FULL\x10\x01\x12\x15\n\x11SCHEMA_VIEW_BASIC\x10\x02*l\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_FIRST\x10\x01\x12\x1c\n\x18\x41\x43TION_COMPATIBLE_CHANGE\x10\x02\x12\x1a\n\x16\x41\x43TION_BREAKING_CHANGE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +34,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCHEMAVERSION_LABELSENTRY']._loaded_options = None
   _globals['_SCHEMAVERSION_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_SCHEMAFORMAT']._serialized_start=1012
-  _globals['_SCHEMAFORMAT']._serialized_end=1088
-  _globals['_VERSIONSTATE']._serialized_start=1091
-  _globals['_VERSIONSTATE']._serialized_end=1219
-  _globals['_ACTION']._serialized_start=1221
-  _globals['_ACTION']._serialized_end=1329
+  _globals['_SCHEMAFORMAT']._serialized_start=1387
+  _globals['_SCHEMAFORMAT']._serialized_end=1463
+  _globals['_VERSIONSTATE']._serialized_start=1466
+  _globals['_VERSIONSTATE']._serialized_end=1621
+  _globals['_SCHEMAVIEW']._serialized_start=1623
+  _globals['_SCHEMAVIEW']._serialized_end=1709
+  _globals['_ACTION']._serialized_start=1711
+  _globals['_ACTION']._serialized_end=1819
   _globals['_SCHEMAREFERENCE']._serialized_start=100
   _globals['_SCHEMAREFERENCE']._serialized_end=165
   _globals['_ACTOR']._serialized_start=167
   _globals['_ACTOR']._serialized_end=259
   _globals['_SCHEMAVERSION']._serialized_start=262
-  _globals['_SCHEMAVERSION']._serialized_end=920
-  _globals['_SCHEMAVERSION_LABELSENTRY']._serialized_start=875
-  _globals['_SCHEMAVERSION_LABELSENTRY']._serialized_end=920
-  _globals['_SUBJECT']._serialized_start=922
-  _globals['_SUBJECT']._serialized_end=1010
+  _globals['_SCHEMAVERSION']._serialized_end=1005
+  _globals['_SCHEMAVERSION_LABELSENTRY']._serialized_start=960
+  _globals['_SCHEMAVERSION_LABELSENTRY']._serialized_end=1005
+  _globals['_DATAREPORT']._serialized_start=1008
+  _globals['_DATAREPORT']._serialized_end=1231
+  _globals['_DATAREPORTREASON']._serialized_start=1233
+  _globals['_DATAREPORTREASON']._serialized_end=1295
+  _globals['_SUBJECT']._serialized_start=1297
+  _globals['_SUBJECT']._serialized_end=1385
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,8 @@ class _VersionStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """Still readable and in force where it was, but new writers should move on."""
     VERSION_STATE_DELETED: _VersionState.ValueType  # 3
     """Soft-deleted: hidden from latest and in force, still compared by transitive checks."""
+    VERSION_STATE_REMOVED: _VersionState.ValueType  # 4
+    """Removed for good: number, id and fingerprint stay as a tombstone, texts are gone. No way back."""
 
 class VersionState(_VersionState, metaclass=_VersionStateEnumTypeWrapper):
     """The life-cycle state of a version."""
@@ -66,7 +68,33 @@ VERSION_STATE_DEPRECATED: VersionState.ValueType  # 2
 """Still readable and in force where it was, but new writers should move on."""
 VERSION_STATE_DELETED: VersionState.ValueType  # 3
 """Soft-deleted: hidden from latest and in force, still compared by transitive checks."""
+VERSION_STATE_REMOVED: VersionState.ValueType  # 4
+"""Removed for good: number, id and fingerprint stay as a tombstone, texts are gone. No way back."""
 Global___VersionState: typing_extensions.TypeAlias = VersionState
+
+class _SchemaView:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _SchemaViewEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SchemaView.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SCHEMA_VIEW_UNSPECIFIED: _SchemaView.ValueType  # 0
+    """Not given: FULL."""
+    SCHEMA_VIEW_FULL: _SchemaView.ValueType  # 1
+    """Everything."""
+    SCHEMA_VIEW_BASIC: _SchemaView.ValueType  # 2
+    """Without text, canonical text, Arrow projection and data report."""
+
+class SchemaView(_SchemaView, metaclass=_SchemaViewEnumTypeWrapper):
+    """How much of a version an answer carries."""
+
+SCHEMA_VIEW_UNSPECIFIED: SchemaView.ValueType  # 0
+"""Not given: FULL."""
+SCHEMA_VIEW_FULL: SchemaView.ValueType  # 1
+"""Everything."""
+SCHEMA_VIEW_BASIC: SchemaView.ValueType  # 2
+"""Without text, canonical text, Arrow projection and data report."""
+Global___SchemaView: typing_extensions.TypeAlias = SchemaView
 
 class _Action:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -193,6 +221,8 @@ class SchemaVersion(google.protobuf.message.Message):
     EFFECTIVE_FROM_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ACTOR_FIELD_NUMBER: builtins.int
+    DEPRECATION_NOTE_FIELD_NUMBER: builtins.int
+    DATA_REPORT_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """The subject, for example `ticks.trades`."""
     version: builtins.int
@@ -215,6 +245,8 @@ class SchemaVersion(google.protobuf.message.Message):
     """What this registration did to the subject."""
     revision: builtins.int
     """The registry revision that registered it."""
+    deprecation_note: builtins.str
+    """Why it was deprecated and what to use instead, as given; empty otherwise."""
     @property
     def references(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SchemaReference]:
         """Pinned references to other subjects."""
@@ -235,6 +267,10 @@ class SchemaVersion(google.protobuf.message.Message):
     def actor(self) -> Global___Actor:
         """Who registered it."""
 
+    @property
+    def data_report(self) -> Global___DataReport:
+        """What the caller found in data before registering; kept as evidence, never judged."""
+
     def __init__(
         self,
         *,
@@ -254,13 +290,93 @@ class SchemaVersion(google.protobuf.message.Message):
         effective_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         actor: Global___Actor | None = ...,
+        deprecation_note: builtins.str = ...,
+        data_report: Global___DataReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["actor", b"actor", "effective_from", b"effective_from", "registered_at", b"registered_at"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["actor", b"actor", "data_report", b"data_report", "effective_from", b"effective_from", "registered_at", b"registered_at"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "arrow_schema", b"arrow_schema", "canonical_text", b"canonical_text", "effective_from", b"effective_from", "fingerprint", b"fingerprint", "format", b"format", "labels", b"labels", "references", b"references", "registered_at", b"registered_at", "revision", b"revision", "schema_id", b"schema_id", "state", b"state", "subject", b"subject", "text", b"text", "version", b"version"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "arrow_schema", b"arrow_schema", "canonical_text", b"canonical_text", "data_report", b"data_report", "deprecation_note", b"deprecation_note", "effective_from", b"effective_from", "fingerprint", b"fingerprint", "format", b"format", "labels", b"labels", "references", b"references", "registered_at", b"registered_at", "revision", b"revision", "schema_id", b"schema_id", "state", b"state", "subject", b"subject", "text", b"text", "version", b"version"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___SchemaVersion: typing_extensions.TypeAlias = SchemaVersion
+
+@typing.final
+class DataReport(google.protobuf.message.Message):
+    """What a candidate would do to rows that exist, as found by whoever proposes it. The registry keeps
+    it with the version and does not check it.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    MADE_AT_FIELD_NUMBER: builtins.int
+    ROWS_CHECKED_FIELD_NUMBER: builtins.int
+    ROWS_REJECTED_FIELD_NUMBER: builtins.int
+    ROWS_RELEASED_FIELD_NUMBER: builtins.int
+    REASONS_FIELD_NUMBER: builtins.int
+    FINGERPRINT_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """What was looked at, for example `ticks.trades@1042`; at most 255 characters."""
+    rows_checked: builtins.int
+    """How many rows were judged."""
+    rows_rejected: builtins.int
+    """How many rows that are stored would be rejected."""
+    rows_released: builtins.int
+    """How many rows in quarantine would be released."""
+    fingerprint: builtins.str
+    """The fingerprint of the candidate that was looked at; must be the registered one when given."""
+    @property
+    def made_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was looked at."""
+
+    @property
+    def reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DataReportReason]:
+        """Rejected rows by reason, at most 64 entries."""
+
+    def __init__(
+        self,
+        *,
+        source: builtins.str = ...,
+        made_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        rows_checked: builtins.int = ...,
+        rows_rejected: builtins.int = ...,
+        rows_released: builtins.int = ...,
+        reasons: collections.abc.Iterable[Global___DataReportReason] | None = ...,
+        fingerprint: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["made_at", b"made_at"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["fingerprint", b"fingerprint", "made_at", b"made_at", "reasons", b"reasons", "rows_checked", b"rows_checked", "rows_rejected", b"rows_rejected", "rows_released", b"rows_released", "source", b"source"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DataReport: typing_extensions.TypeAlias = DataReport
+
+@typing.final
+class DataReportReason(google.protobuf.message.Message):
+    """How many rows fail for one reason."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: builtins.int
+    PATH_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """The keyword or rule that fails, for example `minimum`."""
+    path: builtins.str
+    """JSON Pointer into the row."""
+    rows: builtins.int
+    """How many rows."""
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        path: builtins.str = ...,
+        rows: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["path", b"path", "reason", b"reason", "rows", b"rows"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DataReportReason: typing_extensions.TypeAlias = DataReportReason
 
 @typing.final
 class Subject(google.protobuf.message.Message):

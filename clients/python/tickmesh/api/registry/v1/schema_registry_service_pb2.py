@@ -24,12 +24,19 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from tickmesh.api.registry.v1 import cache_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2
 from tickmesh.api.registry.v1 import change_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_change__pb2
+from tickmesh.api.registry.v1 import change_set_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2
 from tickmesh.api.registry.v1 import compatibility_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_compatibility__pb2
+from tickmesh.api.registry.v1 import difference_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2
+from tickmesh.api.registry.v1 import life_cycle_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2
 from tickmesh.api.registry.v1 import schema_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_schema__pb2
+from tickmesh.api.registry.v1 import search_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2
+from tickmesh.api.registry.v1 import selector_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_selector__pb2
+from tickmesh.api.registry.v1 import timeline_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6tickmesh/api/registry/v1/schema_registry_service.proto\x12\x18tickmesh.api.registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%tickmesh/api/registry/v1/change.proto\x1a,tickmesh/api/registry/v1/compatibility.proto\x1a%tickmesh/api/registry/v1/schema.proto\"\xce\x03\n\x15RegisterSchemaRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x36\n\x06\x66ormat\x18\x02 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x03 \x01(\t\x12=\n\nreferences\x18\x04 \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12K\n\x06labels\x18\x05 \x03(\x0b\x32;.tickmesh.api.registry.v1.RegisterSchemaRequest.LabelsEntry\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x10\x65xpected_version\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\t \x01(\x08\x12\x16\n\x0e\x61llow_breaking\x18\n \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_expected_version\"\xbe\x01\n\x16RegisterSchemaResponse\x12\x37\n\x06schema\x18\x01 \x01(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12=\n\x06report\x18\x02 \x01(\x0b\x32-.tickmesh.api.registry.v1.CompatibilityReport\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x1a\n\x12\x61lready_registered\x18\x04 \x01(\x08\"g\n\x0fInForceSelector\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x10\n\x0eLatestSelector\"\xbc\x01\n\x0fSubjectSelector\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\x07version\x18\x02 \x01(\x05H\x00\x12:\n\x06latest\x18\x03 \x01(\x0b\x32(.tickmesh.api.registry.v1.LatestSelectorH\x00\x12=\n\x08in_force\x18\x04 \x01(\x0b\x32).tickmesh.api.registry.v1.InForceSelectorH\x00\x42\n\n\x08selector\"\x9e\x01\n\x10GetSchemaRequest\x12<\n\x07subject\x18\x01 \x01(\x0b\x32).tickmesh.api.registry.v1.SubjectSelectorH\x00\x12\x13\n\tschema_id\x18\x02 \x01(\x05H\x00\x12\x15\n\x0b\x66ingerprint\x18\x03 \x01(\tH\x00\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x03\x42\n\n\x08selector\"^\n\x11GetSchemaResponse\x12\x37\n\x06schema\x18\x01 \x01(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12\x10\n\x08revision\x18\x02 \x01(\x03\"L\n\x13ListSubjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\"v\n\x14ListSubjectsResponse\x12\x33\n\x08subjects\x18\x01 \x03(\x0b\x32!.tickmesh.api.registry.v1.Subject\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"M\n\x13ListVersionsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"|\n\x14ListVersionsResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xbd\x02\n\x19\x43heckCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x36\n\x06\x66ormat\x18\x02 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x03 \x01(\t\x12=\n\nreferences\x18\x04 \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12\x10\n\x08versions\x18\x05 \x03(\x05\x12\x39\n\x04mode\x18\x06 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x07 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\"m\n\x1a\x43heckCompatibilityResponse\x12=\n\x06report\x18\x01 \x01(\x0b\x32-.tickmesh.api.registry.v1.CompatibilityReport\x12\x10\n\x08revision\x18\x02 \x01(\x03\"*\n\x17GetCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\"o\n\x18GetCompatibilityResponse\x12\x41\n\x08settings\x18\x01 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\x12\x10\n\x08revision\x18\x02 \x01(\x03\"m\n\x17SetCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x41\n\x08settings\x18\x02 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\"o\n\x18SetCompatibilityResponse\x12\x41\n\x08settings\x18\x01 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x9f\x01\n\x0bWatchFilter\x12\x10\n\x08subjects\x18\x01 \x03(\t\x12\x16\n\x0esubject_prefix\x18\x02 \x01(\t\x12\x33\n\x05kinds\x18\x03 \x03(\x0e\x32$.tickmesh.api.registry.v1.ChangeKind\x12\x31\n\x07\x61\x63tions\x18\x04 \x03(\x0e\x32 .tickmesh.api.registry.v1.Action\"\n\n\x08StartNow\"\x0f\n\rStartSnapshot\"\xbf\x02\n\x0cWatchRequest\x12\x35\n\x06\x66ilter\x18\x01 \x01(\x0b\x32%.tickmesh.api.registry.v1.WatchFilter\x12\x31\n\x03now\x18\x02 \x01(\x0b\x32\".tickmesh.api.registry.v1.StartNowH\x00\x12\x18\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03H\x00\x12\x15\n\x0b\x61\x66ter_token\x18\x04 \x01(\tH\x00\x12;\n\x08snapshot\x18\x05 \x01(\x0b\x32\'.tickmesh.api.registry.v1.StartSnapshotH\x00\x12\x34\n\x11progress_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10include_previous\x18\x07 \x01(\x08\x42\x07\n\x05start\"\xeb\x02\n\rWatchResponse\x12:\n\x04kind\x18\x01 \x01(\x0e\x32,.tickmesh.api.registry.v1.WatchResponse.Kind\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rprev_revision\x18\x03 \x01(\x03\x12\r\n\x05token\x18\x04 \x01(\t\x12\x35\n\x06\x65vents\x18\x05 \x03(\x0b\x32%.tickmesh.api.registry.v1.ChangeEvent\x12\x10\n\x08\x66ragment\x18\x06 \x01(\x08\x12\x18\n\x10\x63ompact_revision\x18\x07 \x01(\x03\"\x82\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_EVENTS\x10\x01\x12\x16\n\x12KIND_SNAPSHOT_PART\x10\x02\x12\x15\n\x11KIND_SNAPSHOT_END\x10\x03\x12\x11\n\rKIND_PROGRESS\x10\x04\x12\x11\n\rKIND_DRAINING\x10\x05\x32\xa3\x07\n\x15SchemaRegistryService\x12s\n\x0eRegisterSchema\x12/.tickmesh.api.registry.v1.RegisterSchemaRequest\x1a\x30.tickmesh.api.registry.v1.RegisterSchemaResponse\x12\x64\n\tGetSchema\x12*.tickmesh.api.registry.v1.GetSchemaRequest\x1a+.tickmesh.api.registry.v1.GetSchemaResponse\x12m\n\x0cListSubjects\x12-.tickmesh.api.registry.v1.ListSubjectsRequest\x1a..tickmesh.api.registry.v1.ListSubjectsResponse\x12m\n\x0cListVersions\x12-.tickmesh.api.registry.v1.ListVersionsRequest\x1a..tickmesh.api.registry.v1.ListVersionsResponse\x12\x7f\n\x12\x43heckCompatibility\x12\x33.tickmesh.api.registry.v1.CheckCompatibilityRequest\x1a\x34.tickmesh.api.registry.v1.CheckCompatibilityResponse\x12y\n\x10GetCompatibility\x12\x31.tickmesh.api.registry.v1.GetCompatibilityRequest\x1a\x32.tickmesh.api.registry.v1.GetCompatibilityResponse\x12y\n\x10SetCompatibility\x12\x31.tickmesh.api.registry.v1.SetCompatibilityRequest\x1a\x32.tickmesh.api.registry.v1.SetCompatibilityResponse\x12Z\n\x05Watch\x12&.tickmesh.api.registry.v1.WatchRequest\x1a\'.tickmesh.api.registry.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6tickmesh/api/registry/v1/schema_registry_service.proto\x12\x18tickmesh.api.registry.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$tickmesh/api/registry/v1/cache.proto\x1a%tickmesh/api/registry/v1/change.proto\x1a)tickmesh/api/registry/v1/change_set.proto\x1a,tickmesh/api/registry/v1/compatibility.proto\x1a)tickmesh/api/registry/v1/difference.proto\x1a)tickmesh/api/registry/v1/life_cycle.proto\x1a%tickmesh/api/registry/v1/schema.proto\x1a%tickmesh/api/registry/v1/search.proto\x1a\'tickmesh/api/registry/v1/selector.proto\x1a\'tickmesh/api/registry/v1/timeline.proto\"\xa1\x04\n\x15RegisterSchemaRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x36\n\x06\x66ormat\x18\x02 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x03 \x01(\t\x12=\n\nreferences\x18\x04 \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12K\n\x06labels\x18\x05 \x03(\x0b\x32;.tickmesh.api.registry.v1.RegisterSchemaRequest.LabelsEntry\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x10\x65xpected_version\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\t \x01(\x08\x12\x16\n\x0e\x61llow_breaking\x18\n \x01(\x08\x12\x16\n\x0eignore_deleted\x18\x0b \x01(\x08\x12\x39\n\x0b\x64\x61ta_report\x18\x0c \x01(\x0b\x32$.tickmesh.api.registry.v1.DataReport\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_expected_version\"\xbe\x01\n\x16RegisterSchemaResponse\x12\x37\n\x06schema\x18\x01 \x01(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12=\n\x06report\x18\x02 \x01(\x0b\x32-.tickmesh.api.registry.v1.CompatibilityReport\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x1a\n\x12\x61lready_registered\x18\x04 \x01(\x08\"\x9e\x01\n\x10GetSchemaRequest\x12<\n\x07subject\x18\x01 \x01(\x0b\x32).tickmesh.api.registry.v1.SubjectSelectorH\x00\x12\x13\n\tschema_id\x18\x02 \x01(\x05H\x00\x12\x15\n\x0b\x66ingerprint\x18\x03 \x01(\tH\x00\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x03\x42\n\n\x08selector\"^\n\x11GetSchemaResponse\x12\x37\n\x06schema\x18\x01 \x01(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\xa0\x01\n\x16\x42\x61tchGetSchemasRequest\x12<\n\x08requests\x18\x01 \x03(\x0b\x32*.tickmesh.api.registry.v1.GetSchemaRequest\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\x12\x32\n\x04view\x18\x03 \x01(\x0e\x32$.tickmesh.api.registry.v1.SchemaView\"\x9d\x01\n\x15\x42\x61tchGetSchemasResult\x12\x39\n\x06schema\x18\x01 \x01(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersionH\x00\x12?\n\x05\x65rror\x18\x02 \x01(\x0b\x32..tickmesh.api.registry.v1.BatchGetSchemasErrorH\x00\x42\x08\n\x06result\"\xc6\x01\n\x14\x42\x61tchGetSchemasError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12N\n\x08metadata\x18\x04 \x03(\x0b\x32<.tickmesh.api.registry.v1.BatchGetSchemasError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"m\n\x17\x42\x61tchGetSchemasResponse\x12@\n\x07results\x18\x01 \x03(\x0b\x32/.tickmesh.api.registry.v1.BatchGetSchemasResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"n\n\x13ListSubjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"v\n\x14ListSubjectsResponse\x12\x33\n\x08subjects\x18\x01 \x03(\x0b\x32!.tickmesh.api.registry.v1.Subject\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xa3\x01\n\x13ListVersionsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\x32\n\x04view\x18\x06 \x01(\x0e\x32$.tickmesh.api.registry.v1.SchemaView\"|\n\x14ListVersionsResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.tickmesh.api.registry.v1.SchemaVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xd5\x02\n\x19\x43heckCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x36\n\x06\x66ormat\x18\x02 \x01(\x0e\x32&.tickmesh.api.registry.v1.SchemaFormat\x12\x0c\n\x04text\x18\x03 \x01(\t\x12=\n\nreferences\x18\x04 \x03(\x0b\x32).tickmesh.api.registry.v1.SchemaReference\x12\x10\n\x08versions\x18\x05 \x03(\x05\x12\x39\n\x04mode\x18\x06 \x01(\x0e\x32+.tickmesh.api.registry.v1.CompatibilityMode\x12=\n\x06policy\x18\x07 \x01(\x0e\x32-.tickmesh.api.registry.v1.CompatibilityPolicy\x12\x16\n\x0eignore_deleted\x18\x08 \x01(\x08\"m\n\x1a\x43heckCompatibilityResponse\x12=\n\x06report\x18\x01 \x01(\x0b\x32-.tickmesh.api.registry.v1.CompatibilityReport\x12\x10\n\x08revision\x18\x02 \x01(\x03\"*\n\x17GetCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\"o\n\x18GetCompatibilityResponse\x12\x41\n\x08settings\x18\x01 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\x12\x10\n\x08revision\x18\x02 \x01(\x03\"m\n\x17SetCompatibilityRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x41\n\x08settings\x18\x02 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\"o\n\x18SetCompatibilityResponse\x12\x41\n\x08settings\x18\x01 \x01(\x0b\x32/.tickmesh.api.registry.v1.CompatibilitySettings\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\xfe\x02\n\x0bWatchFilter\x12\x10\n\x08subjects\x18\x01 \x03(\t\x12\x16\n\x0esubject_prefix\x18\x02 \x01(\t\x12\x33\n\x05kinds\x18\x03 \x03(\x0e\x32$.tickmesh.api.registry.v1.ChangeKind\x12\x31\n\x07\x61\x63tions\x18\x04 \x03(\x0e\x32 .tickmesh.api.registry.v1.Action\x12\x36\n\x06states\x18\x05 \x03(\x0e\x32&.tickmesh.api.registry.v1.VersionState\x12\x41\n\x06labels\x18\x06 \x03(\x0b\x32\x31.tickmesh.api.registry.v1.WatchFilter.LabelsEntry\x12\x33\n\x08verdicts\x18\x07 \x03(\x0e\x32!.tickmesh.api.registry.v1.Verdict\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\n\n\x08StartNow\"\x0f\n\rStartSnapshot\"\xbf\x02\n\x0cWatchRequest\x12\x35\n\x06\x66ilter\x18\x01 \x01(\x0b\x32%.tickmesh.api.registry.v1.WatchFilter\x12\x31\n\x03now\x18\x02 \x01(\x0b\x32\".tickmesh.api.registry.v1.StartNowH\x00\x12\x18\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03H\x00\x12\x15\n\x0b\x61\x66ter_token\x18\x04 \x01(\tH\x00\x12;\n\x08snapshot\x18\x05 \x01(\x0b\x32\'.tickmesh.api.registry.v1.StartSnapshotH\x00\x12\x34\n\x11progress_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10include_previous\x18\x07 \x01(\x08\x42\x07\n\x05start\"\xeb\x02\n\rWatchResponse\x12:\n\x04kind\x18\x01 \x01(\x0e\x32,.tickmesh.api.registry.v1.WatchResponse.Kind\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rprev_revision\x18\x03 \x01(\x03\x12\r\n\x05token\x18\x04 \x01(\t\x12\x35\n\x06\x65vents\x18\x05 \x03(\x0b\x32%.tickmesh.api.registry.v1.ChangeEvent\x12\x10\n\x08\x66ragment\x18\x06 \x01(\x08\x12\x18\n\x10\x63ompact_revision\x18\x07 \x01(\x03\"\x82\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_EVENTS\x10\x01\x12\x16\n\x12KIND_SNAPSHOT_PART\x10\x02\x12\x15\n\x11KIND_SNAPSHOT_END\x10\x03\x12\x11\n\rKIND_PROGRESS\x10\x04\x12\x11\n\rKIND_DRAINING\x10\x05\x32\xae\x0f\n\x15SchemaRegistryService\x12s\n\x0eRegisterSchema\x12/.tickmesh.api.registry.v1.RegisterSchemaRequest\x1a\x30.tickmesh.api.registry.v1.RegisterSchemaResponse\x12\x64\n\tGetSchema\x12*.tickmesh.api.registry.v1.GetSchemaRequest\x1a+.tickmesh.api.registry.v1.GetSchemaResponse\x12v\n\x0f\x42\x61tchGetSchemas\x12\x30.tickmesh.api.registry.v1.BatchGetSchemasRequest\x1a\x31.tickmesh.api.registry.v1.BatchGetSchemasResponse\x12m\n\x0cListSubjects\x12-.tickmesh.api.registry.v1.ListSubjectsRequest\x1a..tickmesh.api.registry.v1.ListSubjectsResponse\x12m\n\x0cListVersions\x12-.tickmesh.api.registry.v1.ListVersionsRequest\x1a..tickmesh.api.registry.v1.ListVersionsResponse\x12p\n\rSearchSchemas\x12..tickmesh.api.registry.v1.SearchSchemasRequest\x1a/.tickmesh.api.registry.v1.SearchSchemasResponse\x12j\n\x0b\x44iffSchemas\x12,.tickmesh.api.registry.v1.DiffSchemasRequest\x1a-.tickmesh.api.registry.v1.DiffSchemasResponse\x12j\n\x0bGetTimeline\x12,.tickmesh.api.registry.v1.GetTimelineRequest\x1a-.tickmesh.api.registry.v1.GetTimelineResponse\x12s\n\x0e\x41pplyChangeSet\x12/.tickmesh.api.registry.v1.ApplyChangeSetRequest\x1a\x30.tickmesh.api.registry.v1.ApplyChangeSetResponse\x12y\n\x10\x44\x65precateVersion\x12\x31.tickmesh.api.registry.v1.DeprecateVersionRequest\x1a\x32.tickmesh.api.registry.v1.DeprecateVersionResponse\x12p\n\rDeleteVersion\x12..tickmesh.api.registry.v1.DeleteVersionRequest\x1a/.tickmesh.api.registry.v1.DeleteVersionResponse\x12s\n\x0eRestoreVersion\x12/.tickmesh.api.registry.v1.RestoreVersionRequest\x1a\x30.tickmesh.api.registry.v1.RestoreVersionResponse\x12\x7f\n\x12\x43heckCompatibility\x12\x33.tickmesh.api.registry.v1.CheckCompatibilityRequest\x1a\x34.tickmesh.api.registry.v1.CheckCompatibilityResponse\x12y\n\x10GetCompatibility\x12\x31.tickmesh.api.registry.v1.GetCompatibilityRequest\x1a\x32.tickmesh.api.registry.v1.GetCompatibilityResponse\x12y\n\x10SetCompatibility\x12\x31.tickmesh.api.registry.v1.SetCompatibilityRequest\x1a\x32.tickmesh.api.registry.v1.SetCompatibilityResponse\x12Z\n\x05Watch\x12&.tickmesh.api.registry.v1.WatchRequest\x1a\'.tickmesh.api.registry.v1.WatchResponse0\x01\x12p\n\rGetCacheStats\x12..tickmesh.api.registry.v1.GetCacheStatsRequest\x1a/.tickmesh.api.registry.v1.GetCacheStatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,54 +45,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_REGISTERSCHEMAREQUEST']._serialized_start=274
-  _globals['_REGISTERSCHEMAREQUEST']._serialized_end=736
-  _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._serialized_start=670
-  _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._serialized_end=715
-  _globals['_REGISTERSCHEMARESPONSE']._serialized_start=739
-  _globals['_REGISTERSCHEMARESPONSE']._serialized_end=929
-  _globals['_INFORCESELECTOR']._serialized_start=931
-  _globals['_INFORCESELECTOR']._serialized_end=1034
-  _globals['_LATESTSELECTOR']._serialized_start=1036
-  _globals['_LATESTSELECTOR']._serialized_end=1052
-  _globals['_SUBJECTSELECTOR']._serialized_start=1055
-  _globals['_SUBJECTSELECTOR']._serialized_end=1243
-  _globals['_GETSCHEMAREQUEST']._serialized_start=1246
-  _globals['_GETSCHEMAREQUEST']._serialized_end=1404
-  _globals['_GETSCHEMARESPONSE']._serialized_start=1406
-  _globals['_GETSCHEMARESPONSE']._serialized_end=1500
-  _globals['_LISTSUBJECTSREQUEST']._serialized_start=1502
-  _globals['_LISTSUBJECTSREQUEST']._serialized_end=1578
-  _globals['_LISTSUBJECTSRESPONSE']._serialized_start=1580
-  _globals['_LISTSUBJECTSRESPONSE']._serialized_end=1698
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1700
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1777
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1779
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1903
-  _globals['_CHECKCOMPATIBILITYREQUEST']._serialized_start=1906
-  _globals['_CHECKCOMPATIBILITYREQUEST']._serialized_end=2223
-  _globals['_CHECKCOMPATIBILITYRESPONSE']._serialized_start=2225
-  _globals['_CHECKCOMPATIBILITYRESPONSE']._serialized_end=2334
-  _globals['_GETCOMPATIBILITYREQUEST']._serialized_start=2336
-  _globals['_GETCOMPATIBILITYREQUEST']._serialized_end=2378
-  _globals['_GETCOMPATIBILITYRESPONSE']._serialized_start=2380
-  _globals['_GETCOMPATIBILITYRESPONSE']._serialized_end=2491
-  _globals['_SETCOMPATIBILITYREQUEST']._serialized_start=2493
-  _globals['_SETCOMPATIBILITYREQUEST']._serialized_end=2602
-  _globals['_SETCOMPATIBILITYRESPONSE']._serialized_start=2604
-  _globals['_SETCOMPATIBILITYRESPONSE']._serialized_end=2715
-  _globals['_WATCHFILTER']._serialized_start=2718
-  _globals['_WATCHFILTER']._serialized_end=2877
-  _globals['_STARTNOW']._serialized_start=2879
-  _globals['_STARTNOW']._serialized_end=2889
-  _globals['_STARTSNAPSHOT']._serialized_start=2891
-  _globals['_STARTSNAPSHOT']._serialized_end=2906
-  _globals['_WATCHREQUEST']._serialized_start=2909
-  _globals['_WATCHREQUEST']._serialized_end=3228
-  _globals['_WATCHRESPONSE']._serialized_start=3231
-  _globals['_WATCHRESPONSE']._serialized_end=3594
-  _globals['_WATCHRESPONSE_KIND']._serialized_start=3464
-  _globals['_WATCHRESPONSE_KIND']._serialized_end=3594
-  _globals['_SCHEMAREGISTRYSERVICE']._serialized_start=3597
-  _globals['_SCHEMAREGISTRYSERVICE']._serialized_end=4528
+  _globals['_BATCHGETSCHEMASERROR_METADATAENTRY']._loaded_options = None
+  _globals['_BATCHGETSCHEMASERROR_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_WATCHFILTER_LABELSENTRY']._loaded_options = None
+  _globals['_WATCHFILTER_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_REGISTERSCHEMAREQUEST']._serialized_start=562
+  _globals['_REGISTERSCHEMAREQUEST']._serialized_end=1107
+  _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._serialized_start=1041
+  _globals['_REGISTERSCHEMAREQUEST_LABELSENTRY']._serialized_end=1086
+  _globals['_REGISTERSCHEMARESPONSE']._serialized_start=1110
+  _globals['_REGISTERSCHEMARESPONSE']._serialized_end=1300
+  _globals['_GETSCHEMAREQUEST']._serialized_start=1303
+  _globals['_GETSCHEMAREQUEST']._serialized_end=1461
+  _globals['_GETSCHEMARESPONSE']._serialized_start=1463
+  _globals['_GETSCHEMARESPONSE']._serialized_end=1557
+  _globals['_BATCHGETSCHEMASREQUEST']._serialized_start=1560
+  _globals['_BATCHGETSCHEMASREQUEST']._serialized_end=1720
+  _globals['_BATCHGETSCHEMASRESULT']._serialized_start=1723
+  _globals['_BATCHGETSCHEMASRESULT']._serialized_end=1880
+  _globals['_BATCHGETSCHEMASERROR']._serialized_start=1883
+  _globals['_BATCHGETSCHEMASERROR']._serialized_end=2081
+  _globals['_BATCHGETSCHEMASERROR_METADATAENTRY']._serialized_start=2034
+  _globals['_BATCHGETSCHEMASERROR_METADATAENTRY']._serialized_end=2081
+  _globals['_BATCHGETSCHEMASRESPONSE']._serialized_start=2083
+  _globals['_BATCHGETSCHEMASRESPONSE']._serialized_end=2192
+  _globals['_LISTSUBJECTSREQUEST']._serialized_start=2194
+  _globals['_LISTSUBJECTSREQUEST']._serialized_end=2304
+  _globals['_LISTSUBJECTSRESPONSE']._serialized_start=2306
+  _globals['_LISTSUBJECTSRESPONSE']._serialized_end=2424
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=2427
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=2590
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=2592
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2716
+  _globals['_CHECKCOMPATIBILITYREQUEST']._serialized_start=2719
+  _globals['_CHECKCOMPATIBILITYREQUEST']._serialized_end=3060
+  _globals['_CHECKCOMPATIBILITYRESPONSE']._serialized_start=3062
+  _globals['_CHECKCOMPATIBILITYRESPONSE']._serialized_end=3171
+  _globals['_GETCOMPATIBILITYREQUEST']._serialized_start=3173
+  _globals['_GETCOMPATIBILITYREQUEST']._serialized_end=3215
+  _globals['_GETCOMPATIBILITYRESPONSE']._serialized_start=3217
+  _globals['_GETCOMPATIBILITYRESPONSE']._serialized_end=3328
+  _globals['_SETCOMPATIBILITYREQUEST']._serialized_start=3330
+  _globals['_SETCOMPATIBILITYREQUEST']._serialized_end=3439
+  _globals['_SETCOMPATIBILITYRESPONSE']._serialized_start=3441
+  _globals['_SETCOMPATIBILITYRESPONSE']._serialized_end=3552
+  _globals['_WATCHFILTER']._serialized_start=3555
+  _globals['_WATCHFILTER']._serialized_end=3937
+  _globals['_WATCHFILTER_LABELSENTRY']._serialized_start=1041
+  _globals['_WATCHFILTER_LABELSENTRY']._serialized_end=1086
+  _globals['_STARTNOW']._serialized_start=3939
+  _globals['_STARTNOW']._serialized_end=3949
+  _globals['_STARTSNAPSHOT']._serialized_start=3951
+  _globals['_STARTSNAPSHOT']._serialized_end=3966
+  _globals['_WATCHREQUEST']._serialized_start=3969
+  _globals['_WATCHREQUEST']._serialized_end=4288
+  _globals['_WATCHRESPONSE']._serialized_start=4291
+  _globals['_WATCHRESPONSE']._serialized_end=4654
+  _globals['_WATCHRESPONSE_KIND']._serialized_start=4524
+  _globals['_WATCHRESPONSE_KIND']._serialized_end=4654
+  _globals['_SCHEMAREGISTRYSERVICE']._serialized_start=4657
+  _globals['_SCHEMAREGISTRYSERVICE']._serialized_end=6623
 # @@protoc_insertion_point(module_scope)

@@ -15,6 +15,7 @@ import sys
 import tickmesh.api.registry.v1.change_pb2
 import tickmesh.api.registry.v1.compatibility_pb2
 import tickmesh.api.registry.v1.schema_pb2
+import tickmesh.api.registry.v1.selector_pb2
 import typing
 
 if sys.version_info >= (3, 10):
@@ -57,6 +58,8 @@ class RegisterSchemaRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     DRY_RUN_FIELD_NUMBER: builtins.int
     ALLOW_BREAKING_FIELD_NUMBER: builtins.int
+    IGNORE_DELETED_FIELD_NUMBER: builtins.int
+    DATA_REPORT_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """The subject, created by its first registration."""
     format: tickmesh.api.registry.v1.schema_pb2.SchemaFormat.ValueType
@@ -71,6 +74,8 @@ class RegisterSchemaRequest(google.protobuf.message.Message):
     """Judges and answers as a registration would, but writes nothing."""
     allow_breaking: builtins.bool
     """Registers in spite of an incompatible or undecided verdict; a permission of its own."""
+    ignore_deleted: builtins.bool
+    """Leaves soft-deleted versions out of the comparison; the report says so."""
     @property
     def references(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tickmesh.api.registry.v1.schema_pb2.SchemaReference]:
         """Versions of other subjects the text refers to."""
@@ -82,6 +87,10 @@ class RegisterSchemaRequest(google.protobuf.message.Message):
     @property
     def effective_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """From when on the version is in force; the time of registration when unset."""
+
+    @property
+    def data_report(self) -> tickmesh.api.registry.v1.schema_pb2.DataReport:
+        """What the caller found in data; kept as evidence with the version."""
 
     def __init__(
         self,
@@ -96,10 +105,12 @@ class RegisterSchemaRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         dry_run: builtins.bool = ...,
         allow_breaking: builtins.bool = ...,
+        ignore_deleted: builtins.bool = ...,
+        data_report: tickmesh.api.registry.v1.schema_pb2.DataReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_expected_version", b"_expected_version", "effective_from", b"effective_from", "expected_version", b"expected_version"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_expected_version", b"_expected_version", "data_report", b"data_report", "effective_from", b"effective_from", "expected_version", b"expected_version"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_expected_version", b"_expected_version", "allow_breaking", b"allow_breaking", "dry_run", b"dry_run", "effective_from", b"effective_from", "expected_version", b"expected_version", "format", b"format", "labels", b"labels", "references", b"references", "request_id", b"request_id", "subject", b"subject", "text", b"text"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_expected_version", b"_expected_version", "allow_breaking", b"allow_breaking", "data_report", b"data_report", "dry_run", b"dry_run", "effective_from", b"effective_from", "expected_version", b"expected_version", "format", b"format", "ignore_deleted", b"ignore_deleted", "labels", b"labels", "references", b"references", "request_id", b"request_id", "subject", b"subject", "text", b"text"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: typing_extensions.TypeAlias = typing.Literal["expected_version"]
     _WhichOneofArgType__expected_version: typing_extensions.TypeAlias = typing.Literal["_expected_version", b"_expected_version"]
@@ -145,87 +156,6 @@ class RegisterSchemaResponse(google.protobuf.message.Message):
 Global___RegisterSchemaResponse: typing_extensions.TypeAlias = RegisterSchemaResponse
 
 @typing.final
-class InForceSelector(google.protobuf.message.Message):
-    """Selects the version in force at an instant, as known at another."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    AT_FIELD_NUMBER: builtins.int
-    KNOWN_AT_FIELD_NUMBER: builtins.int
-    @property
-    def at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """The instant asked about; now when unset."""
-
-    @property
-    def known_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Only versions registered by then count; now when unset."""
-
-    def __init__(
-        self,
-        *,
-        at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        known_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at", "known_at", b"known_at"]
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at", "known_at", b"known_at"]
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-Global___InForceSelector: typing_extensions.TypeAlias = InForceSelector
-
-@typing.final
-class LatestSelector(google.protobuf.message.Message):
-    """Selects the highest version that is not deleted."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    def __init__(
-        self,
-    ) -> None: ...
-
-Global___LatestSelector: typing_extensions.TypeAlias = LatestSelector
-
-@typing.final
-class SubjectSelector(google.protobuf.message.Message):
-    """Selects a version of a subject."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    SUBJECT_FIELD_NUMBER: builtins.int
-    VERSION_FIELD_NUMBER: builtins.int
-    LATEST_FIELD_NUMBER: builtins.int
-    IN_FORCE_FIELD_NUMBER: builtins.int
-    subject: builtins.str
-    """The subject."""
-    version: builtins.int
-    """By number."""
-    @property
-    def latest(self) -> Global___LatestSelector:
-        """The highest version not deleted."""
-
-    @property
-    def in_force(self) -> Global___InForceSelector:
-        """The version in force at an instant."""
-
-    def __init__(
-        self,
-        *,
-        subject: builtins.str = ...,
-        version: builtins.int = ...,
-        latest: Global___LatestSelector | None = ...,
-        in_force: Global___InForceSelector | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["in_force", b"in_force", "latest", b"latest", "selector", b"selector", "version", b"version"]
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["in_force", b"in_force", "latest", b"latest", "selector", b"selector", "subject", b"subject", "version", b"version"]
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_selector: typing_extensions.TypeAlias = typing.Literal["version", "latest", "in_force"]
-    _WhichOneofArgType_selector: typing_extensions.TypeAlias = typing.Literal["selector", b"selector"]
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_selector) -> _WhichOneofReturnType_selector | None: ...
-
-Global___SubjectSelector: typing_extensions.TypeAlias = SubjectSelector
-
-@typing.final
 class GetSchemaRequest(google.protobuf.message.Message):
     """The request of GetSchema."""
 
@@ -242,13 +172,13 @@ class GetSchemaRequest(google.protobuf.message.Message):
     min_revision: builtins.int
     """The answer must reflect at least this revision; the server waits for it within the deadline."""
     @property
-    def subject(self) -> Global___SubjectSelector:
+    def subject(self) -> tickmesh.api.registry.v1.selector_pb2.SubjectSelector:
         """By subject and version."""
 
     def __init__(
         self,
         *,
-        subject: Global___SubjectSelector | None = ...,
+        subject: tickmesh.api.registry.v1.selector_pb2.SubjectSelector | None = ...,
         schema_id: builtins.int = ...,
         fingerprint: builtins.str = ...,
         min_revision: builtins.int = ...,
@@ -291,6 +221,142 @@ class GetSchemaResponse(google.protobuf.message.Message):
 Global___GetSchemaResponse: typing_extensions.TypeAlias = GetSchemaResponse
 
 @typing.final
+class BatchGetSchemasRequest(google.protobuf.message.Message):
+    """The request of BatchGetSchemas."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: builtins.int
+    MIN_REVISION_FIELD_NUMBER: builtins.int
+    VIEW_FIELD_NUMBER: builtins.int
+    min_revision: builtins.int
+    """The answer must reflect at least this revision; the server waits for it within the deadline."""
+    view: tickmesh.api.registry.v1.schema_pb2.SchemaView.ValueType
+    """How much of each version the answer carries."""
+    @property
+    def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetSchemaRequest]:
+        """What to get, 1 to 100; their own `min_revision` is ignored."""
+
+    def __init__(
+        self,
+        *,
+        requests: collections.abc.Iterable[Global___GetSchemaRequest] | None = ...,
+        min_revision: builtins.int = ...,
+        view: tickmesh.api.registry.v1.schema_pb2.SchemaView.ValueType = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["min_revision", b"min_revision", "requests", b"requests", "view", b"view"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BatchGetSchemasRequest: typing_extensions.TypeAlias = BatchGetSchemasRequest
+
+@typing.final
+class BatchGetSchemasResult(google.protobuf.message.Message):
+    """The answer to one request of a batch."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCHEMA_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    @property
+    def schema(self) -> tickmesh.api.registry.v1.schema_pb2.SchemaVersion:
+        """The version asked for."""
+
+    @property
+    def error(self) -> Global___BatchGetSchemasError:
+        """Why it could not be answered."""
+
+    def __init__(
+        self,
+        *,
+        schema: tickmesh.api.registry.v1.schema_pb2.SchemaVersion | None = ...,
+        error: Global___BatchGetSchemasError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["error", b"error", "result", b"result", "schema", b"schema"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["error", b"error", "result", b"result", "schema", b"schema"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: typing_extensions.TypeAlias = typing.Literal["schema", "error"]
+    _WhichOneofArgType_result: typing_extensions.TypeAlias = typing.Literal["result", b"result"]
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___BatchGetSchemasResult: typing_extensions.TypeAlias = BatchGetSchemasResult
+
+@typing.final
+class BatchGetSchemasError(google.protobuf.message.Message):
+    """What GetSchema would have failed with."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class MetadataEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+    CODE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    METADATA_FIELD_NUMBER: builtins.int
+    code: builtins.int
+    """The canonical status code of gRPC; RESOURCE_EXHAUSTED where the batch grew too large."""
+    reason: builtins.str
+    """A value of ErrorReason without its prefix, as in google.rpc.ErrorInfo."""
+    message: builtins.str
+    """What was expected, what came, and what to do."""
+    @property
+    def metadata(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """The dynamic values of the message."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.int = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        metadata: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["code", b"code", "message", b"message", "metadata", b"metadata", "reason", b"reason"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BatchGetSchemasError: typing_extensions.TypeAlias = BatchGetSchemasError
+
+@typing.final
+class BatchGetSchemasResponse(google.protobuf.message.Message):
+    """The response of BatchGetSchemas."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The registry revision this answer reflects."""
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BatchGetSchemasResult]:
+        """One result for each request, in order."""
+
+    def __init__(
+        self,
+        *,
+        results: collections.abc.Iterable[Global___BatchGetSchemasResult] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["results", b"results", "revision", b"revision"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BatchGetSchemasResponse: typing_extensions.TypeAlias = BatchGetSchemasResponse
+
+@typing.final
 class ListSubjectsRequest(google.protobuf.message.Message):
     """The request of ListSubjects."""
 
@@ -299,20 +365,28 @@ class ListSubjectsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     PREFIX_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many subjects; 100 when 0, never more than 1,000."""
     page_token: builtins.str
     """The token of the page, from the previous response."""
     prefix: builtins.str
     """Only subjects whose names begin with this."""
+    filter: builtins.str
+    """A filter over `name`, `latest_version`, `version_count` and `revision`."""
+    order_by: builtins.str
+    """`name` (default), `revision` or `version_count`, each with an optional ` desc`."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         prefix: builtins.str = ...,
+        filter: builtins.str = ...,
+        order_by: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListSubjectsRequest: typing_extensions.TypeAlias = ListSubjectsRequest
@@ -355,20 +429,32 @@ class ListVersionsRequest(google.protobuf.message.Message):
     SUBJECT_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
+    VIEW_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """The subject."""
     page_size: builtins.int
-    """At most this many versions; 100 when 0, never more than 1,000."""
+    """At most this many versions; 100 when 0, never more than 1,000. A page may hold fewer."""
     page_token: builtins.str
     """The token of the page, from the previous response."""
+    filter: builtins.str
+    """A filter as in SearchSchemas."""
+    order_by: builtins.str
+    """`version` (default) or `effective_from`, each with an optional ` desc`."""
+    view: tickmesh.api.registry.v1.schema_pb2.SchemaView.ValueType
+    """How much of each version the answer carries."""
     def __init__(
         self,
         *,
         subject: builtins.str = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        filter: builtins.str = ...,
+        order_by: builtins.str = ...,
+        view: tickmesh.api.registry.v1.schema_pb2.SchemaView.ValueType = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "view", b"view"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListVersionsRequest: typing_extensions.TypeAlias = ListVersionsRequest
@@ -415,6 +501,7 @@ class CheckCompatibilityRequest(google.protobuf.message.Message):
     VERSIONS_FIELD_NUMBER: builtins.int
     MODE_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
+    IGNORE_DELETED_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """The subject whose versions are compared with."""
     format: tickmesh.api.registry.v1.schema_pb2.SchemaFormat.ValueType
@@ -425,6 +512,8 @@ class CheckCompatibilityRequest(google.protobuf.message.Message):
     """The mode; the subject's own when unspecified."""
     policy: tickmesh.api.registry.v1.compatibility_pb2.CompatibilityPolicy.ValueType
     """The policy; the subject's own when unspecified."""
+    ignore_deleted: builtins.bool
+    """Leaves soft-deleted versions out of the comparison; the report says so."""
     @property
     def references(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tickmesh.api.registry.v1.schema_pb2.SchemaReference]:
         """Versions of other subjects the text refers to."""
@@ -443,8 +532,9 @@ class CheckCompatibilityRequest(google.protobuf.message.Message):
         versions: collections.abc.Iterable[builtins.int] | None = ...,
         mode: tickmesh.api.registry.v1.compatibility_pb2.CompatibilityMode.ValueType = ...,
         policy: tickmesh.api.registry.v1.compatibility_pb2.CompatibilityPolicy.ValueType = ...,
+        ignore_deleted: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["format", b"format", "mode", b"mode", "policy", b"policy", "references", b"references", "subject", b"subject", "text", b"text", "versions", b"versions"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["format", b"format", "ignore_deleted", b"ignore_deleted", "mode", b"mode", "policy", b"policy", "references", b"references", "subject", b"subject", "text", b"text", "versions", b"versions"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CheckCompatibilityRequest: typing_extensions.TypeAlias = CheckCompatibilityRequest
@@ -582,10 +672,30 @@ class WatchFilter(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
     SUBJECTS_FIELD_NUMBER: builtins.int
     SUBJECT_PREFIX_FIELD_NUMBER: builtins.int
     KINDS_FIELD_NUMBER: builtins.int
     ACTIONS_FIELD_NUMBER: builtins.int
+    STATES_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    VERDICTS_FIELD_NUMBER: builtins.int
     subject_prefix: builtins.str
     """Only subjects whose names begin with this."""
     @property
@@ -600,6 +710,20 @@ class WatchFilter(google.protobuf.message.Message):
     def actions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[tickmesh.api.registry.v1.schema_pb2.Action.ValueType]:
         """Only registrations and refusals with these actions; other kinds pass."""
 
+    @property
+    def states(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[tickmesh.api.registry.v1.schema_pb2.VersionState.ValueType]:
+        """Only versions in these states; refusals and policy changes pass. A version that a change
+        brings into or out of the filter is delivered with its transition.
+        """
+
+    @property
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Only versions that carry all these labels; refusals and policy changes pass."""
+
+    @property
+    def verdicts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[tickmesh.api.registry.v1.compatibility_pb2.Verdict.ValueType]:
+        """Only registrations and refusals with these verdicts; other kinds pass."""
+
     def __init__(
         self,
         *,
@@ -607,8 +731,11 @@ class WatchFilter(google.protobuf.message.Message):
         subject_prefix: builtins.str = ...,
         kinds: collections.abc.Iterable[tickmesh.api.registry.v1.change_pb2.ChangeKind.ValueType] | None = ...,
         actions: collections.abc.Iterable[tickmesh.api.registry.v1.schema_pb2.Action.ValueType] | None = ...,
+        states: collections.abc.Iterable[tickmesh.api.registry.v1.schema_pb2.VersionState.ValueType] | None = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        verdicts: collections.abc.Iterable[tickmesh.api.registry.v1.compatibility_pb2.Verdict.ValueType] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["actions", b"actions", "kinds", b"kinds", "subject_prefix", b"subject_prefix", "subjects", b"subjects"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["actions", b"actions", "kinds", b"kinds", "labels", b"labels", "states", b"states", "subject_prefix", b"subject_prefix", "subjects", b"subjects", "verdicts", b"verdicts"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WatchFilter: typing_extensions.TypeAlias = WatchFilter

@@ -3,7 +3,13 @@
 import grpc
 import warnings
 
+from tickmesh.api.registry.v1 import cache_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2
+from tickmesh.api.registry.v1 import change_set_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2
+from tickmesh.api.registry.v1 import difference_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2
+from tickmesh.api.registry.v1 import life_cycle_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2
+from tickmesh.api.registry.v1 import search_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2
+from tickmesh.api.registry.v1 import timeline_pb2 as tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2
 
 GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
@@ -46,6 +52,11 @@ class SchemaRegistryServiceStub(object):
                 request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.GetSchemaRequest.SerializeToString,
                 response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.GetSchemaResponse.FromString,
                 _registered_method=True)
+        self.BatchGetSchemas = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/BatchGetSchemas',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasResponse.FromString,
+                _registered_method=True)
         self.ListSubjects = channel.unary_unary(
                 '/tickmesh.api.registry.v1.SchemaRegistryService/ListSubjects',
                 request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListSubjectsRequest.SerializeToString,
@@ -55,6 +66,41 @@ class SchemaRegistryServiceStub(object):
                 '/tickmesh.api.registry.v1.SchemaRegistryService/ListVersions',
                 request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsRequest.SerializeToString,
                 response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsResponse.FromString,
+                _registered_method=True)
+        self.SearchSchemas = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/SearchSchemas',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasResponse.FromString,
+                _registered_method=True)
+        self.DiffSchemas = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/DiffSchemas',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasResponse.FromString,
+                _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/GetTimeline',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
+        self.ApplyChangeSet = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/ApplyChangeSet',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetResponse.FromString,
+                _registered_method=True)
+        self.DeprecateVersion = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/DeprecateVersion',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionResponse.FromString,
+                _registered_method=True)
+        self.DeleteVersion = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/DeleteVersion',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionResponse.FromString,
+                _registered_method=True)
+        self.RestoreVersion = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/RestoreVersion',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionResponse.FromString,
                 _registered_method=True)
         self.CheckCompatibility = channel.unary_unary(
                 '/tickmesh.api.registry.v1.SchemaRegistryService/CheckCompatibility',
@@ -75,6 +121,11 @@ class SchemaRegistryServiceStub(object):
                 '/tickmesh.api.registry.v1.SchemaRegistryService/Watch',
                 request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchRequest.SerializeToString,
                 response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchResponse.FromString,
+                _registered_method=True)
+        self.GetCacheStats = channel.unary_unary(
+                '/tickmesh.api.registry.v1.SchemaRegistryService/GetCacheStats',
+                request_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsResponse.FromString,
                 _registered_method=True)
 
 
@@ -98,15 +149,71 @@ class SchemaRegistryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetSchemas(self, request, context):
+        """Gets many versions at once, all at one revision. What cannot be answered fails alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSubjects(self, request, context):
-        """Lists subjects in order of their names.
+        """Lists subjects, in order of their names unless asked otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListVersions(self, request, context):
-        """Lists the versions of a subject in ascending order.
+        """Lists the versions of a subject, ascending unless asked otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchSchemas(self, request, context):
+        """Finds versions by their fields, labels, state, format and text.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffSchemas(self, request, context):
+        """Tells what changes between two schemas, and what becomes of every column.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTimeline(self, request, context):
+        """Tells which version of a subject is in force when, as known at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyChangeSet(self, request, context):
+        """Registers versions and changes policies, all or nothing, as one revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeprecateVersion(self, request, context):
+        """Marks a version as one that new writers should leave.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteVersion(self, request, context):
+        """Hides a version from latest and in force, or removes its texts for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreVersion(self, request, context):
+        """Makes a soft-deleted or deprecated version active again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +247,13 @@ class SchemaRegistryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCacheStats(self, request, context):
+        """Tells how the caches of the process that answers are doing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SchemaRegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -153,6 +267,11 @@ def add_SchemaRegistryServiceServicer_to_server(servicer, server):
                     request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.GetSchemaRequest.FromString,
                     response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.GetSchemaResponse.SerializeToString,
             ),
+            'BatchGetSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetSchemas,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasResponse.SerializeToString,
+            ),
             'ListSubjects': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSubjects,
                     request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListSubjectsRequest.FromString,
@@ -162,6 +281,41 @@ def add_SchemaRegistryServiceServicer_to_server(servicer, server):
                     servicer.ListVersions,
                     request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsRequest.FromString,
                     response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsResponse.SerializeToString,
+            ),
+            'SearchSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchSchemas,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasResponse.SerializeToString,
+            ),
+            'DiffSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffSchemas,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineResponse.SerializeToString,
+            ),
+            'ApplyChangeSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyChangeSet,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetResponse.SerializeToString,
+            ),
+            'DeprecateVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeprecateVersion,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionResponse.SerializeToString,
+            ),
+            'DeleteVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVersion,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionResponse.SerializeToString,
+            ),
+            'RestoreVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreVersion,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionResponse.SerializeToString,
             ),
             'CheckCompatibility': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckCompatibility,
@@ -182,6 +336,11 @@ def add_SchemaRegistryServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchRequest.FromString,
                     response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchResponse.SerializeToString,
+            ),
+            'GetCacheStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCacheStats,
+                    request_deserializer=tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -251,6 +410,33 @@ class SchemaRegistryService(object):
             _registered_method=True)
 
     @staticmethod
+    def BatchGetSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/BatchGetSchemas',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.BatchGetSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListSubjects(request,
             target,
             options=(),
@@ -294,6 +480,195 @@ class SchemaRegistryService(object):
             '/tickmesh.api.registry.v1.SchemaRegistryService/ListVersions',
             tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsRequest.SerializeToString,
             tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.ListVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/SearchSchemas',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_search__pb2.SearchSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/DiffSchemas',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_difference__pb2.DiffSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/GetTimeline',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_timeline__pb2.GetTimelineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyChangeSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/ApplyChangeSet',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_change__set__pb2.ApplyChangeSetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeprecateVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/DeprecateVersion',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeprecateVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/DeleteVersion',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.DeleteVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/RestoreVersion',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_life__cycle__pb2.RestoreVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -402,6 +777,33 @@ class SchemaRegistryService(object):
             '/tickmesh.api.registry.v1.SchemaRegistryService/Watch',
             tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchRequest.SerializeToString,
             tickmesh_dot_api_dot_registry_dot_v1_dot_schema__registry__service__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCacheStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.registry.v1.SchemaRegistryService/GetCacheStats',
+            tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsRequest.SerializeToString,
+            tickmesh_dot_api_dot_registry_dot_v1_dot_cache__pb2.GetCacheStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,7 +7,13 @@ import abc
 import collections.abc
 import grpc
 import grpc.aio
+import tickmesh.api.registry.v1.cache_pb2
+import tickmesh.api.registry.v1.change_set_pb2
+import tickmesh.api.registry.v1.difference_pb2
+import tickmesh.api.registry.v1.life_cycle_pb2
 import tickmesh.api.registry.v1.schema_registry_service_pb2
+import tickmesh.api.registry.v1.search_pb2
+import tickmesh.api.registry.v1.timeline_pb2
 import typing
 
 _T = typing.TypeVar("_T")
@@ -35,10 +41,26 @@ class SchemaRegistryServiceStub:
     """
     GetSchema: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.GetSchemaRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.GetSchemaResponse]
     """Gets one version by subject and selector, by schema id, or by fingerprint."""
+    BatchGetSchemas: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasResponse]
+    """Gets many versions at once, all at one revision. What cannot be answered fails alone."""
     ListSubjects: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsResponse]
-    """Lists subjects in order of their names."""
+    """Lists subjects, in order of their names unless asked otherwise."""
     ListVersions: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsResponse]
-    """Lists the versions of a subject in ascending order."""
+    """Lists the versions of a subject, ascending unless asked otherwise."""
+    SearchSchemas: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.search_pb2.SearchSchemasRequest, tickmesh.api.registry.v1.search_pb2.SearchSchemasResponse]
+    """Finds versions by their fields, labels, state, format and text."""
+    DiffSchemas: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.difference_pb2.DiffSchemasRequest, tickmesh.api.registry.v1.difference_pb2.DiffSchemasResponse]
+    """Tells what changes between two schemas, and what becomes of every column."""
+    GetTimeline: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.timeline_pb2.GetTimelineRequest, tickmesh.api.registry.v1.timeline_pb2.GetTimelineResponse]
+    """Tells which version of a subject is in force when, as known at a time."""
+    ApplyChangeSet: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetRequest, tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetResponse]
+    """Registers versions and changes policies, all or nothing, as one revision."""
+    DeprecateVersion: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionResponse]
+    """Marks a version as one that new writers should leave."""
+    DeleteVersion: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionResponse]
+    """Hides a version from latest and in force, or removes its texts for good."""
+    RestoreVersion: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionResponse]
+    """Makes a soft-deleted or deprecated version active again."""
     CheckCompatibility: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.CheckCompatibilityRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.CheckCompatibilityResponse]
     """Judges a candidate against registered versions, without writing."""
     GetCompatibility: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.GetCompatibilityRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.GetCompatibilityResponse]
@@ -47,6 +69,8 @@ class SchemaRegistryServiceStub:
     """Sets the compatibility settings of a subject, or the global ones."""
     Watch: grpc.UnaryStreamMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.WatchRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.WatchResponse]
     """Streams every matching change in order of revisions; resumable from any revision kept."""
+    GetCacheStats: grpc.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.cache_pb2.GetCacheStatsRequest, tickmesh.api.registry.v1.cache_pb2.GetCacheStatsResponse]
+    """Tells how the caches of the process that answers are doing."""
 
 @typing.type_check_only
 class SchemaRegistryServiceAsyncStub(SchemaRegistryServiceStub):
@@ -61,10 +85,26 @@ class SchemaRegistryServiceAsyncStub(SchemaRegistryServiceStub):
     """
     GetSchema: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.GetSchemaRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.GetSchemaResponse]  # type: ignore[assignment]
     """Gets one version by subject and selector, by schema id, or by fingerprint."""
+    BatchGetSchemas: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasResponse]  # type: ignore[assignment]
+    """Gets many versions at once, all at one revision. What cannot be answered fails alone."""
     ListSubjects: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsResponse]  # type: ignore[assignment]
-    """Lists subjects in order of their names."""
+    """Lists subjects, in order of their names unless asked otherwise."""
     ListVersions: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsResponse]  # type: ignore[assignment]
-    """Lists the versions of a subject in ascending order."""
+    """Lists the versions of a subject, ascending unless asked otherwise."""
+    SearchSchemas: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.search_pb2.SearchSchemasRequest, tickmesh.api.registry.v1.search_pb2.SearchSchemasResponse]  # type: ignore[assignment]
+    """Finds versions by their fields, labels, state, format and text."""
+    DiffSchemas: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.difference_pb2.DiffSchemasRequest, tickmesh.api.registry.v1.difference_pb2.DiffSchemasResponse]  # type: ignore[assignment]
+    """Tells what changes between two schemas, and what becomes of every column."""
+    GetTimeline: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.timeline_pb2.GetTimelineRequest, tickmesh.api.registry.v1.timeline_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """Tells which version of a subject is in force when, as known at a time."""
+    ApplyChangeSet: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetRequest, tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetResponse]  # type: ignore[assignment]
+    """Registers versions and changes policies, all or nothing, as one revision."""
+    DeprecateVersion: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionResponse]  # type: ignore[assignment]
+    """Marks a version as one that new writers should leave."""
+    DeleteVersion: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionResponse]  # type: ignore[assignment]
+    """Hides a version from latest and in force, or removes its texts for good."""
+    RestoreVersion: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionRequest, tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionResponse]  # type: ignore[assignment]
+    """Makes a soft-deleted or deprecated version active again."""
     CheckCompatibility: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.CheckCompatibilityRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.CheckCompatibilityResponse]  # type: ignore[assignment]
     """Judges a candidate against registered versions, without writing."""
     GetCompatibility: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.GetCompatibilityRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.GetCompatibilityResponse]  # type: ignore[assignment]
@@ -73,6 +113,8 @@ class SchemaRegistryServiceAsyncStub(SchemaRegistryServiceStub):
     """Sets the compatibility settings of a subject, or the global ones."""
     Watch: grpc.aio.UnaryStreamMultiCallable[tickmesh.api.registry.v1.schema_registry_service_pb2.WatchRequest, tickmesh.api.registry.v1.schema_registry_service_pb2.WatchResponse]  # type: ignore[assignment]
     """Streams every matching change in order of revisions; resumable from any revision kept."""
+    GetCacheStats: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.registry.v1.cache_pb2.GetCacheStatsRequest, tickmesh.api.registry.v1.cache_pb2.GetCacheStatsResponse]  # type: ignore[assignment]
+    """Tells how the caches of the process that answers are doing."""
 
 class SchemaRegistryServiceServicer(metaclass=abc.ABCMeta):
     """The single source of truth for schemas: versions, compatibility, and a stream of changes.
@@ -98,12 +140,20 @@ class SchemaRegistryServiceServicer(metaclass=abc.ABCMeta):
         """Gets one version by subject and selector, by schema id, or by fingerprint."""
 
     @abc.abstractmethod
+    def BatchGetSchemas(
+        self,
+        request: tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.schema_registry_service_pb2.BatchGetSchemasResponse]]:
+        """Gets many versions at once, all at one revision. What cannot be answered fails alone."""
+
+    @abc.abstractmethod
     def ListSubjects(
         self,
         request: tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListSubjectsResponse]]:
-        """Lists subjects in order of their names."""
+        """Lists subjects, in order of their names unless asked otherwise."""
 
     @abc.abstractmethod
     def ListVersions(
@@ -111,7 +161,63 @@ class SchemaRegistryServiceServicer(metaclass=abc.ABCMeta):
         request: tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.schema_registry_service_pb2.ListVersionsResponse]]:
-        """Lists the versions of a subject in ascending order."""
+        """Lists the versions of a subject, ascending unless asked otherwise."""
+
+    @abc.abstractmethod
+    def SearchSchemas(
+        self,
+        request: tickmesh.api.registry.v1.search_pb2.SearchSchemasRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.search_pb2.SearchSchemasResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.search_pb2.SearchSchemasResponse]]:
+        """Finds versions by their fields, labels, state, format and text."""
+
+    @abc.abstractmethod
+    def DiffSchemas(
+        self,
+        request: tickmesh.api.registry.v1.difference_pb2.DiffSchemasRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.difference_pb2.DiffSchemasResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.difference_pb2.DiffSchemasResponse]]:
+        """Tells what changes between two schemas, and what becomes of every column."""
+
+    @abc.abstractmethod
+    def GetTimeline(
+        self,
+        request: tickmesh.api.registry.v1.timeline_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.timeline_pb2.GetTimelineResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.timeline_pb2.GetTimelineResponse]]:
+        """Tells which version of a subject is in force when, as known at a time."""
+
+    @abc.abstractmethod
+    def ApplyChangeSet(
+        self,
+        request: tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.change_set_pb2.ApplyChangeSetResponse]]:
+        """Registers versions and changes policies, all or nothing, as one revision."""
+
+    @abc.abstractmethod
+    def DeprecateVersion(
+        self,
+        request: tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.life_cycle_pb2.DeprecateVersionResponse]]:
+        """Marks a version as one that new writers should leave."""
+
+    @abc.abstractmethod
+    def DeleteVersion(
+        self,
+        request: tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.life_cycle_pb2.DeleteVersionResponse]]:
+        """Hides a version from latest and in force, or removes its texts for good."""
+
+    @abc.abstractmethod
+    def RestoreVersion(
+        self,
+        request: tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.life_cycle_pb2.RestoreVersionResponse]]:
+        """Makes a soft-deleted or deprecated version active again."""
 
     @abc.abstractmethod
     def CheckCompatibility(
@@ -144,5 +250,13 @@ class SchemaRegistryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tickmesh.api.registry.v1.schema_registry_service_pb2.WatchResponse], collections.abc.AsyncIterator[tickmesh.api.registry.v1.schema_registry_service_pb2.WatchResponse]]:
         """Streams every matching change in order of revisions; resumable from any revision kept."""
+
+    @abc.abstractmethod
+    def GetCacheStats(
+        self,
+        request: tickmesh.api.registry.v1.cache_pb2.GetCacheStatsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.registry.v1.cache_pb2.GetCacheStatsResponse, collections.abc.Awaitable[tickmesh.api.registry.v1.cache_pb2.GetCacheStatsResponse]]:
+        """Tells how the caches of the process that answers are doing."""
 
 def add_SchemaRegistryServiceServicer_to_server(servicer: SchemaRegistryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""The policies that reproduce Confluent's rules for JSON Schema."""
