@@ -33,14 +33,12 @@ class Scenario:
     Attributes:
         name: What mutants call it.
         play: The events.
-        prepare: Fills the home before a server starts.
         conditions: Circumstances of the servers.
         environment: Settings of the servers beyond the harness's own.
     """
 
     name: str
     play: Callable[[Bench], Awaitable[None]]
-    prepare: Callable[[Path], Awaitable[None]] | None = None
     conditions: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,8 +95,6 @@ class Bench:
 async def staged(scenario: Scenario, home: Path, *, mutant: str = "") -> AsyncIterator[Bench]:
     """Start what a scenario needs, and read its log while it plays."""
     history = History()
-    if scenario.prepare is not None:
-        await scenario.prepare(home)
     topology = Topology(
         home,
         history,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Protocol
 from tests.chaos.history import StoreSeen, now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tests.chaos.history import History
 
 _QUERY = """
 SELECT l.revision, l.sequence, l.kind, l.subject, l.version, l.previous_version, l.action,
-       COALESCE(v.text, l.rejected_text)
+       l.state, l.previous_state, v.labels, COALESCE(v.text, l.rejected_text)
 FROM change_log l LEFT JOIN versions v ON v.subject = l.subject AND v.version = l.version
 WHERE l.revision > ? ORDER BY l.revision, l.sequence
 """
@@ -37,7 +38,11 @@ def text_digest(text: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """An entry of the change log; 0 and "" stand for nothing."""
+    """An entry of the change log; 0 and "" stand for nothing.
+
+    `state` and `previous_state` are those of its version and of the one before it, then; labels
+    never change.
+    """
 
     revision: int
     sequence: int
@@ -46,7 +51,15 @@ class LoggedChange:
     version: int
     previous_version: int
     action: str
+    state: str
+    previous_state: str
+    labels: Mapping[str, str]
     digest: str
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Its place in the log."""
+        return self.revision, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +117,10 @@ def changes_of(rows: Iterable[Sequence[object]]) -> tuple[LoggedChange, ...]:
             version=int(str(row[4] or 0)),
             previous_version=int(str(row[5] or 0)),
             action=str(row[6] or ""),
-            digest=text_digest(None if row[7] is None else str(row[7])),
+            state=str(row[7] or ""),
+            previous_state=str(row[8] or ""),
+            labels=json.loads(str(row[9] or "{}")),
+            digest=text_digest(None if row[10] is None else str(row[10])),
         )
         for row in rows
     )
@@ -154,9 +170,9 @@ class ChangeLog:
 
     def compare(self, state: StoreState) -> None:
         """Hold a read of the whole log against what was read before."""
-        now = set(state.changes)
+        now = {change.key: change for change in state.changes}
         kept = self.between(state.compact_revision, self.revision)
-        self.vanished.extend(change for change in kept if change not in now)
+        self.vanished.extend(change for change in kept if now.get(change.key) != change)
 
 
 class LogArchive:

@@ -104,7 +104,7 @@ class Evidence:
         return [
             change
             for change in self.log.between(after, through)
-            if (change.revision, change.sequence) not in stream.delivered_keys
+            if change.key not in stream.delivered_keys
             and self.required(stream, change, received_ns)
         ]
 

@@ -114,9 +114,11 @@ class Write:
 
     Attributes:
         unique: Names what is written; a retry has the same.
-        kind: register, breaking, force, race, replay (of an earlier request id) or policy.
+        kind: register, breaking, force, race, replay (of an earlier request id), policy,
+            deprecate, delete, restore or change_set.
         group: Writes of which at most one may succeed share it.
         outcome: ok, refused or conflict (nothing written), unknown.
+        changes: How many changes its revision holds.
         digest: Of the text.
     """
 
@@ -134,6 +136,7 @@ class Write:
     revision: int
     version: int
     already: bool
+    changes: int
     digest: str
 
 

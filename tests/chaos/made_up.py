@@ -34,6 +34,9 @@ def change(revision: int, *, sequence: int = 0, subject: str = "s") -> LoggedCha
         version=revision,
         previous_version=revision - 1,
         action="compatible_change" if revision > 1 else "first",
+        state="active",
+        previous_state="active" if revision > 1 else "",
+        labels={},
         digest=f"text {revision}.{sequence}",
     )
 
@@ -168,6 +171,7 @@ class MadeUp:
             revision=revision,
             version=version,
             already=False,
+            changes=1,
             digest=f"text {revision}.0",
         )
         self.history.add(replace(write, **others))  # type: ignore[arg-type] # of its fields

@@ -10,6 +10,7 @@ from tests.chaos.history import Converged, now_ns
 from tests.chaos.patience import until
 from tests.chaos.selection import Selection
 from tests.chaos.watching import NOW, SMALL_WINDOW, SNAPSHOT, StartAt, Watcher, after, after_token
+from tests.chaos.writing import DESKS
 from tickmesh_registry.domain.tokens import WatchToken
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _SELECTIONS: Sequence[Selection] = (
     Selection(subjects=tuple(f"s.{number}" for number in range(0, 4_000, 3))),
     Selection(kinds=("registration_rejected", "policy_changed")),
     Selection(actions=("breaking_change", "first")),
+    Selection(states=("active",)),
+    Selection(states=("deprecated", "deleted")),
+    Selection(labels=(("desk", DESKS[0]),)),
+    Selection(prefix="life.", states=("active", "deprecated"), labels=(("desk", DESKS[1]),)),
 )
 _VERSIONS_A_SUBJECT = 12
 _OFFSETS = 100
@@ -85,8 +90,12 @@ class WriterLife:
             await writer.set_policy()
         elif dice < 0.84:
             await writer.register(subject, expected_version=rng.randrange(_VERSIONS_A_SUBJECT))
-        elif dice < 0.88:
+        elif dice < 0.87:
             await self._race()
+        elif dice < 0.90:
+            await writer.change_set("set")
+        elif dice < 0.92:
+            await writer.live_and_die(f"life.{writer.new_unique()}")
         else:
             await self._read_back(subject)
 

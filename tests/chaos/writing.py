@@ -14,7 +14,13 @@ from tests.chaos.change_log import text_digest
 from tests.chaos.history import Read, Write, now_ns
 from tests.chaos.watching import OWN_CONNECTION
 from tickmesh._wire.status import error_from_rpc
-from tickmesh.api.registry.v1 import compatibility_pb2, schema_registry_service_pb2_grpc
+from tickmesh.api.registry.v1 import (
+    change_set_pb2,
+    compatibility_pb2,
+    life_cycle_pb2,
+    schema_registry_service_pb2_grpc,
+    selector_pb2,
+)
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 2.0
 _UNKNOWN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL", "UNKNOWN")
 _RETRY_SECONDS = 0.1
+DESKS = ("equities", "crypto")
+"""Values of the label `desk` of registrations."""
+_FULL = compatibility_pb2.CompatibilitySettings(mode=compatibility_pb2.COMPATIBILITY_MODE_FULL)
 
 
 class Writer:
@@ -106,6 +115,7 @@ class Writer:
         request = pb.RegisterSchemaRequest(
             subject=subject,
             text=text,
+            labels={"desk": self._rng.choice(DESKS)},
             request_id=request_id or unique,
             allow_breaking=kind == "force",
             expected_version=expected_version,
@@ -125,15 +135,79 @@ class Writer:
             digest=text_digest(text),
         )
 
+    async def change_set(self, prefix: str, *, count: int = 3, padding: int = 0) -> Write:
+        """Register on several new subjects and set the policy of one, all or nothing.
+
+        Args:
+            prefix: Of the subjects' names.
+            count: How many registrations.
+            padding: Makes each text so much longer.
+        """
+        unique = self.new_unique()
+        subjects = [f"{prefix}.{unique}.{number}" for number in range(count)]
+        texts = [schemas.compatible(subject, padding=padding) for subject in subjects]
+        items = [
+            change_set_pb2.ChangeSetItem(
+                registration=change_set_pb2.ChangeSetRegistration(subject=subject, text=text)
+            )
+            for subject, text in zip(subjects, texts, strict=True)
+        ]
+        items.append(
+            change_set_pb2.ChangeSetItem(
+                policy=change_set_pb2.ChangeSetPolicy(subject=subjects[0], settings=_FULL)
+            )
+        )
+        request = change_set_pb2.ApplyChangeSetRequest(items=items, request_id=unique)
+        called_ns = now_ns()
+        answer, error = await self._call("ApplyChangeSet", request, attempts=self._attempts)
+        return self._wrote(
+            unique,
+            "change_set",
+            subjects[0],
+            called_ns=called_ns,
+            error=error,
+            revision=answer.revision if answer else 0,
+            changes=len(items),
+            digest=text_digest(texts[0]),
+        )
+
+    async def live_and_die(self, subject: str) -> None:
+        """Register on a subject of its own, and move the version through its states.
+
+        Nobody else moves it, so each step is a change; a step of unknown outcome is the last one.
+        """
+        registered = await self.register(subject)
+        steps = (
+            ("deprecate", "DeprecateVersion", life_cycle_pb2.DeprecateVersionRequest),
+            ("delete", "DeleteVersion", life_cycle_pb2.DeleteVersionRequest),
+            ("restore", "RestoreVersion", life_cycle_pb2.RestoreVersionRequest),
+            ("delete", "DeleteVersion", life_cycle_pb2.DeleteVersionRequest),
+        )
+        if registered.outcome != "ok":
+            return
+        for kind, method, request_type in steps:
+            request = request_type(subject=subject, version=registered.version)
+            called_ns = now_ns()
+            answer, error = await self._call(method, request, attempts=1)
+            write = self._wrote(
+                self.new_unique(),
+                kind,
+                subject,
+                called_ns=called_ns,
+                error=error,
+                revision=answer.revision if answer else 0,
+                version=registered.version if answer else 0,
+            )
+            if write.outcome != "ok":
+                return
+
     async def set_policy(self) -> Write:
         """Set the mode of a subject that nobody else has, which is always a change."""
         unique = self.new_unique()
         subject = f"p.{unique}"
         request = pb.SetCompatibilityRequest(
             subject=subject,
-            settings=compatibility_pb2.CompatibilitySettings(
-                mode=compatibility_pb2.COMPATIBILITY_MODE_FULL
-            ),
+            settings=_FULL,
         )
         called_ns = now_ns()
         answer, error = await self._call("SetCompatibility", request, attempts=1)
@@ -141,19 +215,17 @@ class Writer:
             unique,
             "policy",
             subject,
-            group="",
             called_ns=called_ns,
             error=error,
             revision=answer.revision if answer else 0,
-            version=0,
-            already=False,
-            digest="",
         )
 
     async def read_latest(self, subject: str, *, min_revision: int) -> Read:
         """Read the latest version, of a revision or later."""
         request = pb.GetSchemaRequest(
-            subject=pb.SubjectSelector(subject=subject, latest=pb.LatestSelector()),
+            subject=selector_pb2.SubjectSelector(
+                subject=subject, latest=selector_pb2.LatestSelector()
+            ),
             min_revision=min_revision,
         )
         called_ns = now_ns()
@@ -204,13 +276,14 @@ class Writer:
         kind: str,
         subject: str,
         *,
-        group: str,
         called_ns: int,
         error: TickmeshError | None,
         revision: int,
-        version: int,
-        already: bool,
-        digest: str,
+        group: str = "",
+        version: int = 0,
+        already: bool = False,
+        changes: int = 1,
+        digest: str = "",
     ) -> Write:
         write = Write(
             writer=self.name,
@@ -226,6 +299,7 @@ class Writer:
             revision=revision,
             version=version,
             already=already,
+            changes=changes,
             digest=digest,
         )
         self._history.add(write)

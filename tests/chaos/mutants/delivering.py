@@ -58,7 +58,7 @@ def split_revision() -> None:
 
     def split(self: Feed, revision: EncodedRevision) -> Iterator[Delivery]:
         for change in revision.changes:
-            if self._wants(change.change):
+            if self._transition(change.change) is not None:
                 encoded = change.encoded(include_previous=self._order.include_previous)
                 yield self._delivery(
                     DeliveryKind.EVENTS, revision=revision.revision, events=[encoded]

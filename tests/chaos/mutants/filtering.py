@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.chaos.mutants.mutant import Mutant
-from tickmesh.api.registry.v1 import change_pb2
-from tickmesh_registry import wire
-from tickmesh_registry.domain.changes import ChangeKind, WatchFilter
+from tickmesh_registry.domain.changes import ChangeKind, FilterTransition, WatchFilter
 
 if TYPE_CHECKING:
     from tickmesh_registry.domain.changes import Change
@@ -15,14 +13,14 @@ if TYPE_CHECKING:
 
 def dropped_kind() -> None:
     """A filter by subject forgets that refusals concern the subject too."""
-    matches = WatchFilter.matches
+    transition = WatchFilter.transition
 
-    def narrow(self: WatchFilter, change: Change) -> bool:
-        return matches(self, change) and not (
-            change.kind is ChangeKind.REGISTRATION_REJECTED and bool(self.subject_prefix)
-        )
+    def narrow(self: WatchFilter, change: Change) -> FilterTransition | None:
+        if change.kind is ChangeKind.REGISTRATION_REJECTED and self.subject_prefix:
+            return None
+        return transition(self, change)
 
-    WatchFilter.matches = narrow  # type: ignore[method-assign]
+    WatchFilter.transition = narrow  # type: ignore[method-assign]
 
 
 def prefix_as_substring() -> None:
@@ -34,25 +32,31 @@ def prefix_as_substring() -> None:
     WatchFilter.matches_subject = loose  # type: ignore[method-assign]
 
 
-def transition_everywhere() -> None:
-    """Every first version is said to enter the filter."""
-    encode = wire.encode_change
+def unmarked_entry() -> None:
+    """What comes into a filter looks like what was in it before."""
+    transition = WatchFilter.transition
 
-    def entering(change: Change, *, include_previous: bool) -> bytes:
-        encoded = encode(change, include_previous=include_previous)
-        if change.previous is not None:
-            return encoded
-        event = change_pb2.ChangeEvent.FromString(encoded)
-        event.transition = change_pb2.FILTER_TRANSITION_ENTERED
-        return event.SerializeToString()
+    def unmarked(self: WatchFilter, change: Change) -> FilterTransition | None:
+        found = transition(self, change)
+        return FilterTransition.NONE if found is FilterTransition.ENTERED else found
 
-    from tickmesh_registry import app
+    WatchFilter.transition = unmarked  # type: ignore[method-assign]
 
-    app.encode_change = entering  # type: ignore[attr-defined] # where it is used
+
+def untold_departure() -> None:
+    """What leaves a filter is not delivered: it does not match any more."""
+    transition = WatchFilter.transition
+
+    def silent(self: WatchFilter, change: Change) -> FilterTransition | None:
+        found = transition(self, change)
+        return None if found is FilterTransition.LEFT else found
+
+    WatchFilter.transition = silent  # type: ignore[method-assign]
 
 
 MUTANTS = (
     Mutant("dropped_kind", dropped_kind, "selections", "W3", frozenset({"W6"})),
-    Mutant("prefix_as_substring", prefix_as_substring, "selections", "W3", frozenset({"W6"})),
-    Mutant("transition_everywhere", transition_everywhere, "selections", "W12"),
+    Mutant("prefix_as_substring", prefix_as_substring, "selections", "W3", frozenset({"W6", "W7"})),
+    Mutant("unmarked_entry", unmarked_entry, "selections", "W12"),
+    Mutant("untold_departure", untold_departure, "selections", "W3", frozenset({"W6"})),
 )

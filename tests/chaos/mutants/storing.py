@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.mutants.mutant import Mutant
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from tickmesh_registry.store import Committed
+    from tickmesh_registry.store import BasisQuestion, Committed, RegistrationBasis
 
 _COMMIT_SECONDS = 0.3
 
@@ -93,14 +94,15 @@ def acknowledged_write_lost() -> None:
 
 def retry_done_twice() -> None:
     """Nobody looks whether a request id was answered before."""
+    basis = SqlReader.registration_basis
 
-    async def unknown(self: SqlReader, principal: str, request_id: str) -> None:
-        return None
+    async def forgotten(self: SqlReader, question: BasisQuestion) -> RegistrationBasis:
+        return replace(await basis(self, question), completed=None)
 
     def forget(self: SqlTransaction, request: object) -> None:
         return None
 
-    SqlReader.completed_request = unknown  # type: ignore[method-assign]
+    SqlReader.registration_basis = forgotten  # type: ignore[method-assign]
     SqlTransaction.set_completed_request = forget  # type: ignore[method-assign,assignment]
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.chaos.bench import Bench, Scenario
 from tests.chaos.patience import until
 from tests.chaos.schemas import compatible
 from tests.chaos.selection import Selection
-from tests.chaos.watching import after
-from tests.support.registry_values import new_version, registered
-from tickmesh_registry.store.sql.store import SqliteStore
+from tests.chaos.watching import SNAPSHOT, after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.chaos.watching import Watcher
-    from tickmesh_registry.store import Transaction
 
 _RING = "TICKMESH_REGISTRY__WATCH__RING_REVISIONS"
 
@@ -61,40 +56,14 @@ async def resume(bench: Bench) -> None:
 
 async def bulk(bench: Bench) -> None:
     """Revisions of several changes, one of them too big for a response."""
+    async with bench.writer() as writer:
+        for padding in (0, 600_000, 0):
+            await writer.change_set("b", count=5, padding=padding)
     for name, selection in (
         ("all", Selection()),
-        ("half", Selection(subjects=("b.1", "b.3"))),
+        ("policies", Selection(kinds=("policy_changed",))),
     ):
         await bench.watch(bench.watcher(name, selection), after(0), until=_reached(3))
-
-
-async def seed_bulk(home: Path) -> None:
-    """Write revisions of several changes straight into the store."""
-    store = SqliteStore(home / "registry.db", new_epoch="chaos")
-    await store.open()
-    try:
-        for padding in (0, 700_000, 0):
-
-            async def body(transaction: Transaction, padding: int = padding) -> None:
-                for number in range(5):
-                    state = await transaction.subject(f"b.{number}")
-                    text = f'{{"title": "{number}", "description": "{"x" * padding}"}}'
-                    new = replace(
-                        new_version(state, text=text), arrow_schema=b"", canonical_text="{}"
-                    )
-                    transaction.add_version(new)
-                    transaction.add_change(
-                        replace(
-                            registered(
-                                new, await transaction.version(new.subject, new.version - 1)
-                            ),
-                            report=None,
-                        )
-                    )
-
-            await store.transact(body)
-    finally:
-        await store.close()
 
 
 async def selections(bench: Bench) -> None:
@@ -104,6 +73,7 @@ async def selections(bench: Bench) -> None:
             for kind in ("register", "register", "breaking", "force", "breaking"):
                 await writer.register(subject, kind=kind)
             await writer.set_policy()
+            await writer.live_and_die(f"{subject}.life")
     head = writer.revision
     for name, selection in (
         ("all", Selection()),
@@ -112,8 +82,13 @@ async def selections(bench: Bench) -> None:
         ("alerts", Selection(kinds=("registration_rejected",))),
         ("policies", Selection(kinds=("policy_changed",))),
         ("breaking", Selection(actions=("breaking_change",), prefix="b.")),
+        ("gone", Selection(states=("deleted",))),
+        ("in-use", Selection(states=("active", "deprecated"), prefix="a.")),
+        ("desk", Selection(labels=(("desk", "crypto"),))),
+        ("desk-active", Selection(states=("active",), labels=(("desk", "equities"),))),
     ):
         await bench.watch(bench.watcher(name, selection), after(0), until=_reached(head))
+        await bench.watch(bench.watcher(f"{name}-listed", selection), SNAPSHOT, seconds=0.2)
 
 
 async def quiet(bench: Bench) -> None:
@@ -149,7 +124,7 @@ def _reached(revision: int) -> Callable[[Watcher], bool]:
 SCENARIOS = (
     Scenario("catch_up", catch_up, environment={_RING: "8"}),
     Scenario("resume", resume),
-    Scenario("bulk", bulk, prepare=seed_bulk),
+    Scenario("bulk", bulk),
     Scenario("selections", selections),
     Scenario("quiet", quiet),
     Scenario("retry", retry),

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from tests.chaos.evidence import Evidence
 
 _MADE = {
-    "register": "version_registered",
-    "force": "version_registered",
     "policy": "policy_changed",
+    "deprecate": "version_deprecated",
+    "delete": "version_deleted",
+    "restore": "version_restored",
 }
 
 
@@ -38,11 +39,14 @@ def _lost(evidence: Evidence, writes: list[Write]) -> Iterator[Violation]:
         if write.outcome != "ok" or write.already:
             continue
         expected = (_MADE.get(write.kind, "version_registered"), write.subject)
-        if not any(
-            (change.kind, change.subject) == expected
-            and (not write.version or change.version == write.version)
-            and (not write.digest or change.digest == write.digest)
-            for change in log[write.revision]
+        if (
+            not any(
+                (change.kind, change.subject) == expected
+                and (not write.version or change.version == write.version)
+                and (not write.digest or change.digest == write.digest)
+                for change in log[write.revision]
+            )
+            or len(log[write.revision]) != write.changes
         ):
             text = f"{write.unique} was acknowledged at {write.revision}: {log[write.revision]}"
             yield Violation("ACK", write.writer, write.returned_ns, text)

@@ -20,7 +20,7 @@ STALE_NS = 3_000_000_000
 
 def reliable(evidence: Evidence) -> Iterator[Violation]:
     """Judge what came against what the log holds, and what did not come."""
-    log = {(change.revision, change.sequence): change for change in evidence.log.changes}
+    log = {change.key: change for change in evidence.log.changes}
     for stream in evidence.streams:
         yield from _wrong(evidence, stream, log)
         if stream.start is not None:
@@ -91,5 +91,6 @@ def _same(event: SeenEvent, logged: LoggedChange, *, include_previous: bool) -> 
         and event.subject == logged.subject
         and event.version == logged.version
         and event.previous_version == previous
+        and event.state == logged.state
         and event.digest == logged.digest
     )

@@ -28,7 +28,7 @@ def _early(evidence: Evidence, stream: Stream, start: int) -> Iterator[Violation
         if response.kind not in MARKS or response.revision <= marked:
             continue
         for change in evidence.log.between(marked, response.revision):
-            came_ns = stream.delivered_keys.get((change.revision, change.sequence))
+            came_ns = stream.delivered_keys.get(change.key)
             if came_ns is None:
                 late = evidence.required(stream, change, response.at_ns)
             else:

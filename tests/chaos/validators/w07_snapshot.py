@@ -39,26 +39,23 @@ def _form(stream: Stream) -> Iterator[Violation]:
 
 
 def _content(evidence: Evidence, stream: Stream, base: int) -> Iterator[Violation]:
-    selection = stream.opened.selection
-    listed = [
-        change
-        for change in evidence.log.between(0, base)
-        if change.kind == "version_registered" and selection.matches_subject(change.subject)
-    ]
     closed_ns = next(r.at_ns for r in stream.responses if r.kind == "snapshot_end")
+    allowed = _versions(evidence, stream, base)
     expected = {
-        (change.subject, change.version): change.digest
-        for change in listed
-        if evidence.visible_throughout(change.subject, stream.opened.at_ns, closed_ns)
+        key: value
+        for key, value in allowed.items()
+        if evidence.visible_throughout(key[0], stream.opened.at_ns, closed_ns)
     }
-    allowed = {(change.subject, change.version): change.digest for change in listed}
-    found = {(e.subject, e.version): e.digest for _, e in stream.snapshot()}
+    found = {(e.subject, e.version): (e.digest, e.state) for _, e in stream.snapshot()}
     counts = Counter((e.subject, e.version) for _, e in stream.snapshot())
     repeated = [key for key, count in counts.items() if count > 1]
     for title, keys in (
         ("lacks", expected.keys() - found.keys()),
         ("should not have", found.keys() - allowed.keys()),
-        ("has another text for", [k for k in found if found[k] != allowed.get(k, found[k])]),
+        (
+            "has another text or state for",
+            [k for k in found if found[k] != allowed.get(k, found[k])],
+        ),
         ("repeats", repeated),
     ):
         if keys:
@@ -67,6 +64,22 @@ def _content(evidence: Evidence, stream: Stream, base: int) -> Iterator[Violatio
     if evidence.committed_by(base + 1) < stream.opened.at_ns:
         text = f"the snapshot stands at {base}, and {base + 1} was committed before it was asked"
         yield Violation("W7", stream.name, closed_ns, text)
+
+
+def _versions(
+    evidence: Evidence, stream: Stream, base: int
+) -> dict[tuple[str, int], tuple[str, str]]:
+    """Digest and state of every version that the filter admits, as of a revision."""
+    selection = stream.opened.selection
+    versions: dict[tuple[str, int], tuple[str, str]] = {}
+    for change in evidence.log.between(0, base):
+        if change.version and selection.matches_subject(change.subject):
+            key = (change.subject, change.version)
+            if selection.matches_version(change.state, change.labels):
+                versions[key] = (change.digest, change.state)
+            else:
+                versions.pop(key, None)
+    return versions
 
 
 def _hand_over(evidence: Evidence, stream: Stream, base: int) -> Iterator[Violation]:

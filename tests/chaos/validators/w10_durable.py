@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def durable_first(evidence: Evidence) -> Iterator[Violation]:
     """Judge every event and every mark against what the log holds in the end."""
-    log = {(change.revision, change.sequence): change for change in evidence.log.changes}
+    log = {change.key: change for change in evidence.log.changes}
     for stream in evidence.streams:
         for response, event in stream.followed():
             logged = log.get((event.revision, event.sequence))

@@ -1,4 +1,4 @@
-"""W12: a filter on the resource marks what enters and leaves it; other filters mark nothing."""
+"""W12: a filter by state or labels marks what enters and leaves it; others mark nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ if TYPE_CHECKING:
 
 
 def filter_transitions(evidence: Evidence) -> Iterator[Violation]:
-    """Judge the transition of every event: a subject never enters or leaves a filter."""
+    """Judge the mark of every event against the states before and after it in the log."""
+    log = {change.key: change for change in evidence.log.changes}
     for stream in evidence.streams:
+        if not stream.opened.raw:
+            continue
         for response, event in stream.followed():
-            if event.transition:
-                text = f"{event} is marked, though no filter of its can be entered or left"
+            logged = log.get((event.revision, event.sequence))
+            if logged is None:
+                continue
+            expected = stream.opened.selection.transition(logged) or ""
+            if event.transition != expected:
+                text = f"expected the mark {expected!r} on {event}"
                 yield Violation("W12", stream.name, response.at_ns, text)
