@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,8 +68,13 @@ async def _turn(turns: asyncio.Semaphore, scenario: str, mutant: str) -> Outcome
     async with turns:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tickmesh-chaos-") as home:
-            evidence = await play(SCENARIOS[scenario], Path(home), mutant=mutant)
-        outcome = _outcome(scenario, mutant, judge(evidence), time.monotonic() - began)
+            try:
+                evidence = await play(SCENARIOS[scenario], Path(home), mutant=mutant)
+                outcome = _outcome(scenario, mutant, judge(evidence), time.monotonic() - began)
+            except Exception:  # noqa: BLE001 - one play that fails does not hide the others
+                told = traceback.format_exc()
+                seconds = round(time.monotonic() - began, 1)
+                outcome = Outcome(scenario, mutant, False, "", ("broken off",), seconds, told)
         sys.stdout.write(_line(outcome) + "\n")
         sys.stdout.flush()
         return outcome
