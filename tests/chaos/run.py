@@ -254,12 +254,19 @@ async def _running(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[
     try:
         yield
     finally:
-        for task in tasks:
+        await _end(tasks)
+    for task in tasks:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            raise failure
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it is so: a cancellation that meets the end of a call can get lost in it."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+        _, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 async def _heartbeat(history: History) -> None:
