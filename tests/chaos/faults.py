@@ -52,7 +52,7 @@ def plan(
 ) -> dict[str, list[Planned]]:
     """Draw courses of faults that run side by side: one a replica, one a lane, one of hiding."""
     courses = {
-        f"replica {number}": _draw(rng, PROCESS_FAULTS, seconds, number, (1.5, 5.0), (0.0, 2.5))
+        f"replica {number}": _draw(rng, PROCESS_FAULTS, seconds, number, (2.0, 6.0), (0.0, 2.5))
         for number in range(replicas)
     } | {
         f"lane {number}": _draw(rng, NETWORK_FAULTS, seconds, number, (0.3, 2.5), (0.2, 3.0))

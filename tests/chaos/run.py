@@ -49,11 +49,11 @@ if TYPE_CHECKING:
 
 LANES = 5
 """Ways to each replica; nothing but the replica itself is ever broken on the last one."""
-WRITERS = 6
+WRITERS = 8
 _STALL_NS = 250_000_000
 _BEAT_SECONDS = 0.05
-_MIN_WRITES_A_SECOND = 8.0
-_MIN_DELIVERIES_A_SECOND = 80.0
+_MIN_WRITES_A_SECOND = 5.0
+_MIN_DELIVERIES_A_SECOND = 50.0
 
 
 @dataclass(frozen=True, slots=True)
