@@ -133,7 +133,12 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         return serve
 
     async def _fail(self, call: RpcCall, context: _Context, error: BaseException) -> None:
-        """Close a call that raised: tell the caller, or pass a cancellation on. Always raises."""
+        """Close a call that raised: tell the caller, or pass a cancellation on. Always raises.
+
+        gRPC raises an InternalError where nothing can be sent any more: the caller has gone.
+        """
+        if isinstance(error, grpc.aio.InternalError):
+            error = asyncio.CancelledError()
         status = self._chain.fail(call, error)
         self._chain.end(call)
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
@@ -146,7 +151,6 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
                 (*trailing_metadata(status), (REQUEST_ID, call.request_id)),
             )
         except grpc.aio.InternalError:
-            # The caller has gone meanwhile: nobody is left to be told, and nothing is amiss.
             raise asyncio.CancelledError from None
 
     def _new_call(

@@ -252,11 +252,15 @@ async def test_w13_a_watcher_that_does_not_read_delays_nobody_and_is_sent_away(
     await process.stop()
 
 
+@pytest.mark.parametrize(
+    ("stuck_after_seconds", "logged"),
+    [pytest.param(1, "SLOW_WATCHER", id="refused"), pytest.param(30, "", id="in-a-write")],
+)
 async def test_w13_a_stuck_watcher_whose_connection_breaks_leaves_no_error_in_the_log(
-    start_registry: StartRegistry,
+    start_registry: StartRegistry, stuck_after_seconds: int, logged: str
 ) -> None:
     process = await start_registry(
-        environment={"TICKMESH_REGISTRY__WATCH__STUCK_AFTER_SECONDS": "1"}
+        environment={"TICKMESH_REGISTRY__WATCH__STUCK_AFTER_SECONDS": str(stuck_after_seconds)}
     )
     text = json.dumps({**json.loads(TRADES), "description": "x" * 900_000})
     async with (
@@ -269,7 +273,7 @@ async def test_w13_a_stuck_watcher_whose_connection_breaks_leaves_no_error_in_th
         proxy.toxics.holding = True
         for number in range(12):
             await stub.RegisterSchema(pb.RegisterSchemaRequest(subject=f"s{number}", text=text))
-        await process.logged("SLOW_WATCHER")
+        await process.logged(logged)
         proxy.reset()
         _, failure = await drained(stuck)
         assert failure.code() is grpc.StatusCode.UNAVAILABLE
