@@ -14,6 +14,10 @@ BENCH_PACKAGES := etcd-server
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Of `make chaos`; a command line overrides them.
+export CHAOS_SECONDS ?= 30
+export CHAOS_SEED
+
 .DEFAULT_GOAL := help
 .PHONY: help demo deps deps-bench test test-long lint format gen verify-gen bench chaos clean setup
 
@@ -90,6 +94,11 @@ verify-gen: $(GEN)/.gen
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
 	@$(BIN)/python -m bench $(BENCH)
+
+# CHAOS_SECONDS, CHAOS_SEED: how long, and which run again.
+chaos: $(VENV)/.dev ## Break a registry for CHAOS_SECONDS and judge what its clients saw; then seed known bugs
+	$(BIN)/python -m tests.chaos run
+	$(BIN)/python -m tests.chaos gate
 
 clean: ## Remove environments and caches
 	rm -rf $(VENV) $(GEN) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

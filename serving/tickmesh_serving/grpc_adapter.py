@@ -139,17 +139,25 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         return serve
 
     async def _fail(self, call: RpcCall, context: _Context, error: BaseException) -> None:
-        """Close a call that raised: tell the caller, or pass a cancellation on. Always raises."""
+        """Close a call that raised: tell the caller, or pass a cancellation on. Always raises.
+
+        gRPC raises an InternalError where nothing can be sent any more: the caller has gone.
+        """
+        if isinstance(error, grpc.aio.InternalError):
+            error = asyncio.CancelledError()
         status = self._chain.fail(call, error)
         self._chain.end(call)
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             # Swallowing a cancellation would leak the stream in gRPC's core.
             raise error
-        await context.abort(
-            getattr(grpc.StatusCode, call.code),
-            status.message,
-            (*trailing_metadata(status), (REQUEST_ID, call.request_id)),
-        )
+        try:
+            await context.abort(
+                getattr(grpc.StatusCode, call.code),
+                status.message,
+                (*trailing_metadata(status), (REQUEST_ID, call.request_id)),
+            )
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None
 
     def _new_call(
         self, context: _Context, method: str, *, streaming: bool, exempt: bool

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc.aio
@@ -15,8 +16,7 @@ import grpc.aio
 from tickmesh.api.registry.v1 import schema_registry_service_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 Stub = Any  # the generated stub's async twin exists in the .pyi only
 
@@ -36,10 +36,23 @@ class StartRegistry(Protocol):
 
 
 class RegistryProcess:
-    """One registry process over a home directory; may be killed and started again."""
+    """One registry process over a home directory; may be killed and started again.
 
-    def __init__(self, home: Path, *, environment: dict[str, str] | None = None) -> None:
+    Args:
+        home: Its home directory.
+        environment: Variables beyond this process's own.
+        program: What runs the registry's command line; the registry itself by default.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-c", _COMMAND),
+    ) -> None:
         self.home = home
+        self._program = program
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
@@ -51,9 +64,7 @@ class RegistryProcess:
         ready.unlink(missing_ok=True)
         with (self.home / "registry.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                _COMMAND,
+                *self._program,
                 "serve",
                 "--data",
                 str(self.home),
@@ -101,8 +112,23 @@ class RegistryProcess:
 
     def send_stop(self) -> None:
         """Ask it to end."""
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def resident_bytes(self) -> int | None:
+        """Its anonymous and shared memory; None when it is not there."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        try:
+            lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        except OSError:
+            return None
+        kinds = ("RssAnon:", "RssShmem:")
+        return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(kinds))
 
     async def wait(self) -> int:
         """Wait for its end; its exit code."""
@@ -115,6 +141,16 @@ class RegistryProcess:
         if self._process.returncode is None:
             self.send_stop()
         return await self._process.wait()
+
+    async def stop_or_kill(self, *, within_seconds: float = 10.0) -> None:
+        """End it cleanly if it can, else as a power cut would."""
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self.stop()
+        except TimeoutError:
+            await self.kill()
 
     @asynccontextmanager
     async def stub(self, *options: tuple[str, Any]) -> AsyncIterator[Stub]:

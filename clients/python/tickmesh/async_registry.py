@@ -20,6 +20,7 @@ from tickmesh._registry.messages import (
     settings_from_wire,
     subject_from_wire,
 )
+from tickmesh._registry.watch_connection import AsyncWatchConnection
 from tickmesh._wire.credentials import ClientCredentials, credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
@@ -90,12 +91,9 @@ class AsyncRegistryClient:
         config = config or load_client_config()
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
-        self._channel = open_channel(
-            self.address,
-            credentials or credentials_of(config),
-            asynchronous=True,
-            call_attempts=config.call_attempts,
-        )
+        self._credentials = credentials or credentials_of(config)
+        self._call_attempts = config.call_attempts
+        self._channel = self._open_channel()
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()
         self._loads: dict[str, asyncio.Task[Timeline]] = {}
@@ -392,6 +390,14 @@ class AsyncRegistryClient:
 
     # Inside --------------------------------------------------------------------------------
 
+    def _open_channel(self) -> grpc.aio.Channel:
+        return open_channel(
+            self.address,
+            self._credentials,
+            asynchronous=True,
+            call_attempts=self._call_attempts,
+        )
+
     async def _call(self, method: Callable[..., Awaitable[_Answer]], request: object) -> _Answer:
         metadata = ((REQUEST_ID, uuid.uuid4().hex),)
         try:
@@ -467,12 +473,8 @@ class AsyncRegistryClient:
 
         cursor = WatchCursor(request, complete=lambda schema: prepared[_standing(schema)])
 
-        def open_stream(
-            opening: wire.WatchRequest,
-        ) -> grpc.aio.UnaryStreamCall[wire.WatchRequest, wire.WatchResponse]:
-            return self._stub.Watch(opening, metadata=((REQUEST_ID, uuid.uuid4().hex),))
-
-        return follow_async(open_stream, cursor, prepare=prepare, on_interruption=on_interruption)
+        connection = AsyncWatchConnection(self._stub, open_channel=self._open_channel)
+        return follow_async(connection, cursor, prepare=prepare, on_interruption=on_interruption)
 
     async def _follow(self, *, after_revision: int | None) -> None:
         start = after_revision

@@ -21,6 +21,7 @@ from tickmesh._registry.messages import (
     settings_from_wire,
     subject_from_wire,
 )
+from tickmesh._registry.watch_connection import WatchConnection
 from tickmesh._wire.credentials import ClientCredentials, credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
@@ -103,12 +104,9 @@ class RegistryClient:
         config = config or load_client_config()
         self.address = address or config.registry
         self._timeout_seconds = timeout_seconds
-        self._channel = open_channel(
-            self.address,
-            credentials or credentials_of(config),
-            asynchronous=False,
-            call_attempts=config.call_attempts,
-        )
+        self._credentials = credentials or credentials_of(config)
+        self._call_attempts = config.call_attempts
+        self._channel = self._open_channel()
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()
         self._files = CacheFiles(cache_directory) if cache_directory else None
@@ -413,6 +411,7 @@ class RegistryClient:
 
         Raises:
             RevisionCompactedError: the start lies below what the log keeps; take a snapshot.
+            OutOfRangeError: the start lies ahead of the store.
             EpochChangedError: the token belongs to another store.
         """
         request = requests.watch_request(
@@ -429,7 +428,7 @@ class RegistryClient:
             progress_seconds=progress_seconds,
         )
         cursor = WatchCursor(request, complete=self._complete)
-        return follow(self._open_watch, cursor, stopped=self._stopped)
+        return follow(self._watch_connection(), cursor, stopped=self._stopped)
 
     def watch_schema_updates(self, subject: str) -> Iterator[SchemaUpdate]:
         """Follow one subject from now on, as typed updates with the old and the new schema."""
@@ -452,6 +451,14 @@ class RegistryClient:
         return self._cache.statistics()
 
     # Inside --------------------------------------------------------------------------------
+
+    def _open_channel(self) -> grpc.Channel:
+        return open_channel(
+            self.address,
+            self._credentials,
+            asynchronous=False,
+            call_attempts=self._call_attempts,
+        )
 
     def _call(self, method: Callable[..., _Answer], request: _Request) -> _Answer:
         metadata = ((REQUEST_ID, uuid.uuid4().hex),)
@@ -528,15 +535,17 @@ class RegistryClient:
             if not page_token:
                 return whole
 
-    def _open_watch(self, request: wire.WatchRequest) -> SyncWatchCall:
-        metadata = ((REQUEST_ID, uuid.uuid4().hex),)
-        call = self._stub.Watch(request, metadata=metadata)
+    def _watch_connection(self) -> WatchConnection:
+        return WatchConnection(
+            self._stub, open_channel=self._open_channel, on_open=self._cancel_on_close
+        )
+
+    def _cancel_on_close(self, call: SyncWatchCall) -> None:
         with self._lock:
             self._calls = {earlier for earlier in self._calls if earlier.is_active()}
             self._calls.add(call)
         if self._stopped.is_set():
             call.cancel()
-        return call
 
     def _start_following(self, *, after_revision: int | None) -> None:
         with self._lock:
@@ -560,7 +569,10 @@ class RegistryClient:
                 request = requests.watch_request(after_revision=start, include_previous=True)
                 cursor = WatchCursor(request, complete=self._complete)
                 for message in follow(
-                    self._open_watch, cursor, stopped=self._stopped, on_interruption=self._lost
+                    self._watch_connection(),
+                    cursor,
+                    stopped=self._stopped,
+                    on_interruption=self._lost,
                 ):
                     self._take(message)
             except (EpochChangedError, RevisionCompactedError):

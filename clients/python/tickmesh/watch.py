@@ -3,6 +3,9 @@
 gRPC never reopens a stream by itself, so resuming is done here: by revision, with a gap check,
 full-jitter backoff and a limit on silence. The state machine is shared by the sync and the async
 client; `follow` and `follow_async` are the two loops around it.
+
+A stream that fell silent may lie on a connection that is dead without saying so, and so would the
+next one: the watch leaves that connection behind.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from tickmesh.errors import (
     EpochChangedError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfRangeError,
     PermissionDeniedError,
-    RevisionCompactedError,
     TickmeshError,
     UnauthenticatedError,
     UnavailableError,
@@ -43,13 +46,15 @@ DELAY_GROWTH = 1.6
 LONGEST_DELAY_SECONDS = 10.0
 DEFAULT_PROGRESS_SECONDS = 10.0
 SILENCE_INTERVALS = 3
+SILENT = "WATCH_SILENT"
+"""The reason of an interruption that silence made."""
 
 _FINAL_ERRORS = (
     EpochChangedError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfRangeError,
     PermissionDeniedError,
-    RevisionCompactedError,
     UnauthenticatedError,
 )
 
@@ -177,17 +182,21 @@ class _Cancellable(Protocol):
 
 
 class _SilenceGuard:
-    """Cancels a stream on which nothing arrived for too long."""
+    """Cancels a stream on which nothing arrived for too long while somebody waited for it."""
 
     def __init__(self, call: _Cancellable, limit_seconds: float) -> None:
+        self.found_silent = False
         self._call = call
         self._limit_seconds = limit_seconds
-        self._heard = time.monotonic()
+        self._waiting_since: float | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tickmesh-watch-guard", daemon=True)
 
-    def heard(self) -> None:
-        self._heard = time.monotonic()
+    def begin_wait(self) -> None:
+        self._waiting_since = time.monotonic()
+
+    def end_wait(self) -> None:
+        self._waiting_since = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -201,7 +210,9 @@ class _SilenceGuard:
 
     def _run(self) -> None:
         while not self._done.wait(self._limit_seconds / 3):
-            if time.monotonic() - self._heard > self._limit_seconds:
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._limit_seconds:
+                self.found_silent = True
                 self._call.cancel()
                 return
 
@@ -215,8 +226,42 @@ class SyncWatchCall(_Cancellable, Protocol):
         """Whether the stream has not ended."""
 
 
+class SyncWatchConnection(Protocol):
+    """Where the streams of one watch are opened."""
+
+    def open(self, request: wire.WatchRequest) -> SyncWatchCall:
+        """Open a stream."""
+        ...
+
+    def renew(self) -> None:
+        """Open later streams on a new connection: this one is taken for dead."""
+        ...
+
+    def close(self) -> None:
+        """Give back a connection that was made for this watch alone."""
+        ...
+
+
+class AsyncWatchConnection(Protocol):
+    """Where the streams of one watch are opened; see `SyncWatchConnection`."""
+
+    def open(
+        self, request: wire.WatchRequest
+    ) -> grpc.aio.UnaryStreamCall[wire.WatchRequest, wire.WatchResponse]:
+        """Open a stream."""
+        ...
+
+    async def renew(self) -> None:
+        """Open later streams on a new connection: this one is taken for dead."""
+        ...
+
+    async def close(self) -> None:
+        """Give back a connection that was made for this watch alone."""
+        ...
+
+
 def follow(
-    open_stream: Callable[[wire.WatchRequest], SyncWatchCall],
+    connection: SyncWatchConnection,
     cursor: WatchCursor,
     *,
     stopped: threading.Event,
@@ -225,40 +270,48 @@ def follow(
     """Yield messages until `stopped` is set, reopening the stream whenever it breaks.
 
     Args:
-        open_stream: opens the call; whoever sets `stopped` must also cancel the open call.
+        connection: opens the calls; whoever sets `stopped` must also cancel the open call.
         cursor: where to start.
         stopped: ends the iteration.
         on_interruption: told of every break before the wait.
 
     Raises:
-        TickmeshError: the start was compacted, the store changed, or the call is not allowed.
+        TickmeshError: the start was compacted or lies ahead of the store, the store changed, or
+            the call is not allowed.
     """
-    while not stopped.is_set():
-        error: TickmeshError | None = None
-        request = cursor.next_request()
-        call = open_stream(request)
-        guard = _SilenceGuard(call, silence_limit(request))
-        try:
-            with guard.running():
-                for response in call:
-                    guard.heard()
-                    message = cursor.accept(response)
-                    if message is not None:
-                        yield message
-        except grpc.RpcError as failure:
-            error = error_from_rpc(failure)
-        except UnavailableError as gap:
-            error = gap
-        if stopped.is_set():
-            return
-        on_interruption(error)
-        stopped.wait(cursor.delay_after(error))
+    try:
+        while not stopped.is_set():
+            error: TickmeshError | None = None
+            request = cursor.next_request()
+            limit = silence_limit(request)
+            call = connection.open(request)
+            guard = _SilenceGuard(call, limit)
+            try:
+                with guard.running():
+                    guard.begin_wait()
+                    for response in call:
+                        guard.end_wait()
+                        message = cursor.accept(response)
+                        if message is not None:
+                            yield message
+                        guard.begin_wait()
+            except grpc.RpcError as failure:
+                error = error_from_rpc(failure)
+            except UnavailableError as gap:
+                error = gap
+            if stopped.is_set():
+                return
+            if guard.found_silent:
+                error = _silent(limit)
+                connection.renew()
+            on_interruption(error)
+            stopped.wait(cursor.delay_after(error))
+    finally:
+        connection.close()
 
 
 async def follow_async(
-    open_stream: Callable[
-        [wire.WatchRequest], grpc.aio.UnaryStreamCall[wire.WatchRequest, wire.WatchResponse]
-    ],
+    connection: AsyncWatchConnection,
     cursor: WatchCursor,
     *,
     prepare: Callable[[wire.WatchResponse], Awaitable[None]],
@@ -267,31 +320,42 @@ async def follow_async(
     """Yield messages until the consumer stops; `prepare` may fetch what a response refers to.
 
     Raises:
-        TickmeshError: the start was compacted, the store changed, or the call is not allowed.
+        TickmeshError: the start was compacted or lies ahead of the store, the store changed, or
+            the call is not allowed.
     """
-    while True:
-        error: TickmeshError | None = None
-        request = cursor.next_request()
-        limit = silence_limit(request)
-        call = open_stream(request)
-        try:
-            while True:
-                response = await asyncio.wait_for(call.read(), limit)
-                if not isinstance(response, wire.WatchResponse):
-                    break
-                await prepare(response)
-                message = cursor.accept(response)
-                if message is not None:
-                    yield message
-        except grpc.RpcError as failure:
-            error = error_from_rpc(failure)
-        except TimeoutError:
-            error = UnavailableError(f"the watch was silent for {limit:.0f} s")
-        except UnavailableError as gap:
-            error = gap
-        finally:
-            # An abandoned call would never be collected, so it is always cancelled.
-            with suppress(Exception):
-                call.cancel()
-        on_interruption(error)
-        await asyncio.sleep(cursor.delay_after(error))
+    try:
+        while True:
+            error: TickmeshError | None = None
+            request = cursor.next_request()
+            limit = silence_limit(request)
+            call = connection.open(request)
+            try:
+                while True:
+                    response = await asyncio.wait_for(call.read(), limit)
+                    if not isinstance(response, wire.WatchResponse):
+                        break
+                    await prepare(response)
+                    message = cursor.accept(response)
+                    if message is not None:
+                        yield message
+            except grpc.RpcError as failure:
+                error = error_from_rpc(failure)
+            except TimeoutError:
+                error = _silent(limit)
+            except UnavailableError as gap:
+                error = gap
+            finally:
+                # An abandoned call would never be collected, so it is always cancelled.
+                with suppress(Exception):
+                    call.cancel()
+            if error is not None and error.reason == SILENT:
+                await connection.renew()
+            on_interruption(error)
+            await asyncio.sleep(cursor.delay_after(error))
+    finally:
+        await connection.close()
+
+
+def _silent(limit_seconds: float) -> UnavailableError:
+    message = f"the watch was silent for {limit_seconds:.0f} s; it goes on on a new connection"
+    return UnavailableError(message, reason=SILENT)

@@ -11,6 +11,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from tests.chaos.fault_proxy import FaultProxy
 from tests.support.registry_schemas import TRADES
 from tests.support.watch_history import WatchHistory
 from tickmesh._wire.status import error_from_rpc
@@ -19,6 +20,7 @@ from tickmesh.api.registry.v1 import (
     selector_pb2,
 )
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
+from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -248,6 +250,36 @@ async def test_w13_a_watcher_that_does_not_read_delays_nobody_and_is_sent_away(
         await resumed.follow(stub, through=12)
         assert [key[0] for key in resumed.seen][-1] == 12
     await process.stop()
+
+
+@pytest.mark.parametrize(
+    ("stuck_after_seconds", "logged"),
+    [pytest.param(1, "SLOW_WATCHER", id="refused"), pytest.param(30, "", id="in-a-write")],
+)
+async def test_w13_a_stuck_watcher_whose_connection_breaks_leaves_no_error_in_the_log(
+    start_registry: StartRegistry, stuck_after_seconds: int, logged: str
+) -> None:
+    process = await start_registry(
+        environment={"TICKMESH_REGISTRY__WATCH__STUCK_AFTER_SECONDS": str(stuck_after_seconds)}
+    )
+    text = json.dumps({**json.loads(TRADES), "description": "x" * 900_000})
+    async with (
+        process.stub() as stub,
+        FaultProxy(lambda: process.address, rng=random.Random(1)) as proxy,
+        grpc.aio.insecure_channel(proxy.address, options=[("grpc.http2.bdp_probe", 0)]) as channel,
+    ):
+        stuck = SchemaRegistryServiceStub(channel).Watch(pb.WatchRequest(after_revision=0))
+        await stuck.read()
+        proxy.toxics.holding = True
+        for number in range(12):
+            await stub.RegisterSchema(pb.RegisterSchemaRequest(subject=f"s{number}", text=text))
+        await process.logged(logged)
+        proxy.reset()
+        _, failure = await drained(stuck)
+        assert failure.code() is grpc.StatusCode.UNAVAILABLE
+    assert await process.stop() == 0
+    assert '"error"' not in process.log()
+    assert "Traceback" not in process.log()
 
 
 async def test_w14_progress_comes_within_the_interval_asked(stub: Stub) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
-from tickmesh.errors import EpochChangedError, UnavailableError
+from tickmesh.errors import (
+    EpochChangedError,
+    OutOfRangeError,
+    RevisionCompactedError,
+    TickmeshError,
+    UnavailableError,
+)
 from tickmesh.watch import LONGEST_DELAY_SECONDS, WatchCursor, WatchKind, silence_limit
 
 if TYPE_CHECKING:
@@ -110,9 +116,18 @@ def test_w6_progress_moves_the_resume_point() -> None:
     assert watch.next_request().after_token == "e:20"
 
 
-def test_what_resuming_cannot_mend_is_raised() -> None:
-    with pytest.raises(EpochChangedError):
-        cursor().delay_after(EpochChangedError("another store"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        EpochChangedError("another store"),
+        RevisionCompactedError("too old"),
+        OutOfRangeError("ahead of the store", reason="REVISION_IN_FUTURE"),
+    ],
+    ids=lambda error: str(error.reason),
+)
+def test_w8_what_resuming_cannot_mend_is_raised(error: TickmeshError) -> None:
+    with pytest.raises(type(error)):
+        cursor().delay_after(error)
 
 
 def test_waits_grow_up_to_a_bound_and_obey_the_server() -> None:

@@ -67,14 +67,19 @@ CLIENT_CHANNEL_OPTIONS: ChannelOptions = (
 )
 
 
+OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""A new channel is a new connection: otherwise it would share the one that is being left."""
+
+
 def client_channel_options(*, call_attempts: int) -> ChannelOptions:
     """The options of a client's channel.
 
     Args:
         call_attempts: how often a call is tried while its peer does not answer.
     """
+    own = (*CLIENT_CHANNEL_OPTIONS, OWN_CONNECTION)
     if call_attempts == 1:
-        return (*CLIENT_CHANNEL_OPTIONS, ("grpc.enable_retries", 0))
+        return (*own, ("grpc.enable_retries", 0))
     retries = {
         "methodConfig": [
             {"name": [{"service": service, "method": method} for service, method in STREAMS]},
@@ -90,4 +95,4 @@ def client_channel_options(*, call_attempts: int) -> ChannelOptions:
             },
         ]
     }
-    return (*CLIENT_CHANNEL_OPTIONS, ("grpc.service_config", json.dumps(retries)))
+    return (*own, ("grpc.service_config", json.dumps(retries)))

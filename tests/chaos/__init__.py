@@ -1,0 +1,1 @@
+"""The robustness harness: real writers and watchers against real registries through faults."""

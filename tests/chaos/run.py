@@ -1,0 +1,308 @@
+"""A run: everything at once for a while, then calm, then judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.change_log import ChangeLog, LogArchive, LoggedChange
+from tests.chaos.clients import AsyncClientWatcher, SyncClientWatcher
+from tests.chaos.evidence import Evidence
+from tests.chaos.faults import Saboteur, plan
+from tests.chaos.history import (
+    Converged,
+    Fault,
+    HarnessStalled,
+    History,
+    Read,
+    WatchOpened,
+    WatchResponded,
+    Write,
+    load,
+    now_ns,
+)
+from tests.chaos.patience import until
+from tests.chaos.selection import Selection
+from tests.chaos.topology import SQLITE, Topology
+from tests.chaos.validators import judge
+from tests.chaos.workload import (
+    CONVERGE_SECONDS,
+    StuckLife,
+    Subjects,
+    WatcherLife,
+    WriterLife,
+)
+from tests.chaos.writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from pathlib import Path
+
+    from tests.chaos.change_log import LogReader
+    from tests.chaos.violation import Violation
+
+LANES = 5
+"""Ways to each replica; nothing but the replica itself is ever broken on the last one."""
+WRITERS = 8
+_STALL_NS = 250_000_000
+_BEAT_SECONDS = 0.05
+_MIN_WRITES_A_SECOND = 5.0
+_MIN_DELIVERIES_A_SECOND = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is asked to be.
+
+    Attributes:
+        seconds: How long faults last.
+        seed: Of everything that is drawn.
+        watchers: Plain ones; our own clients and idle ones come on top.
+        replicas: On a store that several processes may write.
+        store: `sqlite` or a URL.
+    """
+
+    seconds: float
+    seed: int
+    watchers: int = 16
+    replicas: int = 1
+    store: str = SQLITE
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a run."""
+
+    settings: Settings
+    evidence: Evidence
+    violations: Sequence[Violation]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """How much happened."""
+        history = self.evidence.history
+        writes = Counter(write.outcome for write in history.of(Write))
+        return {
+            "revisions": self.evidence.log.revision,
+            "writes": dict(writes),
+            "reads": sum(1 for _ in history.of(Read)),
+            "streams": sum(1 for _ in history.of(WatchOpened)),
+            "deliveries": sum(len(r.events) for r in history.of(WatchResponded)),
+            "faults": dict(Counter(fault.name for fault in history.of(Fault))),
+            "watchers": len({o.watcher for o in history.of(WatchOpened)}),
+        }
+
+    @property
+    def invalid(self) -> list[str]:
+        """Why the run says nothing, if it does."""
+        counts, seconds = self.counts, self.settings.seconds
+        reasons = []
+        if self.evidence.log.unread:
+            reasons.append(f"{len(self.evidence.log.unread)} revisions were compacted unread")
+        if counts["writes"].get("ok", 0) < _MIN_WRITES_A_SECOND * seconds:
+            reasons.append(f"fewer than {_MIN_WRITES_A_SECOND:g} writes a second")
+        if counts["deliveries"] < _MIN_DELIVERIES_A_SECOND * seconds:
+            reasons.append(f"fewer than {_MIN_DELIVERIES_A_SECOND:g} deliveries a second")
+        if not any(True for _ in self.evidence.history.of(Converged)):
+            reasons.append("no watcher was asked to converge")
+        return reasons
+
+    @property
+    def ok(self) -> bool:
+        """No violation in a run that says something."""
+        return not self.violations and not self.invalid
+
+    def summary(self) -> str:
+        """One line of JSON."""
+        return json.dumps(
+            {
+                "chaos": "run",
+                **asdict(self.settings),
+                **self.counts,
+                "violations": dict(Counter(v.promise for v in self.violations)),
+                "invalid": self.invalid,
+                "ok": self.ok,
+            }
+        )
+
+
+async def run(settings: Settings, home: Path, *, reader: LogReader | None = None) -> Report:
+    """Run, save history and log under `home`, and judge.
+
+    Args:
+        settings: What to run.
+        home: An empty directory.
+        reader: Reads the log of a store that is not SQLite.
+    """
+    rng = random.Random(settings.seed)
+    with (home / "history.jsonl").open("w", encoding="utf-8") as file:
+        history = History(file=file)
+        topology = Topology(
+            home,
+            history,
+            rng=random.Random(rng.random()),
+            replicas=settings.replicas,
+            lanes=LANES,
+            store=settings.store,
+            reader=reader,
+        )
+        async with topology:
+            archive = LogArchive(topology.reader, history)
+            async with _running([archive.follow(), _heartbeat(history), _measure(topology)]):
+                await _live(settings, topology, archive, history, rng)
+            await archive.finish()
+    _save_log(archive.log, home / "log.jsonl")
+    evidence = Evidence(history, archive.log)
+    return Report(settings, evidence, judge(evidence))
+
+
+def judge_again(home: Path, settings: Settings) -> Report:
+    """Judge the history and the log that a run saved."""
+    evidence = Evidence(load(home / "history.jsonl"), _load_log(home / "log.jsonl"))
+    return Report(settings, evidence, judge(evidence))
+
+
+async def _live(
+    settings: Settings,
+    topology: Topology,
+    archive: LogArchive,
+    history: History,
+    rng: random.Random,
+) -> None:
+    *broken, calm = topology.lanes
+    subjects = Subjects(random.Random(rng.random()))
+    writers = [
+        WriterLife(
+            Writer(
+                f"writer-{number}",
+                history,
+                partial(topology.address, calm if number % 2 else broken[number % len(broken)]),
+                rng=random.Random(rng.random()),
+            ),
+            subjects,
+            random.Random(rng.random()),
+        )
+        for number in range(WRITERS)
+    ]
+    watchers = [
+        WatcherLife(number, topology, archive, history, random.Random(rng.random()))
+        for number in range(settings.watchers)
+    ]
+    idle = [
+        StuckLife(number, topology, history, random.Random(rng.random())) for number in range(2)
+    ]
+    clients = _clients(topology, history)
+    saboteur = Saboteur(topology, history)
+    plans = plan(
+        random.Random(rng.random()),
+        seconds=settings.seconds,
+        replicas=settings.replicas,
+        lanes=len(broken),
+    )
+    async with _running([client.live() for client in clients]):
+        lives = [
+            *(writer.live() for writer in writers),
+            *(watcher.live() for watcher in watchers),
+            *(stuck.live() for stuck in idle),
+        ]
+        async with _running(lives), asyncio.TaskGroup() as faults:
+            for planned in plans.values():
+                faults.create_task(saboteur.run(planned))
+        await saboteur.heal()
+        await archive.read_surely()
+        target = archive.log.revision
+        await asyncio.gather(
+            *(watcher.converge(target) for watcher in watchers),
+            *(_converged(client, target, history) for client in clients),
+        )
+
+
+def _clients(topology: Topology, history: History) -> list[AsyncClientWatcher | SyncClientWatcher]:
+    selections = (Selection(), Selection(prefix="s."))
+    lanes = list(topology.lanes.items())
+    made: list[AsyncClientWatcher | SyncClientWatcher] = []
+    for number, selection in enumerate(selections):
+        lane, proxy = lanes[number % len(lanes)]
+        made.append(AsyncClientWatcher(f"async-{number}", lane, proxy.address, selection, history))
+        lane, proxy = lanes[(number + 2) % len(lanes)]
+        made.append(SyncClientWatcher(f"sync-{number}", lane, proxy.address, selection, history))
+    return made
+
+
+async def _converged(
+    client: AsyncClientWatcher | SyncClientWatcher, target: int, history: History
+) -> None:
+    from_ns = now_ns()
+    recorder = client.recorder
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONVERGE_SECONDS):
+            await until(lambda: recorder.revision >= target)
+    seconds = (now_ns() - from_ns) / 1e9
+    history.add(Converged(recorder.name, target, recorder.revision, seconds))
+
+
+@asynccontextmanager
+async def _running(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run endless work beside the block; work that fails fails the run."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        await _end(tasks)
+    for task in tasks:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            raise failure
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it is so: a cancellation that meets the end of a call can get lost in it."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
+
+
+async def _heartbeat(history: History) -> None:
+    while True:
+        from_ns = now_ns()
+        await asyncio.sleep(_BEAT_SECONDS)
+        if now_ns() - from_ns > _BEAT_SECONDS * 1e9 + _STALL_NS:
+            history.add(HarnessStalled(from_ns, now_ns()))
+
+
+async def _measure(topology: Topology) -> None:
+    while True:
+        for replica in topology.replicas:
+            replica.measure()
+        await asyncio.sleep(1.0)
+
+
+def _save_log(log: ChangeLog, path: Path) -> None:
+    head = {
+        "epoch": log.epoch,
+        "revision": log.revision,
+        "vanished": [asdict(c) for c in log.vanished],
+        "unread": log.unread,
+    }
+    lines = [json.dumps(head), *(json.dumps(asdict(change)) for change in log.changes)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _load_log(path: Path) -> ChangeLog:
+    head, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    log = ChangeLog(
+        epoch=head["epoch"],
+        revision=head["revision"],
+        vanished=[LoggedChange(**change) for change in head["vanished"]],
+        unread=head["unread"],
+    )
+    log.changes.extend(LoggedChange(**row) for row in rows)
+    log.index()
+    return log
