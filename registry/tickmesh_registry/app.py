@@ -15,6 +15,7 @@ from tickmesh_serving.server import ServiceProcess
 
 from .application import RegistryApplication
 from .compaction import Compactor
+from .config import StoreEngine
 from .error_table import error_table
 from .feed import Authorizer, may_see_everything
 from .metrics import watch_metrics
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
     from tickmesh_serving.tracing import Tracing
 
-    from .config import RegistryConfig
+    from .config import RegistryConfig, StoreConfig
     from .store import SchemaStore
+    from .store.sql.postgres import PostgresStore
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
 
@@ -48,6 +50,7 @@ class _Life:
     async def start(self) -> None:
         await self._store.open()
         self._store.on_commit(self._hub.publish)
+        self._store.on_head(self._hub.move_to)
         await self._hub.start()
 
     async def drain(self) -> None:
@@ -60,8 +63,9 @@ class _Life:
 
 def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaStore:
     """The store engine that the settings name, not yet open."""
-    path = config.store.sqlite_path(home)
-    if path is None:
+    if config.store.engine is StoreEngine.POSTGRESQL:
+        return open_postgres(config.store, ids)
+    if config.store.engine is StoreEngine.MEMORY:
         return MemoryStore(epoch=ids.new_id())
     if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
         _log.info(
@@ -69,7 +73,20 @@ def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaSt
             version=sqlite3.sqlite_version,
             consequence="one connection writes and checkpoints (WAL-reset bug before 3.51.3)",
         )
-    return SqliteStore(path, new_epoch=ids.new_id())
+    return SqliteStore(config.store.sqlite_path(home), new_epoch=ids.new_id())
+
+
+def open_postgres(config: StoreConfig, ids: IdGenerator) -> PostgresStore:
+    """The PostgreSQL engine, not yet open.
+
+    Raises:
+        ConfigError: The package that speaks to PostgreSQL is not installed.
+    """
+    from .store.sql.postgres import PostgresStore
+
+    return PostgresStore(
+        config.url.reveal(), new_epoch=ids.new_id, sessions=config.postgres_sessions
+    )
 
 
 def build_registry(
@@ -119,7 +136,7 @@ def build_registry(
         permissions=permission_table(grants),
         components=[
             _Life(store, hub, application),
-            Compactor(store, hub, config.log, clock),
+            Compactor(store, config.log, clock),
         ],
         metrics=metrics,
         clock=clock,

@@ -114,6 +114,7 @@ class RegistryApplication:
         self._workbench = Workbench(store, formats=formats)
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
         self.lookup = Lookup(store, hub, clock)
+        hub.on_jump(self._workbench.forget)
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
         """Register a schema if its subject's compatibility allows; see `Registrar.register`."""

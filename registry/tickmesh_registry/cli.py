@@ -15,8 +15,8 @@ from tickmesh_serving.config import home_directory, load_service_config
 from tickmesh_serving.identifiers import RandomIds
 from tickmesh_serving.running import EXIT_CONFIG
 
-from .app import build_registry, open_store
-from .config import RegistryConfig
+from .app import build_registry, open_postgres, open_store
+from .config import RegistryConfig, StoreEngine
 
 if TYPE_CHECKING:
     from tickmesh_serving.server import ServiceProcess
@@ -47,7 +47,11 @@ command = service_command(
     help="Home of the mesh; $TICKMESH_HOME, else ~/.local/share/tickmesh.",
 )
 def migrate(data: Path | None) -> None:
-    """Bring the store to this version's tables. `serve` does so too; the registry must be down."""
+    """Bring the store to this version's tables.
+
+    On SQLite `serve` does so too, and the registry must be down. On PostgreSQL only this command
+    does, before the first replica of a new version starts.
+    """
     home = home_directory(data)
     try:
         config, _ = load_service_config(RegistryConfig, section="registry", home=home, flags={})
@@ -59,6 +63,8 @@ def migrate(data: Path | None) -> None:
 
 
 async def _migrate(config: RegistryConfig, home: Path) -> int:
+    if config.store.engine is StoreEngine.POSTGRESQL:
+        return await open_postgres(config.store, RandomIds()).migrate()
     store = open_store(config, home, RandomIds())
     await store.open()
     try:

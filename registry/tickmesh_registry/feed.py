@@ -110,6 +110,7 @@ class Feed:
         self._hub = hub
         self._order = order
         self._principal = principal
+        self._epoch = hub.epoch
         self._cursor = 0
         self._previous = 0
 
@@ -124,6 +125,7 @@ class Feed:
             yield self._delivery(DeliveryKind.PROGRESS)
         progress_at = self._next_progress()
         while not hub.draining:
+            self._require_epoch(hub.epoch)
             for revision in await self._next_revisions():
                 for delivery in self._events(revision):
                     yield delivery
@@ -140,15 +142,12 @@ class Feed:
         """The revision to begin after, checked against the store itself, never the ring."""
         hub = self._hub
         head = await hub.store.head()
+        if isinstance(start, WatchToken) and start.epoch != head.epoch:
+            raise _epoch_changed(start.epoch, head.epoch)
+        self._require_epoch(head.epoch)
         if isinstance(start, Start):
             return head.revision
         revision = start.revision if isinstance(start, WatchToken) else start
-        if isinstance(start, WatchToken) and start.epoch != head.epoch:
-            raise EpochChangedError(
-                "the token belongs to another store, or to the time before a restore; start a "
-                "watch with a snapshot",
-                metadata={"tokenEpoch": start.epoch, "storeEpoch": head.epoch},
-            )
         if revision < head.compact_revision:
             raise _compacted(revision, head)
         if revision > head.revision:
@@ -157,12 +156,18 @@ class Feed:
             )
         return revision
 
+    def _require_epoch(self, epoch: str) -> None:
+        """Every revision of a watch belongs to one history: another one ends it (W9)."""
+        if epoch != self._epoch:
+            raise _epoch_changed(self._epoch, epoch)
+
     async def _next_revisions(self) -> Sequence[EncodedRevision]:
         hub = self._hub
         if self._cursor >= hub.ring.floor:
             return hub.ring.since(self._cursor, limit=_RING_PAGE_REVISIONS)
         hub.log_reads += 1
         page = await hub.store.changes_after(self._cursor, limit=LOG_PAGE_CHANGES)
+        self._require_epoch(page.head.epoch)
         if self._cursor < page.head.compact_revision:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
@@ -195,6 +200,7 @@ class Feed:
         versions are immutable, and those registered later are left out by their revision.
         """
         head = await self._hub.store.head()
+        self._require_epoch(head.epoch)
         pending: list[EncodedChange] = []
         pending_bytes = 0
         async for version in self._versions(head.revision):
@@ -220,6 +226,7 @@ class Feed:
             after = (wanted.subject_prefix, 0) if name is None else (name, 0)
             while True:
                 async with self._hub.store.snapshot() as reader:
+                    self._require_epoch(reader.head.epoch)
                     page = await reader.versions_through(
                         through, after=after, limit=_SNAPSHOT_PAGE_VERSIONS
                     )
@@ -264,7 +271,7 @@ class Feed:
             kind=kind,
             revision=reached,
             prev_revision=self._previous,
-            token="" if fragment else WatchToken(self._hub.epoch, reached).encode(),
+            token="" if fragment else WatchToken(self._epoch, reached).encode(),
             compact_revision=self._hub.compact_revision,
             events=events,
             fragment=fragment,
@@ -300,6 +307,14 @@ def _as_change(version: Version) -> Change:
         rejected_text=None,
         actor=version.actor,
         changed_at_ns=version.registered_at_ns,
+    )
+
+
+def _epoch_changed(expected: str, epoch: str) -> EpochChangedError:
+    return EpochChangedError(
+        "the token belongs to another store, or to the time before a restore; start a watch with a "
+        "snapshot",
+        metadata={"tokenEpoch": expected, "storeEpoch": epoch},
     )
 
 

@@ -52,6 +52,7 @@ class WatchHub:
         self.changed = asyncio.Event()
         self.draining = False
         self._listeners: list[Callable[[Revision], None]] = []
+        self._jump_listeners: list[Callable[[], None]] = []
         self.epoch = ""
         self.compact_revision = 0
         self.watchers = 0
@@ -62,9 +63,17 @@ class WatchHub:
         """The last revision published in this process."""
         return self.ring.head
 
+    def stands_at(self, head: Head) -> bool:
+        """Whether what was read at `head` is all that was published here, and no more."""
+        return (head.epoch, head.revision) == (self.epoch, self.revision)
+
     def on_publish(self, listener: Callable[[Revision], None]) -> None:
         """Name who hears of every revision before any watcher does."""
         self._listeners.append(listener)
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        """Name who hears that the store moved on without its revisions being published here."""
+        self._jump_listeners.append(listener)
 
     async def start(self) -> None:
         """Take the store's head and fill the ring with the end of its log."""
@@ -75,14 +84,29 @@ class WatchHub:
         while self.ring.head < head.revision:
             page = await self.store.changes_after(self.ring.head, limit=LOG_PAGE_CHANGES)
             for revision in page.revisions:
-                self.ring.append(EncodedRevision(revision, self.encode))
+                if revision.revision > self.ring.head:  # not published meanwhile
+                    self.ring.append(EncodedRevision(revision, self.encode))
 
     def publish(self, revision: Revision, head: Head) -> None:
         """Take a committed revision; never waits."""
+        if revision.revision <= self.ring.head:
+            return  # read from the log at the start
+        self.epoch = head.epoch
         self.compact_revision = head.compact_revision
         for listener in self._listeners:
             listener(revision)
         self.ring.append(EncodedRevision(revision, self.encode))
+        self._wake()
+
+    def move_to(self, head: Head) -> None:
+        """Take a head that no revision led to: the log was compacted, or the store restored."""
+        self.compact_revision = head.compact_revision
+        if head.epoch == self.epoch and head.compact_revision <= self.ring.head:
+            return
+        self.epoch = head.epoch
+        self.ring.reset(head.revision)
+        for listener in self._jump_listeners:
+            listener()
         self._wake()
 
     async def drain(self) -> None:

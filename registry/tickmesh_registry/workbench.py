@@ -106,6 +106,10 @@ class Workbench:
         """Keep a schema that was just registered: the next candidate is compared with it."""
         self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
 
+    def forget(self) -> None:
+        """Let go of every parsed schema: the store holds another history now."""
+        self._documents.clear()
+
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)

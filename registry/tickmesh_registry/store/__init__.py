@@ -252,7 +252,16 @@ class SchemaStore(Protocol):
         """
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Name who is given every revision, in order, before `transact` returns."""
+        """Name who is given every revision, in order, before `transact` returns.
+
+        Every one: also those that other processes commit, soon after they did.
+        """
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision.
+
+        That is when its log was compacted, or when it was restored and has another epoch.
+        """
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first, at least one if there is one.

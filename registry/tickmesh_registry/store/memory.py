@@ -147,6 +147,10 @@ class MemoryStore:
         """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
 
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision."""
+        self._line.on_head(listener)
+
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first."""
         revisions: list[Revision] = []

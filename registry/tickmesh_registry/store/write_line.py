@@ -28,11 +28,16 @@ class WriteLine:
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[Revision, Head], None]] = []
+        self._head_listeners: list[Callable[[Head], None]] = []
         self._closed = False
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Add a listener; it must neither block nor raise."""
         self._listeners.append(listener)
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Add a listener for work that made no revision; it must neither block nor raise."""
+        self._head_listeners.append(listener)
 
     async def run(self, work: Callable[[], Awaitable[Committed[Result]]]) -> Committed[Result]:
         """Run `work` when every earlier one has ended.
@@ -65,7 +70,10 @@ class WriteLine:
     async def _alone(self, work: Callable[[], Awaitable[Committed[Result]]]) -> Committed[Result]:
         async with self._lock:
             committed = await work()
-            if committed.revision is not None:
+            if committed.revision is None:
+                for head_listener in self._head_listeners:
+                    head_listener(committed.head)
+            else:
                 for listener in self._listeners:
                     listener(committed.revision, committed.head)
             return committed

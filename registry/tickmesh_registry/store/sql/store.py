@@ -8,29 +8,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from tickmesh.errors import ConfigError
 from tickmesh_registry.domain.errors import StoreUnavailableError
-from tickmesh_registry.store import Committed, Head
+from tickmesh_registry.store import Committed
 from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_serving.migration import migrate
 from tickmesh_serving.process_lock import ProcessLock
 from tickmesh_serving.sqlite import reader_engine, writer_engine
 
-from . import tables
+from .commits import compact_log, head_after, write_staged
 from .connection import ConnectionThread
-from .queries import read_head
 from .reader import SqlReader, SqlTransaction
-from .writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from tickmesh_registry.domain.changes import Revision
-    from tickmesh_registry.store import LogPage, Result, Transaction
-    from tickmesh_registry.store.staging import StagedWrites
+    from tickmesh_registry.store import Head, LogPage, Result, Transaction
 
 _READERS = 4
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -100,17 +96,21 @@ class SqliteStore:
                     if transaction.is_empty:
                         return Committed(result, queries.head, None)
                     revision = await self._writer.transact(
-                        partial(_write, queries.head, transaction)
+                        partial(write_staged, queries.head, transaction)
                     )
                 finally:
                     self._writer.end()
-            return Committed(result, _head_after(queries.head, revision), revision)
+            return Committed(result, head_after(queries.head, revision), revision)
 
         return await self._line.run(work)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision."""
+        self._line.on_head(listener)
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first."""
@@ -125,7 +125,9 @@ class SqliteStore:
             with _unavailable_on_failure():
                 head = (await self._writer.begin()).head
                 compacted = max(head.compact_revision, min(revision, head.revision))
-                head = await self._writer.transact(partial(_compact, compacted, forget_before_ns))
+                head = await self._writer.transact(
+                    partial(compact_log, compacted, forget_before_ns)
+                )
             return Committed(None, head, None)
 
         return (await self._line.run(work)).head
@@ -155,34 +157,6 @@ class SqliteStore:
                 migrate(connection, scripts=_MIGRATIONS, epoch=self._new_epoch)
         finally:
             engine.dispose()
-
-
-def _write(head: Head, staged: StagedWrites, connection: Connection) -> Revision | None:
-    return Writer(connection, head).write(staged)
-
-
-def _compact(revision: int, forget_before_ns: int, connection: Connection) -> Head:
-    for statement in (
-        delete(tables.change_log).where(tables.change_log.c.revision <= revision),
-        delete(tables.completed_requests).where(
-            tables.completed_requests.c.completed_at_ns < forget_before_ns
-        ),
-        delete(tables.refusals).where(tables.refusals.c.refused_at_ns < forget_before_ns),
-        update(tables.registry_clock).values(compact_revision=revision),
-    ):
-        connection.execute(statement)
-    return read_head(connection)
-
-
-def _head_after(head: Head, revision: Revision | None) -> Head:
-    if revision is None:
-        return head
-    return Head(
-        epoch=head.epoch,
-        revision=revision.revision,
-        compact_revision=head.compact_revision,
-        changed_at_ns=revision.changes[-1].changed_at_ns,
-    )
 
 
 @contextmanager

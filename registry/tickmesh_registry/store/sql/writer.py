@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
 
 from . import rows, tables
+from .dialects import every_insert, insert_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,15 +29,17 @@ _SELECT_HIGHEST_SCHEMA_ID = select(func.max(tables.schemas.c.schema_id))
 _INSERT_SCHEMAS = insert(tables.schemas)
 _INSERT_VERSIONS = insert(tables.versions)
 _INSERT_CHANGES = insert(tables.change_log)
-_NEW_SUBJECT = upsert(tables.subjects)
-_UPSERT_SUBJECT = _NEW_SUBJECT.on_conflict_do_update(
-    index_elements=["name"],
-    set_={
-        name: _NEW_SUBJECT.excluded[name]
-        for name in ("latest_version", "version_count", "revision", "field_ids")
-    },
-    where=tables.subjects.c.version_count == _NEW_SUBJECT.excluded.version_count - 1,
-)
+_UPSERT_SUBJECT = {
+    dialect: insert_subject.on_conflict_do_update(
+        index_elements=["name"],
+        set_={
+            name: insert_subject.excluded[name]
+            for name in ("latest_version", "version_count", "revision", "field_ids")
+        },
+        where=tables.subjects.c.version_count == insert_subject.excluded.version_count - 1,
+    )
+    for dialect, insert_subject in every_insert(tables.subjects)
+}
 _BUMP_CLOCK = (
     update(tables.registry_clock)
     .where(tables.registry_clock.c.revision == bindparam("from_revision"))
@@ -50,6 +52,7 @@ class Writer:
 
     def __init__(self, connection: Connection, head: Head) -> None:
         self._connection = connection
+        self._upsert = insert_of(connection)
         self._head = head
 
     def write(self, staged: StagedWrites) -> Revision | None:
@@ -69,7 +72,7 @@ class Writer:
         for name, settings in staged.new_settings.items():
             values = rows.settings_row(settings) | {"revision": number}
             execute(
-                upsert(tables.subjects)
+                self._upsert(tables.subjects)
                 .values(name=name, latest_version=0, version_count=0, field_ids="", **values)
                 .on_conflict_do_update(index_elements=["name"], set_=values)
             )
@@ -81,7 +84,7 @@ class Writer:
             )
         for refusal in staged.new_refusals:
             execute(
-                upsert(tables.refusals)
+                self._upsert(tables.refusals)
                 .values({c.name: getattr(refusal, c.name) for c in tables.refusals.c})
                 .on_conflict_do_update(
                     index_elements=["subject", "fingerprint", "principal"],
@@ -110,7 +113,7 @@ class Writer:
 
     def _write_subject(self, new: NewVersion, *, revision: int) -> None:
         written = self._connection.execute(
-            _UPSERT_SUBJECT,
+            _UPSERT_SUBJECT[self._connection.dialect.name],
             {
                 "name": new.subject,
                 "latest_version": new.version,
