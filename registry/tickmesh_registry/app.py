@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from tickmesh.errors import ConfigError
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
@@ -21,6 +22,7 @@ from .feed import Authorizer, may_see_everything
 from .metrics import watch_metrics
 from .service import SchemaRegistryService, permission_table
 from .store.memory import MemoryStore
+from .store.sql.maintenance import SqliteMaintenance
 from .store.sql.store import SqliteStore
 from .watch import WatchHub
 from .wire import encode_change
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 
     from tickmesh_serving.tracing import Tracing
 
-    from .config import RegistryConfig, StoreConfig
+    from .config import RegistryConfig
     from .store import SchemaStore
-    from .store.sql.postgres import PostgresStore
+    from .store.sql.maintenance import Maintenance
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
 
@@ -64,7 +66,13 @@ class _Life:
 def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaStore:
     """The store engine that the settings name, not yet open."""
     if config.store.engine is StoreEngine.POSTGRESQL:
-        return open_postgres(config.store, ids)
+        from .store.sql.postgres import PostgresStore
+
+        return PostgresStore(
+            config.store.url.reveal(),
+            new_epoch=ids.new_id,
+            sessions=config.store.postgres_sessions,
+        )
     if config.store.engine is StoreEngine.MEMORY:
         return MemoryStore(epoch=ids.new_id())
     if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
@@ -76,17 +84,23 @@ def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaSt
     return SqliteStore(config.store.sqlite_path(home), new_epoch=ids.new_id())
 
 
-def open_postgres(config: StoreConfig, ids: IdGenerator) -> PostgresStore:
-    """The PostgreSQL engine, not yet open.
+def maintenance_of(config: RegistryConfig, home: Path, ids: IdGenerator) -> Maintenance:
+    """What an operator can do to the store that the settings name.
 
     Raises:
-        ConfigError: The package that speaks to PostgreSQL is not installed.
+        ConfigError: It lives in memory, or the package that speaks to it is not installed.
     """
-    from .store.sql.postgres import PostgresStore
+    if config.store.engine is StoreEngine.POSTGRESQL:
+        from .store.sql.postgres_maintenance import PostgresMaintenance
 
-    return PostgresStore(
-        config.url.reveal(), new_epoch=ids.new_id, sessions=config.postgres_sessions
-    )
+        return PostgresMaintenance(config.store.url.reveal(), new_epoch=ids.new_id)
+    if config.store.engine is StoreEngine.MEMORY:
+        raise ConfigError(
+            "a store in memory ends with its process: there is nothing to migrate, back up or "
+            "restore",
+            key="registry.store.url",
+        )
+    return SqliteMaintenance(config.store.sqlite_path(home), new_epoch=ids.new_id)
 
 
 def build_registry(

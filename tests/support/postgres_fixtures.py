@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.postgres import PostgresCluster
-from tickmesh_registry.store.sql.postgres import PostgresStore
+from tickmesh_registry.store.sql.postgres_maintenance import PostgresMaintenance
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ async def fresh_database(cluster: PostgresCluster) -> AsyncIterator[str]:
     """The URL of a database with an empty registry, a copy of one that was migrated once."""
     if cluster not in _templates:
         template = await cluster.create_database()
-        await PostgresStore(cluster.url(template), new_epoch=lambda: "epoch-1").migrate()
+        await PostgresMaintenance(cluster.url(template), new_epoch=lambda: "epoch-1").migrate()
         _templates[cluster] = template
     name = await cluster.create_database(template=_templates[cluster])
     try:

@@ -22,11 +22,11 @@ from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store import Committed, Head, LogPage
 from tickmesh_registry.store.following import LogFollower
 from tickmesh_registry.store.write_line import WriteLine
-from tickmesh_serving.migration import TableState, migrate, table_state
+from tickmesh_serving.migration import TableState, table_state
 
 from . import tables
 from .commits import compact_log, head_after, write_staged
-from .postgres_cluster import LOCK_FOR_MIGRATION, adopt_cluster, read_cluster, renew_epoch
+from .postgres_cluster import adopt_cluster, read_cluster, renew_epoch
 from .postgres_listener import CommitListener
 from .postgres_session import (
     GreenletRunner,
@@ -36,7 +36,7 @@ from .postgres_session import (
     unavailable_on_failure,
     wrong_settings_on_failure,
 )
-from .queries import Queries, read_head
+from .queries import Queries
 from .reader import SqlReader, SqlTransaction
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.reg
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOG_PAGE_CHANGES = 512
 _COMPACTED_AT_ONCE = 10_000
-_MIGRATION_SETTINGS = {"lock_timeout": "60s", "statement_timeout": "0"}
 _SETTLE_SECONDS = 10.0
 _SETTLE_EVERY_SECONDS = 0.25
 _UNKNOWN_OUTCOME = (
@@ -104,30 +103,6 @@ class PostgresStore:
             partial(self._connect, {}), heard=self._heard, connected=self._follower.hurry
         )
         self._own_server_process = 0
-
-    async def migrate(self) -> int:
-        """Bring the tables to this version; the revision the store stands at.
-
-        Raises:
-            ConfigError: It cannot be reached, or a newer version wrote it.
-        """
-        migrating = SessionPool(
-            partial(open_connection, self._url),
-            size=1,
-            isolation="READ COMMITTED",
-            settings=_MIGRATION_SETTINGS,
-        )
-        try:
-            with wrong_settings_on_failure():
-                async with migrating.begin(_lock_for_migration) as (session, _):
-                    await session.run_sync(
-                        partial(migrate, scripts=_MIGRATIONS, epoch=self._new_epoch())
-                    )
-                    head = await session.run_sync(read_head)
-                    await session.commit()
-                    return head.revision
-        finally:
-            await migrating.close()
 
     async def open(self) -> None:
         """Make sure that the tables are this version's, and follow the log.
@@ -356,10 +331,6 @@ class PostgresStore:
 def _sync(session: AsyncConnection) -> Connection:
     assert session.sync_connection is not None
     return session.sync_connection
-
-
-def _lock_for_migration(connection: Connection) -> None:
-    connection.exec_driver_sql(LOCK_FOR_MIGRATION)
 
 
 def _lock_clock(connection: Connection) -> _Locked:

@@ -54,17 +54,23 @@ _PASSING_CLASSES = frozenset({"08", "53", "25", "28", "40", "57", "58", "3D"})
 _PASSING_STATES = frozenset({_LOCK_NOT_AVAILABLE, "55000"})
 
 
-async def open_connection(url: str, settings: dict[str, str]) -> asyncpg.Connection:
+async def open_connection(
+    url: str,
+    settings: dict[str, str],
+    *,
+    command_seconds: float | None = _COMMAND_SECONDS,
+) -> asyncpg.Connection:
     """Open a connection of its own.
 
     Args:
         url: As libpq takes it, `?sslmode=` and several hosts included.
         settings: Of the session.
+        command_seconds: How long a server that does not answer is waited for; None for ever.
     """
     return await asyncpg.connect(
         url,
         timeout=_CONNECT_SECONDS,
-        command_timeout=_COMMAND_SECONDS,
+        command_timeout=command_seconds,
         server_settings=SESSION_SETTINGS | settings,
     )
 

@@ -32,6 +32,16 @@ _READERS = 4
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+def sqlite_lock(path: Path) -> ProcessLock:
+    """What keeps a second process from writing to a store's file."""
+    lock = path.with_name(path.name + ".lock")
+    return ProcessLock(
+        lock,
+        held=f"another process holds {lock}; a SQLite registry is served by one process: "
+        "stop the other, or name another file",
+    )
+
+
 class SqliteStore:
     """A store in one SQLite file, written by one process.
 
@@ -44,12 +54,7 @@ class SqliteStore:
         self._path = path
         self._new_epoch = new_epoch
         self._line = WriteLine()
-        lock = path.with_name(path.name + ".lock")
-        self._lock = ProcessLock(
-            lock,
-            held=f"another process holds {lock}; a SQLite registry is served by one process: "
-            "stop the other, or name another file",
-        )
+        self._lock = sqlite_lock(path)
         self._writer = ConnectionThread(writer_engine(path), name="registry-writer")
         self._readers = [
             ConnectionThread(reader_engine(path), name="registry-reader") for _ in range(_READERS)
