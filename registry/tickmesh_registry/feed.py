@@ -14,6 +14,7 @@ from .domain.errors import (
     EpochChangedError,
     RevisionCompactedError,
     RevisionInFutureError,
+    StoreUnavailableError,
 )
 from .domain.tokens import WatchToken
 from .ring import EncodedChange, EncodedRevision
@@ -32,6 +33,7 @@ _RING_PAGE_REVISIONS = 256
 _SNAPSHOT_PAGE_VERSIONS = 64
 _RESPONSE_BYTES = 1 << 20
 _DRAIN_SPREAD_SECONDS = 2.0
+_STORE_RETRY_SECONDS = 0.5
 
 
 class DeliveryKind(Enum):
@@ -126,7 +128,7 @@ class Feed:
         progress_at = self._next_progress()
         while not hub.draining:
             self._require_epoch(hub.epoch)
-            for revision in await self._next_revisions():
+            for revision in await self._available_revisions():
                 for delivery in self._events(revision):
                     yield delivery
                 self._cursor = revision.revision
@@ -160,6 +162,14 @@ class Feed:
         """Every revision of a watch belongs to one history: another one ends it (W9)."""
         if epoch != self._epoch:
             raise _epoch_changed(self._epoch, epoch)
+
+    async def _available_revisions(self) -> Sequence[EncodedRevision]:
+        """The next revisions; none, after a moment, while the store does not answer."""
+        try:
+            return await self._next_revisions()
+        except StoreUnavailableError:
+            await asyncio.sleep(_STORE_RETRY_SECONDS)
+            return ()
 
     async def _next_revisions(self) -> Sequence[EncodedRevision]:
         hub = self._hub

@@ -34,6 +34,7 @@ from .postgres_session import (
     is_lost,
     open_connection,
     unavailable_on_failure,
+    wait_for_server,
     wrong_settings_on_failure,
 )
 from .queries import Queries
@@ -112,6 +113,7 @@ class PostgresStore:
         """
         try:
             with wrong_settings_on_failure():
+                await wait_for_server(self._url)
                 await self._require_tables()
                 await self._adopt_cluster()
                 self._follower.start(await self.head())

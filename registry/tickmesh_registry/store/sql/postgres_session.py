@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -25,10 +28,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
+
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 10.0
+_START_PATIENCE_SECONDS = 10.0
+_START_RETRY_SECONDS = 0.5
 _COMMAND_SECONDS = 10.0
 _CHECKOUT_SECONDS = 5.0
 
@@ -73,6 +80,22 @@ async def open_connection(
         command_timeout=command_seconds,
         server_settings=SESSION_SETTINGS | settings,
     )
+
+
+async def wait_for_server(url: str) -> None:
+    """Wait for a server that starts together with its registry; raises when it does not come."""
+    give_up_at = time.monotonic() + _START_PATIENCE_SECONDS
+    while True:
+        try:
+            connection = await open_connection(url, {})
+        except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
+            if time.monotonic() >= give_up_at:
+                raise
+            _log.info("registry.store.waiting", reason=str(error))
+            await asyncio.sleep(_START_RETRY_SECONDS)
+        else:
+            connection.terminate()
+            return
 
 
 class GreenletRunner:
