@@ -70,7 +70,7 @@ def migrate(data: Path | None) -> None:
 @_file_argument
 @_data_option
 def backup(file: Path, data: Path | None) -> None:
-    """Write the whole store into FILE, a new one, while the registry goes on.
+    """Write the whole store into a new file, while it serves.
 
     FILE is the same for every engine: a store moves from SQLite to PostgreSQL by a backup of the
     one and a restore into the other.
@@ -85,9 +85,9 @@ def backup(file: Path, data: Path | None) -> None:
 @click.option("--force", is_flag=True, help="Replace what the store holds.")
 @_data_option
 def restore(file: Path, data: Path | None, *, force: bool) -> None:
-    """Put the content of FILE, a backup, into the store; no registry may serve it.
+    """Put a backup back, while no registry serves the store.
 
-    The store gets another epoch: clients that followed the one before start again with a snapshot.
+    FILE may come from any engine. The store gets another epoch: clients that followed the one before start again with a snapshot.
     """
     with _maintenance(data) as maintenance:
         content = asyncio.run(maintenance.restore(file, replace=force))

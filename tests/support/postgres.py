@@ -113,7 +113,7 @@ class PostgresCluster:
         log = self._directory / "server.log"
         self._server = self._account.start([self._binaries / "postgres", "-D", self._data], log=log)
         deadline = time.monotonic() + _START_SECONDS
-        ready = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready: list[str | Path] = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode != 0:
             assert self._server.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()

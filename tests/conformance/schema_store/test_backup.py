@@ -161,7 +161,7 @@ async def test_a_restore_is_refused_while_a_registry_serves_or_over_what_is_ther
         await place.maintenance.restore(file, replace=True)
     assert (await register(store, "c")).revision == 3
     await store.close()
-    with pytest.raises(ConfigError, match="stands at revision 3.*--force"):
+    with pytest.raises(ConfigError, match=r"stands at revision 3.*--force"):
         await place.maintenance.restore(file, replace=False)
     assert (await place.maintenance.restore(file, replace=True)).revision == 1
     store = place.store()
