@@ -25,7 +25,8 @@ from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_serving.migration import TableState, table_state
 
 from . import tables
-from .commits import compact_log, head_after, write_staged
+from .commits import compact_log
+from .group import one_by_one, run_group
 from .postgres_cluster import adopt_cluster, read_cluster, renew_epoch
 from .postgres_listener import CommitListener
 from .postgres_session import (
@@ -38,10 +39,10 @@ from .postgres_session import (
     wrong_settings_on_failure,
 )
 from .queries import Queries
-from .reader import SqlReader, SqlTransaction
+from .reader import SqlReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     import asyncpg
     from sqlalchemy import Connection
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.store import Result, Transaction
+    from tickmesh_registry.store.write_line import Body
+
+    from .group import Outcome
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
 
@@ -91,7 +95,7 @@ class PostgresStore:
         self._url = url
         self._new_epoch = new_epoch
         self._cluster: str | None = None
-        self._line = WriteLine()
+        self._line = WriteLine(partial(one_by_one, commit_together=self._commit_together))
         self._writer = SessionPool(self._connect, size=1, isolation="READ COMMITTED", settings={})
         self._readers = SessionPool(
             self._connect,
@@ -136,24 +140,7 @@ class PostgresStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
         """Run `body` alone and commit what it staged, whole or not at all."""
-
-        async def work() -> Committed[Result]:
-            async with self._writing() as (session, locked):
-                queries = Queries(_sync(session), locked.head)
-                transaction = SqlTransaction(GreenletRunner(session), queries)
-                result = await body(transaction)
-                if transaction.is_empty:
-                    return Committed(result, locked.head, None)
-                revision = await session.run_sync(
-                    lambda connection: write_staged(locked.head, transaction, connection)
-                )
-                await self._commit(session, locked)
-            head = head_after(locked.head, revision)
-            if revision is not None:
-                self._follower.tell(revision, head)
-            return Committed(result, head, revision)
-
-        return await self._line.run(work)
+        return await self._line.transact(body)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Name who is given every revision of every process, in order."""
@@ -189,6 +176,20 @@ class PostgresStore:
         await self._follower.close()
         await self._writer.close()
         await self._readers.close()
+
+    async def _commit_together(self, bodies: Sequence[Body]) -> Sequence[Outcome]:
+        async with self._writing() as (session, locked):
+            outcomes = await run_group(
+                bodies,
+                head=locked.head,
+                connection=_sync(session),
+                runner=GreenletRunner(session),
+            )
+            await self._commit(session, locked)
+        for outcome in outcomes:
+            if isinstance(outcome, Committed) and outcome.revision is not None:
+                self._follower.tell(outcome.revision, outcome.head)
+        return outcomes
 
     async def _compact_some(self, revision: int, forget_before_ns: int) -> tuple[Head, bool]:
         async def work() -> Committed[bool]:

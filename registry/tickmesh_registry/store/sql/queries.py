@@ -47,6 +47,11 @@ class Queries:
         self._connection = connection
         self.head = read_head(connection) if head is None else head
 
+    @property
+    def connection(self) -> Connection:
+        """Where the reads run."""
+        return self._connection
+
     def subject(self, name: str) -> SubjectState:
         """The state of a subject."""
         row = self._first(_SELECT_SUBJECT, of_name=name)

@@ -18,15 +18,21 @@ from tickmesh_serving.migration import migrate
 from tickmesh_serving.process_lock import ProcessLock
 from tickmesh_serving.sqlite import reader_engine, writer_engine
 
-from .commits import compact_log, head_after, write_staged
+from .commits import compact_log
 from .connection import ConnectionThread
-from .reader import SqlReader, SqlTransaction
+from .group import one_by_one, run_group
+from .reader import SqlReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.store import Head, LogPage, Result, Transaction
+    from tickmesh_registry.store.write_line import Body
+
+    from .group import Outcome
 
 _READERS = 4
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -53,7 +59,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, new_epoch: str) -> None:
         self._path = path
         self._new_epoch = new_epoch
-        self._line = WriteLine()
+        self._line = WriteLine(partial(one_by_one, commit_together=self._commit_together))
         self._lock = sqlite_lock(path)
         self._writer = ConnectionThread(writer_engine(path), name="registry-writer")
         self._readers = [
@@ -91,23 +97,7 @@ class SqliteStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
         """Run `body` alone and commit what it staged, whole or not at all."""
-
-        async def work() -> Committed[Result]:
-            with _unavailable_on_failure():
-                queries = await self._writer.begin()
-                try:
-                    transaction = SqlTransaction(self._writer, queries)
-                    result = await body(transaction)
-                    if transaction.is_empty:
-                        return Committed(result, queries.head, None)
-                    revision = await self._writer.transact(
-                        partial(write_staged, queries.head, transaction)
-                    )
-                finally:
-                    self._writer.end()
-            return Committed(result, head_after(queries.head, revision), revision)
-
-        return await self._line.run(work)
+        return await self._line.transact(body)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Name who is given every revision, in order, before `transact` returns."""
@@ -145,6 +135,21 @@ class SqliteStore:
         await self._writer.close()
         self._lock.release()
 
+    async def _commit_together(self, bodies: Sequence[Body]) -> Sequence[Outcome]:
+        with _unavailable_on_failure():
+            queries = await self._writer.begin()
+            try:
+                outcomes = await run_group(
+                    bodies,
+                    head=queries.head,
+                    connection=queries.connection,
+                    runner=self._writer,
+                )
+                await self._writer.transact(_nothing_more)
+            finally:
+                self._writer.end()
+        return outcomes
+
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ConnectionThread]:
         thread = await self._idle.get()
@@ -162,6 +167,10 @@ class SqliteStore:
                 migrate(connection, scripts=_MIGRATIONS, epoch=self._new_epoch)
         finally:
             engine.dispose()
+
+
+def _nothing_more(connection: Connection) -> None:
+    """Everything was written before; what is left is the commit."""
 
 
 @contextmanager
