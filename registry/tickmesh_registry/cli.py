@@ -87,7 +87,8 @@ def backup(file: Path, data: Path | None) -> None:
 def restore(file: Path, data: Path | None, *, force: bool) -> None:
     """Put a backup back, while no registry serves the store.
 
-    FILE may come from any engine. The store gets another epoch: clients that followed the one before start again with a snapshot.
+    FILE may come from any engine. The store gets another epoch: clients that followed the one
+    before start again with a snapshot.
     """
     with _maintenance(data) as maintenance:
         content = asyncio.run(maintenance.restore(file, replace=force))

@@ -246,7 +246,8 @@ class SchemaStore(Protocol):
 
         When this returns, the revision is durable and the listener has it. An error of the body
         leaves nothing. A body may run a second time, when what it was committed together with
-        could not be written: it does nothing but read and stage. Cancelling the caller does not cancel a transaction that has begun.
+        could not be written: it does nothing but read and stage. Cancelling the caller does not
+        cancel a transaction that has begun.
 
         Raises:
             StoreUnavailableError: The store did not answer; nothing is known to be written.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, bindparam, delete, update
 
+from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store import Head
 
 from . import tables
@@ -17,9 +18,34 @@ if TYPE_CHECKING:
     from tickmesh_registry.store.staging import StagedWrites
 
 
+_BUMP_CLOCK = (
+    update(tables.registry_clock)
+    .where(tables.registry_clock.c.revision == bindparam("from_revision"))
+    .values(revision=bindparam("to_revision"), changed_at_ns=bindparam("at_ns"))
+)
+
+
 def write_staged(head: Head, staged: StagedWrites, connection: Connection) -> Revision | None:
-    """Write everything staged on top of `head`; the counter row last."""
+    """Write everything staged on top of `head`, but for the counter row."""
     return Writer(connection, head).write(staged)
+
+
+def bump_clock(before: Head, after: Head, connection: Connection) -> None:
+    """Move the counter row: the last statement of every write.
+
+    Raises:
+        StoreUnavailableError: Somebody moved it who did not hold it.
+    """
+    bumped = connection.execute(
+        _BUMP_CLOCK,
+        {
+            "from_revision": before.revision,
+            "to_revision": after.revision,
+            "at_ns": after.changed_at_ns,
+        },
+    )
+    if bumped.rowcount != 1:
+        raise StoreUnavailableError("another writer moved the store; retry")
 
 
 def compact_log(revision: int, forget_before_ns: int, connection: Connection) -> Head:

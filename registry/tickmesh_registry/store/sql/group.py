@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tickmesh_registry.store import Committed
 
-from .commits import head_after, write_staged
+from .commits import bump_clock, head_after, write_staged
 from .queries import Queries
 from .reader import SqlTransaction
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 
 class WriteRefusedError(Exception):
-    """What a body staged could not be written, so nothing of the group may be committed."""
+    """What a body staged could not be written, so nothing of the group may be committed.
+
+    Attributes:
+        cause: Why, for the caller of that body.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 async def run_group(
@@ -41,11 +49,14 @@ async def run_group(
         connection: In the transaction, which the caller commits.
         runner: Runs functions of the connection.
 
+    The counter row is moved once, by the last statement, to where the last body led.
+
     Raises:
         WriteRefusedError: A write failed, and left what must be rolled back.
         DBAPIError: The database failed.
     """
     outcomes: list[Outcome] = []
+    before = head
     for body in bodies:
         transaction = SqlTransaction(runner, Queries(connection, head))
         try:
@@ -62,9 +73,11 @@ async def run_group(
             except (DBAPIError, OSError):
                 raise
             except Exception as error:
-                raise WriteRefusedError from error
+                raise WriteRefusedError(error) from error
         head = head_after(head, revision)
         outcomes.append(Committed(result, head, revision))
+    if head.revision > before.revision:
+        await runner.run(bump_clock, before, head, connection)
     return outcomes
 
 
@@ -82,6 +95,5 @@ async def one_by_one(
         return await commit_together(bodies)
     except WriteRefusedError as refused:
         if len(bodies) == 1:
-            assert isinstance(refused.__cause__, Exception)
-            return [refused.__cause__]
+            return [refused.cause]
     return [outcome for body in bodies for outcome in await one_by_one([body], commit_together)]

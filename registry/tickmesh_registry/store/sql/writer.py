@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select
 
-from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
+from tickmesh_registry.domain.errors import VersionConflictError
 
 from . import rows, tables
 from .dialects import every_insert, insert_of
@@ -40,11 +40,6 @@ _UPSERT_SUBJECT = {
     )
     for dialect, insert_subject in every_insert(tables.subjects)
 }
-_BUMP_CLOCK = (
-    update(tables.registry_clock)
-    .where(tables.registry_clock.c.revision == bindparam("from_revision"))
-    .values(revision=bindparam("to_revision"), changed_at_ns=bindparam("at_ns"))
-)
 
 
 class Writer:
@@ -56,7 +51,7 @@ class Writer:
         self._head = head
 
     def write(self, staged: StagedWrites) -> Revision | None:
-        """Write everything staged; the counter row last.
+        """Write everything staged; the caller moves the counter row, last of all.
 
         Raises:
             VersionConflictError: A staged version is not the one that comes next.
@@ -92,7 +87,7 @@ class Writer:
                 )
             )
         if sealed.revision is not None:
-            self._write_revision(sealed.revision)
+            execute(_INSERT_CHANGES, [rows.change_row(c) for c in sealed.revision.changes])
         return sealed.revision
 
     def _write_schemas(self, versions: Iterable[NewVersion]) -> dict[str, int]:
@@ -124,21 +119,6 @@ class Writer:
         )
         if written.rowcount != 1:
             raise VersionConflictError(f"version {new.version} is not the one that comes next")
-
-    def _write_revision(self, revision: Revision) -> None:
-        self._connection.execute(
-            _INSERT_CHANGES, [rows.change_row(change) for change in revision.changes]
-        )
-        bumped = self._connection.execute(
-            _BUMP_CLOCK,
-            {
-                "from_revision": self._head.revision,
-                "to_revision": revision.revision,
-                "at_ns": revision.changes[-1].changed_at_ns,
-            },
-        )
-        if bumped.rowcount != 1:
-            raise StoreUnavailableError("another writer moved the store; retry")
 
 
 def _schema_rows(
