@@ -84,6 +84,7 @@ verify-gen: $(GEN)/.gen
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py --check
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
+	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	@$(BIN)/python -m bench $(BENCH)
 
 clean: ## Remove environments and caches

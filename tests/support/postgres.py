@@ -113,7 +113,14 @@ class PostgresCluster:
         log = self._directory / "server.log"
         self._server = self._account.start([self._binaries / "postgres", "-D", self._data], log=log)
         deadline = time.monotonic() + _START_SECONDS
-        ready: list[str | Path] = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready: list[str | Path] = [
+            self._binaries / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         while subprocess.run(ready, check=False).returncode != 0:
             assert self._server.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -126,6 +133,19 @@ class PostgresCluster:
         self._server.send_signal(3 if immediately else 2)  # SIGQUIT, SIGINT
         self._server.wait(_STOP_SECONDS)
         self._server = None
+
+    def start_as_standby(self) -> None:
+        """Start the stopped server as a standby, as one that was recovered would."""
+        signal_file = self._data / "standby.signal"
+        signal_file.touch()
+        os.chown(signal_file, self._account.uid, self._account.gid)
+        self.start()
+
+    async def promote(self) -> None:
+        """Make the standby the primary: a new timeline begins."""
+        connection = await self.connect()
+        assert await connection.fetchval("SELECT pg_promote(true)")
+        await connection.close()
 
     def destroy(self) -> None:
         """Stop the server and remove its files."""

@@ -251,6 +251,41 @@ async def test_w9_a_store_found_in_another_cluster_gets_another_epoch(
         assert (await later.store.head()).epoch == "epoch-2"
 
 
+async def test_w9_a_promoted_standby_begins_another_epoch_and_no_standby_is_used(
+    registry_database: str, postgres: PostgresCluster
+) -> None:
+    async with replicas(registry_database, 1) as (replica,):
+        await register(replica.store, "a")
+        postgres.stop()
+        postgres.start_as_standby()
+        with pytest.raises(StoreUnavailableError, match="nothing was written"):
+            await register(replica.store, "a")
+        with pytest.raises(StoreUnavailableError):
+            await replica.store.head()
+        await postgres.promote()
+        head = await replica.told_of_a_head()
+        assert (head.epoch, head.revision) == ("epoch-2", 1)
+        assert (await register(replica.store, "a")).revision == 2
+
+
+async def test_serving_needs_no_more_than_to_read_and_write_the_tables(
+    registry_database: str, postgres: PostgresCluster
+) -> None:
+    database = urlsplit(registry_database).path[1:]
+    role = f"serve_{database}"
+    admin = await postgres.connect(database)
+    await admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'serve'")
+    await admin.execute(
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    async with replicas(postgres.url(database, user=role, password="serve"), 1) as (replica,):
+        assert (await register(replica.store, "a")).revision == 1
+        assert (await replica.store.compact(1, forget_before_ns=0)).compact_revision == 1
+    await admin.execute(f"DROP OWNED BY {role}")
+    await admin.execute(f"DROP ROLE {role}")
+    await admin.close()
+
+
 async def test_w9_a_running_replica_is_told_of_a_new_epoch(
     registry_database: str, postgres: PostgresCluster
 ) -> None:
