@@ -8,7 +8,7 @@ GEN := .venv-gen
 BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
-DEBIAN_PACKAGES := git python3-venv
+DEBIAN_PACKAGES := git python3-venv postgresql haproxy
 # A baseline of the benchmarks; without it its lines are null.
 BENCH_PACKAGES := etcd-server
 
@@ -93,6 +93,7 @@ verify-gen: $(GEN)/.gen
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py --check
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
+	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	@$(BIN)/python -m bench $(BENCH)
 
 # CHAOS_SECONDS, CHAOS_SEED: how long, and which run again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -13,6 +14,7 @@ from .domain.errors import (
     EpochChangedError,
     RevisionCompactedError,
     RevisionInFutureError,
+    StoreUnavailableError,
 )
 from .domain.tokens import WatchToken
 from .domain.versions import VersionState
@@ -42,6 +44,7 @@ _RING_PAGE_REVISIONS = 256
 _SNAPSHOT_PAGE_VERSIONS = 64
 _RESPONSE_BYTES = 1 << 20
 _DRAIN_SPREAD_SECONDS = 2.0
+_STORE_RETRY_SECONDS = 0.5
 
 
 class DeliveryKind(Enum):
@@ -128,6 +131,7 @@ class Feed:
         self._hub = hub
         self._order = order
         self._principal = principal
+        self._epoch = hub.epoch
         self._cursor = 0
         self._previous = 0
 
@@ -143,7 +147,8 @@ class Feed:
                 yield self._delivery(DeliveryKind.PROGRESS)
             progress.restart()
             while not hub.draining:
-                for revision in await self._next_revisions():
+                self._require_epoch(hub.epoch)
+                for revision in await self._available_revisions():
                     for delivery in self._events(revision):
                         yield delivery
                     self._cursor = revision.revision
@@ -163,15 +168,12 @@ class Feed:
         """The revision to begin after, checked against the store itself, never the ring."""
         hub = self._hub
         head = await hub.store.head()
+        if isinstance(start, WatchToken) and start.epoch != head.epoch:
+            raise _epoch_changed(start.epoch, head.epoch)
+        self._require_epoch(head.epoch)
         if isinstance(start, Start):
             return head.revision
         revision = start.revision if isinstance(start, WatchToken) else start
-        if isinstance(start, WatchToken) and start.epoch != head.epoch:
-            raise EpochChangedError(
-                "the token belongs to another store, or to the time before a restore; start a "
-                "watch with a snapshot",
-                metadata={"tokenEpoch": start.epoch, "storeEpoch": head.epoch},
-            )
         if revision < head.compact_revision:
             raise _compacted(revision, head)
         if revision > head.revision:
@@ -180,12 +182,26 @@ class Feed:
             )
         return revision
 
+    def _require_epoch(self, epoch: str) -> None:
+        """Every revision of a watch belongs to one history: another one ends it (W9)."""
+        if epoch != self._epoch:
+            raise _epoch_changed(self._epoch, epoch)
+
+    async def _available_revisions(self) -> Sequence[EncodedRevision]:
+        """The next revisions; none, after a moment, while the store does not answer."""
+        try:
+            return await self._next_revisions()
+        except StoreUnavailableError:
+            await asyncio.sleep(_STORE_RETRY_SECONDS)
+            return ()
+
     async def _next_revisions(self) -> Sequence[EncodedRevision]:
         hub = self._hub
         if self._cursor >= hub.ring.floor:
             return hub.ring.since(self._cursor, limit=_RING_PAGE_REVISIONS)
         hub.log_reads += 1
         page = await hub.store.changes_after(self._cursor, limit=LOG_PAGE_CHANGES)
+        self._require_epoch(page.head.epoch)
         if self._cursor < page.head.compact_revision:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
@@ -214,6 +230,7 @@ class Feed:
         """
         async with self._hub.store.snapshot() as reader:
             head = reader.head
+            self._require_epoch(head.epoch)
             standings = {
                 (each.subject, each.version): each
                 for each in await reader.standings(prefix=self._order.filter.subject_prefix)
@@ -246,6 +263,7 @@ class Feed:
             after = (wanted.subject_prefix, 0) if name is None else (name, 0)
             while True:
                 async with self._hub.store.snapshot() as reader:
+                    self._require_epoch(reader.head.epoch)
                     page = await reader.versions_through(
                         through, after=after, limit=_SNAPSHOT_PAGE_VERSIONS
                     )
@@ -287,7 +305,7 @@ class Feed:
         hub = self._hub
         reached = self._cursor if revision is None else revision
         shared = kind is DeliveryKind.EVENTS and not fragment
-        delivery = hub.shared.get((hub.epoch, reached)) if shared else None
+        delivery = hub.shared.get((self._epoch, reached)) if shared else None
         if (
             delivery is None
             or delivery.prev_revision != self._previous
@@ -298,13 +316,13 @@ class Feed:
                 kind=kind,
                 revision=reached,
                 prev_revision=self._previous,
-                token="" if fragment else WatchToken(hub.epoch, reached).encode(),
+                token="" if fragment else WatchToken(self._epoch, reached).encode(),
                 compact_revision=hub.compact_revision,
                 events=events,
                 fragment=fragment,
             )
             if shared:
-                hub.shared.put((hub.epoch, reached), delivery)
+                hub.shared.put((self._epoch, reached), delivery)
         self._previous = reached
         return delivery
 
@@ -342,6 +360,14 @@ def _as_change(version: Version) -> Change:
         rejected_text=None,
         actor=version.actor,
         changed_at_ns=version.registered_at_ns,
+    )
+
+
+def _epoch_changed(expected: str, epoch: str) -> EpochChangedError:
+    return EpochChangedError(
+        "the token belongs to another store, or to the time before a restore; start a watch with a "
+        "snapshot",
+        metadata={"tokenEpoch": expected, "storeEpoch": epoch},
     )
 
 

@@ -55,6 +55,7 @@ class WatchHub:
         self._waiting: set[asyncio.Future[None]] = set()
         self.draining = False
         self._listeners: list[Callable[[Revision], None]] = []
+        self._jump_listeners: list[Callable[[], None]] = []
         self.epoch = ""
         self.compact_revision = 0
         self.watchers = 0
@@ -74,9 +75,17 @@ class WatchHub:
         """How many wait for the next revision."""
         return len(self._waiting)
 
+    def stands_at(self, head: Head) -> bool:
+        """Whether what was read at `head` is all that was published here, and no more."""
+        return (head.epoch, head.revision) == (self.epoch, self.revision)
+
     def on_publish(self, listener: Callable[[Revision], None]) -> None:
         """Name who hears of every revision before any watcher does."""
         self._listeners.append(listener)
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        """Name who hears that the store moved on without its revisions being published here."""
+        self._jump_listeners.append(listener)
 
     async def start(self) -> None:
         """Take the store's head and fill the ring with the end of its log."""
@@ -87,10 +96,14 @@ class WatchHub:
         while self.ring.head < head.revision:
             page = await self.store.changes_after(self.ring.head, limit=LOG_PAGE_CHANGES)
             for revision in page.revisions:
-                self.ring.append(EncodedRevision(revision, self.encode))
+                if revision.revision > self.ring.head:  # not published meanwhile
+                    self.ring.append(EncodedRevision(revision, self.encode))
 
     def publish(self, revision: Revision, head: Head) -> None:
         """Take a committed revision; never waits."""
+        if revision.revision <= self.ring.head:
+            return  # read from the log at the start
+        self.epoch = head.epoch
         self.compact_revision = head.compact_revision
         for listener in self._listeners:
             listener(revision)
@@ -98,6 +111,17 @@ class WatchHub:
             # Earlier events may quote the version; the log no longer does.
             self.ring.reset(revision.revision - 1)
         self.ring.append(EncodedRevision(revision, self.encode))
+        self._wake()
+
+    def move_to(self, head: Head) -> None:
+        """Take a head that no revision led to: the log was compacted, or the store restored."""
+        self.compact_revision = head.compact_revision
+        if head.epoch == self.epoch and head.compact_revision <= self.ring.head:
+            return
+        self.epoch = head.epoch
+        self.ring.reset(head.revision)
+        for listener in self._jump_listeners:
+            listener()
         self._wake()
 
     async def drain(self) -> None:

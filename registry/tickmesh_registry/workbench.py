@@ -139,6 +139,10 @@ class Workbench:
             if change.schema is not None and change.schema.state is VersionState.REMOVED:
                 self._documents.discard((change.subject, change.schema.version))
 
+    def forget(self) -> None:
+        """Let go of every parsed schema: the store holds another history now."""
+        self._documents.clear()
+
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
