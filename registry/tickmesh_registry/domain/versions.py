@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +59,14 @@ class Version:
     effective_from_ns: int
     revision: int
     actor: Actor
+
+
+class VersionKey(NamedTuple):
+    """A version's name, and the schema it carries."""
+
+    subject: str
+    version: int
+    schema_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def tokens_of(text: str) -> list[Token]:
         raise mistake(
             MAX_LENGTH, f"expected a filter of at most {MAX_LENGTH} characters, got {len(text)}"
         )
+    if "\0" in text:
+        raise mistake(text.index("\0"), "expected text without NUL characters")
     found: list[Token] = []
     position = 0
     while position < len(text):
