@@ -9,18 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cache import BoundedCache
+from .cache import BoundedCache, CacheTier
 from .domain.bounds import MAX_INSTANT_NS, require_subject
 from .domain.errors import (
     InvalidArgumentError,
     NothingInForceError,
+    RegistryError,
     SchemaNotFoundError,
+    StoreUnavailableError,
     SubjectNotFoundError,
     VersionNotFoundError,
 )
 from .domain.versions import latest_version, version_in_force
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tickmesh_serving.clock import Clock
 
     from .domain.changes import Revision
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 _CACHED_VERSION_BYTES = 64 << 20
 _CACHED_SUBJECTS = 100_000
 _ENTRY_BYTES = 1_024
+_SELECTION_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class Found:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class FoundMany:
+    """Versions, or why there is none, and the revision these answers reflect."""
+
+    answers: tuple[Version | RegistryError, ...]
+    revision: int
+
+
 class Lookup:
     """Answers from memory where what is known there is current, else from the store."""
 
@@ -99,6 +112,13 @@ class Lookup:
             max_weight=_CACHED_SUBJECTS, weigh=lambda _: 1
         )
         hub.on_publish(self._published)
+
+    def cache_tiers(self) -> tuple[CacheTier, ...]:
+        """How what is kept here is doing."""
+        return (
+            CacheTier.of("versions", self.versions),
+            CacheTier.of("selections", self._times, weight_bytes=_SELECTION_BYTES),
+        )
 
     async def get(
         self, selector: Selector, *, min_revision: int = 0, deadline_ns: int | None = None
@@ -129,6 +149,55 @@ class Lookup:
             version = await self._from_store(reader, selector)
             revision = reader.head.revision
         return Found(version, revision)
+
+    async def get_many(
+        self,
+        selectors: Sequence[Selector],
+        *,
+        min_revision: int = 0,
+        deadline_ns: int | None = None,
+    ) -> FoundMany:
+        """Find many versions, all as of one revision; what cannot be found fails alone.
+
+        Args:
+            selectors: Which ones.
+            min_revision: The answers reflect at least this revision; waits for it.
+            deadline_ns: Until when to wait.
+
+        Raises:
+            DeadlineExceededError: The revision was not reached in time.
+            StoreUnavailableError: The store does not answer.
+        """
+        if min_revision > self._hub.revision:
+            await self._hub.wait_for(min_revision, deadline_ns=deadline_ns)
+        # Nothing is awaited here: what memory holds belongs to one revision.
+        revision = self._hub.revision
+        answers = [self._answer_from_memory(selector) for selector in selectors]
+        if None in answers:
+            async with self._store.snapshot() as reader:
+                revision = reader.head.revision
+                if revision != self._hub.revision:
+                    answers = [None] * len(selectors)
+                for place, known in enumerate(answers):
+                    if known is None:
+                        answers[place] = await self._answer_from_store(reader, selectors[place])
+        return FoundMany(tuple(answer for answer in answers if answer is not None), revision)
+
+    def _answer_from_memory(self, selector: Selector) -> Version | RegistryError | None:
+        try:
+            return self._from_memory(self._checked(selector))
+        except RegistryError as error:
+            return error
+
+    async def _answer_from_store(
+        self, reader: Reader, selector: Selector
+    ) -> Version | RegistryError:
+        try:
+            return await self._from_store(reader, self._checked(selector))
+        except StoreUnavailableError:
+            raise
+        except RegistryError as error:
+            return error
 
     def _checked(self, selector: Selector) -> Selector:
         match selector:

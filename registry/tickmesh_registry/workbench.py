@@ -31,6 +31,7 @@ class Workbench:
 
     Attributes:
         formats: The schema languages it speaks.
+        documents: Parsed schemas by subject and version.
     """
 
     def __init__(self, store: SchemaStore, *, formats: SchemaFormats = FORMATS) -> None:
@@ -38,7 +39,7 @@ class Workbench:
         self.formats = formats
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schema")
         self._waiting = 0
-        self._documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
+        self.documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
             max_weight=_CACHED_TEXT_BYTES, weigh=lambda entry: entry[1]
         )
 
@@ -80,7 +81,7 @@ class Workbench:
     async def document(self, version: Version) -> Document:
         """The parsed schema of a registered version."""
         key = (version.subject, version.version)
-        known = self._documents.get(key)
+        known = self.documents.get(key)
         if known is not None:
             return known[0]
         document = await self.parse(version.format, version.text, version.references)
@@ -89,7 +90,7 @@ class Workbench:
 
     async def history(self, subject: str, numbers: Sequence[int]) -> list[tuple[int, Document]]:
         """The parsed schemas of versions of a subject, by ascending numbers."""
-        found = {number: self._documents.get((subject, number)) for number in numbers}
+        found = {number: self.documents.get((subject, number)) for number in numbers}
         documents = {number: entry[0] for number, entry in found.items() if entry is not None}
         missing = [number for number in numbers if number not in documents]
         after = missing[0] - 1 if missing else 0
@@ -104,14 +105,14 @@ class Workbench:
 
     def remember(self, version: Version, document: Document) -> None:
         """Keep a schema that was just registered: the next candidate is compared with it."""
-        self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
+        self.documents.put((version.subject, version.version), (document, len(version.text) + 1))
 
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _referenced(self, reference: Reference) -> Document:
-        known = self._documents.get((reference.subject, reference.version))
+        known = self.documents.get((reference.subject, reference.version))
         if known is not None:
             return known[0]
         async with self._store.snapshot() as reader:

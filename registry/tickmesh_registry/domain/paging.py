@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import InvalidArgumentError
 from .tokens import decode_token, encode_token
@@ -45,7 +45,7 @@ class Listing:
         if not token:
             return None
         match decode_token(token):
-            case ["p2", self._identity, *values] if self._is_position(values):
+            case ["p2", self._identity, *values] if _is_position(values, self.key):
                 return tuple(values)
         raise InvalidArgumentError.of(
             "page_token",
@@ -58,8 +58,9 @@ class Listing:
         packed = json.dumps([self.name, *self.parameters], default=str)
         return hashlib.sha256(packed.encode()).hexdigest()[:16]
 
-    def _is_position(self, values: list[object]) -> bool:
-        return len(values) == len(self.key) and all(
-            type(value) is kind and (not isinstance(value, int) or abs(value) <= _MAX_INTEGER)
-            for value, kind in zip(values, self.key, strict=True)
-        )
+
+def _is_position(values: list[Any], kinds: tuple[type[str | int], ...]) -> bool:
+    return len(values) == len(kinds) and all(
+        type(value) is kind and (not isinstance(value, int) or abs(value) <= _MAX_INTEGER)
+        for value, kind in zip(values, kinds, strict=True)
+    )

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import InvalidArgumentError
 
@@ -43,7 +44,7 @@ def encode_token(value: list[str | int]) -> str:
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def decode_token(text: str) -> object:
+def decode_token(text: str) -> Any:
     """Unpack what `encode_token` made; none for anything else."""
     if len(text) > 4_096:
         return None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         parse_document,
         parse_schema,
     )
+    from tickmesh.schema.fields import FieldFacts, describe_fields
     from tickmesh.schema.projection import FieldIds, project
     from tickmesh.schema.resolution import resolve_row, row_is_valid
     from tickmesh.schema.roles import Roles, roles_of
@@ -52,6 +53,7 @@ __all__ = [
     "CompatibilityReport",
     "Dialect",
     "FieldChange",
+    "FieldFacts",
     "FieldIds",
     "JsonSchema",
     "Mode",
@@ -70,6 +72,7 @@ __all__ = [
     "compare",
     "compare_with_history",
     "compile_schema",
+    "describe_fields",
     "diff",
     "parse_document",
     "parse_schema",
@@ -88,6 +91,7 @@ _HOMES = {
     "CompatibilityReport": "compatibility",
     "Dialect": "document",
     "FieldChange": "difference",
+    "FieldFacts": "fields",
     "FieldIds": "projection",
     "JsonSchema": "document",
     "Mode": "compatibility",
@@ -105,6 +109,7 @@ _HOMES = {
     "compare": "compatibility",
     "compare_with_history": "compatibility",
     "compile_schema": "validation",
+    "describe_fields": "fields",
     "diff": "difference",
     "parse_document": "document",
     "parse_schema": "document",

@@ -121,6 +121,11 @@ def project(
     return pa.schema(fields, metadata=metadata or None)
 
 
+def ids_in(schema: pa.Schema) -> dict[tuple[str, ...], int]:
+    """Return the field ids that a projection carries, by path of names."""
+    return dict(_ids(schema, ()))
+
+
 def fields_of(document: SchemaDocument) -> tuple[pa.Field[Any], ...]:
     """Project a document's fields, without ids, once: the document keeps them.
 
@@ -305,6 +310,17 @@ def _paths(fields: Iterable[pa.Field[Any]], path: tuple[str, ...]) -> Iterator[s
         here = (*path, each.name)
         yield join_path(here)
         yield from _paths(_members(each.type), here)
+
+
+def _ids(
+    fields: Iterable[pa.Field[Any]], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    for each in fields:
+        here = (*path, each.name)
+        identifier = (each.metadata or {}).get(FIELD_ID_KEY)
+        if identifier is not None:
+            yield here, int(identifier)
+        yield from _ids(_members(each.type), here)
 
 
 def _members(kind: Any) -> Iterable[pa.Field[Any]]:
