@@ -8,7 +8,7 @@ GEN := .venv-gen
 BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
-DEBIAN_PACKAGES := git python3-venv
+DEBIAN_PACKAGES := git python3-venv redis-server
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .formats import SchemaFormats
     from .lookup import Selector
     from .proposal import Proposal, Registration
+    from .shared_versions import SharedVersions
     from .store import SchemaStore, SubjectState, Transaction
     from .watch import WatchHub
 
@@ -99,13 +100,14 @@ class RegistryApplication:
         clock: Clock,
         grants: Grants = everyone,
         formats: SchemaFormats = FORMATS,
+        shared: SharedVersions | None = None,
     ) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock
         self._workbench = Workbench(store, formats=formats)
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
-        self.lookup = Lookup(store, hub, clock)
+        self.lookup = Lookup(store, hub, clock, shared=shared)
         self.listings = Listings(store)
         self.search = Search(store, self._workbench)
         self.differences = Differences(store, self.lookup, self._workbench)

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tickmesh_serving.config import ServingConfig
+from tickmesh_serving.config import Secret, ServingConfig
 
 MEMORY_URL = "memory:"
 _SQLITE_PREFIX = "sqlite:///"
@@ -65,6 +65,20 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class CacheConfig:
+    """A second tier of caches, shared by replicas."""
+
+    redis_url: Secret | None = None
+    """`redis://host:port/number` of a Redis server; no second tier if unset."""
+    redis_ttl_seconds: int = 86_400
+    """How long Redis keeps a version that nobody asks for."""
+
+    def __post_init__(self) -> None:
+        if self.redis_ttl_seconds < 1:
+            raise ValueError("expected redis_ttl_seconds ≥ 1")
+
+
+@dataclass(frozen=True)
 class RegistryConfig:
     """Everything the registry can be told."""
 
@@ -74,6 +88,8 @@ class RegistryConfig:
     """What watchers may cost."""
     log: LogConfig = field(default_factory=LogConfig)
     """How far the change log reaches back."""
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    """Where replicas share what never changes."""
     serving: ServingConfig = field(
         default_factory=lambda: ServingConfig(grpc_port=7470, http_port=7490)
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .domain.changes import Revision
     from .domain.versions import Version, VersionTimes
+    from .shared_versions import SharedVersions
     from .store import Reader, SchemaStore
     from .watch import WatchHub
 
@@ -98,10 +99,18 @@ class FoundMany:
 class Lookup:
     """Answers from memory where what is known there is current, else from the store."""
 
-    def __init__(self, store: SchemaStore, hub: WatchHub, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: SchemaStore,
+        hub: WatchHub,
+        clock: Clock,
+        *,
+        shared: SharedVersions | None = None,
+    ) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock
+        self._shared = shared
         self.versions: BoundedCache[tuple[str, int], Version] = BoundedCache(
             max_weight=_CACHED_VERSION_BYTES, weigh=_weight
         )
@@ -118,6 +127,7 @@ class Lookup:
         return (
             CacheTier.of("versions", self.versions),
             CacheTier.of("selections", self._times, weight_bytes=_SELECTION_BYTES),
+            *(() if self._shared is None else (self._shared.tier(),)),
         )
 
     async def get(
@@ -145,6 +155,9 @@ class Lookup:
         version = self._from_memory(selector)
         if version is not None:
             return Found(version, revision)
+        version = await self._from_shared(selector)
+        if version is not None:
+            return Found(version, self._hub.revision)
         async with self._store.snapshot() as reader:
             version = await self._from_store(reader, selector)
             revision = reader.head.revision
@@ -236,6 +249,33 @@ class Lookup:
                     return None
                 return self.versions.get((subject, _choose(selector, times)))
 
+    async def _from_shared(self, selector: Selector) -> Version | None:
+        """What the second tier holds, as of the revision published here when this returns."""
+        if self._shared is None:
+            return None
+        match selector:
+            case ByNumber(subject, number):
+                return await self._content_from_shared(subject, number)
+            case BySchemaId(key) | ByFingerprint(key):
+                earliest = await self._shared.earliest(key)
+                if earliest is None:
+                    return None
+                version = self.versions.get(earliest)
+                if version is None:
+                    version = await self._content_from_shared(*earliest)
+                if version is None or key not in (version.schema_id, version.fingerprint):
+                    return None
+                self._earliest.put(key, earliest)
+                return version
+        return None
+
+    async def _content_from_shared(self, subject: str, number: int) -> Version | None:
+        assert self._shared is not None
+        version = await self._shared.by_number(subject, number)
+        if version is not None:
+            self.versions.put((subject, number), version)
+        return version
+
     async def _from_store(self, reader: Reader, selector: Selector) -> Version:
         match selector:
             case ByNumber(subject, number):
@@ -248,12 +288,12 @@ class Lookup:
                 version = await reader.version_with_schema_id(schema_id)
                 if version is None:
                     raise SchemaNotFoundError.of("schemaId", str(schema_id))
-                self._earliest.put(schema_id, (version.subject, version.version))
+                self._remember_earliest(schema_id, version)
             case ByFingerprint(fingerprint):
                 version = await reader.version_with_fingerprint(fingerprint)
                 if version is None:
                     raise SchemaNotFoundError.of("fingerprint", fingerprint)
-                self._earliest.put(fingerprint, (version.subject, version.version))
+                self._remember_earliest(fingerprint, version)
             case Latest(subject) | InForce(subject):
                 times = await reader.version_times(subject)
                 if not times:
@@ -265,7 +305,14 @@ class Lookup:
         if reader.head.revision == self._hub.revision:
             # Otherwise a change of its state could have been published already.
             self.versions.put((version.subject, version.version), version)
+        if self._shared is not None:
+            self._shared.offer(version)
         return version
+
+    def _remember_earliest(self, key: int | str, version: Version) -> None:
+        self._earliest.put(key, (version.subject, version.version))
+        if self._shared is not None:
+            self._shared.offer_earliest(key, version)
 
     def _published(self, revision: Revision) -> None:
         for change in revision.changes:

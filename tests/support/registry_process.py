@@ -43,6 +43,7 @@ class RegistryProcess:
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
+        self.http_address = ""
 
     async def start(self) -> None:
         """Start it and wait until it serves."""
@@ -76,7 +77,9 @@ class RegistryProcess:
                 if self._process.returncode is not None:
                     raise AssertionError(self.log())
                 await asyncio.sleep(_POLL_SECONDS)
-        self.address = json.loads(ready.read_text())["grpc"]
+        addresses = json.loads(ready.read_text())
+        self.address = addresses["grpc"]
+        self.http_address = addresses["http"]
 
     def log(self) -> str:
         """What it has written so far."""
