@@ -1,15 +1,18 @@
-"""`tickmesh registry`: serve, config, migrate."""
+"""`tickmesh registry`: serve, config, migrate, cache-stats."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tickmesh._cli.output import Output, output_option, print_rows
 from tickmesh.errors import ConfigError
+from tickmesh.registry import RegistryClient
 from tickmesh_serving.command import service_command
 from tickmesh_serving.config import home_directory, load_service_config
 from tickmesh_serving.identifiers import RandomIds
@@ -56,6 +59,16 @@ def migrate(data: Path | None) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_CONFIG)
     click.echo(f"the store is up to date and stands at revision {revision}")
+
+
+@command.command("cache-stats")
+@output_option
+def cache_stats(*, output: Output) -> None:
+    """Show how the caches of the registry that answers are doing, the nearest tier first."""
+    with RegistryClient() as client:
+        tiers = [asdict(tier) for tier in client.server_cache_tiers()]
+    columns = ["name", "hits", "misses", "evictions", "entries", "bytes", "max_bytes", "errors"]
+    print_rows(tiers, columns=columns, output=output)
 
 
 async def _migrate(config: RegistryConfig, home: Path) -> int:

@@ -58,7 +58,7 @@ async def read_all(stub: Stub, expected: list[pb.RegisterSchemaResponse]) -> Non
             pb.GetSchemaRequest(schema_id=schema.schema_id),
             pb.GetSchemaRequest(fingerprint=schema.fingerprint),
         ):
-            got = await stub.GetSchema(request, timeout=5)
+            got = await stub.GetSchema(request, timeout=20)
             assert got.schema == schema
             assert got.revision == _SUBJECTS
 
