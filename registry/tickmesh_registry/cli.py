@@ -64,7 +64,10 @@ def migrate(data: Path | None) -> None:
 @command.command("cache-stats")
 @output_option
 def cache_stats(*, output: Output) -> None:
-    """Show how the caches of the registry that answers are doing, the nearest tier first."""
+    """Show the hits and misses of a running registry's caches.
+
+    The nearest tier comes first; `redis` is there when it is configured.
+    """
     with RegistryClient() as client:
         tiers = [asdict(tier) for tier in client.server_cache_tiers()]
     columns = ["name", "hits", "misses", "evictions", "entries", "bytes", "max_bytes", "errors"]

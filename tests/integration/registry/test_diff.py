@@ -91,9 +91,12 @@ async def test_registered_versions_are_compared_with_their_field_ids(stub: Stub)
             pb.RegisterSchemaRequest(subject="s", text=content, allow_breaking=True)
         )
     by_id = difference_pb2.ComparedSchema(schema_id=1)
+    latest = difference_pb2.ComparedSchema(
+        subject=selector_pb2.SubjectSelector(subject="s", latest=selector_pb2.LatestSelector())
+    )
     for before, after in (
         (version("s", 1), version("s", 2)),
-        (by_id, difference_pb2.ComparedSchema(subject={"subject": "s", "latest": {}})),
+        (by_id, latest),
         (version("s", 1), text(NEW)),
     ):
         answer = await stub.DiffSchemas(request(before, after))

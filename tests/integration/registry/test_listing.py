@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,7 +28,7 @@ async def register(stub: Stub, subject: str, count: int = 1, **labels: str) -> N
         )
 
 
-async def subjects(stub: Stub, page_size: int = 0, **request: str) -> list[str]:
+async def subjects(stub: Stub, page_size: int = 0, **request: Any) -> list[str]:
     """Every page of a listing of subjects."""
     found: list[str] = []
     token = ""
@@ -42,7 +42,7 @@ async def subjects(stub: Stub, page_size: int = 0, **request: str) -> list[str]:
             return found
 
 
-async def versions(stub: Stub, subject: str, page_size: int = 0, **request: str) -> list[int]:
+async def versions(stub: Stub, subject: str, page_size: int = 0, **request: Any) -> list[int]:
     """Every page of a listing of versions."""
     found: list[int] = []
     token = ""
@@ -224,7 +224,9 @@ async def test_a_batch_is_bounded_in_number_and_bytes(stub: Stub) -> None:
             stub.BatchGetSchemas(pb.BatchGetSchemasRequest(requests=requests)), field="requests"
         )
     await assert_invalid(
-        stub.BatchGetSchemas(pb.BatchGetSchemasRequest(requests=[one("s", 1), {}])),
+        stub.BatchGetSchemas(
+            pb.BatchGetSchemasRequest(requests=[one("s", 1), pb.GetSchemaRequest()])
+        ),
         field="requests[1].selector",
     )
     late = await failure_of(

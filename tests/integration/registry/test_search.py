@@ -104,13 +104,26 @@ async def test_a_search_after_a_restart_finds_the_same(registry: RegistryProcess
 
 
 @pytest.mark.parametrize(
+    ("conditions", "field"),
+    [
+        ([{}], "fields[0]"),
+        ([{"type": "decimal"}], "fields[0].type"),
+        ([{"role": "boss"}], "fields[0].role"),
+        ([{"name": "x" * 9_999}], "fields[0].name"),
+        ([{"name": "x"}] * 17, "fields"),
+    ],
+)
+async def test_a_condition_that_cannot_be_is_named(
+    stub: Stub, conditions: list[dict[str, str]], field: str
+) -> None:
+    fields = [search_pb2.FieldCondition(**each) for each in conditions]
+    request = search_pb2.SearchSchemasRequest(fields=fields)
+    await assert_invalid(stub.SearchSchemas(request), field=field)
+
+
+@pytest.mark.parametrize(
     ("request_", "field"),
     [
-        (search_pb2.SearchSchemasRequest(fields=[{}]), "fields[0]"),
-        (search_pb2.SearchSchemasRequest(fields=[{"type": "decimal"}]), "fields[0].type"),
-        (search_pb2.SearchSchemasRequest(fields=[{"role": "boss"}]), "fields[0].role"),
-        (search_pb2.SearchSchemasRequest(fields=[{"name": "x" * 9_999}]), "fields[0].name"),
-        (search_pb2.SearchSchemasRequest(fields=[{"name": "x"}] * 17), "fields"),
         (search_pb2.SearchSchemasRequest(filter="(" * 10_000), "filter"),
         (search_pb2.SearchSchemasRequest(filter="name = x"), "filter"),
         (search_pb2.SearchSchemasRequest(page_size=-1), "page_size"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -34,7 +34,7 @@ async def register(stub: Stub, *effective_from: int) -> list[schema_pb2.SchemaVe
 
 
 async def spans(
-    stub: Stub, page_size: int = 0, **request: object
+    stub: Stub, page_size: int = 0, **request: Any
 ) -> list[tuple[int, int, int | None]]:
     """Every page of a timeline: version, start and end in seconds."""
     found: list[tuple[int, int, int | None]] = []
@@ -68,8 +68,7 @@ async def test_spans_follow_the_effective_times(stub: Stub) -> None:
     ) == [(1, 150, 200), (3, 200, 250)]
     before = Timestamp(seconds=1)
     assert await spans(stub, knowledge=AT_INSTANT, known_at=before) == []
-    nothing = {"start_time": before, "end_time": before}
-    assert await spans(stub, **nothing) == []
+    assert await spans(stub, start_time=before, end_time=before) == []
 
 
 async def test_a_view_says_how_much_of_each_version_comes(stub: Stub) -> None:
