@@ -26,7 +26,7 @@ from .pages import View, fitting, wanted_among, weight
 from .store import VersionScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tickmesh.schema import FieldFacts
 
@@ -108,18 +108,32 @@ class _SchemaFields:
 
 
 class _Test:
-    """A condition, ready to be asked of many schemas."""
+    """A condition, ready to be asked of many schemas: each name is matched once."""
 
     def __init__(self, condition: FieldCondition) -> None:
         self._condition = condition
         self._name = Pattern.of(condition.name) if condition.name else None
+        self._fitting: dict[str, bool] = {}
 
     def matching(self, fields: _SchemaFields) -> list[FieldFacts]:
         """The fields that meet it."""
-        candidates: Iterable[FieldFacts] = fields.every
-        if self._name is not None and self._name.literal is not None:
-            candidates = fields.by_name.get(self._name.literal, ())
-        return [each for each in candidates if self._fits(each)]
+        if self._name is None:
+            return [each for each in fields.every if self._fits(each)]
+        if self._name.literal is not None:
+            return list(filter(self._fits, fields.by_name.get(self._name.literal, ())))
+        return [
+            each
+            for name, named in fields.by_name.items()
+            if self._name_fits(self._name, name)
+            for each in named
+            if self._fits(each)
+        ]
+
+    def _name_fits(self, pattern: Pattern, name: str) -> bool:
+        known = self._fitting.get(name)
+        if known is None:
+            known = self._fitting[name] = pattern.matches(name)
+        return known
 
     def _fits(self, facts: FieldFacts) -> bool:
         condition = self._condition
@@ -127,7 +141,6 @@ class _Test:
             (not condition.path or facts.path == condition.path)
             and (not condition.type or condition.type in facts.types)
             and (not condition.role or facts.role == condition.role)
-            and (self._name is None or self._name.matches(facts.names[-1]))
         )
 
 

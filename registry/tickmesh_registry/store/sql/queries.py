@@ -279,18 +279,14 @@ class Queries:
         }
         if not keys:
             return {}
-        columns = tables.versions.c
-        found = self._all(
-            _SELECT_VERSION.where(tuple_(columns.subject, columns.version).in_(sorted(keys)))
-        )
+        found = self._all(_SELECT_VERSION.where(*_is_one_of(sorted(keys))))
         return {(row["subject"], row["version"]): rows.version_of(row) for row in found}
 
     def _at(self, query: Select[Any], keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
-        columns = tables.versions.c
         found: dict[tuple[str, int], Version] = {}
         for start in range(0, len(keys), _KEYS_A_STATEMENT):
-            named = [tuple(key) for key in keys[start : start + _KEYS_A_STATEMENT]]
-            for row in self._all(query.where(tuple_(columns.subject, columns.version).in_(named))):
+            named = [(key[0], key[1]) for key in keys[start : start + _KEYS_A_STATEMENT]]
+            for row in self._all(query.where(*_is_one_of(named))):
                 found[row["subject"], row["version"]] = rows.version_of(row)
         return tuple(
             found[subject, number] for subject, number in keys if (subject, number) in found
@@ -306,3 +302,14 @@ class Queries:
 
     def _all(self, query: Select[Any]) -> list[RowMapping]:
         return list(self._connection.execute(query).mappings())
+
+
+def _is_one_of(keys: Sequence[tuple[str, int]]) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for versions by (subject, version).
+
+    SQLite finds no index for pairs in a list, and would read the whole table: the subjects alone
+    lead it to the rows.
+    """
+    columns = tables.versions.c
+    subjects = sorted({subject for subject, _ in keys})
+    return columns.subject.in_(subjects), tuple_(columns.subject, columns.version).in_(keys)
