@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def unread(_change: Change, *, include_previous: bool) -> bytes:
+def unread(change: Change, *, include_previous: bool) -> bytes:
     """Nobody watches here."""
     return b""
 
