@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, children
@@ -46,7 +47,8 @@ def canonical_json(value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # What json.dumps(value, ensure_ascii=False) returns, without making an encoder each time.
+    return encode_basestring(value)
 
 
 def canonical_schema(schema: JsonSchema, dialect: Dialect) -> JsonSchema:
