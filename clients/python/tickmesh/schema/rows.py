@@ -34,10 +34,16 @@ def check_rows(document: SchemaDocument) -> None:
             f"no row can exist under this schema: {empty.message}",
             pointer=empty.pointer,
         )
-    root = Location.root(document)
-    _check_defaults(root, (), set())
+    if _states_defaults(document):
+        _check_defaults(Location.root(document), (), set())
     fields_of(document)
     document.memo[check_rows] = True
+
+
+def _states_defaults(document: SchemaDocument) -> bool:
+    return any("default" in schema for _, schema in document.index.subschemas()) or any(
+        map(_states_defaults, document.references.values())
+    )
 
 
 def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -> None:
