@@ -6,6 +6,7 @@ what the cleaner does; compatibility of whole documents takes them as annotation
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from tickmesh.schema.keywords import Dialect
@@ -26,13 +27,22 @@ class _Compiled:
     """What the oracle compiled of one document."""
 
     def __init__(self, document: SchemaDocument) -> None:
+        self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
+        self._document = document
+
+    @cached_property
+    def standalone(self) -> Standalone:
+        """The document's resources, for validators of its parts."""
+        return Standalone(self._document, name="oracle")
+
+    @cached_property
+    def registry(self) -> jsonschema_rs.Registry:
+        """The same, compiled."""
         import jsonschema_rs
 
-        self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
-        self.standalone = Standalone(document, name="oracle")
-        self.registry = jsonschema_rs.Registry(
+        return jsonschema_rs.Registry(
             resources=self.standalone.resources,
-            draft=draft_of(document.dialect),
+            draft=draft_of(self._document.dialect),
             retriever=refuse_fetch,
         )
 
