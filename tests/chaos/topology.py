@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.change_log import LogReader
     from tests.chaos.history import History
-
-SQLITE = "sqlite"
+    from tests.chaos.postgres_store import SharedStore
 
 _PREFIX = "TICKMESH_REGISTRY__"
 _QUICK: Mapping[str, str] = {
@@ -115,8 +114,7 @@ class Topology:
         mutant: The bug that every replica has.
         conditions: Circumstances every replica is in.
         environment: Settings beyond the quick ones of the harness.
-        store: `sqlite`, or the URL of a store for several processes.
-        reader: Reads that store's log; SQLite has its own.
+        shared: The store of several replicas; by default they are one, on SQLite.
     """
 
     def __init__(
@@ -130,10 +128,9 @@ class Topology:
         mutant: str = "",
         conditions: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
-        store: str = SQLITE,
-        reader: LogReader | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
-        if store == SQLITE and replicas != 1:
+        if shared is None and replicas != 1:
             raise ValueError(f"expected 1 replica on SQLite, got {replicas}")
         self._hidden_file = home / "hidden.json"
         self._history = history
@@ -142,14 +139,14 @@ class Topology:
             *(("--mutant", mutant) if mutant else ()),
             *(word for condition in conditions for word in ("--condition", condition)),
         ]
-        url = f"sqlite:///{home / 'registry.db'}" if store == SQLITE else store
+        file = home / "registry.db"
         settings = {
             **_QUICK,
-            f"{_PREFIX}STORE__URL": url,
+            f"{_PREFIX}STORE__URL": f"sqlite:///{file}" if shared is None else shared.url,
             HIDDEN_FILE: str(self._hidden_file),
             **(environment or {}),
         }
-        self.reader: LogReader = reader or SqliteLogReader(home / "registry.db")
+        self.reader: LogReader = SqliteLogReader(file) if shared is None else shared.reader
         self.replicas: Sequence[Replica] = [
             Replica(
                 name,
