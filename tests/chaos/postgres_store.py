@@ -36,7 +36,7 @@ class PostgresLogReader:
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 return await self._read(after)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception:  # noqa: BLE001 - whatever broke the session, the next read has a new one
             self.close()
             return None
 
