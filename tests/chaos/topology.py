@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from tests.chaos.change_log import SqliteLogReader
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.chaos.history import History
     from tests.chaos.postgres_store import SharedStore
 
+_STARTS = 3
 _PREFIX = "TICKMESH_REGISTRY__"
 _QUICK: Mapping[str, str] = {
     f"{_PREFIX}WATCH__RING_REVISIONS": "64",
@@ -71,7 +72,7 @@ class Replica:
         from_ns = now_ns()
         await self.process.kill()
         await asyncio.sleep(down_seconds)
-        await self.process.start()
+        await self._start()
         self._history.add(Fault("kill", self.name, from_ns, now_ns()))
 
     async def freeze(self, *, seconds: float) -> None:
@@ -92,8 +93,16 @@ class Replica:
         to_ns = now_ns()
         self._history.add(Drained(self.name, tuple(self.lanes), from_ns, to_ns, code))
         await asyncio.sleep(down_seconds)
-        await self.process.start()
+        await self._start()
         self._history.add(Fault("restart", self.name, to_ns, now_ns()))
+
+    async def _start(self) -> None:
+        """Start it, as a supervisor would: a store that fails meanwhile may let it fail, too."""
+        for _ in range(_STARTS - 1):
+            with suppress(AssertionError):
+                await self.process.start()
+                return
+        await self.process.start()
 
     def measure(self) -> None:
         """Record its memory."""
