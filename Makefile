@@ -8,7 +8,9 @@ GEN := .venv-gen
 BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
-DEBIAN_PACKAGES := git python3-venv
+DEBIAN_PACKAGES := git python3-venv postgresql haproxy
+# A baseline of the benchmarks; without it its lines are null.
+BENCH_PACKAGES := etcd-server
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -17,7 +19,7 @@ export CHAOS_SECONDS ?= 30
 export CHAOS_SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deps test test-long lint format gen verify-gen bench chaos clean setup
+.PHONY: help demo deps deps-bench test test-long lint format gen verify-gen bench chaos clean setup
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +61,9 @@ demo: $(VENV)/.server ## Run the whole mesh on generated ticks, from nothing, an
 deps: ## Install the Debian packages the tests need (asks first, unless CI=true or YES=1)
 	@deploy/debian-packages install $(DEBIAN_PACKAGES)
 
+deps-bench: ## Install the Debian packages that benchmarks compare with
+	@deploy/debian-packages install $(BENCH_PACKAGES)
+
 test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	$(BIN)/python -m pytest -m 'not long'
@@ -88,6 +93,7 @@ verify-gen: $(GEN)/.gen
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python proto/generate.py --check
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
+	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	@$(BIN)/python -m bench $(BENCH)
 
 # CHAOS_SECONDS, CHAOS_SEED: how long, and which run again.

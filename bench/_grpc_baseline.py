@@ -1,8 +1,9 @@
 """Bare grpc.aio servers that decide nothing: what the registry's edge is measured against.
 
 `python -m bench._grpc_baseline ANSWER_BYTES EVENT_BYTES EVENTS_PER_SECOND` prints its port and
-serves until its standard input ends: `/bare/Echo` answers as many bytes, `/bare/Fan` streams as
-many events, each beginning with the instant it was made (8 bytes, ns).
+serves until its standard input ends: `/bare/Echo` answers as many bytes, `/bare/Fan` streams
+events of as many bytes, each beginning with the instant it was made (8 bytes, ns), and
+`/bare/Burst` at once as many as it is asked for (4 bytes). Streams begin with an empty message.
 """
 
 from __future__ import annotations
@@ -25,14 +26,20 @@ class BareServer:
         self._answer = b"x" * answer_bytes
         self._padding = b"x" * (event_bytes - 8)
         self._made = asyncio.Event()
-        self._event = b""
+        self._event = b"x" * event_bytes
 
     async def echo(self, _request: bytes, _context: object) -> bytes:
         return self._answer
 
     async def fan(self, _request: bytes, _context: object) -> AsyncIterator[bytes]:
+        yield b""
         while True:
             await self._made.wait()
+            yield self._event
+
+    async def burst(self, request: bytes, _context: object) -> AsyncIterator[bytes]:
+        yield b""
+        for _ in range(int.from_bytes(request, "big")):
             yield self._event
 
     async def make_events(self, per_second: float) -> None:
@@ -46,6 +53,7 @@ class BareServer:
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Echo": grpc.unary_unary_rpc_method_handler(self.echo),
             "Fan": grpc.unary_stream_rpc_method_handler(self.fan),
+            "Burst": grpc.unary_stream_rpc_method_handler(self.burst),
         }
         server.add_registered_method_handlers("bare", handlers)
 

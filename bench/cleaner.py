@@ -62,8 +62,8 @@ def _measure_files(registry: RegistryClient, cleaner: CleanerClient, sources: Pa
     with ipc.new_file(str(arrow_file), ticks.schema) as writer:
         for start in range(0, _ROWS, 65_536):
             writer.write_batch(ticks.slice(start, 65_536))
-    _write_csv(csv_file, ticks)
-    _write_csv(blemished, _with_bad_rows(ticks))
+    write_csv(csv_file, ticks)
+    write_csv(blemished, _with_bad_rows(ticks))
     bad = len(range(0, _ROWS, _BAD_ROW_EVERY))
     numbers = iter(range(1_000_000))
 
@@ -72,7 +72,7 @@ def _measure_files(registry: RegistryClient, cleaner: CleanerClient, sources: Pa
             # A subject of its own: rows that were stored before would be skipped as duplicates.
             subject = f"bench.clean.{next(numbers)}"
             registry.register(subject, SCHEMA)
-            done = _run(cleaner, subject, path)
+            done = run_job(cleaner, subject, path)
             assert done.balance.stored == stored, done
             return (done.ended_at.ToNanoseconds() - done.created_at.ToNanoseconds()) / 1e9
 
@@ -135,7 +135,8 @@ def _measure_changes(registry: RegistryClient, cleaner: CleanerClient, sources: 
     )
 
 
-def _run(cleaner: CleanerClient, subject: str, path: Path) -> job_pb2.Job:
+def run_job(cleaner: CleanerClient, subject: str, path: Path) -> job_pb2.Job:
+    """Clean a file to its end."""
     job = cleaner.create_job(subject, path=path)
     for moment in cleaner.watch_job(job.id):
         job = moment.job
@@ -150,7 +151,7 @@ def _with_bad_rows(ticks: pa.RecordBatch) -> pa.RecordBatch:
     return ticks.set_column(2, ticks.schema.field("price"), pa.array(np.asarray(prices)))
 
 
-def _write_csv(path: Path, ticks: pa.RecordBatch) -> None:
+def write_csv(path: Path, ticks: pa.RecordBatch) -> None:
     """With times in ISO 8601, as the schema's logical type has them."""
     text = io.BytesIO()
     csv.write_csv(ticks.set_column(1, "symbol", ticks.column("symbol").cast(pa.utf8())), text)

@@ -1,275 +1,97 @@
-"""The registry's edge: lookups, registrations, and commit to delivery.
+"""The registry's edge: lookups warm and cold, registrations, and what its caches spare.
 
-Client and server share the machine. Baselines are bare grpc.aio servers that send as many bytes.
-Answers are taken as bytes on both sides, so that the servers are compared and not the decoding.
+Client and server share the machine. The baseline of lookups is a bare grpc.aio server that sends as
+many bytes. Answers are taken as bytes on both sides, so that the servers are compared and not the
+decoding.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
+import urllib.request
 from contextlib import ExitStack
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import grpc.aio
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench._measure import (
     SECONDS,
+    Target,
     at_least,
     at_most,
     medians,
     quantile,
     ratio_at_least,
-    ratio_at_most,
     report,
     timed,
 )
+from bench._registry_edge import POSTGRES_URL, RegistryEdge, Server, latest, version
 from bench._servers import baseline_server, mesh, scratch
-from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
-from tickmesh.api.registry.v1 import selector_pb2
+from bench._ticks import SCHEMA, tick_batch
+from bench.cleaner import run_job, write_csv
+from tickmesh.cleaning import CleanerClient
+from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh.ticks import TickClient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
+    from pathlib import Path
 
-    _Arrival = tuple[int, bytes]
-    """When a message came, ns since the epoch, and the message."""
+    from tickmesh_serving.mesh import Mesh
 
 BENCH = "registry"
-_IN_FLIGHT = 64
 _ROUND_SECONDS = min(2.0, SECONDS / 4)
 _LATENCIES = 500
-_WATCHERS = 100
-_EVENTS_PER_SECOND = 10.0
-_EVENTS_A_ROUND = min(50, max(5, int(SECONDS / 2 * _EVENTS_PER_SECOND)))
-_PATIENCE_SECONDS = 30.0
 _CACHED_CALLS = 20_000
-_SERVICE = "/tickmesh.api.registry.v1.SchemaRegistryService"
+_COLD_SUBJECTS = 300
+_WARM_UP = 20
+_FILES = 2
+_PLAIN_LOOKUPS = 50
+_PRODUCERS = 250
+_MESH = ("registry", "tickstore", "cleaner")
+_ROWS_A_FILE = 262_144
 
 
 def main() -> None:
-    """Measure against one registry process on embedded defaults."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(scratch())
-        running = stack.enter_context(mesh(folder, "registry"))
-        address = running.addresses["registry"]["grpc"]
-        loop = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        edge = _Edge(loop, address)
-        stack.callback(edge.close)
-        edge.register("bench.lookup", 0)
-        _measure_cache(address)
-        answer_bytes = len(edge.look_up())
-        event_bytes = edge.event_bytes()
-        bare = _Bare(
-            loop,
-            stack.enter_context(
-                baseline_server("_grpc_baseline", answer_bytes, event_bytes, _EVENTS_PER_SECOND)
-            ),
-        )
-        stack.callback(bare.close)
-        _measure_lookups(edge, bare)
-        _measure_registrations(edge)
-        _measure_delivery(edge, bare)
+    """Measure one registry process on embedded defaults, then the whole mesh."""
+    with scratch() as folder:
+        _measure_edge(folder / "edge")
+        _measure_cold(folder / "cold")
+        _measure_hit_ratios(folder / "mesh")
+        if POSTGRES_URL:
+            settings = {"registry.store.url": POSTGRES_URL}
+            _measure_registrations(folder / "postgres", settings, "postgres", target=600)
 
 
-def schema_text(number: int) -> str:
-    """A closed record of 20 columns; the number makes texts differ, not meanings."""
-    properties: dict[str, object] = {
-        "ts": {"type": "string", "format": "date-time"},
-        "symbol": {"type": "string"},
-        "price": {"type": "number", "exclusiveMinimum": 0},
-        **{f"field_{column}": {"type": "integer"} for column in range(17)},
-    }
-    return json.dumps(
-        {
-            "title": f"Trades {number}",
-            "type": "object",
-            "properties": properties,
-            "required": ["ts", "symbol", "price"],
-            "additionalProperties": False,
-        }
-    )
-
-
-class _Server:
-    """A channel on a loop that runs only while something is measured."""
-
-    def __init__(self, loop: asyncio.Runner, address: str) -> None:
-        self._loop = loop
-        self._channel = loop.run(_open(address))
-
-    def close(self) -> None:
-        self._loop.run(self._channel.close())
-
-    def _rate(self, call: Callable[[], Awaitable[object]], seconds: float) -> float:
-        """How many calls end in a second, 64 in flight."""
-
-        async def measure() -> float:
-            started = time.perf_counter()
-            end, done = started + seconds, 0
-
-            async def work() -> None:
-                nonlocal done
-                while time.perf_counter() < end:
-                    await call()
-                    done += 1
-
-            await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
-            return done / (time.perf_counter() - started)
-
-        return self._loop.run(measure())
-
-
-class _Edge(_Server):
-    """The registry."""
-
-    def __init__(self, loop: asyncio.Runner, address: str) -> None:
-        super().__init__(loop, address)
-        self._get: Any = self._channel.unary_unary(f"{_SERVICE}/GetSchema")
-        self._register: Any = self._channel.unary_unary(f"{_SERVICE}/RegisterSchema")
-        self._watch: Any = self._channel.unary_stream(f"{_SERVICE}/Watch")
-        self._numbers = count(1)
-        self._wanted = pb.GetSchemaRequest(
-            subject=selector_pb2.SubjectSelector(
-                subject="bench.lookup", latest=selector_pb2.LatestSelector()
-            )
-        ).SerializeToString()
-
-    def look_up(self) -> bytes:
-        async def call() -> bytes:
-            answer: bytes = await self._get(self._wanted)
-            return answer
-
-        return self._loop.run(call())
-
-    def lookups_per_second(self) -> float:
-        return self._rate(lambda: self._get(self._wanted), _ROUND_SECONDS)
-
-    def lookup_seconds(self) -> list[float]:
-        """One call after the other."""
-
-        async def measure() -> list[float]:
-            took = []
-            for _ in range(_LATENCIES):
-                started = time.perf_counter()
-                await self._get(self._wanted)
-                took.append(time.perf_counter() - started)
-            return took
-
-        return self._loop.run(measure())
-
-    def register(self, subject: str, number: int) -> None:
-        self._loop.run(self._register_once(subject, number))
-
-    def registrations_per_second(self) -> float:
-        return self._rate(self._register_next, _ROUND_SECONDS)
-
-    async def _register_next(self) -> None:
-        number = next(self._numbers)
-        await self._register_once(f"bench.register.{number}", number)
-
-    async def _register_once(self, subject: str, number: int) -> None:
-        request = pb.RegisterSchemaRequest(subject=subject, text=schema_text(number))
-        await self._register(request.SerializeToString())
-
-    def event_bytes(self) -> int:
-        """The size of the message that announces a registration."""
-        [(_, message)] = self._loop.run(self._deliver(watchers=1, events=1))
-        return len(message)
-
-    def deliveries(self) -> list[float]:
-        """Seconds from the instant of each change, before its commit, to each watcher."""
-        took = [
-            (arrived_ns - event.changed_at.ToNanoseconds()) / 1e9
-            for arrived_ns, message in self._loop.run(
-                self._deliver(watchers=_WATCHERS, events=_EVENTS_A_ROUND)
-            )
-            for event in pb.WatchResponse.FromString(message).events
-        ]
-        assert len(took) == _WATCHERS * _EVENTS_A_ROUND, f"{len(took)} deliveries"
-        return took
-
-    async def _deliver(self, *, watchers: int, events: int) -> list[_Arrival]:
-        request = pb.WatchRequest().SerializeToString()
-        watching = _Watchers(lambda: self._watch(request), watchers)
-        await watching.started()
-        begun = time.perf_counter()
-        for number in range(events):
-            await asyncio.sleep(begun + number / _EVENTS_PER_SECOND - time.perf_counter())
-            await self._register_next()
-        return await watching.received(events)
-
-
-class _Bare(_Server):
+class _Bare(Server):
     """A server that decides nothing."""
 
     def __init__(self, loop: asyncio.Runner, address: str) -> None:
         super().__init__(loop, address)
-        self._echo: Any = self._channel.unary_unary("/bare/Echo")
-        self._fan: Any = self._channel.unary_stream("/bare/Fan")
+        self._echo: Any = self.channel.unary_unary("/bare/Echo")
 
     def echoes_per_second(self) -> float:
-        return self._rate(lambda: self._echo(b"x"), _ROUND_SECONDS)
-
-    def deliveries(self) -> list[float]:
-        """Seconds from the instant each event was made to each watcher."""
-
-        async def deliver() -> list[_Arrival]:
-            watching = _Watchers(lambda: self._fan(b""), _WATCHERS)
-            await watching.started()
-            return await watching.received(_EVENTS_A_ROUND)
-
-        return [
-            (arrived_ns - int.from_bytes(message[:8], "big")) / 1e9
-            for arrived_ns, message in self._loop.run(deliver())
-        ]
+        return self.rate(lambda: self._echo(b"x"), _ROUND_SECONDS)
 
 
-class _Watchers:
-    """Streams that note when each message came and nothing else.
-
-    The first message of each says that the stream has begun.
-    """
-
-    def __init__(self, open_stream: Callable[[], Any], count: int) -> None:
-        self._begun = asyncio.Semaphore(0)
-        self._arrivals: list[_Arrival] = []
-        self._came = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._watch(open_stream())) for _ in range(count)]
-
-    async def _watch(self, stream: Any) -> None:
-        await stream.read()
-        self._begun.release()
-        try:
-            while True:
-                message = await stream.read()
-                self._arrivals.append((time.time_ns(), message))
-                self._came.set()
-        finally:
-            stream.cancel()
-
-    async def started(self) -> None:
-        for _ in self._tasks:
-            await self._begun.acquire()
-
-    async def received(self, events: int) -> list[_Arrival]:
-        """Waits until each watcher has as many, then ends the streams."""
-        async with asyncio.timeout(events / _EVENTS_PER_SECOND + _PATIENCE_SECONDS):
-            while len(self._arrivals) < events * len(self._tasks):
-                self._came.clear()
-                await self._came.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        return self._arrivals
-
-
-async def _open(address: str) -> grpc.aio.Channel:
-    # Channels belong to the loop they are made on.
-    return grpc.aio.insecure_channel(address)
+def _measure_edge(home: Path) -> None:
+    with ExitStack() as stack:
+        running = stack.enter_context(mesh(home, "registry"))
+        address = running.addresses["registry"]["grpc"]
+        loop = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        edge = RegistryEdge(loop, address)
+        stack.callback(edge.close)
+        loop.run(edge.register("bench.lookup", 0))
+        _measure_cache(address)
+        answer_bytes = len(loop.run(edge.get(latest("bench.lookup"))))
+        bare = _Bare(
+            loop, stack.enter_context(baseline_server("_grpc_baseline", answer_bytes, 8, 1))
+        )
+        stack.callback(bare.close)
+        _measure_lookups(edge, bare)
+    _measure_registrations(home, {}, "sqlite", target=300)
 
 
 def _measure_cache(address: str) -> None:
@@ -293,8 +115,14 @@ def _repeated(call: Callable[[], object]) -> Callable[[], None]:
     return run
 
 
-def _measure_lookups(edge: _Edge, bare: _Bare) -> None:
-    rates = medians({"get": edge.lookups_per_second, "echo": bare.echoes_per_second})
+def _measure_lookups(edge: RegistryEdge, bare: _Bare) -> None:
+    wanted = latest("bench.lookup")
+    rates = medians(
+        {
+            "get": lambda: edge.rate(lambda: edge.get(wanted), _ROUND_SECONDS),
+            "echo": bare.echoes_per_second,
+        }
+    )
     report(BENCH, "get_schema_64_in_flight", rates["get"], "1/s", target=at_least(4_000))
     report(
         BENCH,
@@ -304,35 +132,112 @@ def _measure_lookups(edge: _Edge, bare: _Bare) -> None:
         baseline=rates["echo"],
         target=ratio_at_least(0.6),
     )
-    took = [seconds * 1e3 for seconds in edge.lookup_seconds()]
+    took = edge.milliseconds_of_each([wanted] * _LATENCIES)
     report(BENCH, "get_schema_p50", quantile(took, 0.5), "ms", target=at_most(1))
     report(BENCH, "get_schema_p99", quantile(took, 0.99), "ms", target=at_most(3))
 
 
-def _measure_registrations(edge: _Edge) -> None:
-    rate = medians({"register": edge.registrations_per_second})["register"]
-    report(BENCH, "register_schema_durable_sqlite", rate, "1/s", target=at_least(300))
+def _measure_registrations(
+    home: Path, settings: dict[str, str], engine: str, *, target: float
+) -> None:
+    """New subjects, 64 in flight, each committed for good."""
+    with ExitStack() as stack:
+        running = stack.enter_context(mesh(home, "registry", settings=settings))
+        loop = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        edge = RegistryEdge(loop, running.addresses["registry"]["grpc"])
+        stack.callback(edge.close)
+        rate = medians({engine: lambda: edge.rate(edge.register_next, _ROUND_SECONDS)})[engine]
+        report(BENCH, f"register_schema_durable_{engine}", rate, "1/s", target=at_least(target))
 
 
-def _measure_delivery(edge: _Edge, bare: _Bare) -> None:
-    middle: list[float] = []
-
-    def watch() -> float:
-        took = edge.deliveries()
-        middle.append(quantile(took, 0.5) * 1e3)
-        return quantile(took, 0.99) * 1e3
-
-    p99 = medians({"watch": watch, "fan": lambda: quantile(bare.deliveries(), 0.99) * 1e3})
-    p50 = quantile(middle[1:], 0.5)
-    report(BENCH, "commit_to_delivery_p50", p50, "ms", target=at_most(4))
-    report(BENCH, "commit_to_delivery_p99", p99["watch"], "ms", target=at_most(10))
+def _measure_cold(home: Path) -> None:
+    """Each version once from the store, after a restart, and again from memory."""
+    wanted = [version(f"bench.cold.{number}", 1) for number in range(_COLD_SUBJECTS)]
+    unread = wanted[_WARM_UP:]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        with mesh(home, "registry") as running:
+            edge = RegistryEdge(loop, running.addresses["registry"]["grpc"])
+            for number in range(_COLD_SUBJECTS):
+                loop.run(edge.register(f"bench.cold.{number}", number))
+            edge.close()
+        with mesh(home, "registry") as running:
+            edge = RegistryEdge(loop, running.addresses["registry"]["grpc"])
+            edge.milliseconds_of_each(wanted[:_WARM_UP])  # the first calls pay for the connections
+            took, cold = _with_server_seconds(running, lambda: edge.milliseconds_of_each(unread))
+            _, warm = _with_server_seconds(running, lambda: edge.milliseconds_of_each(unread))
+            edge.close()
+    report(BENCH, "get_schema_cold_p99", quantile(took, 0.99), "ms", target=at_most(50))
     report(
         BENCH,
-        "delivery_p99_over_bare_fan_out",
-        p99["watch"],
-        "ms",
-        baseline=p99["fan"],
-        target=ratio_at_most(1.5),
+        "server_time_from_store_over_from_memory",
+        cold * 1e6,
+        "us",
+        baseline=warm * 1e6,
+        target=ratio_at_least(10),
+    )
+
+
+def _with_server_seconds(
+    running: Mesh, run: Callable[[], list[float]]
+) -> tuple[list[float], float]:
+    """What a run answers, and the mean time the server says it spent on a call of it."""
+    name, wanted = "tickmesh_rpc_duration_seconds", "GetSchema"
+    before = [_metric(running, "registry", f"{name}_{part}", wanted) for part in ("sum", "count")]
+    answer = run()
+    after = [_metric(running, "registry", f"{name}_{part}", wanted) for part in ("sum", "count")]
+    return answer, (after[0] - before[0]) / (after[1] - before[1])
+
+
+def _measure_hit_ratios(home: Path) -> None:
+    """The mesh at work: files cleaned and stored, producers that come and go, plain lookups."""
+    sources = home / "sources"
+    sources.mkdir(parents=True)
+    path = sources / "ticks.csv"
+    ticks = tick_batch(_ROWS_A_FILE)
+    write_csv(path, ticks)
+    with ExitStack() as stack:
+        running = stack.enter_context(
+            mesh(home, *_MESH, settings={"cleaner.sources.roots": str(sources)})
+        )
+        config = load_client_config(home=home, environ=running.client_environment)
+        registry = stack.enter_context(RegistryClient(config=config))
+        cleaner = stack.enter_context(CleanerClient(config=config))
+        loop = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        edge = RegistryEdge(loop, running.addresses["registry"]["grpc"])
+        stack.callback(edge.close)
+        for number in range(_FILES):
+            subject = f"bench.hits.{number}"
+            registry.register(subject, SCHEMA)
+            run_job(cleaner, subject, path)
+            edge.milliseconds_of_each([latest(subject), version(subject, 1)] * _PLAIN_LOOKUPS)
+            for producer in range(_PRODUCERS):
+                with TickClient(config=config) as client:
+                    client.put(subject, ticks.slice(producer * 100, 100))
+        _report_hit_ratio(running, "client", "registry_client_cache", at_least(0.99), *_MESH[1:])
+        _report_hit_ratio(running, "registry", "registry_version_cache", at_least(0.95), "registry")
+
+
+def _report_hit_ratio(
+    running: Mesh, name: str, metric: str, target: Target, *services: str
+) -> None:
+    """Report the share of lookups that the caches of some services answered."""
+    hits, misses = (
+        sum(_metric(running, service, f"tickmesh_{metric}_{kind}_total") for service in services)
+        for kind in ("hits", "misses")
+    )
+    report(BENCH, f"{name}_cache_hit_ratio", hits / (hits + misses), "1", target=target)
+
+
+def _metric(running: Mesh, service: str, name: str, method: str = "") -> float:
+    """The sum of a metric's samples, of those whose method ends so."""
+    address = running.addresses[service]["http"]
+    with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name and sample.labels.get("method", "").endswith(method)
     )
 
 

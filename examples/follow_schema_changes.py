@@ -10,6 +10,7 @@ import sys
 
 from tickmesh import RegistryClient
 from tickmesh.schema import Action, Verdict
+from tickmesh.schema.compatibility import NO_WITNESS
 
 
 def main(prefix: str) -> None:
@@ -27,6 +28,7 @@ def main(prefix: str) -> None:
                     for change in comparison.changes:
                         if change.verdict is not Verdict.COMPATIBLE:
                             print(f"  {change.path}: {change.message}", flush=True)
+                        if change.witness is not NO_WITNESS:
                             print(f"  was good before: {change.witness}", flush=True)
 
 

@@ -1,10 +1,14 @@
-"""The switch that rewrites golden files."""
+"""The switch that rewrites golden files, and the PostgreSQL cluster of the run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.postgres_fixtures import postgres, registry_database
+
+__all__ = ["postgres", "registry_database"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,6 +27,7 @@ from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
+from tickmesh_serving.client_metrics import registry_client_metrics
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.flight import FlightEndpoint
 from tickmesh_serving.identifiers import IdGenerator, RandomIds
@@ -122,6 +123,7 @@ def build_cleaner(
     )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
+    registry_client_metrics(metrics, registry)
     workshop = Workshop(
         store=store,
         quarantine=files,

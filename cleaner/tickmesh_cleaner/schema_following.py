@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tickmesh.registered import RegisteredSchema, VersionState
 from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError
 from tickmesh_cleaner.domain.job import JobRequest, SchemaChangePolicy
@@ -14,6 +13,7 @@ from tickmesh_cleaner.domain.job import JobRequest, SchemaChangePolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.metrics import CleanerMetrics
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.schema")
@@ -125,8 +125,7 @@ class PolicyFollower:
         return any(
             schema.action is Action.BREAKING_CHANGE
             for schema in self._schemas.versions(self._subject)
-            if self._version < schema.version <= in_force.version
-            and schema.state is not VersionState.DELETED
+            if self._version < schema.version <= in_force.version and schema.state.is_live
         )
 
     def _alert(self, in_force: RegisteredSchema) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from tickmesh.errors import ConfigError
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.metrics import new_registry
@@ -15,11 +16,13 @@ from tickmesh_serving.server import ServiceProcess
 
 from .application import RegistryApplication
 from .compaction import Compactor
+from .config import StoreEngine
 from .error_table import error_table
 from .feed import Authorizer, may_see_everything
 from .metrics import watch_metrics
 from .service import SchemaRegistryService, permission_table
 from .store.memory import MemoryStore
+from .store.sql.maintenance import SqliteMaintenance
 from .store.sql.store import SqliteStore
 from .watch import WatchHub
 from .wire import encode_change
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from .config import RegistryConfig
     from .store import SchemaStore
+    from .store.sql.maintenance import Maintenance
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
 
@@ -48,6 +52,7 @@ class _Life:
     async def start(self) -> None:
         await self._store.open()
         self._store.on_commit(self._hub.publish)
+        self._store.on_head(self._hub.move_to)
         await self._hub.start()
 
     async def drain(self) -> None:
@@ -60,8 +65,15 @@ class _Life:
 
 def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaStore:
     """The store engine that the settings name, not yet open."""
-    path = config.store.sqlite_path(home)
-    if path is None:
+    if config.store.engine is StoreEngine.POSTGRESQL:
+        from .store.sql.postgres import PostgresStore
+
+        return PostgresStore(
+            config.store.url.reveal(),
+            new_epoch=ids.new_id,
+            sessions=config.store.postgres_sessions,
+        )
+    if config.store.engine is StoreEngine.MEMORY:
         return MemoryStore(epoch=ids.new_id())
     if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
         _log.info(
@@ -69,7 +81,26 @@ def open_store(config: RegistryConfig, home: Path, ids: IdGenerator) -> SchemaSt
             version=sqlite3.sqlite_version,
             consequence="one connection writes and checkpoints (WAL-reset bug before 3.51.3)",
         )
-    return SqliteStore(path, new_epoch=ids.new_id())
+    return SqliteStore(config.store.sqlite_path(home), new_epoch=ids.new_id())
+
+
+def maintenance_of(config: RegistryConfig, home: Path, ids: IdGenerator) -> Maintenance:
+    """What an operator can do to the store that the settings name.
+
+    Raises:
+        ConfigError: It lives in memory, or the package that speaks to it is not installed.
+    """
+    if config.store.engine is StoreEngine.POSTGRESQL:
+        from .store.sql.postgres_maintenance import PostgresMaintenance
+
+        return PostgresMaintenance(config.store.url.reveal(), new_epoch=ids.new_id)
+    if config.store.engine is StoreEngine.MEMORY:
+        raise ConfigError(
+            "a store in memory ends with its process: there is nothing to migrate, back up or "
+            "restore",
+            key="registry.store.url",
+        )
+    return SqliteMaintenance(config.store.sqlite_path(home), new_epoch=ids.new_id)
 
 
 def build_registry(
@@ -119,7 +150,7 @@ def build_registry(
         permissions=permission_table(grants),
         components=[
             _Life(store, hub, application),
-            Compactor(store, hub, config.log, clock),
+            Compactor(store, config.log, clock),
         ],
         metrics=metrics,
         clock=clock,

@@ -125,6 +125,7 @@ class RegistryApplication:
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
         self.life_cycle = LifeCycle(store, clock=clock, grants=grants)
         self.lookup = Lookup(store, hub, clock)
+        hub.on_jump(self._workbench.forget)
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
         """Register a schema if its subject's compatibility allows; see `Registrar.register`."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from .config import LogConfig
     from .store import SchemaStore
-    from .watch import WatchHub
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.registry")
 
@@ -20,11 +19,13 @@ _REMEMBER_REQUESTS_NS = 24 * 3_600 * 1_000_000_000
 
 
 class Compactor:
-    """Drops revisions beyond the bound, and idempotency records older than a day."""
+    """Drops revisions beyond the bound, and idempotency records older than a day.
 
-    def __init__(self, store: SchemaStore, hub: WatchHub, config: LogConfig, clock: Clock) -> None:
+    Every replica has one: what another has dropped already is dropped once.
+    """
+
+    def __init__(self, store: SchemaStore, config: LogConfig, clock: Clock) -> None:
         self._store = store
-        self._hub = hub
         self._config = config
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -47,11 +48,10 @@ class Compactor:
     async def compact(self) -> None:
         """Compact now."""
         head = await self._store.head()
-        head = await self._store.compact(
+        await self._store.compact(
             max(0, head.revision - self._config.keep_revisions),
             forget_before_ns=self._clock.now_ns() - _REMEMBER_REQUESTS_NS,
         )
-        self._hub.compact_revision = head.compact_revision
 
     async def _run(self) -> None:
         while True:

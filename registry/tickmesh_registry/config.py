@@ -2,32 +2,60 @@
 
 # Annotations are read at run time to convert what files and variables say.
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
+from tickmesh.settings import SecretUrl
 from tickmesh_serving.config import ServingConfig
 
 MEMORY_URL = "memory:"
 _SQLITE_PREFIX = "sqlite:///"
+_POSTGRESQL_PREFIXES = ("postgresql://", "postgres://")
+_MAX_SESSIONS = 100
+
+
+class StoreEngine(Enum):
+    """What keeps the change log."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 @dataclass(frozen=True)
 class StoreConfig:
     """Where the registry keeps its change log."""
 
-    url: str = ""
-    """`sqlite:///<path>` or `memory:`; by default `registry/registry.db` in the home."""
+    url: SecretUrl = field(default_factory=lambda: SecretUrl(""))
+    """`sqlite:///<path>`, `postgresql://<user>:<password>@<host>/<database>` or `memory:`;
+    `registry/registry.db` in the home if unset."""
+    postgres_sessions: int = 8
+    """Transactions that read PostgreSQL at a time; one session more writes, one listens."""
 
     def __post_init__(self) -> None:
-        if self.url not in ("", MEMORY_URL) and not self.url.startswith(_SQLITE_PREFIX):
-            raise ValueError(f"expected url sqlite:///<path> or memory:, was {self.url!r}")
+        if self.url.reveal() not in ("", MEMORY_URL) and not self.url.reveal().startswith(
+            (_SQLITE_PREFIX, *_POSTGRESQL_PREFIXES)
+        ):
+            raise ValueError(
+                "expected url sqlite:///<path>, postgresql://<user>@<host>/<database> or memory:, "
+                f"was {str(self.url)!r}"
+            )
+        if not 1 <= self.postgres_sessions <= _MAX_SESSIONS:
+            raise ValueError(f"expected postgres_sessions from 1 to {_MAX_SESSIONS}")
 
-    def sqlite_path(self, home: Path) -> Path | None:
-        """The database file; None for the memory engine."""
-        if self.url == MEMORY_URL:
-            return None
-        if not self.url:
-            return home / "registry" / "registry.db"
-        return Path(self.url.removeprefix(_SQLITE_PREFIX))
+    @property
+    def engine(self) -> StoreEngine:
+        """The engine that the url names."""
+        if self.url.reveal() == MEMORY_URL:
+            return StoreEngine.MEMORY
+        if self.url.reveal().startswith(_POSTGRESQL_PREFIXES):
+            return StoreEngine.POSTGRESQL
+        return StoreEngine.SQLITE
+
+    def sqlite_path(self, home: Path) -> Path:
+        """The database file of the SQLite engine."""
+        text = self.url.reveal()
+        return Path(text.removeprefix(_SQLITE_PREFIX)) if text else home / "registry/registry.db"
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,23 @@ from .domain.errors import (
     EpochChangedError,
     RevisionCompactedError,
     RevisionInFutureError,
+    StoreUnavailableError,
 )
 from .domain.tokens import WatchToken
 from .domain.versions import VersionState
+from .progress import ProgressTimer
 from .ring import EncodedChange, EncodedRevision
 from .wire import marked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from tickmesh_serving.principal import Principal
 
@@ -35,6 +44,7 @@ _RING_PAGE_REVISIONS = 256
 _SNAPSHOT_PAGE_VERSIONS = 64
 _RESPONSE_BYTES = 1 << 20
 _DRAIN_SPREAD_SECONDS = 2.0
+_STORE_RETRY_SECONDS = 0.5
 
 
 class DeliveryKind(Enum):
@@ -68,6 +78,14 @@ class Delivery:
     compact_revision: int
     events: Sequence[bytes] = ()
     fragment: bool = False
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def encoded(self, encode: Callable[[Delivery], bytes]) -> bytes:
+        """Its bytes, made once for all watchers who share it."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", encode(self))
+        assert self._encoded is not None
+        return self._encoded
 
 
 class Start(Enum):
@@ -113,45 +131,49 @@ class Feed:
         self._hub = hub
         self._order = order
         self._principal = principal
+        self._epoch = hub.epoch
         self._cursor = 0
         self._previous = 0
 
     async def run(self) -> AsyncGenerator[Delivery]:
         """Deliver until the registry drains; see `WatchHub.watch`."""
         hub = self._hub
-        if self._order.start is Start.SNAPSHOT:
-            async for delivery in self._snapshot():
-                yield delivery
-        else:
-            self._cursor = await self._position(self._order.start)
-            yield self._delivery(DeliveryKind.PROGRESS)
-        progress_at = self._next_progress()
-        while not hub.draining:
-            for revision in await self._next_revisions():
-                for delivery in self._events(revision):
+        with hub.seat(), ProgressTimer(self._order.progress_seconds) as progress:
+            if self._order.start is Start.SNAPSHOT:
+                async for delivery in self._snapshot():
                     yield delivery
-                self._cursor = revision.revision
-            if hub.clock.monotonic_ns() >= progress_at:
+            else:
+                self._cursor = await self._position(self._order.start)
                 yield self._delivery(DeliveryKind.PROGRESS)
-                progress_at = self._next_progress()
-            if self._cursor >= hub.revision and not hub.draining:
-                await self._idle_until(progress_at)
-        yield self._delivery(DeliveryKind.DRAINING)
-        raise draining_error()
+            progress.restart()
+            while not hub.draining:
+                self._require_epoch(hub.epoch)
+                for revision in await self._available_revisions():
+                    for delivery in self._events(revision):
+                        yield delivery
+                    self._cursor = revision.revision
+                if progress.due:
+                    yield self._delivery(DeliveryKind.PROGRESS)
+                    progress.restart()
+                if self._cursor >= hub.revision and not hub.draining:
+                    waiter = hub.waiter()
+                    try:
+                        await progress.wait(waiter)
+                    finally:
+                        hub.forget(waiter)
+            yield self._delivery(DeliveryKind.DRAINING)
+            raise draining_error()
 
     async def _position(self, start: Start | int | WatchToken) -> int:
         """The revision to begin after, checked against the store itself, never the ring."""
         hub = self._hub
         head = await hub.store.head()
+        if isinstance(start, WatchToken) and start.epoch != head.epoch:
+            raise _epoch_changed(start.epoch, head.epoch)
+        self._require_epoch(head.epoch)
         if isinstance(start, Start):
             return head.revision
         revision = start.revision if isinstance(start, WatchToken) else start
-        if isinstance(start, WatchToken) and start.epoch != head.epoch:
-            raise EpochChangedError(
-                "the token belongs to another store, or to the time before a restore; start a "
-                "watch with a snapshot",
-                metadata={"tokenEpoch": start.epoch, "storeEpoch": head.epoch},
-            )
         if revision < head.compact_revision:
             raise _compacted(revision, head)
         if revision > head.revision:
@@ -160,25 +182,29 @@ class Feed:
             )
         return revision
 
+    def _require_epoch(self, epoch: str) -> None:
+        """Every revision of a watch belongs to one history: another one ends it (W9)."""
+        if epoch != self._epoch:
+            raise _epoch_changed(self._epoch, epoch)
+
+    async def _available_revisions(self) -> Sequence[EncodedRevision]:
+        """The next revisions; none, after a moment, while the store does not answer."""
+        try:
+            return await self._next_revisions()
+        except StoreUnavailableError:
+            await asyncio.sleep(_STORE_RETRY_SECONDS)
+            return ()
+
     async def _next_revisions(self) -> Sequence[EncodedRevision]:
         hub = self._hub
         if self._cursor >= hub.ring.floor:
             return hub.ring.since(self._cursor, limit=_RING_PAGE_REVISIONS)
         hub.log_reads += 1
         page = await hub.store.changes_after(self._cursor, limit=LOG_PAGE_CHANGES)
+        self._require_epoch(page.head.epoch)
         if self._cursor < page.head.compact_revision:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
-
-    async def _idle_until(self, monotonic_ns: int) -> None:
-        changed = self._hub.changed
-        seconds = (monotonic_ns - self._hub.clock.monotonic_ns()) / 1e9
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
-            except TimeoutError:
-                return
 
     def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
         matching = [
@@ -204,6 +230,7 @@ class Feed:
         """
         async with self._hub.store.snapshot() as reader:
             head = reader.head
+            self._require_epoch(head.epoch)
             standings = {
                 (each.subject, each.version): each
                 for each in await reader.standings(prefix=self._order.filter.subject_prefix)
@@ -236,6 +263,7 @@ class Feed:
             after = (wanted.subject_prefix, 0) if name is None else (name, 0)
             while True:
                 async with self._hub.store.snapshot() as reader:
+                    self._require_epoch(reader.head.epoch)
                     page = await reader.versions_through(
                         through, after=after, limit=_SNAPSHOT_PAGE_VERSIONS
                     )
@@ -266,11 +294,6 @@ class Feed:
             return None
         return transition
 
-    def _next_progress(self) -> int:
-        """A little early and spread out, so that "at least every" holds and nobody marches."""
-        seconds = self._order.progress_seconds * random.uniform(0.8, 0.95)  # noqa: S311
-        return self._hub.clock.monotonic_ns() + round(seconds * 1e9)
-
     def _delivery(
         self,
         kind: DeliveryKind,
@@ -279,16 +302,27 @@ class Feed:
         events: Sequence[bytes] = (),
         fragment: bool = False,
     ) -> Delivery:
+        hub = self._hub
         reached = self._cursor if revision is None else revision
-        delivery = Delivery(
-            kind=kind,
-            revision=reached,
-            prev_revision=self._previous,
-            token="" if fragment else WatchToken(self._hub.epoch, reached).encode(),
-            compact_revision=self._hub.compact_revision,
-            events=events,
-            fragment=fragment,
-        )
+        shared = kind is DeliveryKind.EVENTS and not fragment
+        delivery = hub.shared.get((self._epoch, reached)) if shared else None
+        if (
+            delivery is None
+            or delivery.prev_revision != self._previous
+            or delivery.compact_revision != hub.compact_revision
+            or delivery.events != events
+        ):
+            delivery = Delivery(
+                kind=kind,
+                revision=reached,
+                prev_revision=self._previous,
+                token="" if fragment else WatchToken(self._epoch, reached).encode(),
+                compact_revision=hub.compact_revision,
+                events=events,
+                fragment=fragment,
+            )
+            if shared:
+                hub.shared.put((self._epoch, reached), delivery)
         self._previous = reached
         return delivery
 
@@ -326,6 +360,14 @@ def _as_change(version: Version) -> Change:
         rejected_text=None,
         actor=version.actor,
         changed_at_ns=version.registered_at_ns,
+    )
+
+
+def _epoch_changed(expected: str, epoch: str) -> EpochChangedError:
+    return EpochChangedError(
+        "the token belongs to another store, or to the time before a restore; start a watch with a "
+        "snapshot",
+        metadata={"tokenEpoch": expected, "storeEpoch": epoch},
     )
 
 

@@ -99,6 +99,7 @@ class Lookup:
             max_weight=_CACHED_SUBJECTS, weigh=lambda _: 1
         )
         hub.on_publish(self._published)
+        hub.on_jump(self._forget)
 
     async def get(
         self, selector: Selector, *, min_revision: int = 0, deadline_ns: int | None = None
@@ -187,11 +188,11 @@ class Lookup:
                 times = await reader.version_times(subject)
                 if not times:
                     raise SubjectNotFoundError.of(subject)
-                if reader.head.revision == self._hub.revision:
+                if self._hub.stands_at(reader.head):
                     self._times.put(subject, times)
                 version = await reader.version(subject, _choose(selector, times))
                 assert version is not None
-        if reader.head.revision == self._hub.revision:
+        if self._hub.stands_at(reader.head):
             # Otherwise a change of its state could have been published already.
             self.versions.put((version.subject, version.version), version)
             if isinstance(selector, BySchemaId):
@@ -207,6 +208,11 @@ class Lookup:
                 self._earliest.discard(change.schema.schema_id)
                 self._earliest.discard(change.schema.fingerprint)
                 self.versions.put((change.subject, change.schema.version), change.schema)
+
+    def _forget(self) -> None:
+        self.versions.clear()
+        self._times.clear()
+        self._earliest.clear()
 
 
 def _choose(selector: Latest | InForce, times: tuple[VersionTimes, ...]) -> int:

@@ -61,8 +61,7 @@ def _failures(content: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, An
 
 
 def _violation(version: int, change: Mapping[str, Any]) -> tuple[str, str]:
-    witness = change.get("witness")
-    shown = "" if witness is None else json.dumps(witness)
+    shown = json.dumps(change["witness"]) if "witness" in change else ""
     if len(shown) > _MAX_WITNESS:
         shown = ""
     return (

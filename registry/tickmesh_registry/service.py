@@ -30,6 +30,7 @@ from .feed import DeliveryKind, Start, WatchOrder
 from .life_cycle_service import LifeCycleService
 from .lookup import ByFingerprint, ByNumber, BySchemaId, InForce, Latest
 from .proposal import Proposal
+from .stuck import WriteLimit, WriteTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,19 +240,21 @@ class SchemaRegistryService:
         client resumes from the last revision it has, which only it knows.
         """
         deliveries = self._application.watch(_order(request), current_call())
-        async with aclosing(deliveries):
-            async for delivery in deliveries:
-                try:
-                    async with asyncio.timeout(self._stuck_after_seconds):
-                        await context.write(_encoded_delivery(delivery))
-                except TimeoutError:
-                    self._end_soon()
-                    raise SlowWatcherError(
-                        f"nothing was read for {self._stuck_after_seconds:g} s; resume from the "
-                        "last revision you have handled",
-                        metadata={"seconds": f"{self._stuck_after_seconds:g}"},
-                        retry_after_seconds=1.0,
-                    ) from None
+        write = context.write
+        try:
+            async with aclosing(deliveries), WriteLimit(self._stuck_after_seconds) as limit:
+                async for delivery in deliveries:
+                    limit.begin()
+                    await write(delivery.encoded(_encode_delivery))
+                    limit.end()
+        except WriteTimeoutError:
+            self._end_soon()
+            raise SlowWatcherError(
+                f"nothing was read for {self._stuck_after_seconds:g} s; resume from the "
+                "last revision you have handled",
+                metadata={"seconds": f"{self._stuck_after_seconds:g}"},
+                retry_after_seconds=1.0,
+            ) from None
 
     def _end_soon(self) -> None:
         """A client that still reads gets the status; for one that does not the call is cut."""
@@ -325,7 +328,7 @@ def _sized(content: bytes) -> bytes:
     return bytes(prefix) + content
 
 
-def _encoded_delivery(delivery: Delivery) -> bytes:
+def _encode_delivery(delivery: Delivery) -> bytes:
     head = pb.WatchResponse(
         kind=_DELIVERY_KINDS[delivery.kind],
         revision=delivery.revision,

@@ -1,24 +1,24 @@
 """The watch: every change, in order, to everybody who asked, without a queue for anybody.
 
 Writers publish into one ring and never wait. A watcher is a cursor: within the ring it reads
-memory, below it it reads the log, below the log it is told so (W8). Waiting watchers share one
-event. What a watcher has not taken exists once, in the ring or the log, so a stuck one costs
-nothing but its stream (W13).
+memory, below it it reads the log, below the log it is told so (W8). What a watcher has not taken
+exists once, in the ring or the log, so a stuck one costs nothing but its stream (W13).
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .cache import BoundedCache
 from .domain.errors import DeadlineExceededError, LimitExceededError
 from .domain.versions import VersionState
 from .feed import LOG_PAGE_CHANGES, Feed, draining_error, may_see_everything
 from .ring import EncodedRevision, Ring
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.principal import Principal
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .feed import Authorizer, Delivery, WatchOrder
     from .ring import ChangeEncoder
     from .store import Head, SchemaStore
+
+_SHARED_BYTES = 4 << 20
 
 
 class WatchHub:
@@ -50,22 +52,40 @@ class WatchHub:
         self.may_see = may_see
         self._ring_revisions = ring_revisions
         self.ring = Ring(max_revisions=ring_revisions, max_bytes=ring_bytes)
-        self.changed = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self.draining = False
         self._listeners: list[Callable[[Revision], None]] = []
+        self._jump_listeners: list[Callable[[], None]] = []
         self.epoch = ""
         self.compact_revision = 0
         self.watchers = 0
         self.log_reads = 0
+        # Watchers at one place who ask the same are sent the same; who does not is not given it.
+        self.shared: BoundedCache[tuple[str, int], Delivery] = BoundedCache(
+            max_weight=_SHARED_BYTES, weigh=lambda delivery: 2 * sum(map(len, delivery.events))
+        )
 
     @property
     def revision(self) -> int:
         """The last revision published in this process."""
         return self.ring.head
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next revision."""
+        return len(self._waiting)
+
+    def stands_at(self, head: Head) -> bool:
+        """Whether what was read at `head` is all that was published here, and no more."""
+        return (head.epoch, head.revision) == (self.epoch, self.revision)
+
     def on_publish(self, listener: Callable[[Revision], None]) -> None:
         """Name who hears of every revision before any watcher does."""
         self._listeners.append(listener)
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        """Name who hears that the store moved on without its revisions being published here."""
+        self._jump_listeners.append(listener)
 
     async def start(self) -> None:
         """Take the store's head and fill the ring with the end of its log."""
@@ -76,10 +96,14 @@ class WatchHub:
         while self.ring.head < head.revision:
             page = await self.store.changes_after(self.ring.head, limit=LOG_PAGE_CHANGES)
             for revision in page.revisions:
-                self.ring.append(EncodedRevision(revision, self.encode))
+                if revision.revision > self.ring.head:  # not published meanwhile
+                    self.ring.append(EncodedRevision(revision, self.encode))
 
     def publish(self, revision: Revision, head: Head) -> None:
         """Take a committed revision; never waits."""
+        if revision.revision <= self.ring.head:
+            return  # read from the log at the start
+        self.epoch = head.epoch
         self.compact_revision = head.compact_revision
         for listener in self._listeners:
             listener(revision)
@@ -87,6 +111,17 @@ class WatchHub:
             # Earlier events may quote the version; the log no longer does.
             self.ring.reset(revision.revision - 1)
         self.ring.append(EncodedRevision(revision, self.encode))
+        self._wake()
+
+    def move_to(self, head: Head) -> None:
+        """Take a head that no revision led to: the log was compacted, or the store restored."""
+        self.compact_revision = head.compact_revision
+        if head.epoch == self.epoch and head.compact_revision <= self.ring.head:
+            return
+        self.epoch = head.epoch
+        self.ring.reset(head.revision)
+        for listener in self._jump_listeners:
+            listener()
         self._wake()
 
     async def drain(self) -> None:
@@ -103,7 +138,11 @@ class WatchHub:
         try:
             async with asyncio.timeout(self._seconds_until(deadline_ns)):
                 while self.revision < revision:
-                    await self.changed.wait()
+                    waiter = self.waiter()
+                    try:
+                        await waiter
+                    finally:
+                        self.forget(waiter)
         except TimeoutError:
             raise DeadlineExceededError(
                 f"revision {revision} was not reached by the deadline: this registry stands at "
@@ -114,7 +153,7 @@ class WatchHub:
                 },
             ) from None
 
-    async def watch(self, order: WatchOrder, principal: Principal) -> AsyncGenerator[Delivery]:
+    def watch(self, order: WatchOrder, principal: Principal) -> AsyncGenerator[Delivery]:
         """Deliver what was ordered until the registry drains.
 
         Raises:
@@ -124,6 +163,11 @@ class WatchHub:
             LimitExceededError: Too many watchers.
             DrainingError: The registry goes down; the last delivery says where to resume.
         """
+        return Feed(self, order, principal).run()
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        """A watcher's place, while it is there; see `watch` for what it raises."""
         if self.draining:
             raise draining_error()
         if self.watchers >= self._max_watchers:
@@ -135,15 +179,28 @@ class WatchHub:
             )
         self.watchers += 1
         try:
-            async with aclosing(Feed(self, order, principal).run()) as deliveries:
-                async for delivery in deliveries:
-                    yield delivery
+            yield
         finally:
             self.watchers -= 1
 
+    def waiter(self) -> asyncio.Future[None]:
+        """A future that the next revision or the drain completes; give it to `forget` in the end.
+
+        One for each who waits: those who await a shared one would cancel it for all.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        return waiter
+
+    def forget(self, waiter: asyncio.Future[None]) -> None:
+        """Nobody waits for this one any more."""
+        self._waiting.discard(waiter)
+
     def _wake(self) -> None:
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _seconds_until(self, deadline_ns: int | None) -> float | None:
         if deadline_ns is None:

@@ -262,7 +262,6 @@ def report_message(report: str) -> compatibility_pb2.CompatibilityReport:
 
 
 def _change_message(change: Mapping[str, Any]) -> compatibility_pb2.SchemaChange:
-    witness = change.get("witness")
     return compatibility_pb2.SchemaChange(
         kind=change["kind"],
         path=change["path"],
@@ -270,7 +269,7 @@ def _change_message(change: Mapping[str, Any]) -> compatibility_pb2.SchemaChange
         reason=change["reason"],
         message=change["message"],
         proof=change.get("proof") or "",
-        witness="" if witness is None else json.dumps(witness, ensure_ascii=False),
+        witness=json.dumps(change["witness"], ensure_ascii=False) if "witness" in change else "",
     )
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import trailing_metadata
-from tickmesh.errors import UnimplementedError
+from tickmesh.errors import InvalidArgumentError, UnimplementedError
 from tickmesh_serving.call_context import enter_call
+from tickmesh_serving.call_limits import CallLimits
 from tickmesh_serving.rpc_call import RpcCall
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     _Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]
 
 _UNKNOWN = "unknown"
+_UNREADABLE = object()
 
 
 class _Behaviour(Protocol):
@@ -51,6 +54,7 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         self._chain = chain
         self._clock = clock
         self._tls = tls
+        self._limits = CallLimits()
         self._exempt = frozenset(exempt_services)
         self._wrapped: dict[str, tuple[_Handler, _Handler]] = {}
         self._not_served = self._wrap(
@@ -90,7 +94,7 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
         )
         result: _Handler = make(
             wrapped,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_reading(handler),
             response_serializer=handler.response_serializer,
         )
         return result
@@ -102,10 +106,11 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
             call = new_call(context)
             try:
                 enter_call(self._chain.begin(call))
+                _require_readable(request)
                 if call.limit_seconds is None:
                     answer = await behaviour(request, context)
                 else:
-                    async with asyncio.timeout(call.limit_seconds):
+                    with self._limits.within(call.limit_seconds):
                         answer = await behaviour(request, context)
             except BaseException as error:  # noqa: BLE001 - every failure passes the chain
                 await self._fail(call, context, error)
@@ -122,6 +127,7 @@ class ChainInterceptor(grpc.aio.ServerInterceptor):
             call = new_call(context)
             try:
                 enter_call(self._chain.begin(call))
+                _require_readable(request)
                 async with aclosing(behaviour(request, context)) as answers:
                     async for answer in answers:
                         yield answer
@@ -190,6 +196,32 @@ def _maker_and_behaviour(handler: _Handler) -> tuple[Callable[..., _Handler], _B
     make: Callable[..., _Handler] = getattr(grpc, f"{kind}_rpc_method_handler")
     behaviour: _Behaviour = getattr(handler, kind)
     return make, behaviour
+
+
+def _reading(handler: _Handler) -> Callable[[bytes], Any] | None:
+    """The reader of a call's single message, which lets the chain tell what cannot be read.
+
+    grpc.aio would answer UNKNOWN and name the exception's class.
+    """
+    read = handler.request_deserializer
+    if read is None or handler.request_streaming:
+        return read
+
+    def read_or_mark(message: bytes) -> Any:
+        try:
+            return read(message)
+        except DecodeError:
+            return _UNREADABLE
+
+    return read_or_mark
+
+
+def _require_readable(request: Any) -> None:
+    if request is _UNREADABLE:
+        raise InvalidArgumentError(
+            "the bytes are not a message of this call: expected its protobuf encoding, every "
+            "string in UTF-8; use the generated client"
+        )
 
 
 async def _refuse_unknown(_request: Any, _context: _Context) -> Any:

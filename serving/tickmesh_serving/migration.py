@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from tickmesh.errors import ConfigError
@@ -14,6 +17,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+
+class TableState(enum.Enum):
+    """How the tables of a database stand to the ones of this version."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
+
+
+def table_state(connection: Connection, *, scripts: Path) -> TableState:
+    """Compare the tables of a database with this version's, without changing anything.
+
+    Args:
+        connection: A connection.
+        scripts: The directory of the migrations.
+    """
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = ScriptDirectory(str(scripts))
+    if found is None:
+        return TableState.MISSING
+    if found == known.get_current_head():
+        return TableState.CURRENT
+    steps = {script.revision for script in known.walk_revisions()}
+    return TableState.OLDER if found in steps else TableState.NEWER
 
 
 def migrate(connection: Connection, *, scripts: Path, **attributes: object) -> None:

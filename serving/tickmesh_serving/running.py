@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ EXIT_FAILURE = 1
 EXIT_CONFIG = 78
 
 _PARENT_CHECK_SECONDS = 1.0
+_COLLECT_AFTER = (10_000, 20, 20)
+"""New objects before a collection, and collections of one generation before one of the next."""
 
 
 def run(process_factory: Callable[[], ServiceProcess]) -> int:
@@ -59,10 +62,23 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
     except Exception:  # noqa: BLE001 - the last stop before the exit code
         _log.exception("server.start.failed")
         return EXIT_FAILURE
+    _settle_memory()
     await stop.wait()
     if not await process.stop():
         _leave(EXIT_OK)
     return EXIT_OK
+
+
+def _settle_memory() -> None:
+    """Let collections of cyclic garbage, which stop everything, be rare and short.
+
+    What is there by now lives as long as the process, so none need look at it again. Caches of
+    parsed schemas grow by hundreds of objects each; at Python's own threshold of 700 a server that
+    registers spends a sixth of its time on collections.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 async def _stop_when_orphaned(parent: int, stop: asyncio.Event) -> None:

@@ -112,6 +112,19 @@ def check_quarantine(names: Mapping[str, Any]) -> None:
     assert names["table"].num_rows == 4
 
 
+def prepare_confluent(folder: Path) -> dict[str, str]:
+    old = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
+    new = {**old, "properties": {"price": {"type": "number"}, "venue": {"type": "string"}}}
+    (folder / "old.json").write_text(json.dumps(old))
+    (folder / "new.json").write_text(json.dumps(new))
+    return {}
+
+
+def check_confluent(names: Mapping[str, Any]) -> None:
+    assert names["answer"].settings.policy == names["settings"].policy
+    assert len(names["accepted_breaks"]) == len(names["refused_though_safe"]) == 7
+
+
 def prepare_protocol(_: Path) -> dict[str, str]:
     with RegistryClient() as registry:
         registry.register("ticks.trades", json.dumps(SCHEMA))
@@ -135,6 +148,41 @@ def check_watch(names: Mapping[str, Any]) -> None:
     assert [kind.value for kind, _ in names["seen"]] == ["version_registered"] * 2
 
 
+def prepare_projection(_: Path) -> dict[str, str]:
+    return {}
+
+
+def check_projection(names: Mapping[str, Any]) -> None:
+    assert names["columns"].names == ["ts", "symbol", "price", "size", "levels"]
+    assert names["refusal"][0] == "INVALID_ARROW_TYPE"
+
+
+def prepare_compatibility(folder: Path) -> dict[str, str]:
+    """Three versions of trades: a break of rows, and one that only whole documents mind."""
+    old: dict[str, Any] = {
+        "symbol": {"type": "string", "pattern": "^[A-Z]{1,4}$"},
+        "price": {"type": "number", "minimum": 0},
+        "side": {"const": "B"},
+    }
+    new = {
+        "symbol": {"type": "string", "pattern": "^[A-Z]{1,5}$"},
+        "price": {"type": "number", "exclusiveMinimum": 0},
+        "side": {"enum": ["B", "S"]},
+        "venue": {"type": "string", "default": "XNAS"},
+    }
+    looser = {**new, "price": {"type": "number"}}
+    needed = ["symbol", "price"]
+    versions = ((old, needed), (new, [*needed, "venue"]), (looser, [*needed, "venue"]))
+    for number, (properties, required) in enumerate(versions, start=1):
+        schema = {"type": "object", "properties": properties, "required": required}
+        (folder / f"trades-{number}.json").write_text(json.dumps(schema))
+    return {}
+
+
+def check_compatibility(names: Mapping[str, Any]) -> None:
+    assert {names["report"].verdict, names["back"].verdict} == {"incompatible"}
+
+
 TABLE = pa.table(
     {
         "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -148,6 +196,9 @@ SETTINGS: dict[
     str, tuple[Callable[[Path], dict[str, str]], Callable[[Mapping[str, Any]], None]]
 ] = {
     "README.md": (prepare_readme, check_readme),
+    "docs/compatibility.md": (prepare_compatibility, check_compatibility),
+    "docs/confluent-policies.md": (prepare_confluent, check_confluent),
+    "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),

@@ -40,11 +40,11 @@ async def get(
     stub: Stub, subject: str = "ticks.trades", *, version: int = 0
 ) -> schema_pb2.SchemaVersion:
     """A version by its number, or the latest."""
-    selector = selector_pb2.SubjectSelector(
-        subject=subject,
-        version=version or None,
-        latest=None if version else selector_pb2.LatestSelector(),
-    )
+    selector = selector_pb2.SubjectSelector(subject=subject)
+    if version:
+        selector.version = version
+    else:
+        selector.latest.SetInParent()
     found: schema_pb2.SchemaVersion = (
         await stub.GetSchema(pb.GetSchemaRequest(subject=selector))
     ).schema

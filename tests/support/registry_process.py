@@ -55,10 +55,11 @@ class RegistryProcess:
         self._program = program
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
+        self._port = "0"
         self.address = ""
 
     async def start(self) -> None:
-        """Start it and wait until it serves."""
+        """Start it and wait until it serves; the next time on the same port."""
         self.home.mkdir(exist_ok=True)
         ready = self.home / "ready.json"
         ready.unlink(missing_ok=True)
@@ -69,7 +70,7 @@ class RegistryProcess:
                 "--data",
                 str(self.home),
                 "--grpc-port",
-                "0",
+                self._port,
                 "--http-port",
                 "0",
                 "--ready-file",
@@ -88,6 +89,7 @@ class RegistryProcess:
                     raise AssertionError(self.log())
                 await asyncio.sleep(_POLL_SECONDS)
         self.address = json.loads(ready.read_text())["grpc"]
+        self._port = self.address.rpartition(":")[2]
 
     def log(self) -> str:
         """What it has written so far."""
@@ -103,6 +105,22 @@ class RegistryProcess:
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def freeze(self) -> None:
+        """Stop it where it stands; its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def send_stop(self) -> None:
         """Ask it to end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from tickmesh_registry.domain.changes import ChangeKind
@@ -19,7 +20,15 @@ from tickmesh_registry.store import (
 )
 
 ACTOR = Actor(principal="ada", authentication="token", on_behalf_of="desk", request_id="request-1")
-REPORT = '{"verdict": "compatible", "comparisons": []}'
+REPORT = json.dumps(
+    {
+        "verdict": "compatible",
+        "mode": "BACKWARD_TRANSITIVE",
+        "policy": "record",
+        "comparisons": [],
+        "engine": "none",
+    }
+)
 DATA_REPORT = DataReport(
     source="ticks.trades@1042",
     made_at_ns=900,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh_serving.client_metrics import registry_client_metrics
 from tickmesh_serving.clock import Clock, SystemClock
 from tickmesh_serving.flight import FlightEndpoint
 from tickmesh_serving.identifiers import IdGenerator, RandomIds
@@ -101,6 +102,7 @@ class _Parts:
         self._registry = RegistryClient(
             self._config.registry or None, config=client, cache_directory=directory / "schemas"
         )
+        registry_client_metrics(self._metrics, self._registry)
         self._store = TickStore(
             engine=self._engine,
             governance=Governance(self._registry, stale_since_ns=self._stale_since_ns),

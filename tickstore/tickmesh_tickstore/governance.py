@@ -252,7 +252,7 @@ class Governance:
                 metadata={"subject": subject, "schemaId": str(schema_id)},
                 resource=("schema", str(schema_id)),
             )
-        if registered.state == "deleted":
+        if registered.state in ("deleted", "removed"):
             raise _version_unknown(subject, version, schema_id)
         if registered.state == "deprecated":
             raise InvalidRequestError(
@@ -264,8 +264,14 @@ class Governance:
         return self._compile(registered)
 
     def readable(self, subject: str, *, version: int) -> GovernedSchema:
-        """A version to read under, deprecated or not. Raises as `schema_for`."""
-        return self._compile(self._find(subject, version, None))
+        """A version to read under, deprecated or deleted too. Raises as `schema_for`.
+
+        One removed for good is read under for as long as it is held here.
+        """
+        registered = self._find(subject, version, None)
+        if registered.state == "removed" and (subject, version) not in self._compiled:
+            raise _version_unknown(subject, version, None)
+        return self._compile(registered)
 
     def current_version(self, subject: str) -> int | None:
         """The version in force now; None where the registry cannot tell."""

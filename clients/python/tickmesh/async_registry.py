@@ -24,6 +24,7 @@ from tickmesh._registry.watch_connection import AsyncWatchConnection
 from tickmesh._wire.credentials import ClientCredentials, credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
+from tickmesh.api.registry.v1 import life_cycle_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
 from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
 from tickmesh.config import load_client_config
@@ -33,6 +34,7 @@ from tickmesh.errors import (
     RevisionCompactedError,
     TickmeshError,
 )
+from tickmesh.proposals import ChangeSetOutcome
 from tickmesh.registered import update_from_event
 from tickmesh.registry import DEFAULT_TIMEOUT_SECONDS
 from tickmesh.watch import WatchCursor, follow_async
@@ -40,9 +42,11 @@ from tickmesh.watch import WatchCursor, follow_async
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from tickmesh._registry.messages import VersionAnswer
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
     from tickmesh.config import ClientConfig
+    from tickmesh.proposals import DataReport, PolicyChange, SchemaProposal
     from tickmesh.registered import (
         CacheStatistics,
         ChangeKind,
@@ -52,8 +56,9 @@ if TYPE_CHECKING:
         SchemaUpdate,
         SubjectSummary,
         UndecidedPolicy,
+        VersionState,
     )
-    from tickmesh.schema import CompatibilityReport, Mode, Policy
+    from tickmesh.schema import CompatibilityReport, Mode, Policy, Verdict
     from tickmesh.watch import WatchMessage
 
 _Answer = TypeVar("_Answer")
@@ -117,7 +122,7 @@ class AsyncRegistryClient:
         if found is not None:
             return found
         request = requests.version_request(subject, version)
-        return await self._held((await self._call(self._stub.GetSchema, request)).schema)
+        return await self._held(await self._call(self._stub.GetSchema, request))
 
     async def latest(self, subject: str) -> RegisteredSchema:
         """The highest version of a subject that is not deleted."""
@@ -151,7 +156,7 @@ class AsyncRegistryClient:
         if found is not None:
             return found
         request = wire.GetSchemaRequest(schema_id=schema_id)
-        return await self._held((await self._call(self._stub.GetSchema, request)).schema)
+        return await self._held(await self._call(self._stub.GetSchema, request))
 
     async def by_fingerprint(self, fingerprint: str) -> RegisteredSchema:
         """The earliest version that carries a fingerprint."""
@@ -159,7 +164,7 @@ class AsyncRegistryClient:
         if found is not None:
             return found
         request = wire.GetSchemaRequest(fingerprint=fingerprint)
-        return await self._held((await self._call(self._stub.GetSchema, request)).schema)
+        return await self._held(await self._call(self._stub.GetSchema, request))
 
     async def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
         """Every version of a subject, ascending."""
@@ -190,6 +195,8 @@ class AsyncRegistryClient:
         request_id: str | None = None,
         dry_run: bool = False,
         allow_breaking: bool = False,
+        ignore_deleted: bool = False,
+        data_report: DataReport | None = None,
     ) -> Registration:
         """Propose a schema for a subject and register it when compatibility allows."""
         request = requests.register_request(
@@ -202,10 +209,13 @@ class AsyncRegistryClient:
             request_id=request_id,
             dry_run=dry_run,
             allow_breaking=allow_breaking,
+            ignore_deleted=ignore_deleted,
+            data_report=data_report,
         )
         answer = await self._call(self._stub.RegisterSchema, request)
-        read = self._complete if dry_run else self._held
-        return registration_from_wire(answer, schema=await read(answer.schema))
+        if dry_run:
+            return registration_from_wire(answer, schema=await self._complete(answer.schema))
+        return registration_from_wire(answer, schema=await self._held(answer))
 
     async def check(
         self,
@@ -216,10 +226,17 @@ class AsyncRegistryClient:
         versions: Sequence[int] = (),
         mode: Mode | None = None,
         policy: Policy | None = None,
+        ignore_deleted: bool = False,
     ) -> CompatibilityReport:
         """Judge a candidate against registered versions, without writing."""
         request = requests.check_request(
-            subject, text, references=references, versions=versions, mode=mode, policy=policy
+            subject,
+            text,
+            references=references,
+            versions=versions,
+            mode=mode,
+            policy=policy,
+            ignore_deleted=ignore_deleted,
         )
         return report_from_wire((await self._call(self._stub.CheckCompatibility, request)).report)
 
@@ -240,6 +257,87 @@ class AsyncRegistryClient:
         request = requests.settings_request(subject, mode=mode, policy=policy, undecided=undecided)
         return settings_from_wire((await self._call(self._stub.SetCompatibility, request)).settings)
 
+    # Life cycles and change sets ------------------------------------------------------------
+
+    async def deprecate(self, subject: str, *, version: int, note: str = "") -> RegisteredSchema:
+        """Mark a version as one that new writers should leave; `note` says what to use instead.
+
+        Raises:
+            FailedPreconditionError: it is deleted, or removed for good.
+        """
+        request = life_cycle_pb2.DeprecateVersionRequest(
+            subject=subject, version=version, note=note
+        )
+        return await self._held(await self._call(self._stub.DeprecateVersion, request))
+
+    async def delete(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Hide a version from latest and in force; `restore` brings it back."""
+        request = life_cycle_pb2.DeleteVersionRequest(subject=subject, version=version)
+        return await self._held(await self._call(self._stub.DeleteVersion, request))
+
+    async def remove(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Remove the text of a soft-deleted version for good; needs a permission of its own.
+
+        Number, schema id and fingerprint stay as a tombstone. There is no way back.
+
+        Raises:
+            FailedPreconditionError: it is not soft-deleted, or other versions refer to it.
+        """
+        request = life_cycle_pb2.DeleteVersionRequest(
+            subject=subject, version=version, permanent=True
+        )
+        return await self._held(await self._call(self._stub.DeleteVersion, request))
+
+    async def restore(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Make a soft-deleted or deprecated version active again.
+
+        Raises:
+            FailedPreconditionError: it was removed for good.
+        """
+        request = life_cycle_pb2.RestoreVersionRequest(subject=subject, version=version)
+        return await self._held(await self._call(self._stub.RestoreVersion, request))
+
+    async def apply_change_set(
+        self,
+        items: Sequence[SchemaProposal | PolicyChange],
+        *,
+        request_id: str | None = None,
+        dry_run: bool = False,
+    ) -> ChangeSetOutcome:
+        """Register versions and change policies as one revision, all or nothing.
+
+        Later items see what earlier ones did. Errors name the item in `metadata["item"]` and in
+        the fields of their violations.
+
+        Args:
+            items: 1 to 100, at most one registration and one policy change a subject.
+            request_id: makes a retry of yours safe; retries made here are safe in any case.
+            dry_run: judge only.
+
+        Raises:
+            IncompatibleSchemaError: a verdict refuses an item; nothing was written.
+            InvalidArgumentError: a field is out of bounds, or a text is no schema.
+            ConflictError: an `expected_version` is not the latest version.
+        """
+        request = requests.change_set_request(items, request_id=request_id, dry_run=dry_run)
+        answer = await self._call(self._stub.ApplyChangeSet, request)
+        results: list[Registration | CompatibilitySettings] = []
+        for result in answer.results:
+            if result.WhichOneof("outcome") == "settings":
+                results.append(settings_from_wire(result.settings))
+                continue
+            registered = wire.RegisterSchemaResponse(
+                schema=result.registered.schema,
+                report=result.registered.report,
+                already_registered=result.registered.already_registered,
+                revision=answer.revision,
+            )
+            schema = (
+                await self._complete(registered.schema) if dry_run else await self._held(registered)
+            )
+            results.append(registration_from_wire(registered, schema=schema))
+        return ChangeSetOutcome(tuple(results), answer.revision)
+
     # Following changes ---------------------------------------------------------------------
 
     def watch(
@@ -248,6 +346,9 @@ class AsyncRegistryClient:
         subjects: Sequence[str] = (),
         prefix: str = "",
         kinds: Sequence[ChangeKind] = (),
+        states: Sequence[VersionState] = (),
+        labels: Mapping[str, str] = _NOTHING,
+        verdicts: Sequence[Verdict] = (),
         after_revision: int | None = None,
         after_token: str | None = None,
         snapshot: bool = False,
@@ -259,6 +360,9 @@ class AsyncRegistryClient:
             subjects=subjects,
             prefix=prefix,
             kinds=kinds,
+            states=states,
+            labels=labels,
+            verdicts=verdicts,
             after_revision=after_revision,
             after_token=after_token,
             snapshot=snapshot,
@@ -308,9 +412,9 @@ class AsyncRegistryClient:
         }
         return schema_from_wire(message, referenced=referenced)
 
-    async def _held(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
-        schema = await self._complete(message)
-        self._cache.add(schema)
+    async def _held(self, answer: VersionAnswer) -> RegisteredSchema:
+        schema = await self._complete(answer.schema)
+        self._cache.add(schema, revision=answer.revision)
         return schema
 
     async def _timeline(self, subject: str) -> Timeline:
@@ -358,19 +462,16 @@ class AsyncRegistryClient:
         *,
         on_interruption: Callable[[TickmeshError | None], None],
     ) -> AsyncIterator[WatchMessage]:
-        prepared: dict[tuple[str, int], RegisteredSchema] = {}
+        prepared: dict[tuple[str, int, int, str], RegisteredSchema] = {}
 
         async def prepare(response: wire.WatchResponse) -> None:
             prepared.clear()
             for event in response.events:
                 for schema in (event.schema, event.previous):
                     if schema.version:
-                        key = (schema.subject, schema.version)
-                        prepared[key] = await self._complete(schema)
+                        prepared[_standing(schema)] = await self._complete(schema)
 
-        cursor = WatchCursor(
-            request, complete=lambda schema: prepared[schema.subject, schema.version]
-        )
+        cursor = WatchCursor(request, complete=lambda schema: prepared[_standing(schema)])
 
         connection = AsyncWatchConnection(self._stub, open_channel=self._open_channel)
         return follow_async(connection, cursor, prepare=prepare, on_interruption=on_interruption)
@@ -412,3 +513,8 @@ class AsyncRegistryClient:
             except NotFoundError:
                 self._cache.abandon_load(subject)
         return head.revision
+
+
+def _standing(schema: schema_pb2.SchemaVersion) -> tuple[str, int, int, str]:
+    """A version in one of its states: an event may carry it before and after a change."""
+    return (schema.subject, schema.version, schema.state, schema.deprecation_note)

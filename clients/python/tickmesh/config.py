@@ -4,6 +4,7 @@ Defaults are the addresses of `tickmesh up`; table `[client]` of `$TICKMESH_HOME
 variables such as `TICKMESH_CLIENT__REGISTRY` override them.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,10 +41,10 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """Addresses are `host:port`."""
+    """Addresses are `host:port`; a gRPC address may name several replicas, see `split_replicas`."""
 
     registry: str = "127.0.0.1:7470"
-    """The schema registry (gRPC)."""
+    """The schema registry (gRPC); replicas as `10.0.0.1:7470,10.0.0.2:7470` or `dns:///name:7470`."""
     cleaner: str = "127.0.0.1:7471"
     """The cleaner's control plane (gRPC)."""
     cleaner_flight: str = "127.0.0.1:7481"
@@ -105,6 +106,31 @@ def load_client_config_with_provenance(
         environ=variables,
         flags={},
     )
+
+
+def split_replicas(address: str) -> tuple[str, ...]:
+    """Split `10.0.0.1:7470,10.0.0.2:7470` into the addresses of replicas; one is one of its own.
+
+    Raises:
+        ConfigError: one of them is no address, or several are not all numeric.
+    """
+    replicas = tuple(part.strip() for part in address.split(","))
+    hosts = [split_address(replica)[0] for replica in replicas]
+    if len(replicas) > 1:
+        families = {_family(host, address) for host in hosts}
+        if len(families) > 1:
+            raise ConfigError(f"expected replicas of one address family, was {address!r}")
+    return replicas
+
+
+def _family(host: str, address: str) -> int:
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        raise ConfigError(
+            f"expected numeric addresses of several replicas, was {address!r}; a name that leads "
+            "to all of them is given as dns:///name:port"
+        ) from None
 
 
 def split_address(address: str) -> tuple[str, int]:

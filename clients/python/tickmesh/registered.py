@@ -11,11 +11,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tickmesh.errors import NotFoundError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
 
+    from tickmesh.proposals import DataReport
     from tickmesh.schema import (
         Action,
         CompatibilityReport,
@@ -33,6 +36,20 @@ class VersionState(StrEnum):
     ACTIVE = "active"
     DEPRECATED = "deprecated"
     DELETED = "deleted"
+    REMOVED = "removed"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether such a version can be latest and in force."""
+        return self in (VersionState.ACTIVE, VersionState.DEPRECATED)
+
+
+class FilterTransition(StrEnum):
+    """How a change moved its version across the states and labels of a watch."""
+
+    NONE = "none"
+    ENTERED = "entered"
+    LEFT = "left"
 
 
 class ChangeKind(StrEnum):
@@ -77,8 +94,9 @@ class Actor:
 
 @dataclass(frozen=True)
 class RegisteredSchema:
-    """One version of a subject. Everything but `state` is immutable in the registry.
+    """One version of a subject. Everything but state and note is immutable in the registry.
 
+    One that was removed for good is a tombstone: its text and its Arrow projection are gone.
     `in force` at an instant is the version with the greatest (`effective_from_ns`, `version`)
     not after it.
     """
@@ -99,21 +117,41 @@ class RegisteredSchema:
     referenced: Mapping[str, RegisteredSchema] = field(
         default_factory=lambda: _NO_REFERENCES, repr=False
     )
+    deprecation_note: str = ""
+    data_report: DataReport | None = None
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
-        """The Arrow projection the registry made, with field ids and roles in its metadata."""
+        """The Arrow projection the registry made, with field ids and roles in its metadata.
+
+        Raises:
+            NotFoundError: the version was removed for good.
+        """
         import pyarrow as pa
 
+        self._require_text()
         return pa.ipc.read_schema(pa.py_buffer(self.arrow_schema_ipc))
 
     @cached_property
     def document(self) -> SchemaDocument:
-        """The parsed schema, references resolved to the versions pinned at registration."""
+        """The parsed schema, references resolved to the versions pinned at registration.
+
+        Raises:
+            NotFoundError: the version was removed for good.
+        """
         from tickmesh.schema import parse_schema
 
+        self._require_text()
         references = {name: schema.document for name, schema in self.referenced.items()}
         return parse_schema(self.text, references=references)
+
+    def _require_text(self) -> None:
+        if self.state is VersionState.REMOVED:
+            message = (
+                f"version {self.version} of {self.subject!r} was removed for good: its text is "
+                "gone; use another version"
+            )
+            raise NotFoundError(message, reason="VERSION_REMOVED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +191,8 @@ class ChangeEvent:
     """One entry of the registry's change log.
 
     `schema` is the version after the change, `previous` the one before it; a refusal carries
-    `rejected_text` and `report` instead of a version.
+    `rejected_text` and `report` instead of a version. `transition` says how the version crossed
+    the states and labels the watch asked for.
     """
 
     revision: int
@@ -167,6 +206,7 @@ class ChangeEvent:
     rejected_text: str
     actor: Actor
     changed_at_ns: int
+    transition: FilterTransition = FilterTransition.NONE
 
 
 @dataclass(frozen=True, slots=True)

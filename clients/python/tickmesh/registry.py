@@ -25,6 +25,7 @@ from tickmesh._registry.watch_connection import WatchConnection
 from tickmesh._wire.credentials import ClientCredentials, credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
+from tickmesh.api.registry.v1 import life_cycle_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
 from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
 from tickmesh.config import load_client_config
@@ -36,6 +37,7 @@ from tickmesh.errors import (
     TickmeshError,
     UnavailableError,
 )
+from tickmesh.proposals import ChangeSetOutcome
 from tickmesh.registered import update_from_event
 from tickmesh.watch import WatchCursor, follow
 
@@ -43,9 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tickmesh._registry.messages import VersionAnswer
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
     from tickmesh.config import ClientConfig
+    from tickmesh.proposals import DataReport, PolicyChange, SchemaProposal
     from tickmesh.registered import (
         CacheStatistics,
         ChangeKind,
@@ -55,8 +59,9 @@ if TYPE_CHECKING:
         SchemaUpdate,
         SubjectSummary,
         UndecidedPolicy,
+        VersionState,
     )
-    from tickmesh.schema import CompatibilityReport, Mode, Policy
+    from tickmesh.schema import CompatibilityReport, Mode, Policy, Verdict
     from tickmesh.watch import SyncWatchCall, WatchMessage
 
 _Answer = TypeVar("_Answer")
@@ -138,7 +143,7 @@ class RegistryClient:
         if found is not None:
             return found
         answer = self._call(self._stub.GetSchema, requests.version_request(subject, version))
-        return self._held(answer.schema)
+        return self._held(answer)
 
     def latest(self, subject: str) -> RegisteredSchema:
         """The highest version of a subject that is not deleted."""
@@ -175,7 +180,7 @@ class RegistryClient:
         if found is not None:
             return found
         request = wire.GetSchemaRequest(schema_id=schema_id)
-        return self._held(self._call(self._stub.GetSchema, request).schema)
+        return self._held(self._call(self._stub.GetSchema, request))
 
     def by_fingerprint(self, fingerprint: str) -> RegisteredSchema:
         """The earliest version that carries a fingerprint."""
@@ -183,7 +188,7 @@ class RegistryClient:
         if found is not None:
             return found
         request = wire.GetSchemaRequest(fingerprint=fingerprint)
-        return self._held(self._call(self._stub.GetSchema, request).schema)
+        return self._held(self._call(self._stub.GetSchema, request))
 
     def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
         """Every version of a subject, ascending."""
@@ -226,6 +231,8 @@ class RegistryClient:
         request_id: str | None = None,
         dry_run: bool = False,
         allow_breaking: bool = False,
+        ignore_deleted: bool = False,
+        data_report: DataReport | None = None,
     ) -> Registration:
         """Propose a schema for a subject and register it when compatibility allows.
 
@@ -239,6 +246,8 @@ class RegistryClient:
             request_id: makes a retry of yours safe; retries made here are safe in any case.
             dry_run: judge only.
             allow_breaking: register in spite of the verdict; a permission of its own.
+            ignore_deleted: leave soft-deleted versions out of the comparison.
+            data_report: what was found in data; kept with the version as evidence.
 
         Raises:
             IncompatibleSchemaError: the verdict refuses it; carries the witnesses.
@@ -255,9 +264,11 @@ class RegistryClient:
             request_id=request_id,
             dry_run=dry_run,
             allow_breaking=allow_breaking,
+            ignore_deleted=ignore_deleted,
+            data_report=data_report,
         )
         answer = self._call(self._stub.RegisterSchema, request)
-        schema = self._complete(answer.schema) if dry_run else self._held(answer.schema)
+        schema = self._complete(answer.schema) if dry_run else self._held(answer)
         return registration_from_wire(answer, schema=schema)
 
     def check(
@@ -269,10 +280,17 @@ class RegistryClient:
         versions: Sequence[int] = (),
         mode: Mode | None = None,
         policy: Policy | None = None,
+        ignore_deleted: bool = False,
     ) -> CompatibilityReport:
         """Judge a candidate against registered versions, without writing."""
         request = requests.check_request(
-            subject, text, references=references, versions=versions, mode=mode, policy=policy
+            subject,
+            text,
+            references=references,
+            versions=versions,
+            mode=mode,
+            policy=policy,
+            ignore_deleted=ignore_deleted,
         )
         return report_from_wire(self._call(self._stub.CheckCompatibility, request).report)
 
@@ -293,6 +311,85 @@ class RegistryClient:
         request = requests.settings_request(subject, mode=mode, policy=policy, undecided=undecided)
         return settings_from_wire(self._call(self._stub.SetCompatibility, request).settings)
 
+    # Life cycles and change sets ------------------------------------------------------------
+
+    def deprecate(self, subject: str, *, version: int, note: str = "") -> RegisteredSchema:
+        """Mark a version as one that new writers should leave; `note` says what to use instead.
+
+        Raises:
+            FailedPreconditionError: it is deleted, or removed for good.
+        """
+        request = life_cycle_pb2.DeprecateVersionRequest(
+            subject=subject, version=version, note=note
+        )
+        return self._held(self._call(self._stub.DeprecateVersion, request))
+
+    def delete(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Hide a version from latest and in force; `restore` brings it back."""
+        request = life_cycle_pb2.DeleteVersionRequest(subject=subject, version=version)
+        return self._held(self._call(self._stub.DeleteVersion, request))
+
+    def remove(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Remove the text of a soft-deleted version for good; needs a permission of its own.
+
+        Number, schema id and fingerprint stay as a tombstone. There is no way back.
+
+        Raises:
+            FailedPreconditionError: it is not soft-deleted, or other versions refer to it.
+        """
+        request = life_cycle_pb2.DeleteVersionRequest(
+            subject=subject, version=version, permanent=True
+        )
+        return self._held(self._call(self._stub.DeleteVersion, request))
+
+    def restore(self, subject: str, *, version: int) -> RegisteredSchema:
+        """Make a soft-deleted or deprecated version active again.
+
+        Raises:
+            FailedPreconditionError: it was removed for good.
+        """
+        request = life_cycle_pb2.RestoreVersionRequest(subject=subject, version=version)
+        return self._held(self._call(self._stub.RestoreVersion, request))
+
+    def apply_change_set(
+        self,
+        items: Sequence[SchemaProposal | PolicyChange],
+        *,
+        request_id: str | None = None,
+        dry_run: bool = False,
+    ) -> ChangeSetOutcome:
+        """Register versions and change policies as one revision, all or nothing.
+
+        Later items see what earlier ones did. Errors name the item in `metadata["item"]` and in
+        the fields of their violations.
+
+        Args:
+            items: 1 to 100, at most one registration and one policy change a subject.
+            request_id: makes a retry of yours safe; retries made here are safe in any case.
+            dry_run: judge only.
+
+        Raises:
+            IncompatibleSchemaError: a verdict refuses an item; nothing was written.
+            InvalidArgumentError: a field is out of bounds, or a text is no schema.
+            ConflictError: an `expected_version` is not the latest version.
+        """
+        request = requests.change_set_request(items, request_id=request_id, dry_run=dry_run)
+        answer = self._call(self._stub.ApplyChangeSet, request)
+        results: list[Registration | CompatibilitySettings] = []
+        for result in answer.results:
+            if result.WhichOneof("outcome") == "settings":
+                results.append(settings_from_wire(result.settings))
+                continue
+            registered = wire.RegisterSchemaResponse(
+                schema=result.registered.schema,
+                report=result.registered.report,
+                already_registered=result.registered.already_registered,
+                revision=answer.revision,
+            )
+            schema = self._complete(registered.schema) if dry_run else self._held(registered)
+            results.append(registration_from_wire(registered, schema=schema))
+        return ChangeSetOutcome(tuple(results), answer.revision)
+
     # Following changes ---------------------------------------------------------------------
 
     def watch(
@@ -301,6 +398,9 @@ class RegistryClient:
         subjects: Sequence[str] = (),
         prefix: str = "",
         kinds: Sequence[ChangeKind] = (),
+        states: Sequence[VersionState] = (),
+        labels: Mapping[str, str] = _NOTHING,
+        verdicts: Sequence[Verdict] = (),
         after_revision: int | None = None,
         after_token: str | None = None,
         snapshot: bool = False,
@@ -318,6 +418,9 @@ class RegistryClient:
             subjects=subjects,
             prefix=prefix,
             kinds=kinds,
+            states=states,
+            labels=labels,
+            verdicts=verdicts,
             after_revision=after_revision,
             after_token=after_token,
             snapshot=snapshot,
@@ -373,9 +476,9 @@ class RegistryClient:
         }
         return schema_from_wire(message, referenced=referenced)
 
-    def _held(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
-        schema = self._complete(message)
-        self._cache.add(schema)
+    def _held(self, answer: VersionAnswer) -> RegisteredSchema:
+        schema = self._complete(answer.schema)
+        self._cache.add(schema, revision=answer.revision)
         return schema
 
     def _timeline(self, subject: str) -> Timeline:

@@ -58,6 +58,27 @@ class Secret:
         return hash(self._text)
 
 
+class SecretUrl(Secret):
+    """An address that may hold a password; it shows itself without it.
+
+    What hides it must never fail on what it does not understand: anything before the last `@` and
+    every parameter is left out.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"SecretUrl({str(self)!r})"
+
+    def __str__(self) -> str:
+        text = self.reveal().partition("?")[0]
+        scheme, separator, rest = text.partition("://")
+        credentials, at, place = rest.rpartition("@")
+        user, colon, _ = credentials.partition(":")
+        hidden = f"{user}:***" if colon else user
+        return f"{scheme}{separator}{hidden}{at}{place}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
     """One effective setting, as `config show` prints it."""
@@ -110,7 +131,7 @@ def load_config(
     for source, entries in (*sources, *variables, ("flag", given)):
         for key, raw in entries.items():
             kind, known = _locate(fields, key, section=section, source=source)
-            if _bare(kind) is Secret and source == "flag":
+            if _is_secret(kind) and source == "flag":
                 raise ConfigError("a secret is never taken from a flag", key=f"{section}.{key}")
             value = _convert(raw, kind, key=f"{section}.{key}", source=source)
             if key != known:  # an entry of a mapping
@@ -175,6 +196,11 @@ def _bare(kind: object) -> object:
     return kind
 
 
+def _is_secret(kind: object) -> bool:
+    bare = _bare(kind)
+    return isinstance(bare, type) and issubclass(bare, Secret)
+
+
 def _mapping_value_type(kind: object) -> object | None:
     """Return V of Mapping[str, V], else None."""
     return typing.get_args(kind)[1] if typing.get_origin(kind) is Mapping else None
@@ -188,7 +214,7 @@ def _leaves(
     for name, value in table.items():
         key = f"{prefix}{name}"
         kind = fields.get(key)
-        if isinstance(value, dict) and _bare(kind) is not Secret:
+        if isinstance(value, dict) and not _is_secret(kind):
             if kind is not None and _mapping_value_type(kind) is not None:
                 yield from ((f"{key}.{entry}", inner) for entry, inner in value.items())
             else:
@@ -209,7 +235,7 @@ def _from_environment(
         key = name[len(prefix) :].lower().replace(_SEPARATOR, ".")
         value: object = environ[name]
         owner = key.removesuffix(".file")
-        if key != owner and _bare(fields.get(owner)) is Secret:
+        if key != owner and _is_secret(fields.get(owner)):
             key, value = owner, {"file": value}
         found.append((f"environment {name}", {key: value}))
     return found
@@ -253,20 +279,20 @@ def _convert(raw: object, kind: object, *, key: str, source: str) -> object:
             expected = ", ".join(str(choice) for choice in typing.get_args(kind))
             raise _mismatch(f"one of {expected}", raw, key, source)
         return raw
-    if kind is Secret:
-        return _secret(raw, key=key, source=source)
+    if _is_secret(kind):
+        return _secret(raw, typing.cast("type[Secret]", kind), key=key, source=source)
     return _scalar(raw, kind, key=key, source=source)
 
 
-def _secret(raw: object, *, key: str, source: str) -> Secret:
-    if isinstance(raw, Secret):
+def _secret(raw: object, kind: type[Secret], *, key: str, source: str) -> Secret:
+    if isinstance(raw, kind):
         return raw
     if isinstance(raw, str):
-        return Secret(raw)
+        return kind(raw)
     if isinstance(raw, dict) and set(raw) == {"file"}:
         path = Path(str(raw["file"]))
         try:
-            return Secret(path.read_text(encoding="utf-8").strip())
+            return kind(path.read_text(encoding="utf-8").strip())
         except OSError as error:
             raise ConfigError(
                 f"cannot read the secret's file {path} ({source}): {error.strerror}", key=key

@@ -383,14 +383,25 @@ class SchemaStore(Protocol):
         """Run `body` alone and commit what it staged, whole or not at all.
 
         When this returns, the revision is durable and the listener has it. An error of the body
-        leaves nothing. Cancelling the caller does not cancel a transaction that has begun.
+        leaves nothing. A body may run a second time, when what it was committed together with
+        could not be written: it does nothing but read and stage. Cancelling the caller does not
+        cancel a transaction that has begun.
 
         Raises:
             StoreUnavailableError: The store did not answer; nothing is known to be written.
         """
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
-        """Name who is given every revision, in order, before `transact` returns."""
+        """Name who is given every revision, in order, before `transact` returns.
+
+        Every one: also those that other processes commit, soon after they did.
+        """
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision.
+
+        That is when its log was compacted, or when it was restored and has another epoch.
+        """
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first, at least one if there is one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tickmesh_registry.domain.errors import VersionConflictError
 from tickmesh_registry.domain.versions import (
@@ -34,9 +34,11 @@ from .tombstones import bare_change, bare_outcome
 from .write_line import WriteLine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from tickmesh_registry.domain.changes import Revision
+
+    from .write_line import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ class MemoryStore:
     """A store that ends with its process."""
 
     def __init__(self, *, epoch: str) -> None:
-        self._line = WriteLine()
+        self._line = WriteLine(self._commit)
         self._state = _State(Head(epoch, revision=0, compact_revision=0, changed_at_ns=0))
         self._log: list[Revision] = []
 
@@ -206,27 +208,15 @@ class MemoryStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
         """Run `body` alone and commit what it staged, whole or not at all."""
-
-        async def work() -> Committed[Result]:
-            transaction = _MemoryTransaction(self._state)
-            result = await body(transaction)
-            if transaction.is_empty:
-                return Committed(result, self._state.head, None)
-            state, revision = _after(self._state, transaction)
-            for standing in transaction.new_standings:
-                if standing.state is VersionState.REMOVED:
-                    removed = standing.version.subject, standing.version.version
-                    self._log = [_bare(entry, *removed) for entry in self._log]
-            if revision is not None:
-                self._log.append(revision)
-            self._state = state
-            return Committed(result, state.head, revision)
-
-        return await self._line.run(work)
+        return await self._line.transact(body)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision."""
+        self._line.on_head(listener)
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first."""
@@ -267,6 +257,30 @@ class MemoryStore:
     async def close(self) -> None:
         """Wait for the transaction under way."""
         await self._line.close()
+
+    async def _commit(self, bodies: Sequence[Body]) -> Sequence[Committed[Any] | Exception]:
+        outcomes: list[Committed[Any] | Exception] = []
+        for body in bodies:
+            try:
+                outcomes.append(await self._commit_one(body))
+            except Exception as error:  # noqa: BLE001 - for the caller of this body
+                outcomes.append(error)
+        return outcomes
+
+    async def _commit_one(self, body: Body) -> Committed[Any]:
+        transaction = _MemoryTransaction(self._state)
+        result = await body(transaction)
+        if transaction.is_empty:
+            return Committed(result, self._state.head, None)
+        state, revision = _after(self._state, transaction)
+        for standing in transaction.new_standings:
+            if standing.state is VersionState.REMOVED:
+                removed = standing.version.subject, standing.version.version
+                self._log = [_bare(entry, *removed) for entry in self._log]
+        if revision is not None:
+            self._log.append(revision)
+        self._state = state
+        return Committed(result, state.head, revision)
 
 
 def _after(state: _State, staged: StagedWrites) -> tuple[_State, Revision | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tickmesh_serving.interceptors.deadline import DeadlineInterceptor
 from tickmesh_serving.interceptors.errors import ErrorsInterceptor
 from tickmesh_serving.interceptors.identity import Authenticator, IdentityInterceptor
+from tickmesh_serving.interceptors.interceptor import nothing
 from tickmesh_serving.interceptors.logging import LoggingInterceptor
 from tickmesh_serving.interceptors.metrics import MetricsInterceptor
 from tickmesh_serving.interceptors.request_id import RequestIdInterceptor
@@ -44,8 +45,10 @@ class Chain:
     def __init__(self, interceptors: Sequence[Interceptor], lifecycle: Lifecycle) -> None:
         self.interceptors = tuple(interceptors)
         self.lifecycle = lifecycle
-        self._begin = tuple(interceptor.begin for interceptor in self.interceptors)
-        self._end = tuple(interceptor.end for interceptor in reversed(self.interceptors))
+        begin = (interceptor.begin for interceptor in self.interceptors)
+        end = (interceptor.end for interceptor in reversed(self.interceptors))
+        self._begin = tuple(step for step in begin if step is not nothing)
+        self._end = tuple(step for step in end if step is not nothing)
 
     def begin(self, call: RpcCall) -> CallContext:
         """Let the call pass every policy and return what its handler sees.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tickmesh_serving.interceptors.interceptor import nothing
+
 if TYPE_CHECKING:
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.rpc_call import RpcCall
@@ -13,6 +15,7 @@ class DeadlineInterceptor:
     """Fixes the instant by which a call is over. Streams end by drain or by their own rules."""
 
     name = "deadline"
+    end = staticmethod(nothing)
 
     def __init__(self, clock: Clock, *, unary_seconds: float) -> None:
         self._clock = clock
@@ -25,6 +28,3 @@ class DeadlineInterceptor:
             call.limit_seconds = remaining = self._unary_seconds
         if remaining is not None:
             call.deadline_ns = self._clock.now_ns() + round(remaining * 1e9)
-
-    def end(self, call: RpcCall) -> None:
-        """Nothing is left to do: the transport enforces the limit."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from tickmesh_serving.interceptors.interceptor import nothing
+
 if TYPE_CHECKING:
     from tickmesh_serving.errors import ErrorTable
     from tickmesh_serving.rpc_call import RpcCall
@@ -17,12 +19,10 @@ class ErrorsInterceptor:
     """Applies the error table."""
 
     name = "errors"
+    begin = staticmethod(nothing)
 
     def __init__(self, errors: ErrorTable) -> None:
         self._errors = errors
-
-    def begin(self, call: RpcCall) -> None:
-        """Nothing was raised yet."""
 
     def end(self, call: RpcCall) -> None:
         """Give the error its status and code, once."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh._wire.metadata import ON_BEHALF_OF
-from tickmesh_serving.principal import Principal
+from tickmesh_serving.interceptors.interceptor import nothing
+from tickmesh_serving.principal import ANONYMOUS, Principal
 
 if TYPE_CHECKING:
     from tickmesh_serving.permissions import PermissionTable
@@ -36,13 +37,14 @@ class OpenAuthenticator:
                 authentication="certificate",
                 on_behalf_of=on_behalf_of,
             )
-        return Principal(on_behalf_of=on_behalf_of)
+        return ANONYMOUS if on_behalf_of is None else Principal(on_behalf_of=on_behalf_of)
 
 
 class IdentityInterceptor:
     """Authenticates, then authorises. Health and reflection are open to everyone."""
 
     name = "identity"
+    end = staticmethod(nothing)
 
     def __init__(self, authenticator: Authenticator, permissions: PermissionTable) -> None:
         self._authenticator = authenticator
@@ -53,6 +55,3 @@ class IdentityInterceptor:
         if not call.exempt:
             call.principal = self._authenticator.authenticate(call)
             self._permissions.authorise(call.principal, call.method)
-
-    def end(self, call: RpcCall) -> None:
-        """Nothing is left to do."""

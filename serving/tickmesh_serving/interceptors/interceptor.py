@@ -23,3 +23,7 @@ class Interceptor(Protocol):
     def end(self, call: RpcCall) -> None:
         """Act when the call is over, however it ended, also when `begin` was not reached."""
         ...
+
+
+def nothing(_call: RpcCall) -> None:
+    """What a policy does at an end of the call that is of no concern to it; never called."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tickmesh._wire.status import parse_status
+from tickmesh_serving.interceptors.interceptor import nothing
 
 if TYPE_CHECKING:
     from tickmesh_serving.clock import Clock
@@ -24,12 +25,10 @@ class LoggingInterceptor:
     """Writes the log of calls."""
 
     name = "logging"
+    begin = staticmethod(nothing)
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-
-    def begin(self, call: RpcCall) -> None:
-        """Nothing yet: what is worth saying is known at the end."""
 
     def end(self, call: RpcCall) -> None:
         """Say how it ended."""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tickmesh._wire.metadata import REQUEST_ID
+from tickmesh_serving.interceptors.interceptor import nothing
 
 if TYPE_CHECKING:
     from tickmesh_serving.identifiers import IdGenerator
@@ -18,6 +19,7 @@ class RequestIdInterceptor:
     """Names calls."""
 
     name = "request_id"
+    end = staticmethod(nothing)
 
     def __init__(self, ids: IdGenerator) -> None:
         self._ids = ids
@@ -26,6 +28,3 @@ class RequestIdInterceptor:
         """Take the caller's id or make one."""
         given = call.metadata.get(REQUEST_ID, "")
         call.request_id = given if _FIT.fullmatch(given) else self._ids.new_id()
-
-    def end(self, call: RpcCall) -> None:
-        """Nothing is left to do: the id travels in the answer."""

@@ -15,7 +15,7 @@ from tests.support.arrow_description import described
 from tickmesh.schema import FieldIds, SchemaError, parse_document, parse_schema, project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FILE = Path(__file__).parents[1] / "vectors" / "arrow_projection.json"
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))["vectors"]
@@ -127,11 +127,12 @@ def ids_in(fields: list[dict[str, Any]]) -> Iterator[str]:
 @pytest.mark.parametrize("levels", [29, 30, 31])
 @pytest.mark.parametrize("of", ["struct", "list", "map"])
 def test_what_is_taken_is_never_too_deep_for_arrow_readers(of: str, levels: int) -> None:
-    wrapped = {
+    wraps: dict[str, Callable[[Any], Any]] = {
         "struct": lambda inner: {"type": "object", "properties": {"a": inner}},
         "list": lambda inner: {"type": "array", "items": inner},
         "map": lambda inner: {"type": "object", "additionalProperties": inner},
-    }[of]
+    }
+    wrapped = wraps[of]
     definitions: dict[str, Any] = {
         f"d{level}": wrapped({"$ref": f"#/$defs/d{level + 1}"}) for level in range(levels)
     }

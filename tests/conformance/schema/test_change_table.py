@@ -1,63 +1,95 @@
-"""The table of changes, at every position, both ways: the verdict is right and shown."""
+"""The table of changes, at every place, both ways, under both sound policies (gate 2)."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.schema.change_table import CHANGES, EXCEPTIONS, positions
-from tickmesh.schema import parse_schema
-from tickmesh.schema.compatibility import Mode, Verdict, compare
-from tickmesh.schema.resolution import resolve_row, row_is_valid
+from tests.conformance.schema.brute_force import refutes_document, refutes_row, small_objects
+from tests.conformance.schema.change_table import (
+    PLACES,
+    ROWS,
+    Row,
+    embedded,
+    letters,
+    objects,
+    positions,
+)
+from tests.conformance.schema.gates import Score, change_table_outcomes
+from tickmesh.schema.compatibility import Policy, Verdict
 
 if TYPE_CHECKING:
-    from tickmesh.schema import SchemaDocument
+    from typing import Any
 
-_PLACES = tuple(positions({}))
-_EXPECTED = {"c": Verdict.COMPATIBLE, "i": Verdict.INCOMPATIBLE}
-# Languages of regular expressions are not compared; these stay undecided, and no others.
-UNDECIDED = frozenset({("pattern widened", Mode.BACKWARD), ("enum to pattern", Mode.FORWARD)})
-
-
-def _documents(name: str, place: str) -> tuple[SchemaDocument, SchemaDocument]:
-    old, new, _ = CHANGES[name]
-    return (
-        parse_schema(json.dumps(positions(old)[place])),
-        parse_schema(json.dumps(positions(new)[place])),
-    )
+_SOUND = (Policy.RECORD, Policy.CONTAINMENT)
+UNDECIDED: frozenset[str] = frozenset()
+"""Questions that stay undecided; docs/compatibility.md lists them."""
 
 
-@pytest.mark.parametrize("direction", [Mode.BACKWARD, Mode.FORWARD])
-@pytest.mark.parametrize("place", _PLACES)
-@pytest.mark.parametrize("name", CHANGES)
-def test_the_verdict_is_right_at_every_position(name: str, place: str, direction: Mode) -> None:
-    old, new = _documents(name, place)
-    report = compare(old, new, mode=direction)
-    letters = EXCEPTIONS.get((name, place), CHANGES[name][2])
-    letter = letters[0 if direction is Mode.BACKWARD else 1]
-    expected = _EXPECTED[letter]
-    if (name, direction) in UNDECIDED:
-        expected = Verdict.UNDECIDED
-    assert report.verdict is expected, report.to_json()
+def _refutes(policy: Policy, document: Any, writer: Any, reader: Any) -> bool:
+    judge = refutes_row if policy is Policy.RECORD else refutes_document
+    return judge(document, writer, reader)
 
 
-@pytest.mark.parametrize("direction", [Mode.BACKWARD, Mode.FORWARD])
-@pytest.mark.parametrize("place", _PLACES)
-@pytest.mark.parametrize("name", CHANGES)
-def test_every_refusal_carries_a_witness_that_the_oracle_confirms(
-    name: str, place: str, direction: Mode
-) -> None:
-    old, new = _documents(name, place)
-    writer, reader = (old, new) if direction is Mode.BACKWARD else (new, old)
-    (comparison,) = compare(old, new, mode=direction).comparisons
-    for change in comparison.changes:
-        if change.verdict is Verdict.COMPATIBLE:
-            assert change.proof
-        if change.verdict is not Verdict.INCOMPATIBLE:
-            continue
-        assert row_is_valid(change.witness, writer)
-        if change.kind != "column_cast_impossible":
-            resolved = resolve_row(change.witness, writer=writer, reader=reader)
-            assert not row_is_valid(resolved, reader)
+def _directed(row: Row) -> list[tuple[int, Any, Any]]:
+    old, new = objects(row)
+    return [(0, old, new), (1, new, old)]
+
+
+@pytest.mark.parametrize("policy", _SOUND)
+@pytest.mark.parametrize("name", ROWS)
+def test_brute_force_confirms_what_the_table_states(name: str, policy: Policy) -> None:
+    """A breaking case is found exactly where one is stated, without asking the checker."""
+    row = ROWS[name]
+    for direction, writer, reader in _directed(row):
+        candidates = list(small_objects(writer, reader))
+        placed = [positions(each, draft_07=row.draft_07) for each in (writer, reader)]
+        roots = [schemas["root"] for schemas in placed]
+        breaking = [each for each in candidates if _refutes(policy, each, *roots)]
+        for place in PLACES:
+            tried = breaking[:3] or candidates[:: max(1, len(candidates) // 40)]
+            found = any(
+                _refutes(policy, document, *(schemas[place] for schemas in placed))
+                for each in tried
+                for document in embedded(each, place)
+            )
+            assert found is (letters(row, place, policy)[direction] == "i"), place
+
+
+@pytest.mark.parametrize("policy", _SOUND)
+@pytest.mark.parametrize("name", ROWS)
+def test_the_verdict_is_right_and_shown_at_every_place(name: str, policy: Policy) -> None:
+    """Refusals carry witnesses that both validators confirm, acceptances name their proof."""
+    for outcome in change_table_outcomes([ROWS[name]], (policy,)):
+        undecided = outcome.question in UNDECIDED
+        assert outcome.verdict is (Verdict.UNDECIDED if undecided else outcome.truth), outcome
+        assert outcome.report is not None
+        (comparison,) = outcome.report.comparisons
+        refused = [each for each in comparison.changes if each.verdict is Verdict.INCOMPATIBLE]
+        assert bool(refused) is (outcome.verdict is Verdict.INCOMPATIBLE)
+        for change in refused:
+            if change.kind != "column_cast_impossible":
+                assert _refutes(policy, change.witness, outcome.writer, outcome.reader), change
+        for change in comparison.changes:
+            if change.verdict is Verdict.COMPATIBLE:
+                assert change.proof
+
+
+def test_the_gate_counts_what_it_must() -> None:
+    """The score tells right, undecided, false accepts and false rejects apart."""
+    outcomes = list(change_table_outcomes([ROWS["minimum lowered"]], (Policy.RECORD,)))
+    score = Score.of(outcomes)
+    assert (score.total, score.right, score.undecided) == (12, 12, 0)
+    flipped = [
+        type(each)(
+            each.question,
+            Verdict.COMPATIBLE if each.truth is Verdict.INCOMPATIBLE else Verdict.INCOMPATIBLE,
+            each.report,
+            each.writer,
+            each.reader,
+        )
+        for each in outcomes
+    ]
+    wrong = Score.of(flipped)
+    assert (len(wrong.false_accepts), len(wrong.false_rejects), wrong.right) == (6, 6, 0)

@@ -17,6 +17,7 @@ from tickmesh_registry.domain.compatibility import (
     SettingsOverride,
 )
 from tickmesh_registry.domain.errors import VersionConflictError
+from tickmesh_registry.domain.versions import Version
 from tickmesh_registry.store import (
     CompletedRequest,
     Head,
@@ -107,6 +108,56 @@ async def test_racing_writers_get_dense_revisions_in_the_order_the_listener_hear
     for subject in ("s0", "s1", "s2"):
         numbers = [v.version for v in versions if v.subject == subject]
         assert sorted(numbers) == list(range(1, 11))
+
+
+async def test_writes_that_waited_together_succeed_and_fail_each_for_itself(
+    store: SchemaStore,
+) -> None:
+    """They may be committed in one go: what one of them cannot do is no other's failure."""
+    heard: list[int] = []
+    store.on_commit(lambda revision, _head: heard.append(revision.revision))
+    stale = new_version(SubjectState("s0"))
+    await register(store, "s0")
+    begun = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def hold(transaction: Transaction) -> None:
+        begun.set()
+        await go_on.wait()
+
+    async def fail(transaction: Transaction) -> None:
+        new = new_version(await transaction.subject("s1"))
+        transaction.add_version(new)
+        transaction.add_change(registered(new))
+        raise ZeroDivisionError
+
+    async def conflict(transaction: Transaction) -> None:
+        transaction.add_version(stale)
+        transaction.add_change(registered(stale))
+
+    holding = asyncio.create_task(store.transact(hold))
+    await begun.wait()
+    waiting = asyncio.gather(
+        *(register(store, f"s{n % 2}") for n in range(3)),
+        store.transact(fail),
+        *(register(store, f"s{n % 2}") for n in range(3)),
+        store.transact(conflict),
+        *(register(store, f"s{n % 2}") for n in range(3)),
+        return_exceptions=True,
+    )
+    go_on.set()
+    await holding
+    outcomes = await waiting
+    failures = [type(o) for o in outcomes if isinstance(o, BaseException)]
+    assert failures == [ZeroDivisionError, VersionConflictError]
+    versions = [o for o in outcomes if isinstance(o, Version)]
+    assert [v.revision for v in versions] == list(range(2, 11))
+    assert [v.version for v in versions if v.subject == "s0"] == [2, 3, 4, 5, 6, 7]
+    assert [v.version for v in versions if v.subject == "s1"] == [1, 2, 3]
+    assert heard == list(range(1, 11))
+    log = (await store.changes_after(0, limit=100)).revisions
+    assert [revision.revision for revision in log] == heard
+    assert sorted({v.schema_id for v in versions}) == list(range(2, 11))
 
 
 async def test_a_cancelled_caller_does_not_cancel_a_commit(store: SchemaStore) -> None:

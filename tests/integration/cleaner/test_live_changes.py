@@ -84,6 +84,33 @@ def test_a_breaking_change_does_what_the_job_was_told(
     assert services.cleaner.audit(job.id) == job.balance
 
 
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_job_leaves_a_version_that_is_deleted_under_it(
+    services: Services, trades: BlemishedTrades, *, for_good: bool
+) -> None:
+    """It goes on under the version in force; what was stored under the other stays readable."""
+    subject = f"ticks.deleted.{for_good}"
+    services.registry.register(subject, SCHEMA)
+    wider = json.loads(SCHEMA)
+    wider["properties"]["venue"] = {"type": "string"}
+    services.registry.register(subject, json.dumps(wider))
+
+    job = services.cleaner.create_job(subject, path=trades.path)
+    changed = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not changed and job.balance.stored:
+            changed = True
+            services.registry.delete(subject, version=2)
+            if for_good:
+                services.registry.remove(subject, version=2)
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert sorted(job.schema_versions) == [1, 2]
+    assert job.balance.stored == len(trades.good)
+    assert job.balance.holds
+    assert services.ticks.read(subject).num_rows == len(trades.good)
+
+
 def test_a_job_outlives_its_tick_store_being_killed(
     services: Services, trades: BlemishedTrades
 ) -> None:

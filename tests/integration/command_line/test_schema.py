@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 VERSION_KEYS = {
     *("subject", "version", "schema_id", "fingerprint", "state", "action", "registered_at"),
-    *("effective_from", "revision", "registered_by", "labels"),
+    *("effective_from", "revision", "registered_by", "labels", "deprecation_note"),
 }
 
 
@@ -156,3 +156,59 @@ def test_a_watch_goes_on_where_it_ended(tickmesh: Tickmesh, subject: str, tmp_pa
     following = first.err.strip().removeprefix("next: tickmesh ")
     (event,) = tickmesh(f"{following} --count 1 --output json").json_lines
     assert (event["version"], event["action"]) == (2, "compatible_change")
+
+
+def test_versions_are_deprecated_deleted_restored_and_removed(
+    tickmesh: Tickmesh, tmp_path: Path, subject: str
+) -> None:
+    write_schema(tmp_path / "v2.json", changed(type="number"))
+    assert tickmesh(f"schema register {subject} v2.json --allow-breaking").code == 0
+    deprecated = tickmesh(f"schema deprecate {subject} 2 --note 'use 3' --output json")
+    assert deprecated.json == {
+        "subject": subject,
+        "version": 2,
+        "state": "deprecated",
+        "deprecation_note": "use 3",
+    }
+    assert tickmesh(f"schema get {subject} --version 2 --output json").json["deprecation_note"]
+    assert tickmesh(f"schema delete {subject} 2").out == f"{subject} version 2 is deleted: use 3\n"
+    assert tickmesh(f"schema get {subject} --latest --output json").json["version"] == 1
+    assert tickmesh(f"schema restore {subject} 2").out == f"{subject} version 2 is active\n"
+    early = tickmesh(f"schema remove {subject} 2")
+    assert early.code == 1
+    assert "delete it softly first" in early.err
+    tickmesh(f"schema delete {subject} 2")
+    assert tickmesh(f"schema remove {subject} 2 --output json").json["state"] == "removed"
+    gone = tickmesh(f"schema get {subject} --version 2")
+    assert gone.code == 1
+    assert "removed for good" in gone.err
+
+
+def test_a_change_set_file_is_applied_as_one(
+    tickmesh: Tickmesh, tmp_path: Path, subject: str
+) -> None:
+    write_schema(tmp_path / "v2.json", changed(type="string"))
+    (tmp_path / "changes.json").write_text(
+        json.dumps(
+            {
+                "changes": [
+                    {"policy": {"subject": subject, "mode": "NONE"}},
+                    {"register": {"subject": subject, "file": "v2.json"}},
+                    {"register": {"subject": f"{subject}.other", "schema": SCHEMA}},
+                ]
+            }
+        )
+    )
+    tried = tickmesh("schema apply changes.json --dry-run")
+    assert f"would register {subject} version 2 (breaking_change)" in tried.out
+    done = tickmesh("schema apply changes.json --output json")
+    assert done.code == 0
+    assert set(done.json) == {"revision", "results"}
+    policy, first, second = done.json["results"]
+    assert policy["mode"] == "NONE"
+    assert (first["version"], first["action"]) == (2, "breaking_change")
+    assert second["version"] == 1
+    (tmp_path / "changes.json").write_text('{"changes": [{"policy": {"mod": "NONE"}}]}')
+    wrong = tickmesh("schema apply changes.json")
+    assert wrong.code == 1
+    assert "/changes/0/policy/mod" in wrong.err

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tickmesh._registry.cache import SchemaCache
 from tickmesh._registry.timeline import Timeline
+from tickmesh.errors import NotFoundError
 from tickmesh.registered import (
     Actor,
     ChangeEvent,
@@ -114,7 +117,7 @@ def test_a_registration_of_ones_own_is_read_at_once_and_hides_no_other_event() -
     """Version 2 of somebody else, still on its way, must not be dropped because 3 came first."""
     cache = SchemaCache()
     cache.finish_load("ticks.trades", [schema(1)], revision=10)
-    cache.add(schema(3))
+    cache.add(schema(3), revision=12)
     cache.apply(registered(2, revision=11))
 
     held = cache.timeline("ticks.trades")
@@ -132,3 +135,64 @@ def test_the_instant_of_staleness_is_the_first_interruption_until_the_watch_is_b
     cache.connected(12)
     assert cache.statistics().stale_since_ns is None
     assert cache.statistics().revision == 12
+
+
+def in_state(version: int, state: VersionState) -> RegisteredSchema:
+    return replace(schema(version), state=state)
+
+
+def moved(version: int, state: VersionState, *, revision: int) -> ChangeEvent:
+    kind = ChangeKind.VERSION_RESTORED if state.is_live else ChangeKind.VERSION_DELETED
+    return replace(
+        registered(version, revision=revision),
+        kind=kind,
+        schema=in_state(version, state),
+        previous=schema(version),
+    )
+
+
+def test_states_that_change_keep_the_timeline_true() -> None:
+    cache = SchemaCache()
+    cache.finish_load("ticks.trades", [schema(1), schema(2)], revision=10)
+
+    def latest() -> int:
+        held = cache.timeline("ticks.trades")
+        assert held is not None
+        found = held.latest()
+        assert found == held.in_force_now(HOUR_NS)
+        return found.version if found else 0
+
+    cache.apply(moved(2, VersionState.DELETED, revision=11))
+    assert latest() == 1
+    cache.apply(moved(2, VersionState.REMOVED, revision=12))
+    cache.apply(moved(1, VersionState.DELETED, revision=13))
+    assert latest() == 0
+    cache.apply(moved(1, VersionState.ACTIVE, revision=14))
+    assert latest() == 1
+    by_id = cache.by_id(2)
+    assert by_id is not None
+    assert by_id.state is VersionState.REMOVED
+
+
+def test_a_deletion_of_ones_own_is_not_undone_by_an_older_event() -> None:
+    cache = SchemaCache()
+    cache.finish_load("ticks.trades", [schema(1), schema(2)], revision=10)
+    cache.add(in_state(2, VersionState.DELETED), revision=12)
+
+    assert cache.apply(moved(2, VersionState.DEPRECATED, revision=11)) is None
+    assert cache.apply(registered(3, revision=11)) is not None
+    held = cache.timeline("ticks.trades")
+    assert held is not None
+    assert held.by_version[2].state is VersionState.DELETED
+    cache.apply(moved(2, VersionState.ACTIVE, revision=13))
+    held = cache.timeline("ticks.trades")
+    assert held is not None
+    assert held.by_version[2].state is VersionState.ACTIVE
+
+
+def test_the_text_of_a_removed_version_is_said_to_be_gone() -> None:
+    tombstone = in_state(2, VersionState.REMOVED)
+    for ask in (lambda: tombstone.arrow_schema, lambda: tombstone.document):
+        with pytest.raises(NotFoundError, match="removed for good") as caught:
+            ask()
+        assert caught.value.reason == "VERSION_REMOVED"

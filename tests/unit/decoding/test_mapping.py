@@ -287,3 +287,28 @@ def test_documents_of_rows_hold_what_encoded_columns_stand_for() -> None:
         {"p": Decimal("12.5"), "v": {"a": [1, "x"]}, "m": {"k": "2024-01-31"}},
         {"v": 7},
     ]
+
+
+def test_scaled_integers_inside_other_types_hold_the_scaled_number() -> None:
+    price = {"type": "number", "arrow": "scaled_int64(2)"}
+    document = schema_of(
+        {
+            "s": {"type": "object", "properties": {"p": price}},
+            "l": {"type": "array", "items": price},
+            "m": {"type": "object", "additionalProperties": price},
+        }
+    )
+    content = lines(
+        '{"s":{"p":1.25},"l":[2,0.5],"m":{"a":2,"b":0.75}}',
+        '{"m":{"a":0.005}}',
+        '{"m":{},"l":[]}',
+        "{}",
+    )
+    found = map_all(content, identity_spec("jsonl"), document)
+    assert found.table.to_pylist() == [
+        {"s": {"p": 125}, "l": [200, 50], "m": [("a", 200), ("b", 75)]},
+        {"s": None, "l": None, "m": None},
+        {"s": None, "l": [], "m": []},
+        {"s": None, "l": None, "m": None},
+    ]
+    assert found.failed == {"m REPR_PRECISION": 1}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.registry_schemas import TRADES, trades
 from tickmesh_registry.application import RegistryApplication
-from tickmesh_registry.domain.compatibility import Mode, SettingsOverride
+from tickmesh_registry.domain.compatibility import Action, Mode, Policy, SettingsOverride
 from tickmesh_registry.domain.errors import (
     IncompatibleSchemaError,
     PermissionDeniedError,
@@ -162,6 +163,29 @@ async def test_a_settings_change_during_a_judgement_is_judged_again(registry: Re
     go_on.set()
     with pytest.raises(IncompatibleSchemaError):
         await registering
+
+
+async def test_the_policy_of_a_subject_judges_and_the_action_stays_that_of_rows(
+    registry: Registry,
+) -> None:
+    """Confluent's rules refuse what rows bear, and let through what rows do not."""
+    application = registry.application
+    await application.register(Proposal("s", TRADES), CALL)
+    await application.set_settings("s", SettingsOverride(policy=Policy.CONFLUENT_STRICT), CALL)
+    added = Proposal("s", trades(venue={"type": "string"}))
+    with pytest.raises(IncompatibleSchemaError) as caught:
+        await application.register(added, CALL)
+    assert caught.value.metadata["policy"] == "confluent-strict"
+    place, why = caught.value.violations[0]
+    assert place == "text#/properties/venue"
+    assert "OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL" in why
+    await application.set_settings("s", SettingsOverride(policy=Policy.CONFLUENT_LENIENT), CALL)
+    registered = await application.register(added, CALL)
+    assert registered.version.action is Action.COMPATIBLE_CHANGE
+    unnamed = json.loads(trades(venue={"type": "string"}))
+    unnamed["propertyNames"] = {"pattern": "^[a-u]"}
+    broken = await application.register(Proposal("s", json.dumps(unnamed)), CALL)
+    assert broken.version.action is Action.BREAKING_CHANGE
 
 
 def _mode(name: str) -> SettingsOverride:

@@ -398,3 +398,20 @@ async def test_a_gap_in_what_is_published_is_filled_from_the_log() -> None:
     await register(store, "a")
     assert hub.ring.floor == 2
     assert revisions_of(await collect(hub, WatchOrder(0), through=3)) == [1, 2, 3]
+
+
+async def test_watchers_that_left_while_they_waited_leave_nothing_behind() -> None:
+    _, hub = await open_hub()
+
+    async def wait_in_vain() -> None:
+        async with aclosing(hub.watch(WatchOrder(0), ADA)) as deliveries:
+            await anext(deliveries)
+            await anext(deliveries)
+
+    waiting = [asyncio.create_task(wait_in_vain()) for _ in range(20)]
+    while hub.waiting < len(waiting):  # noqa: ASYNC110 - the hub tells nobody who waits
+        await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (hub.waiting, hub.watchers) == (0, 0)

@@ -40,7 +40,7 @@ from tickmesh.schema import SchemaError, SchemaLimits, parse_document, parse_sch
         (json.dumps({"pattern": "a" * 2000}), "PATTERN_TOO_LONG", "/pattern"),
         ('{"type":"string"}', "NO_ROW", ""),
         ("false", "NO_ROW", ""),
-        ('{"properties":{"a":false},"required":["a"]}', "NO_ROW", ""),
+        ('{"properties":{"a":false},"required":["a"]}', "NO_ROW", "/properties/a"),
         (
             '{"properties":{"a":{"type":"integer","default":"x"}}}',
             "INVALID_DEFAULT",
@@ -168,3 +168,29 @@ def test_draft_07_ignores_what_stands_beside_a_reference() -> None:
     from tickmesh.schema import project
 
     assert str(project(document).field("a").type) == "int64"
+
+
+def test_references_of_references_are_bundled_once_and_followed() -> None:
+    """Each level refers to both schemas of the level below: bundled naively, they would double."""
+    lower = parse_document('{"type":"integer"}'), parse_document('{"type":"number"}')
+    for level in range(12):
+        pinned = {"left": lower[0], "right": lower[1]}
+        text = f'{{"allOf":[{{"$ref":"left"}}],"x-level":{level}'
+        lower = (
+            parse_document(text + "}", references=pinned),
+            parse_document(text + ',"x-right":true}', references=pinned),
+        )
+    document = parse_schema('{"properties":{"a":{"$ref":"left"}}}', references={"left": lower[0]})
+    assert len(document.pinned_documents) == 25
+    assert len(json.dumps(document.plain)) < 10_000
+    from tickmesh.schema.oracle import validator_of
+
+    assert validator_of(document).is_valid({"a": 1})
+    assert not validator_of(document).is_valid({"a": 1.5})
+
+
+def test_schemas_that_refer_to_too_many_others_are_refused() -> None:
+    pinned = {f"s{n}": parse_document(f'{{"minimum":{n}}}') for n in range(257)}
+    with pytest.raises(SchemaError) as caught:
+        parse_schema("{}", references=pinned)
+    assert caught.value.reason == "TOO_MANY_REFERENCES"

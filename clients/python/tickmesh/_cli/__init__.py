@@ -2,8 +2,8 @@
 
 Nouns of the client live here; nouns of the servers plug in by the entry points
 `tickmesh.commands` and are loaded only when called, so that the client needs none of them.
-Exit codes: 0 done, 1 failure, 2 usage, 3 findings, 69 unavailable, 78 bad configuration,
-130 interrupted.
+Exit codes: 0 done, 1 failure, 2 usage, 3 findings, 4 undecided, 69 unavailable,
+78 bad configuration, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAILURE = 1
 FINDINGS = 3
+UNDECIDED = 4
 INTERRUPTED = 130
 
 _NOUNS = {

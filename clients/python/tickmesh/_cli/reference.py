@@ -36,6 +36,7 @@ none, where `tickmesh up` serves. Every command ends with one of these exit code
 | 1 | failure; standard error says why, and as JSON with `--output json` |
 | 2 | wrong usage |
 | 3 | findings: rows were quarantined, a schema may not follow, a balance does not hold |
+| 4 | undecided: two schemas could neither be proven compatible nor shown to break |
 | 69 | a service is unavailable |
 | 78 | a setting is wrong |
 | 130 | interrupted |

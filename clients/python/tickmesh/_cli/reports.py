@@ -12,6 +12,7 @@ import click
 from tickmesh._cli.output import Output, instant, print_aligned, print_json
 from tickmesh.registered import ChangeKind
 from tickmesh.schema import Verdict
+from tickmesh.schema.compatibility import NO_WITNESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +48,7 @@ def _print_change(change: Change) -> None:
     click.echo(f"    {_MARKS[change.verdict]} {place} {change.kind}: {change.message}")
     if change.proof:
         click.echo(f"       proof: {change.proof}")
-    if change.verdict is Verdict.INCOMPATIBLE and change.witness is not None:
+    if change.witness is not NO_WITNESS:
         witness = json.dumps(change.witness, default=str)
         click.echo(f"       witness: {witness} was good and would no longer be")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tickmesh._cli import FINDINGS
+from tickmesh._cli import FINDINGS, UNDECIDED
 from tickmesh._cli.instant import Instant
 from tickmesh._cli.output import (
     Output,
@@ -26,6 +26,7 @@ from tickmesh._cli.reports import (
     report_json,
     type_name,
 )
+from tickmesh._cli.schema_changes import apply, delete, deprecate, remove, restore
 from tickmesh._cli.text_files import read_text
 from tickmesh.errors import IncompatibleSchemaError, InvalidArgumentError
 from tickmesh.schema import Mode, Policy, Verdict
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODES = click.Choice([mode.value for mode in Mode], case_sensitive=False)
 _POLICIES = click.Choice([policy.value for policy in Policy], case_sensitive=False)
+_EXIT_CODES = {
+    Verdict.COMPATIBLE: 0,
+    Verdict.INCOMPATIBLE: FINDINGS,
+    Verdict.UNDECIDED: UNDECIDED,
+}
 
 
 @click.group()
@@ -279,7 +285,7 @@ def check(
     type=_MODES,
     default=Mode.BACKWARD.value,
     show_default=True,
-    help="Which rows must be good: BACKWARD old ones under NEW, FORWARD new ones under OLD.",
+    help="Which values must be good: BACKWARD old ones under NEW, FORWARD new ones under OLD.",
 )
 @click.option(
     "--policy",
@@ -292,15 +298,20 @@ def check(
 def compare(*, old: Path, new: Path, mode: str, policy: str, output: Output) -> int:
     """Judge two files without a server: may NEW follow OLD?
 
-    Exit code 3 says that it may not.
+    Exit code 3 says that it may not, 4 that it could not be decided.
     """
     from tickmesh import schema as core
 
+    asked = Policy(policy.lower())
+    of_rows = asked is Policy.RECORD
     report = core.compare(
-        _document(old), _document(new), policy=Policy(policy.lower()), mode=Mode(mode.upper())
+        _document(old, of_rows=of_rows),
+        _document(new, of_rows=of_rows),
+        policy=asked,
+        mode=Mode(mode.upper()),
     )
     print_report(report, output=output)
-    return 0 if report.verdict is Verdict.COMPATIBLE else FINDINGS
+    return _EXIT_CODES[report.verdict]
 
 
 @schema.command()
@@ -363,11 +374,16 @@ def watch(
                 click.echo(f"next: {line}", err=True)
 
 
-def _document(file: Path) -> SchemaDocument:
-    from tickmesh.schema import SchemaError, parse_schema
+for command in (deprecate, delete, remove, restore, apply):
+    schema.add_command(command)
 
+
+def _document(file: Path, *, of_rows: bool = True) -> SchemaDocument:
+    from tickmesh.schema import SchemaError, parse_document, parse_schema
+
+    parse = parse_schema if of_rows else parse_document
     try:
-        return parse_schema(read_text(file))
+        return parse(read_text(file))
     except SchemaError as error:
         message = f"{file.name} is no schema: {error.message} (at {error.pointer or 'the root'})"
         raise InvalidArgumentError(message, reason=error.reason) from None
@@ -412,4 +428,5 @@ def _facts(found: RegisteredSchema) -> dict[str, object]:
         "revision": found.revision,
         "registered_by": found.actor.principal,
         "labels": dict(found.labels),
+        "deprecation_note": found.deprecation_note,
     }

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tickmesh._registry.timeline import Timeline
-from tickmesh.registered import CacheStatistics, ChangeKind
+from tickmesh.registered import CacheStatistics, ChangeKind, VersionState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tickmesh.registered import ChangeEvent, RegisteredSchema
+
+_Key = TypeVar("_Key", int, str)
 
 MOST_SUBJECTS = 10_000
 MOST_SINGLE_VERSIONS = 10_000
@@ -111,13 +113,13 @@ class SchemaCache:
             self._hold(changed)
             return changed
 
-    def add(self, schema: RegisteredSchema) -> None:
-        """Hold a version this client has just seen, so that it reads its own writes."""
+    def add(self, schema: RegisteredSchema, *, revision: int) -> None:
+        """Hold a version as this client has just seen it, so that it reads its own writes."""
         with self._lock:
             self._hold_single(schema)
             timeline = self._timelines.get(schema.subject)
-            if timeline is not None and schema.version not in timeline.by_version:
-                self._hold(timeline.with_version(schema))
+            if timeline is not None:
+                self._hold(timeline.with_version(schema, revision=revision))
 
     def forget(self) -> None:
         """Drop every timeline: the change log can no longer keep them true."""
@@ -159,16 +161,28 @@ class SchemaCache:
             self._hold_single(schema)
 
     def _hold_single(self, schema: RegisteredSchema) -> None:
-        self._by_id.setdefault(schema.schema_id, schema)
-        self._by_fingerprint.setdefault(schema.fingerprint, schema)
-        if len(self._by_id) > MOST_SINGLE_VERSIONS:
-            self._by_id.popitem(last=False)
-        if len(self._by_fingerprint) > MOST_SINGLE_VERSIONS:
-            self._by_fingerprint.popitem(last=False)
+        _hold_earliest(self._by_id, schema.schema_id, schema)
+        _hold_earliest(self._by_fingerprint, schema.fingerprint, schema)
+
+
+def _hold_earliest(
+    held: OrderedDict[_Key, RegisteredSchema], key: _Key, schema: RegisteredSchema
+) -> None:
+    """Hold a version unless another one is held for the key; one with a text goes first."""
+    before = held.get(key)
+    if (
+        before is None
+        or (before.subject, before.version) == (schema.subject, schema.version)
+        or before.state is VersionState.REMOVED
+    ):
+        held[key] = schema
+    if len(held) > MOST_SINGLE_VERSIONS:
+        held.popitem(last=False)
 
 
 def _applied(timeline: Timeline, event: ChangeEvent) -> Timeline:
-    old_news = event.revision <= timeline.revision
-    if old_news or event.schema is None or event.kind not in _VERSION_KINDS:
+    if event.schema is None or event.kind not in _VERSION_KINDS:
         return timeline
-    return timeline.with_version(event.schema)
+    if event.revision <= timeline.revision:
+        return timeline
+    return timeline.with_version(event.schema, revision=event.revision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,11 +13,13 @@ from tickmesh.api.registry.v1 import (
     schema_pb2,
     schema_registry_service_pb2,
 )
+from tickmesh.proposals import DataReport, FailingRows
 from tickmesh.registered import (
     Actor,
     ChangeEvent,
     ChangeKind,
     CompatibilitySettings,
+    FilterTransition,
     RegisteredSchema,
     Registration,
     SubjectSummary,
@@ -25,12 +27,29 @@ from tickmesh.registered import (
     VersionState,
 )
 from tickmesh.schema import Action, Change, Comparison, CompatibilityReport, Mode, Policy, Verdict
+from tickmesh.schema.compatibility import NO_WITNESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+_TRANSITIONS = {
+    change_pb2.FILTER_TRANSITION_ENTERED: FilterTransition.ENTERED,
+    change_pb2.FILTER_TRANSITION_LEFT: FilterTransition.LEFT,
+}
 _NANOSECONDS = 1_000_000_000
+
+
+class VersionAnswer(Protocol):
+    """A response that carries one version, and the revision it is true at."""
+
+    @property
+    def schema(self) -> schema_pb2.SchemaVersion:
+        """The version."""
+
+    @property
+    def revision(self) -> int:
+        """The revision."""
 
 
 def timestamp_ns(timestamp: Timestamp) -> int:
@@ -89,6 +108,46 @@ def _verdict(verdict: compatibility_pb2.Verdict.ValueType) -> Verdict:
     return Verdict(_name("VERDICT_", compatibility_pb2.Verdict.Name(verdict)).lower())
 
 
+def state_to_wire(state: VersionState) -> schema_pb2.VersionState.ValueType:
+    """The enum value of a state."""
+    return schema_pb2.VersionState.Value(f"VERSION_STATE_{state.value.upper()}")
+
+
+def verdict_to_wire(verdict: Verdict) -> compatibility_pb2.Verdict.ValueType:
+    """The enum value of a verdict."""
+    return compatibility_pb2.Verdict.Value(f"VERDICT_{verdict.value.upper()}")
+
+
+def data_report_to_wire(report: DataReport | None) -> schema_pb2.DataReport | None:
+    """The message of a data report; None for None."""
+    if report is None:
+        return None
+    return schema_pb2.DataReport(
+        source=report.source,
+        made_at=None if report.made_at_ns is None else timestamp_of(report.made_at_ns),
+        rows_checked=report.rows_checked,
+        rows_rejected=report.rows_rejected,
+        rows_released=report.rows_released,
+        reasons=[
+            schema_pb2.DataReportReason(reason=each.reason, path=each.path, rows=each.rows)
+            for each in report.reasons
+        ],
+        fingerprint=report.fingerprint,
+    )
+
+
+def _data_report(message: schema_pb2.DataReport) -> DataReport:
+    return DataReport(
+        source=message.source,
+        made_at_ns=timestamp_ns(message.made_at) if message.HasField("made_at") else None,
+        rows_checked=message.rows_checked,
+        rows_rejected=message.rows_rejected,
+        rows_released=message.rows_released,
+        reasons=tuple(FailingRows(each.reason, each.path, each.rows) for each in message.reasons),
+        fingerprint=message.fingerprint,
+    )
+
+
 def actor_from_wire(message: schema_pb2.Actor) -> Actor:
     """Who made a change."""
     return Actor(
@@ -120,6 +179,8 @@ def schema_from_wire(
         actor=actor_from_wire(message.actor),
         arrow_schema_ipc=message.arrow_schema,
         referenced=referenced,
+        deprecation_note=message.deprecation_note,
+        data_report=_data_report(message.data_report) if message.HasField("data_report") else None,
     )
 
 
@@ -131,6 +192,7 @@ def report_from_wire(message: compatibility_pb2.CompatibilityReport) -> Compatib
         policy=policy_from_wire(message.policy),
         comparisons=tuple(_comparison(comparison) for comparison in message.comparisons),
         engine=message.engine,
+        deleted_ignored=message.deleted_ignored,
     )
 
 
@@ -144,7 +206,7 @@ def _comparison(message: compatibility_pb2.ComparisonReport) -> Comparison:
 
 
 def _change(message: compatibility_pb2.SchemaChange) -> Change:
-    witness: Any = json.loads(message.witness) if message.witness else None
+    witness: Any = json.loads(message.witness) if message.witness else NO_WITNESS
     return Change(
         kind=message.kind,
         path=message.path,
@@ -209,4 +271,5 @@ def event_from_wire(
         rejected_text=message.rejected_text,
         actor=actor_from_wire(message.actor),
         changed_at_ns=timestamp_ns(message.changed_at),
+        transition=_TRANSITIONS.get(message.transition, FilterTransition.NONE),
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tickmesh.registered import VersionState
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tickmesh.registered import RegisteredSchema
 
@@ -22,24 +21,53 @@ class Timeline:
     over, so that the usual question costs two comparisons.
     """
 
-    __slots__ = ("_from_ns", "_in_force", "_live", "_until_ns", "by_version", "revision", "subject")
+    __slots__ = (
+        "_from_ns",
+        "_in_force",
+        "_known_at",
+        "_live",
+        "_until_ns",
+        "by_version",
+        "revision",
+        "subject",
+    )
 
-    def __init__(self, subject: str, versions: Iterable[RegisteredSchema], revision: int) -> None:
-        """Order `versions` of `subject` as they stood at `revision`."""
+    def __init__(
+        self,
+        subject: str,
+        versions: Iterable[RegisteredSchema],
+        revision: int,
+        *,
+        known_at: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        """Order `versions` of `subject` as they stood at `revision`, or later where `known_at`."""
         self.subject = subject
         self.revision = revision
+        self._known_at = known_at
         ordered = sorted(versions, key=attrgetter("version"))
         self.by_version = {schema.version: schema for schema in ordered}
-        alive = [schema for schema in ordered if schema.state is not VersionState.DELETED]
+        alive = [schema for schema in ordered if schema.state.is_live]
         self._live = sorted(alive, key=attrgetter("effective_from_ns", "version"))
         self._in_force: RegisteredSchema | None = None
         self._from_ns = 0
         self._until_ns = 0
 
-    def with_version(self, schema: RegisteredSchema) -> Timeline:
-        """The timeline with `schema` put in place of its version."""
+    def with_version(self, schema: RegisteredSchema, *, revision: int) -> Timeline:
+        """The timeline with `schema` put in place of its version, as it stood at `revision`.
+
+        What is known of that very version from a later revision stays; other versions may still
+        be told of from earlier ones.
+        """
+        known_at = max(self.revision, self._known_at.get(schema.version, 0))
+        if schema.version in self.by_version and revision <= known_at:
+            return self
         versions = self.by_version | {schema.version: schema}
-        return Timeline(self.subject, versions.values(), self.revision)
+        return Timeline(
+            self.subject,
+            versions.values(),
+            self.revision,
+            known_at={**self._known_at, schema.version: revision},
+        )
 
     def latest(self) -> RegisteredSchema | None:
         """The highest version that is not deleted."""

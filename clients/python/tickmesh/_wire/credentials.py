@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, overload
 import grpc
 import grpc.aio
 
-from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS, client_channel_options
+from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS, Balancing, client_channel_options
 from tickmesh._wire.metadata import AUTHORIZATION
-from tickmesh.config import ClientConfig, TlsFiles, split_address
+from tickmesh.config import ClientConfig, TlsFiles, split_address, split_replicas
 from tickmesh.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def open_channel(
     """Open a gRPC channel with the mesh's limits; connects on first use.
 
     Args:
-        address: `host:port`.
+        address: `host:port`; for several replicas `10.0.0.1:7470,10.0.0.2:7470` or, by name,
+            `dns:///host:port`: calls then go round.
         credentials: None is plain text without a token.
         asynchronous: a `grpc.aio` channel, to be made and used inside a running loop.
         call_attempts: how often a call is tried while its peer does not answer.
@@ -84,16 +85,23 @@ def open_channel(
         ConfigError: the address or a TLS file is wrong, or a token would travel in plain text.
     """
     shown = credentials or ClientCredentials()
-    _check(address, shown)
-    options = client_channel_options(call_attempts=call_attempts)
+    replicas = split_replicas(address)
+    _check(replicas[0], shown)
+    target, balancing = _target(replicas)
+    options = client_channel_options(call_attempts=call_attempts, balancing=balancing)
     if shown.tls is None:
         if asynchronous:
-            return grpc.aio.insecure_channel(address, options=options)
-        return grpc.insecure_channel(address, options=options)
+            return grpc.aio.insecure_channel(target, options=options)
+        return grpc.insecure_channel(target, options=options)
+    if len(replicas) > 1:
+        raise ConfigError(
+            f"a certificate cannot be checked against several addresses, was {address}; name all "
+            "replicas by one name of their certificates: dns:///name:port"
+        )
     secure = _secure(shown.tls, shown.token_provider)
     if asynchronous:
-        return grpc.aio.secure_channel(address, secure, options=options)
-    return grpc.secure_channel(address, secure, options=options)
+        return grpc.aio.secure_channel(target, secure, options=options)
+    return grpc.secure_channel(target, secure, options=options)
 
 
 def open_flight_client(
@@ -137,6 +145,14 @@ def _flight_token_middleware(provider: TokenProvider) -> flight.ClientMiddleware
             return BearerMiddleware()
 
     return BearerFactory()
+
+
+def _target(replicas: tuple[str, ...]) -> tuple[str, Balancing]:
+    """What gRPC connects to, and how it spreads calls."""
+    if len(replicas) == 1:
+        return replicas[0], "round_robin" if replicas[0].startswith("dns:") else "pick_first"
+    scheme = "ipv6" if replicas[0].startswith("[") else "ipv4"
+    return f"{scheme}:{','.join(replicas)}", "round_robin"
 
 
 def _check(address: str, credentials: ClientCredentials) -> None:

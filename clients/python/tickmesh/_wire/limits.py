@@ -5,6 +5,7 @@ server answers ENHANCE_YOUR_CALM and drops the connection; the two tuples stand 
 """
 
 import json
+from typing import Literal
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Largest message a server takes; a schema text is at most 1 MiB."""
@@ -70,17 +71,25 @@ CLIENT_CHANNEL_OPTIONS: ChannelOptions = (
 OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 """A new channel is a new connection: otherwise it would share the one that is being left."""
 
+Balancing = Literal["pick_first", "round_robin"]
 
-def client_channel_options(*, call_attempts: int) -> ChannelOptions:
+
+def client_channel_options(*, call_attempts: int, balancing: Balancing) -> ChannelOptions:
     """The options of a client's channel.
 
     Args:
         call_attempts: how often a call is tried while its peer does not answer.
+        balancing: gRPC's policy for an address that leads to several peers.
     """
     own = (*CLIENT_CHANNEL_OPTIONS, OWN_CONNECTION)
+    policy: dict[str, object] = {"loadBalancingConfig": [{balancing: {}}]}
     if call_attempts == 1:
-        return (*own, ("grpc.enable_retries", 0))
-    retries = {
+        return (
+            *own,
+            ("grpc.enable_retries", 0),
+            ("grpc.service_config", json.dumps(policy)),
+        )
+    retries = policy | {
         "methodConfig": [
             {"name": [{"service": service, "method": method} for service, method in STREAMS]},
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -297,12 +297,17 @@ def _plain_reading_type(kind: pa.DataType, *, integer: bool = False) -> pa.DataT
     if numbers.is_number(kind) or pt.is_boolean(kind):
         return kind
     if pt.is_list(kind):
-        return pa.list_(_plain_reading_type(kind.value_type))
+        return pa.list_(_reading_type_of(kind.value_field))
     if pt.is_struct(kind):
-        return pa.struct([field.with_type(_plain_reading_type(field.type)) for field in kind])
+        return pa.struct([field.with_type(_reading_type_of(field)) for field in kind])
     if pt.is_map(kind):
-        return pa.map_(kind.key_type, _plain_reading_type(kind.item_type))
+        return pa.map_(kind.key_type, _reading_type_of(kind.item_field))
     return pa.string()
+
+
+def _reading_type_of(field: pa.Field[Any]) -> pa.DataType:
+    """The reading type of a nested field, a scaled integer's being that of its number."""
+    return _plain_reading_type(Target.of(field, integer=False).number_type)
 
 
 def _type_of_keys(keys: list[str]) -> pa.DataType:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, children
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SMALLEST_PLAIN_EXPONENT = -20
 _SETS = ("required", "enum", "type")
+_LITERALS = {None: "null", True: "true", False: "false"}
 
 
 def _number(value: int | Decimal) -> str:
@@ -31,22 +32,20 @@ def _number(value: int | Decimal) -> str:
 def canonical_json(value: Any) -> str:
     """Return the canonical text of any exact JSON value: sorted keys, exact numbers."""
     if isinstance(value, dict):
-        members = (f"{_text(key)}:{canonical_json(value[key])}" for key in sorted(value))
+        members = [
+            f"{encode_basestring(key)}:{canonical_json(value[key])}" for key in sorted(value)
+        ]
         return "{" + ",".join(members) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(canonical_json(member) for member in value) + "]"
-    if isinstance(value, bool) or value is None:
-        return json.dumps(value)
+        return "[" + ",".join([canonical_json(member) for member in value]) + "]"
+    if value is None or isinstance(value, bool):
+        return _LITERALS[value]
     if isinstance(value, str):
-        return _text(value)
+        return encode_basestring(value)
     if isinstance(value, float):
         exact = Decimal(repr(value))
         value = int(exact) if exact == exact.to_integral_value() else exact
     return _number(value)
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def canonical_schema(schema: JsonSchema, dialect: Dialect) -> JsonSchema:

@@ -131,15 +131,18 @@ class _Walk:
     def _fields(
         self, old: Location, new: Location, names: tuple[str, ...]
     ) -> Iterator[FieldChange]:
+        before, after = frozenset(old.declared), frozenset(new.declared)
         for name in new.declared:
             inner = (*names, name)
-            if name not in old.declared:
+            if name not in before:
                 yield _added(new, name, inner)
                 continue
-            yield from _presence_changes(old, new, name, inner)
-            yield from self.compare(old.child(name), new.child(name), inner)
+            yield from _requirement_change(old, new, name, inner)
+            if not _is_said_alike(old, new, name):
+                yield from _default_change(old, new, name, inner)
+                yield from self.compare(old.child(name), new.child(name), inner)
         for name in old.declared:
-            if name not in new.declared:
+            if name not in after:
                 yield FieldChange(
                     kind="field_removed",
                     path=pointer_of(old.path_to(name)),
@@ -167,15 +170,27 @@ def _added(new: Location, name: str, names: tuple[str, ...]) -> FieldChange:
     )
 
 
-def _presence_changes(
+def _is_said_alike(old: Location, new: Location, name: str) -> bool:
+    """Whether both say the very same of a field, at one place each, and refer to nothing."""
+    said = []
+    for location in (old, new):
+        if len(location.parts) != 1 or location.document.index.targets:
+            return False
+        properties = location.parts[0].keywords.get("properties", {})
+        if name not in properties:
+            return False
+        said.append(repr(properties[name]))
+    return said[0] == said[1]
+
+
+def _requirement_change(
     old: Location, new: Location, name: str, names: tuple[str, ...]
 ) -> Iterator[FieldChange]:
-    path = pointer_of(new.path_to(name))
     was, now = name in old.required, name in new.required
     if was != now:
         yield FieldChange(
             kind="field_made_required" if now else "field_made_optional",
-            path=path,
+            path=pointer_of(new.path_to(name)),
             names=names,
             keyword="required",
             old=was,
@@ -183,6 +198,12 @@ def _presence_changes(
             message=f"the field {name!r} became {'required' if now else 'optional'}",
             relaxed=was,
         )
+
+
+def _default_change(
+    old: Location, new: Location, name: str, names: tuple[str, ...]
+) -> Iterator[FieldChange]:
+    path = pointer_of(new.path_to(name))
     before, after = old.default_of(name), new.default_of(name)
     if (before is MISSING) != (after is MISSING) or (
         before is not MISSING and canonical_json(before) != canonical_json(after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tickmesh.schema.canonical import canonical_text, fingerprint
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.keywords import Dialect, JsonSchema
+from tickmesh.schema.pattern_weights import pattern_weight
 from tickmesh.schema.patterns import check_pattern
 from tickmesh.schema.references import ReferenceIndex
 from tickmesh.schema.strict_json import parse_json, plain
@@ -41,15 +42,23 @@ class SchemaLimits:
         max_bytes: Longest text, in bytes.
         max_depth: Deepest nesting of objects and arrays in the text.
         max_ref_expansions: Most subschemas that following every ``$ref`` may unfold to.
+        max_pinned: Most pinned documents, those that pinned ones pin included.
+        max_subschemas: Most schema objects in the text.
         max_pattern_length: Longest regular expression, in characters.
+        max_pattern_weight: Most states that all regular expressions together compile to.
+        max_name_patterns: Most patterns under one ``patternProperties``.
         max_fields: Most names under one ``properties``.
     """
 
     max_bytes: int = 1 << 20
     max_depth: int = 64
     max_ref_expansions: int = 100_000
+    max_pinned: int = 256
+    max_subschemas: int = 10_000
     max_pattern_length: int = 1024
-    max_fields: int = 10_000
+    max_pattern_weight: int = 1_000_000
+    max_name_patterns: int = 100
+    max_fields: int = 4096
 
 
 _DEFAULT_LIMITS = SchemaLimits()
@@ -97,23 +106,45 @@ class SchemaDocument:
         Without references it equals the text. With them every pinned document is embedded
         under a name of its own, and the ``$ref`` that lead there are rewritten.
         """
-        result = plain(self.root)
-        if not isinstance(result, dict) or not self.references:
-            return result if isinstance(result, dict) else bool(result)
-        for path, schema in self.index.subschemas():
-            pinned = self.index.pinned.get(id(schema))
-            if pinned is not None:
-                name, fragment = pinned
-                target = _follow(result, path)
-                target["$ref"] = _uri_of(self.references[name]) + (fragment and "#" + fragment)
+        if not self.references:
+            whole = plain(self.root)
+            return whole if isinstance(whole, dict) else bool(whole)
+        uris: dict[str, str] = {}
+        for document in self.pinned_documents:
+            uri = _uri_of(document)
+            taken = uri in uris.values()
+            uris[document.fingerprint] = _urn_of(document) if taken else uri
+        result = self.with_absolute_references(uris)
         definitions = "definitions" if self.dialect is Dialect.DRAFT_07 else "$defs"
         embedded = result.setdefault(definitions, {})
-        for document in self.references.values():
-            uri = _uri_of(document)
-            body = document.plain
-            if isinstance(body, bool):
-                body = {} if body else {"not": {}}
+        for document in self.pinned_documents:
+            uri = uris[document.fingerprint]
+            body = document.with_absolute_references(uris)
             embedded[uri] = {**body, "$schema": str(self.dialect), "$id": uri}
+        return result
+
+    @cached_property
+    def pinned_documents(self) -> tuple[SchemaDocument, ...]:
+        """Every pinned document, those that pinned ones pin included, each meaning once."""
+        found: dict[str, SchemaDocument] = {}
+        for document in self.references.values():
+            for each in (document, *document.pinned_documents):
+                found.setdefault(each.fingerprint, each)
+        return tuple(found.values())
+
+    def with_absolute_references(self, uris: Mapping[str, str]) -> dict[str, Any]:
+        """Return the ordinary form, with references to pinned documents led to URIs.
+
+        Args:
+            uris: The URI of each pinned document, by its fingerprint.
+        """
+        result = plain(self.root)
+        if not isinstance(result, dict):
+            return {} if result else {"not": {}}
+        for key, (name, fragment) in self.index.pinned.items():
+            target = _follow(result, self.index.places[key])
+            uri = uris[self.references[name].fingerprint]
+            target["$ref"] = uri + (fragment and "#" + fragment)
         return result
 
     def resolve(self, reference: str) -> JsonSchema:
@@ -140,6 +171,10 @@ def _uri_of(document: SchemaDocument) -> str:
     identifier = document.root.get("$id") if isinstance(document.root, dict) else None
     if isinstance(identifier, str) and urlsplit(identifier).scheme:
         return identifier.rstrip("#")
+    return _urn_of(document)
+
+
+def _urn_of(document: SchemaDocument) -> str:
     return f"urn:tickmesh:schema:{document.fingerprint}"
 
 
@@ -196,15 +231,24 @@ def parse_document(
                 f"the referenced schema {name!r} is written in {document.dialect}, "
                 f"this one in {dialect}; use one draft",
             )
+    if _pinned_count(references) > limits.max_pinned:
+        raise SchemaError(
+            "TOO_MANY_REFERENCES",
+            f"with those that they refer to, more than {limits.max_pinned} schemas are "
+            "referenced; refer to fewer",
+        )
     _check_meta_schema(root, dialect)
     index = ReferenceIndex(
         root,
         dialect=dialect,
         references=references,
         max_expansions=limits.max_ref_expansions,
+        max_subschemas=limits.max_subschemas,
     )
+    patterns = _Patterns(limits)
     for path, schema in index.subschemas():
         _check_subschema(path, schema, dialect, limits)
+        patterns.check(path, schema)
     document = SchemaDocument(
         text=text if isinstance(text, str) else text.decode(),
         root=root,
@@ -216,7 +260,17 @@ def parse_document(
     return document
 
 
-def _dialect_of(root: JsonSchema) -> Dialect:
+def _pinned_count(references: Mapping[str, SchemaDocument]) -> int:
+    return len(
+        {
+            each.fingerprint
+            for document in references.values()
+            for each in (document, *document.pinned_documents)
+        }
+    )
+
+
+def _dialect_of(root: JsonSchema, *, pointer: str = "/$schema") -> Dialect:
     named = root.get("$schema", Dialect.DRAFT_2020_12) if isinstance(root, dict) else None
     if named is None:
         return Dialect.DRAFT_2020_12
@@ -225,8 +279,9 @@ def _dialect_of(root: JsonSchema) -> Dialect:
             return dialect
     raise SchemaError(
         "UNKNOWN_DIALECT",
-        f"$schema is {named!r}; taken are {' and '.join(Dialect)} (the first when absent)",
-        pointer="/$schema",
+        f"$schema is {str(named)[:200]!r}; taken are {' and '.join(Dialect)} "
+        "(the first when absent)",
+        pointer=pointer,
     )
 
 
@@ -250,12 +305,14 @@ def _is_pattern(error: jsonschema_rs.ValidationError) -> bool:
 def _check_subschema(
     path: tuple[str | int, ...], schema: dict[str, Any], dialect: Dialect, limits: SchemaLimits
 ) -> None:
-    if path and "$schema" in schema and _dialect_of(schema) is not dialect:
-        raise SchemaError(
-            "MIXED_DIALECTS",
-            "an embedded schema is written in another draft; use one",
-            pointer=pointer_of((*path, "$schema")),
-        )
+    if path and "$schema" in schema:
+        pointer = pointer_of((*path, "$schema"))
+        if _dialect_of(schema, pointer=pointer) is not dialect:
+            raise SchemaError(
+                "MIXED_DIALECTS",
+                "an embedded schema is written in another draft; use one",
+                pointer=pointer,
+            )
     for uri, needed in schema.get("$vocabulary", {}).items():
         if needed and not uri.startswith(_STANDARD_VOCABULARIES):
             raise SchemaError(
@@ -263,17 +320,11 @@ def _check_subschema(
                 f"the vocabulary {uri!r} is required but not known here",
                 pointer=pointer_of((*path, "$vocabulary", uri)),
             )
-    if isinstance(schema.get("pattern"), str):
-        check_pattern(
-            schema["pattern"],
-            max_length=limits.max_pattern_length,
-            pointer=pointer_of((*path, "pattern")),
-        )
-    for pattern in schema.get("patternProperties", {}):
-        check_pattern(
-            pattern,
-            max_length=limits.max_pattern_length,
-            pointer=pointer_of((*path, "patternProperties", pattern)),
+    if "$id" in schema and not _uri_references().is_valid(schema["$id"]):
+        raise SchemaError(
+            "INVALID_SCHEMA",
+            f"$id is no URI reference: {str(schema['$id'])[:200]!r}",
+            pointer=pointer_of((*path, "$id")),
         )
     if len(schema.get("properties", {})) > limits.max_fields:
         raise SchemaError(
@@ -281,6 +332,63 @@ def _check_subschema(
             f"more than {limits.max_fields} names under one properties; split the schema",
             pointer=pointer_of((*path, "properties")),
         )
+
+
+@cache
+def _uri_references() -> jsonschema_rs.Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for({"format": "uri-reference"}, validate_formats=True)
+
+
+@lru_cache(maxsize=4096)
+def _fault_of(pattern: str, longest: int) -> tuple[str, str] | None:
+    """What is wrong with a pattern: reason and message; versions of a subject share most."""
+    try:
+        check_pattern(pattern, max_length=longest, pointer="")
+    except SchemaError as error:
+        return error.reason, error.message
+    return None
+
+
+class _Patterns:
+    """Checks the patterns of a document, each distinct one once, and bounds what they weigh."""
+
+    def __init__(self, limits: SchemaLimits) -> None:
+        self._limits = limits
+        self._checked: set[str] = set()
+        self._weight = 0
+
+    def check(self, path: tuple[str | int, ...], schema: dict[str, Any]) -> None:
+        by_name = schema.get("patternProperties", {})
+        if len(by_name) > self._limits.max_name_patterns:
+            raise SchemaError(
+                "TOO_MANY_PATTERNS",
+                f"more than {self._limits.max_name_patterns} patterns under one "
+                "patternProperties; use fewer",
+                pointer=pointer_of((*path, "patternProperties")),
+            )
+        for pattern in by_name:
+            self._check_one(pattern, (*path, "patternProperties", pattern))
+        if isinstance(schema.get("pattern"), str):
+            self._check_one(schema["pattern"], (*path, "pattern"))
+
+    def _check_one(self, pattern: str, path: tuple[str | int, ...]) -> None:
+        if pattern in self._checked:
+            return
+        longest = self._limits.max_pattern_length
+        fault = _fault_of(pattern, longest)
+        if fault is not None:
+            raise SchemaError(*fault, pointer=pointer_of(path))
+        self._checked.add(pattern)
+        self._weight += pattern_weight(pattern)
+        if self._weight > self._limits.max_pattern_weight:
+            raise SchemaError(
+                "TOO_MANY_PATTERNS",
+                "the regular expressions of the schema compile to too many states; use fewer, or "
+                "smaller counts in {…}",
+                pointer=pointer_of(path),
+            )
 
 
 def _check_compiles(document: SchemaDocument) -> None:

@@ -13,6 +13,9 @@ def pointer_of(path: Iterable[object]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+_LONGEST_MESSAGE = 1000
+
+
 class SchemaError(ValueError):
     """A schema, or a question about schemas, that cannot be taken as it is.
 
@@ -25,6 +28,8 @@ class SchemaError(ValueError):
     def __init__(self, reason: str, message: str, *, pointer: str = "") -> None:
         self.reason = reason
         self.pointer = pointer
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "…"
         self.message = message
         super().__init__(f"{message} (at {pointer or 'the root'}, {reason})")
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, effective
+from tickmesh.schema.patterns import for_oracle
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
@@ -229,12 +230,16 @@ class Location:
         return stated[0] if stated else MISSING
 
     def _stating(self, name: str, keyword: str) -> Iterator[Part]:
+        if not self._by_name[1]:
+            # Nothing but `properties` speaks of the member, so its parts are those that state.
+            return (part for part in self.child(name).always if keyword in part.source)
         parts = self._stated_parts.get(name)
         if parts is None:
+            naming = (self.parts[place] for place in self._by_name[0].get(name, ()))
             schemas = tuple(
                 (part.keywords["properties"][name], False)
-                for part in self.always
-                if name in part.keywords.get("properties", ())
+                for part in naming
+                if not part.conditional
             )
             parts = self._stated_parts[name] = Location(self.document, schemas).always
         return (part for part in parts if keyword in part.source)
@@ -321,8 +326,13 @@ def dict_of(source: Mapping[str, Any]) -> dict[str, Any]:
     return source
 
 
+_BRANCHING = frozenset({"anyOf", "oneOf", "if", "dependentSchemas", "dependencies"})
+
+
 def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterator[JsonSchema]:
     """Yield the subschemas that apply in place under a condition, and declare names there."""
+    if keywords.keys().isdisjoint(_BRANCHING):
+        return
     yield from keywords.get("anyOf", ())
     yield from keywords.get("oneOf", ())
     if "if" in keywords:
@@ -337,7 +347,7 @@ def declaring_branches(keywords: Mapping[str, Any], dialect: Dialect) -> Iterato
 def _matcher(pattern: str) -> Callable[[str], bool]:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+    return jsonschema_rs.Draft202012Validator({"pattern": for_oracle(pattern)}).is_valid
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -377,6 +387,11 @@ def item_for(keywords: Mapping[str, Any], index: int) -> list[JsonSchema]:
 ALL_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 
+_ONE_TYPE: Final = {
+    kind: frozenset({"number", "integer"} if kind == "number" else {kind}) for kind in ALL_TYPES
+}
+
+
 def json_type(value: Any) -> str:
     """Return the type of an exact JSON value; ``number`` means: not integral."""
     if value is None:
@@ -394,14 +409,39 @@ def json_type(value: Any) -> str:
 
 def stated_types(kinds: str | Iterable[str]) -> frozenset[str]:
     """Return the types a ``type`` keyword admits; ``number`` admits integers too."""
-    named = frozenset({kinds} if isinstance(kinds, str) else kinds)
+    if isinstance(kinds, str):
+        return _ONE_TYPE[kinds]
+    named = frozenset(kinds)
     return named | {"integer"} if "number" in named else named
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _remembered(
+    question: Callable[[Mapping[str, Any], SchemaDocument], _Answer],
+    schema: Mapping[str, Any],
+    document: SchemaDocument,
+) -> _Answer:
+    """The answer about a schema object, worked out once for those that the document keeps."""
+    answers = document.memo.setdefault(question, {})
+    assert isinstance(answers, dict)
+    found: _Answer | None = answers.get(id(schema))
+    if found is None:
+        found = question(schema, document)
+        if document.index.owns(schema):
+            answers[id(schema)] = found
+    return found
 
 
 def types_of(schema: JsonSchema, document: SchemaDocument) -> frozenset[str]:
     """Return the JSON types that values of a schema may have; never too few."""
     if isinstance(schema, bool):
         return ALL_TYPES if schema else frozenset()
+    return _remembered(_types_of, schema, document)
+
+
+def _types_of(schema: Mapping[str, Any], document: SchemaDocument) -> frozenset[str]:
     keywords = effective(schema, document.dialect)
     kinds = ALL_TYPES
     if "type" in keywords:
@@ -424,6 +464,10 @@ def accepts_null(schema: JsonSchema, document: SchemaDocument) -> bool:
     """Whether null is valid under a schema; exact, no keyword for other types can matter."""
     if isinstance(schema, bool):
         return schema
+    return _remembered(_accepts_null, schema, document)
+
+
+def _accepts_null(schema: Mapping[str, Any], document: SchemaDocument) -> bool:
     keywords = effective(schema, document.dialect)
 
     def accepts(member: JsonSchema) -> bool:

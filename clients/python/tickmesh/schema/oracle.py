@@ -6,15 +6,17 @@ what the cleaner does; compatibility of whole documents takes them as annotation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.patterns import with_oracle_patterns
 from tickmesh.schema.standalone import Standalone
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
     from tickmesh.schema.document import SchemaDocument
+    from tickmesh.schema.keywords import JsonSchema
 
 BACKTRACK_LIMIT = 100_000
 """Steps a regular expression with look-around may take on one string."""
@@ -26,7 +28,7 @@ class _Compiled:
     def __init__(self, document: SchemaDocument) -> None:
         import jsonschema_rs
 
-        self.validators: dict[tuple[str, bool], jsonschema_rs.Validator] = {}
+        self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
         self.standalone = Standalone(document, name="oracle")
         self.registry = jsonschema_rs.Registry(
             resources=self.standalone.resources,
@@ -48,26 +50,30 @@ class OracleUndecidedError(ValueError):
 
 
 def validator_of(
-    document: SchemaDocument, *, pointer: str = "", annotate_formats: bool = False
+    document: SchemaDocument,
+    *,
+    part: JsonSchema | None = None,
+    annotate_formats: bool = False,
 ) -> jsonschema_rs.Validator:
-    """Return the compiled validator of a document, or of the subschema at a JSON Pointer.
+    """Return the compiled validator of a document, or of one of its subschemas.
 
     Args:
         document: The document; its validators live as long as it does.
-        pointer: JSON Pointer of the subschema; empty for the whole.
+        part: One of the document's own schema objects; the whole if absent.
         annotate_formats: Whether ``format`` only annotates, instead of being asserted.
     """
     import jsonschema_rs
 
     compiled = _Compiled.of(document)
-    key = (pointer, annotate_formats)
+    key = (None if part is None else id(part), annotate_formats)
     validator = compiled.validators.get(key)
     if validator is None:
-        schema: dict[str, Any] | bool = document.plain
         registry = None
-        if pointer:
+        if part is None:
+            schema = _as_judged(document)
+        else:
             registry = compiled.registry
-            referred = compiled.standalone.refer(document.resolve(pointer))
+            referred = compiled.standalone.refer(part)
             schema = {"$schema": str(document.dialect), "allOf": [referred]}
         validator = compiled.validators[key] = jsonschema_rs.validator_for(
             schema,
@@ -77,6 +83,12 @@ def validator_of(
             pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
         )
     return validator
+
+
+def _as_judged(document: SchemaDocument) -> dict[str, Any] | bool:
+    """Return a document with exact numbers where it stands alone, and patterns as ECMA-262."""
+    schema: dict[str, Any] | bool = document.plain if document.references else document.root
+    return cast("dict[str, Any] | bool", with_oracle_patterns(schema, document.dialect, written={}))
 
 
 def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:

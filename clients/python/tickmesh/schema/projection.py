@@ -48,6 +48,9 @@ __all__ = ["DEEPEST", "MOST_FIELDS", "FieldIds", "fields_of", "join_path", "proj
 MOST_FIELDS: Final = 4096
 """Most fields a row may have: nested ones, items of lists and values of maps included."""
 
+LONGEST_NAME: Final = 255
+"""Most characters in the name of a field."""
+
 DEEPEST: Final = 30
 """Most lists, structs and maps inside each other; Arrow readers give up at 64 levels, and a map
 has two."""
@@ -70,7 +73,7 @@ def project(
 
     Raises:
         SchemaError: INVALID_ARROW_TYPE, TOO_MANY_FIELDS, TOO_DEEP, UNKNOWN_ROLE, INVALID_ROLE or
-            DUPLICATE_ROLE.
+            DUPLICATE_ROLE, or INVALID_FIELD_NAME.
     """
     import pyarrow as pa
 
@@ -115,6 +118,13 @@ class _Projector:
         return fields
 
     def _field(self, location: Location, name: str) -> pa.Field[Any]:
+        if len(name) > LONGEST_NAME or "\0" in name:
+            raise SchemaError(
+                "INVALID_FIELD_NAME",
+                f"a name has at most {LONGEST_NAME} characters and no NUL, which many readers of "
+                f"Arrow take as its end; {name[:40]!r} has {len(name)}",
+                pointer=pointer_of(location.path_to(name)[:-1]),
+            )
         self._fields.append((location, name))
         field = self._column(location.child(name), name)
         self._fields.pop()

@@ -48,24 +48,30 @@ class ReferenceIndex:
         dialect: Dialect,
         references: Mapping[str, ReferencedDocument],
         max_expansions: int,
+        max_subschemas: int,
     ) -> None:
         """Index a document.
 
         Raises:
-            SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP or TOO_MANY_REFERENCES.
+            SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP, TOO_MANY_REFERENCES,
+                TOO_MANY_SUBSCHEMAS or DUPLICATE_IDENTIFIER.
         """
-        self._root = root
+        self._max_subschemas = max_subschemas
         self._dialect = dialect
         self._references = references
         self._paths: dict[int, Path] = {}
+        self._schemas: dict[int, dict[str, Any]] = {}
         self._bases: dict[int, str] = {}
         self._resources: dict[str, JsonSchema] = {"": root}
         self._anchors: dict[str, JsonSchema] = {}
         self._targets: dict[int, JsonSchema] = {}
         self.pinned: dict[int, tuple[str, str]] = {}
         """Schemas whose ``$ref`` leads to another document: reference name and fragment."""
+        self._within: dict[int, ReferenceIndex] = {}
         for document in references.values():
-            self._targets.update(document.index.targets)
+            self._within |= {id(document.index): document.index, **document.index.within}
+        for index in self._within.values():
+            self._targets.update(index.targets)
         self._walk(root, (), "")
         self._connect()
         _Expansion(self, dialect, max_expansions).check(root)
@@ -79,6 +85,22 @@ class ReferenceIndex:
         """Return the schema that the ``$ref`` of a schema object of this document leads to."""
         return self._targets[id(schema)]
 
+    def owns(self, schema: Mapping[str, Any]) -> bool:
+        """Whether a schema object is one of this document's or of a pinned one's."""
+        return id(schema) in self._paths or any(
+            id(schema) in index.places for index in self._within.values()
+        )
+
+    @property
+    def within(self) -> Mapping[int, ReferenceIndex]:
+        """The indexes of all pinned documents, those that pinned ones pin included."""
+        return self._within
+
+    @property
+    def places(self) -> Mapping[int, Path]:
+        """The path of each schema object of this document, by its identity."""
+        return self._paths
+
     def pointer_to(self, schema: JsonSchema) -> str | None:
         """Return the JSON Pointer of a schema object, None when it is not of this document."""
         path = self._paths.get(id(schema))
@@ -86,8 +108,7 @@ class ReferenceIndex:
 
     def subschemas(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Yield every schema object of the document with its path, parents first."""
-        for path in self._paths.values():
-            yield path, _follow(self._root, path)
+        return zip(self._paths.values(), self._schemas.values(), strict=True)
 
     def resolve(self, reference: str, *, base: str = "") -> JsonSchema:
         """Return the schema a reference leads to.
@@ -111,8 +132,8 @@ class ReferenceIndex:
             return self._at(self._resources[uri], fragment, base=uri)
         raise SchemaError(
             "REFERENCE_NOT_FOUND",
-            f"the reference {reference!r} leads nowhere; references to other subjects are pinned "
-            "at registration and nothing is fetched",
+            f"the reference {reference[:200]!r} leads nowhere; references to other subjects are "
+            "pinned at registration and nothing is fetched",
         )
 
     def _at(self, resource: JsonSchema, fragment: str, *, base: str) -> JsonSchema:
@@ -125,10 +146,11 @@ class ReferenceIndex:
                 node = node[int(part)]
             else:
                 raise SchemaError(
-                    "REFERENCE_NOT_FOUND", f"there is no {part!r} at '#{fragment}'; define it"
+                    "REFERENCE_NOT_FOUND",
+                    f"there is no {part[:80]!r} at '#{fragment[:200]}'; define it",
                 )
         if not isinstance(node, (dict, bool)):
-            raise SchemaError("REFERENCE_NOT_FOUND", f"'#{fragment}' is not a schema")
+            raise SchemaError("REFERENCE_NOT_FOUND", f"'#{fragment[:200]}' is not a schema")
         if isinstance(node, dict) and id(node) not in self._bases:
             path = tuple(unquote(part) for part in fragment.split("/")[1:])
             self._check_stray(node, path)
@@ -151,40 +173,60 @@ class ReferenceIndex:
             return
         identifier = effective(schema, self._dialect).get("$id")
         if isinstance(identifier, str):
-            base = self._identify(schema, identifier, base)
+            base = self._identify(schema, identifier, base, (*path, "$id"))
         for keyword in ("$anchor", "$dynamicAnchor"):
             if isinstance(schema.get(keyword), str):
-                self._anchors[f"{base}#{schema[keyword]}"] = schema
+                self._claim(self._anchors, f"{base}#{schema[keyword]}", schema, (*path, keyword))
         self._paths[id(schema)] = path
+        self._schemas[id(schema)] = schema
         self._bases[id(schema)] = base
+        if len(self._paths) > self._max_subschemas:
+            raise SchemaError(
+                "TOO_MANY_SUBSCHEMAS",
+                f"the text holds more than {self._max_subschemas} schemas; split it",
+                pointer=pointer_of(path),
+            )
         for relative, child in children(schema, self._dialect):
             self._walk(child, (*path, *relative), base)
 
-    def _identify(self, schema: JsonSchema, identifier: str, base: str) -> str:
-        uri, fragment = urldefrag(urljoin(base, identifier))
+    def _identify(self, schema: JsonSchema, identifier: str, base: str, path: Path) -> str:
+        try:
+            uri, fragment = urldefrag(urljoin(base, identifier))
+        except ValueError:
+            raise SchemaError(
+                "INVALID_SCHEMA", "$id is no URI reference", pointer=pointer_of(path)
+            ) from None
         if fragment:
-            self._anchors[f"{uri}#{fragment}"] = schema
+            self._claim(self._anchors, f"{uri}#{fragment}", schema, path)
         if identifier.startswith("#"):
             return base
-        self._resources[uri] = schema
+        self._claim(self._resources, uri, schema, path)
         return uri
+
+    def _claim(
+        self, names: dict[str, JsonSchema], name: str, schema: JsonSchema, path: Path
+    ) -> None:
+        if names.setdefault(name, schema) is not schema:
+            raise SchemaError(
+                "DUPLICATE_IDENTIFIER",
+                f"two schemas are called {name[:200]!r}; a reference could mean either",
+                pointer=pointer_of(path),
+            )
 
     def _connect(self) -> None:
         """Find the target of every ``$ref``; targets may themselves bring new subschemas."""
         for key, path in list(self._paths.items()):
             if key in self._targets:
                 continue
-            schema = _follow(self._root, path)
+            schema = self._schemas[key]
+            dynamic = schema.get("$dynamicRef")
+            if isinstance(dynamic, str) and self._dialect is Dialect.DRAFT_2020_12:
+                self._resolve_at((*path, "$dynamicRef"), dynamic, self._bases[key])
             reference = schema.get("$ref")
             if reference is None:
                 continue
             self._targets[key] = True
-            try:
-                self._targets[key] = self.resolve(reference, base=self._bases[key])
-            except SchemaError as error:
-                raise SchemaError(
-                    error.reason, error.message, pointer=pointer_of((*path, "$ref"))
-                ) from None
+            self._targets[key] = self._resolve_at((*path, "$ref"), reference, self._bases[key])
             name = urldefrag(reference)[0]
             joined = urldefrag(urljoin(self._bases[key], reference))[0]
             for candidate in (name, joined):
@@ -192,13 +234,11 @@ class ReferenceIndex:
                     self.pinned[key] = (candidate, urldefrag(reference)[1])
                     break
 
-
-def _follow(root: JsonSchema, path: Path) -> dict[str, Any]:
-    node: Any = root
-    for part in path:
-        node = node[int(part)] if isinstance(node, list) else node[part]
-    assert isinstance(node, dict)
-    return node
+    def _resolve_at(self, path: Path, reference: str, base: str) -> JsonSchema:
+        try:
+            return self.resolve(reference, base=base)
+        except SchemaError as error:
+            raise SchemaError(error.reason, error.message, pointer=pointer_of(path)) from None
 
 
 class _Expansion:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tickmesh.schema.defaults import Default, first_invalid
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.location import MISSING, Key, Location
-from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
+from tickmesh.schema.oracle import is_valid, validator_of
 from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
+
+
+_OF_ITEMS = frozenset({"items", "prefixItems", "additionalItems"})
 
 
 def check_rows(document: SchemaDocument) -> None:
@@ -25,32 +29,24 @@ def check_rows(document: SchemaDocument) -> None:
 
     if check_rows in document.memo:
         return
+    from tickmesh.schema.compatibility.emptiness import why_no_row
+
+    empty = why_no_row(document)
+    if empty is not None:
+        raise SchemaError(
+            "NO_ROW",
+            f"no row can exist under this schema: {empty.message}",
+            pointer=empty.pointer,
+        )
     root = Location.root(document)
-    _check_inhabited(root, "", set())
-    _check_defaults(root, (), set())
+    defaults: list[Default] = []
+    _gather_defaults(root, defaults, set())
+    _check_defaults(document, defaults)
     fields_of(document)
     document.memo[check_rows] = True
 
 
-def _check_inhabited(location: Location, field: str, seen: set[Key]) -> None:
-    if location.key in seen:
-        return
-    seen.add(location.key)
-    kinds = location.types if field else location.types & {"object"}
-    if location.never or not kinds:
-        place = (
-            f"the required field {field!r} admits no value"
-            if field
-            else ("the root admits no object")
-        )
-        raise SchemaError("NO_ROW", f"no row can exist under this schema: {place}")
-    if kinds == {"object"}:
-        for name in location.required:
-            inner = f"{field}.{name}" if field else name
-            _check_inhabited(location.child(name), inner, seen)
-
-
-def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -> None:
+def _gather_defaults(location: Location, found: list[Default], seen: set[Key]) -> None:
     if location.key in seen:
         return
     seen.add(location.key)
@@ -63,47 +59,50 @@ def _check_defaults(location: Location, path: tuple[str, ...], seen: set[Key]) -
                 error.reason, error.message, pointer=pointer_of(location.path_to(name))
             ) from None
         if default is not MISSING:
-            _check_default(location, name, plain(default))
-        _check_defaults(child, (*path, name), seen)
-    for index in range(-1, location.prefix_length):
-        _check_defaults(location.item(index), path, seen)
+            found.append(Default(location, name, plain(default)))
+        _gather_defaults(child, found, seen)
+    if any(not part.keywords.keys().isdisjoint(_OF_ITEMS) for part in location.parts):
+        for index in range(-1, location.prefix_length):
+            _gather_defaults(location.item(index), found, seen)
     for part in location.parts:
         extra = part.keywords.get("additionalProperties")
         if isinstance(extra, dict):
             inner = Location(location.document, ((extra, part.conditional),))
-            _check_defaults(inner, path, seen)
+            _gather_defaults(inner, found, seen)
 
 
-def _check_default(location: Location, name: str, default: Any) -> None:
-    for schema, conditional in location.child(name).applied:
-        if conditional:
-            continue
-        try:
-            valid = accepts(location.document, schema, default)
-        except OracleUndecidedError:
-            valid = False
-        if not valid:
-            raise SchemaError(
-                "INVALID_DEFAULT",
-                f"the default {default!r} of {name!r} is not valid under its own schema; "
-                "a reader would fill in a bad value",
-                pointer=pointer_of((*location.path_to(name), "default")),
-            )
+def _check_defaults(document: SchemaDocument, defaults: list[Default]) -> None:
+    wrong = first_invalid(document, defaults)
+    if wrong is not None:
+        raise SchemaError(
+            "INVALID_DEFAULT",
+            f"the default {str(wrong.value)[:200]!r} of {wrong.name[:80]!r} is not valid under its "
+            "own schema; a reader would fill in a bad value",
+            pointer=pointer_of((*wrong.location.path_to(wrong.name), "default")),
+        )
 
 
-def accepts(document: SchemaDocument, schema: JsonSchema, value: Any) -> bool:
+def accepts(
+    document: SchemaDocument, schema: JsonSchema, value: Any, *, annotate_formats: bool = False
+) -> bool:
     """Whether a value is valid under a schema object of a document or of its references.
+
+    Args:
+        document: The document.
+        schema: One of its schema objects.
+        value: A JSON value.
+        annotate_formats: Whether ``format`` only annotates, instead of being asserted.
 
     Raises:
         OracleUndecidedError: A pattern ran out of steps.
     """
     if isinstance(schema, bool):
         return schema
-    pointer = document.index.pointer_to(schema)
-    if pointer is not None:
-        return is_valid(validator_of(document, pointer=pointer), value)
+    if document.index.pointer_to(schema) is not None:
+        validator = validator_of(document, part=schema, annotate_formats=annotate_formats)
+        return is_valid(validator, value)
     return all(
-        accepts(referenced, schema, value)
+        accepts(referenced, schema, value, annotate_formats=annotate_formats)
         for referenced in document.references.values()
         if owns(referenced, schema)
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import Dialect, JsonSchema, Path, children, effective
-from tickmesh.schema.strict_json import plain
+from tickmesh.schema.patterns import for_oracle
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
@@ -57,7 +58,7 @@ class Standalone:
         for uri, document in zip(self._uris, self._documents, strict=True):
             pointer = document.index.pointer_to(schema)
             if pointer is not None:
-                return {"$ref": f"{uri}#{quote(pointer, safe='/~')}"}
+                return {"$ref": f"{uri}#{quote(_rewritten(pointer), safe='/~')}"}
         raise AssertionError("the schema object belongs to no document of the pair")
 
     def _collect(self, document: SchemaDocument) -> None:
@@ -79,10 +80,11 @@ class Standalone:
             size = size + inner if size and inner else 0
             nested.setdefault(str(path[0]), []).append((path, rewritten))
         result = {
-            key: _assembled(value, nested[key]) if key in nested else plain(value)
+            key: _assembled(value, nested[key]) if key in nested else value
             for key, value in schema.items()
             if key not in _IDENTITIES
         }
+        _rewrite_patterns(result)
         if "$ref" in effective(schema, dialect):
             size = 0
             target = self._target(schema)
@@ -100,6 +102,27 @@ class Standalone:
             if id(schema) in document.index.targets:
                 return self._by_place(document.index.targets[id(schema)])
         raise AssertionError("every reference has a target")
+
+
+def _rewrite_patterns(schema: dict[str, Any]) -> None:
+    """Bring the patterns of one schema object into the form that the library reads right."""
+    if "pattern" in schema:
+        schema["pattern"] = for_oracle(schema["pattern"])
+    if "patternProperties" in schema:
+        schema["patternProperties"] = {
+            for_oracle(pattern): member for pattern, member in schema["patternProperties"].items()
+        }
+
+
+def _rewritten(pointer: str) -> str:
+    if "/patternProperties/" not in pointer:
+        return pointer
+    steps = pointer.split("/")
+    for place in range(1, len(steps)):
+        if steps[place - 1] == "patternProperties":
+            pattern = steps[place].replace("~1", "/").replace("~0", "~")
+            steps[place] = pointer_of([for_oracle(pattern)])[1:]
+    return "/".join(steps)
 
 
 def _assembled(value: Any, members: list[tuple[Path, Any]]) -> Any:

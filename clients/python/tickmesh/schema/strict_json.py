@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -51,26 +52,19 @@ def _decimal(text: str) -> Decimal | int:
     return int(number) if number == number.to_integral_value() else number
 
 
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[\]{}]', re.DOTALL)
+
+
 def _check_depth(text: str, max_depth: int) -> None:
     depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    for piece in _STRING_OR_BRACKET.findall(text):
+        if piece in ("[", "{"):
             depth += 1
             if depth > max_depth:
                 raise SchemaError(
                     "TOO_DEEP", f"the schema nests deeper than {max_depth} levels; flatten it"
                 )
-        elif character in "]}":
+        elif piece in ("]", "}"):
             depth -= 1
 
 

@@ -47,8 +47,9 @@ def _form(schema: JsonSchema, document: SchemaDocument) -> TextForm | None:
         return None
     keywords = effective(schema, document.dialect)
     forms = [_FORMATS.get(str(keywords.get("format")))]
-    listed = [*keywords.get("enum", ()), *([keywords["const"]] if "const" in keywords else ())]
-    if any(isinstance(value, str) for value in listed):
+    if isinstance(keywords.get("const"), str) or any(
+        isinstance(value, str) for value in keywords.get("enum", ())
+    ):
         forms.append(TextForm.LISTED)
     if "$ref" in keywords:
         forms.append(_form(document.target_of(schema), document))

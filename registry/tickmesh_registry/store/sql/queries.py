@@ -77,9 +77,14 @@ def read_head(connection: Connection) -> Head:
 class Queries:
     """Reads at the revision of the transaction its connection is in."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, head: Head | None = None) -> None:
         self._connection = connection
-        self.head = read_head(connection)
+        self.head = read_head(connection) if head is None else head
+
+    @property
+    def connection(self) -> Connection:
+        """Where the reads run."""
+        return self._connection
 
     def subject(self, name: str) -> SubjectState:
         """The state of a subject."""

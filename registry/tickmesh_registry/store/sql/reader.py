@@ -1,12 +1,14 @@
-"""The store's reader and transaction: every question one hop to the connection's thread."""
+"""The store's reader and transaction: every question one visit to the connection."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from tickmesh_registry.store.staging import StagedWrites
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh_registry.domain.versions import Version, VersionStanding, VersionTimes
     from tickmesh_registry.store import (
         BasisQuestion,
@@ -17,15 +19,26 @@ if TYPE_CHECKING:
         SubjectState,
     )
 
-    from .connection import ConnectionThread
     from .queries import Queries
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+
+class Runner(Protocol):
+    """Runs a function where its connection may be used: in a thread, or in a greenlet."""
+
+    async def run(
+        self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run a function and wait for it."""
 
 
 class SqlReader:
     """Reads at the revision of the transaction its connection is in."""
 
-    def __init__(self, thread: ConnectionThread, queries: Queries) -> None:
-        self._run = thread.run
+    def __init__(self, runner: Runner, queries: Queries) -> None:
+        self._run = runner.run
         self._queries = queries
 
     @property
@@ -93,9 +106,9 @@ class SqlReader:
 class SqlTransaction(StagedWrites, SqlReader):
     """Reads the last revision and stages the next."""
 
-    def __init__(self, thread: ConnectionThread, queries: Queries) -> None:
+    def __init__(self, runner: Runner, queries: Queries) -> None:
         StagedWrites.__init__(self)
-        SqlReader.__init__(self, thread, queries)
+        SqlReader.__init__(self, runner, queries)
 
     async def moved_since(self, basis: RegistrationBasis) -> bool:
         """Whether anything in `basis` has changed since, or its request was answered."""

@@ -8,32 +8,44 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from tickmesh.errors import ConfigError
 from tickmesh_registry.domain.errors import StoreUnavailableError
-from tickmesh_registry.store import Committed, Head
+from tickmesh_registry.store import Committed
 from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_serving.migration import migrate
 from tickmesh_serving.process_lock import ProcessLock
 from tickmesh_serving.sqlite import reader_engine, writer_engine
 
-from . import tables
+from .commits import compact_log
 from .connection import ConnectionThread
-from .queries import read_head
-from .reader import SqlReader, SqlTransaction
-from .writer import Writer
+from .group import one_by_one, run_group
+from .reader import SqlReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection
 
     from tickmesh_registry.domain.changes import Revision
-    from tickmesh_registry.store import LogPage, Result, Transaction
-    from tickmesh_registry.store.staging import StagedWrites
+    from tickmesh_registry.store import Head, LogPage, Result, Transaction
+    from tickmesh_registry.store.write_line import Body
+
+    from .group import Outcome
 
 _READERS = 4
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def sqlite_lock(path: Path) -> ProcessLock:
+    """What keeps a second process from writing to a store's file."""
+    lock = path.with_name(path.name + ".lock")
+    return ProcessLock(
+        lock,
+        held=f"another process holds {lock}; a SQLite registry is served by one process: "
+        "stop the other, or name another file",
+    )
 
 
 class SqliteStore:
@@ -47,13 +59,8 @@ class SqliteStore:
     def __init__(self, path: Path, *, new_epoch: str) -> None:
         self._path = path
         self._new_epoch = new_epoch
-        self._line = WriteLine()
-        lock = path.with_name(path.name + ".lock")
-        self._lock = ProcessLock(
-            lock,
-            held=f"another process holds {lock}; a SQLite registry is served by one process: "
-            "stop the other, or name another file",
-        )
+        self._line = WriteLine(partial(one_by_one, commit_together=self._commit_together))
+        self._lock = sqlite_lock(path)
         self._writer = ConnectionThread(writer_engine(path), name="registry-writer")
         self._readers = [
             ConnectionThread(reader_engine(path), name="registry-reader") for _ in range(_READERS)
@@ -90,27 +97,15 @@ class SqliteStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Result]]) -> Committed[Result]:
         """Run `body` alone and commit what it staged, whole or not at all."""
-
-        async def work() -> Committed[Result]:
-            with _unavailable_on_failure():
-                queries = await self._writer.begin()
-                try:
-                    transaction = SqlTransaction(self._writer, queries)
-                    result = await body(transaction)
-                    if transaction.is_empty:
-                        return Committed(result, queries.head, None)
-                    revision = await self._writer.transact(
-                        partial(_write, queries.head, transaction)
-                    )
-                finally:
-                    self._writer.end()
-            return Committed(result, _head_after(queries.head, revision), revision)
-
-        return await self._line.run(work)
+        return await self._line.transact(body)
 
     def on_commit(self, listener: Callable[[Revision, Head], None]) -> None:
         """Name who is given every revision, in order, before `transact` returns."""
         self._line.on_commit(listener)
+
+    def on_head(self, listener: Callable[[Head], None]) -> None:
+        """Name who is told where the store stands when it moved without a revision."""
+        self._line.on_head(listener)
 
     async def changes_after(self, revision: int, *, limit: int) -> LogPage:
         """Whole revisions after `revision`, oldest first."""
@@ -125,7 +120,9 @@ class SqliteStore:
             with _unavailable_on_failure():
                 head = (await self._writer.begin()).head
                 compacted = max(head.compact_revision, min(revision, head.revision))
-                head = await self._writer.transact(partial(_compact, compacted, forget_before_ns))
+                head = await self._writer.transact(
+                    partial(compact_log, compacted, forget_before_ns)
+                )
             return Committed(None, head, None)
 
         return (await self._line.run(work)).head
@@ -137,6 +134,21 @@ class SqliteStore:
             await reader.close()
         await self._writer.close()
         self._lock.release()
+
+    async def _commit_together(self, bodies: Sequence[Body]) -> Sequence[Outcome]:
+        with _unavailable_on_failure():
+            queries = await self._writer.begin()
+            try:
+                outcomes = await run_group(
+                    bodies,
+                    head=queries.head,
+                    connection=queries.connection,
+                    runner=self._writer,
+                )
+                await self._writer.transact(_nothing_more)
+            finally:
+                self._writer.end()
+        return outcomes
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ConnectionThread]:
@@ -157,32 +169,8 @@ class SqliteStore:
             engine.dispose()
 
 
-def _write(head: Head, staged: StagedWrites, connection: Connection) -> Revision | None:
-    return Writer(connection, head).write(staged)
-
-
-def _compact(revision: int, forget_before_ns: int, connection: Connection) -> Head:
-    for statement in (
-        delete(tables.change_log).where(tables.change_log.c.revision <= revision),
-        delete(tables.completed_requests).where(
-            tables.completed_requests.c.completed_at_ns < forget_before_ns
-        ),
-        delete(tables.refusals).where(tables.refusals.c.refused_at_ns < forget_before_ns),
-        update(tables.registry_clock).values(compact_revision=revision),
-    ):
-        connection.execute(statement)
-    return read_head(connection)
-
-
-def _head_after(head: Head, revision: Revision | None) -> Head:
-    if revision is None:
-        return head
-    return Head(
-        epoch=head.epoch,
-        revision=revision.revision,
-        compact_revision=head.compact_revision,
-        changed_at_ns=revision.changes[-1].changed_at_ns,
-    )
+def _nothing_more(connection: Connection) -> None:
+    """Everything was written before; what is left is the commit."""
 
 
 @contextmanager

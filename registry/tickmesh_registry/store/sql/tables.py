@@ -26,6 +26,8 @@ registry_clock = Table(
     Column("revision", BigInteger, nullable=False),
     Column("compact_revision", BigInteger, nullable=False),
     Column("changed_at_ns", BigInteger, nullable=False),
+    # System identifier and timeline of the PostgreSQL cluster that writes; "" elsewhere.
+    Column("cluster", Text, nullable=False),
 )
 
 schemas = Table(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tickmesh_registry.domain.errors import StoreUnavailableError, VersionConflictError
+from tickmesh_registry.domain.errors import VersionConflictError
 from tickmesh_registry.domain.versions import VersionState
 from tickmesh_registry.store.tombstones import bare_outcome, bare_report
 
 from . import rows, tables
+from .dialects import every_insert, insert_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,29 +34,28 @@ _SELECT_HIGHEST_SCHEMA_ID = select(func.max(tables.schemas.c.schema_id))
 _INSERT_SCHEMAS = insert(tables.schemas)
 _INSERT_VERSIONS = insert(tables.versions)
 _INSERT_REFERENCES = insert(tables.version_references)
-_NEW_REQUEST = upsert(tables.completed_requests)
-_UPSERT_REQUEST = _NEW_REQUEST.on_conflict_do_update(
-    index_elements=["principal", "request_id"],
-    set_={
-        name: _NEW_REQUEST.excluded[name]
-        for name in ("digest", "revision", "outcomes", "completed_at_ns")
-    },
-)
+_UPSERT_REQUEST = {
+    dialect: insert_request.on_conflict_do_update(
+        index_elements=["principal", "request_id"],
+        set_={
+            name: insert_request.excluded[name]
+            for name in ("digest", "revision", "outcomes", "completed_at_ns")
+        },
+    )
+    for dialect, insert_request in every_insert(tables.completed_requests)
+}
 _INSERT_CHANGES = insert(tables.change_log)
-_NEW_SUBJECT = upsert(tables.subjects)
-_UPSERT_SUBJECT = _NEW_SUBJECT.on_conflict_do_update(
-    index_elements=["name"],
-    set_={
-        name: _NEW_SUBJECT.excluded[name]
-        for name in ("latest_version", "version_count", "revision", "field_ids")
-    },
-    where=tables.subjects.c.version_count == _NEW_SUBJECT.excluded.version_count - 1,
-)
-_BUMP_CLOCK = (
-    update(tables.registry_clock)
-    .where(tables.registry_clock.c.revision == bindparam("from_revision"))
-    .values(revision=bindparam("to_revision"), changed_at_ns=bindparam("at_ns"))
-)
+_UPSERT_SUBJECT = {
+    dialect: insert_subject.on_conflict_do_update(
+        index_elements=["name"],
+        set_={
+            name: insert_subject.excluded[name]
+            for name in ("latest_version", "version_count", "revision", "field_ids")
+        },
+        where=tables.subjects.c.version_count == insert_subject.excluded.version_count - 1,
+    )
+    for dialect, insert_subject in every_insert(tables.subjects)
+}
 
 
 class Writer:
@@ -64,10 +63,11 @@ class Writer:
 
     def __init__(self, connection: Connection, head: Head) -> None:
         self._connection = connection
+        self._upsert = insert_of(connection)
         self._head = head
 
     def write(self, staged: StagedWrites) -> Revision | None:
-        """Write everything staged; the counter row last.
+        """Write everything staged; the caller moves the counter row, last of all.
 
         Raises:
             VersionConflictError: A staged version is not the one that comes next.
@@ -88,15 +88,15 @@ class Writer:
         for name, settings in staged.new_settings.items():
             values = rows.settings_row(settings) | {"revision": number}
             execute(
-                upsert(tables.subjects)
+                self._upsert(tables.subjects)
                 .values(name=name, latest_version=0, version_count=0, field_ids="", **values)
                 .on_conflict_do_update(index_elements=["name"], set_=values)
             )
         for request in sealed.requests:
-            execute(_UPSERT_REQUEST, rows.request_row(request))
+            execute(_UPSERT_REQUEST[self._connection.dialect.name], rows.request_row(request))
         for refusal in staged.new_refusals:
             execute(
-                upsert(tables.refusals)
+                self._upsert(tables.refusals)
                 .values({c.name: getattr(refusal, c.name) for c in tables.refusals.c})
                 .on_conflict_do_update(
                     index_elements=["subject", "fingerprint", "principal"],
@@ -104,7 +104,7 @@ class Writer:
                 )
             )
         if sealed.revision is not None:
-            self._write_revision(sealed.revision)
+            execute(_INSERT_CHANGES, [rows.change_row(c) for c in sealed.revision.changes])
         return sealed.revision
 
     def _write_schemas(self, versions: Iterable[NewVersion]) -> dict[str, int]:
@@ -128,7 +128,7 @@ class Writer:
 
     def _write_subject(self, new: NewVersion, *, revision: int) -> None:
         written = self._connection.execute(
-            _UPSERT_SUBJECT,
+            _UPSERT_SUBJECT[self._connection.dialect.name],
             {
                 "name": new.subject,
                 "latest_version": new.version,
@@ -222,21 +222,6 @@ class Writer:
             .where(tables.schemas.c.schema_id == schema_id)
             .values(canonical_text=text)
         )
-
-    def _write_revision(self, revision: Revision) -> None:
-        self._connection.execute(
-            _INSERT_CHANGES, [rows.change_row(change) for change in revision.changes]
-        )
-        bumped = self._connection.execute(
-            _BUMP_CLOCK,
-            {
-                "from_revision": self._head.revision,
-                "to_revision": revision.revision,
-                "at_ns": revision.changes[-1].changed_at_ns,
-            },
-        )
-        if bumped.rowcount != 1:
-            raise StoreUnavailableError("another writer moved the store; retry")
 
 
 def _schema_rows(

@@ -189,8 +189,8 @@ def test_a_path_into_a_pinned_reference_is_that_of_the_reference() -> None:
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_branches_are_matched_as_a_whole_not_one_after_another(size: int) -> None:
     """Every old branch fits several new ones; only one way of pairing them serves all."""
-    old = {"anyOf": [{"type": "string", "maxLength": n} for n in range(size, 0, -1)]}
-    new = {"anyOf": [{"type": "string", "maxLength": n} for n in range(1, size + 1)]}
+    old = {"anyOf": [{"type": "string", "maxLength": n} for n in range(1, size + 1)]}
+    new = {"anyOf": [{"type": "string", "maxLength": n} for n in range(size, 0, -1)]}
     report = _judged(old, new, Policy.CONFLUENT_STRICT, "2020-12")
     assert report.verdict is Verdict.COMPATIBLE
     wider = {"anyOf": [{"type": "string", "maxLength": n + 1} for n in range(1, size + 1)]}

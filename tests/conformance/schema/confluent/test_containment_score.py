@@ -88,3 +88,16 @@ def test_the_score_is_that_of_the_published_rules(
     assert 1 <= outcomes["false accept"] <= 10, outcomes
     assert abs(outcomes["false reject"] - _MEASURED["false reject"]) < 0.02 * _QUERIES, outcomes
     assert outcomes["error"] <= _MEASURED["error"], outcomes
+
+
+def test_a_schema_follows_itself_without_a_difference(remotes: dict[str, SchemaDocument]) -> None:
+    for old, _, _ in _queries():
+        try:
+            before, after = (
+                _parse(old, remotes if _REMOTE in json.dumps(old) else {}) for _ in "ab"
+            )
+        except SchemaError:
+            continue
+        outcome = Walk(STRICT).decide(Forms.of(before).root, Forms.of(after).root)
+        assert outcome.compatible, before.text
+        assert not list(outcome.differences()), before.text

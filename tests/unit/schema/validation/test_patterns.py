@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from tickmesh.schema.patterns import for_oracle
 from tickmesh.schema.validation import compile_schema, reasons_of_document
-from tickmesh.schema.validation.patterns import for_oracle, to_re2
+from tickmesh.schema.validation.patterns import to_re2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -74,7 +76,12 @@ def test_an_id_of_another_subject_is_refused(schemas: MemorySchemas) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "error"), [("deprecated", InvalidRequestError), ("deleted", VersionUnknownError)]
+    ("state", "error"),
+    [
+        ("deprecated", InvalidRequestError),
+        ("deleted", VersionUnknownError),
+        ("removed", VersionUnknownError),
+    ],
 )
 def test_a_version_out_of_service_takes_no_new_rows(
     schemas: MemorySchemas, state: str, error: type[Exception]
@@ -82,6 +89,17 @@ def test_a_version_out_of_service_takes_no_new_rows(
     version = schemas.register("ticks.trades", trades_schema(), state=state).version
     with pytest.raises(error):
         Governance(schemas).schema_for("ticks.trades", version=version)
+
+
+def test_a_removed_version_is_read_under_for_as_long_as_it_is_held(
+    schemas: MemorySchemas,
+) -> None:
+    governance = Governance(schemas)
+    held = governance.readable("ticks.trades", version=1)
+    schemas.by_subject["ticks.trades"][0] = replace(schemas.latest("ticks.trades"), state="removed")
+    assert governance.readable("ticks.trades", version=1) is held
+    with pytest.raises(VersionUnknownError):
+        Governance(schemas).readable("ticks.trades", version=1)
 
 
 def test_a_registry_that_is_away_is_worth_a_retry(schemas: MemorySchemas) -> None:

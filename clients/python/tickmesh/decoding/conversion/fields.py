@@ -359,10 +359,30 @@ def _nested(column: Array, kind: Any) -> Converted:
         rows = pa.array(range(len(column)), parents.type)
         broken = pc.is_in(rows, value_set=failed)
         return cells.fail_where(column, broken, cells.NOT_THE_TYPE, built)
+    if pt.is_map(kind) and pt.is_map(column.type) and column.type.key_type == kind.key_type:
+        return _map(column, kind)
     try:
         return Converted(column.cast(kind))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return all_failed(column, cells.NOT_THE_TYPE, kind)
+
+
+def _map(column: Array, kind: Any) -> Converted:
+    """A map, its values converted: one value that fails makes the whole map fail."""
+    entry = pa.struct([("key", kind.key_type), ("value", column.type.item_type)])
+    entries = column.cast(pa.list_(entry))
+    pairs = entries.flatten()
+    values = convert_plainly(pc.struct_field(pairs, "value"), kind.item_field)
+    lengths = pc.fill_null(pc.list_value_length(entries), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+    keys = pc.struct_field(pairs, "key")
+    # The stubs know offsets of 64 bits only, which is what maps do not have.
+    maps: Any = pa.MapArray
+    built = maps.from_arrays(offsets, keys, values.values, type=kind, mask=column.is_null())
+    parents = pc.list_parent_indices(entries)
+    failed = parents.filter(_failed(values, len(values.values))).unique()
+    broken = pc.is_in(pa.array(range(len(column)), parents.type), value_set=failed)
+    return cells.fail_where(column, broken, cells.NOT_THE_TYPE, built)
 
 
 def convert_plainly(column: Array, field: pa.Field[Any]) -> Converted:

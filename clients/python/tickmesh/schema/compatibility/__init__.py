@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tickmesh.schema.compatibility.compare import action_of, compare, compare_with_history
 from tickmesh.schema.compatibility.report import (
+    NO_WITNESS,
     Action,
     Change,
     Comparison,
@@ -14,6 +15,7 @@ from tickmesh.schema.compatibility.report import (
 )
 
 __all__ = [
+    "NO_WITNESS",
     "Action",
     "Change",
     "Comparison",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tickmesh.schema.compatibility.report import (
     Action,
@@ -16,31 +18,37 @@ from tickmesh.schema.compatibility.report import (
     worst,
 )
 from tickmesh.schema.document import SchemaDocument, parse_document, parse_schema
+from tickmesh.schema.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Schema: TypeAlias = SchemaDocument | str | bytes | Mapping[str, Any] | bool
+"""A schema as anybody may have it: parsed, as text, or as the JSON value of its text."""
 
 _BY_RULES = (Policy.CONFLUENT_STRICT, Policy.CONFLUENT_LENIENT)
 
 
 def compare(
-    old: SchemaDocument | str,
-    new: SchemaDocument | str,
+    old: Schema,
+    new: Schema,
     *,
-    policy: Policy = Policy.RECORD,
-    mode: Mode = Mode.BACKWARD,
+    policy: Policy | str = Policy.RECORD,
+    mode: Mode | str = Mode.BACKWARD,
 ) -> CompatibilityReport:
-    """Compare two versions.
+    """Compare two versions, without a registry.
 
     Args:
-        old: The earlier version, or its text.
-        new: The later version, or its text.
-        policy: The question asked.
-        mode: The directions asked; transitive modes equal the plain ones, there is one version.
+        old: The earlier version: its text, its JSON value, or parsed.
+        new: The later version.
+        policy: The question asked, for example ``"record"`` or ``"containment"``.
+        mode: The directions asked, for example ``"BACKWARD"`` or ``"FULL"``; transitive modes
+            equal the plain ones, there is one version.
 
     Raises:
-        SchemaError: A text is no schema.
+        SchemaError: A text is no schema, UNKNOWN_POLICY or UNKNOWN_MODE.
     """
+    policy, mode = _policy(policy), _mode(mode)
     before, after = _parsed(old, policy), _parsed(new, policy)
     return _report([(None, before)], after, policy=policy, mode=mode)
 
@@ -125,9 +133,30 @@ def _decide(
     return compare_rows(writer, reader)
 
 
-def _parsed(schema: SchemaDocument | str, policy: Policy) -> SchemaDocument:
+def _policy(policy: Policy | str) -> Policy:
+    try:
+        return Policy(policy)
+    except ValueError:
+        raise SchemaError(
+            "UNKNOWN_POLICY",
+            f"there is no policy {policy!r}; there are {', '.join(Policy)}",
+        ) from None
+
+
+def _mode(mode: Mode | str) -> Mode:
+    try:
+        return Mode(mode)
+    except ValueError:
+        raise SchemaError(
+            "UNKNOWN_MODE", f"there is no mode {mode!r}; there are {', '.join(Mode)}"
+        ) from None
+
+
+def _parsed(schema: Schema, policy: Policy) -> SchemaDocument:
     if isinstance(schema, SchemaDocument):
         return schema
+    if not isinstance(schema, (str, bytes)):
+        schema = json.dumps(schema)
     return parse_schema(schema) if policy is Policy.RECORD else parse_document(schema)
 
 
@@ -135,4 +164,4 @@ def _parsed(schema: SchemaDocument | str, policy: Policy) -> SchemaDocument:
 def _engine() -> str:
     from importlib.metadata import version
 
-    return f"tickmesh.schema.compatibility/1 (jsonschema-rs {version('jsonschema-rs')})"
+    return f"tickmesh.schema.compatibility/2 (jsonschema-rs {version('jsonschema-rs')})"

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tickmesh.schema.compatibility.prover import Prover
-from tickmesh.schema.compatibility.report import Change, Verdict
+from tickmesh.schema.compatibility.containment import Containment
+from tickmesh.schema.compatibility.document_proof import DocumentProver
+from tickmesh.schema.compatibility.judgement import Judge, Wording
+from tickmesh.schema.compatibility.report import Change, Verdict, worst
 from tickmesh.schema.compatibility.witness import DocumentSearch
 from tickmesh.schema.difference import structural_changes
 
 if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
+
+_WORDING = Wording(
+    thing="documents",
+    whole="the whole document",
+    proofs={"tick_rule_changed": "rules_do_not_decide"},
+    otherwise="documents_contained",
+    harmless=frozenset(
+        {"tick_rule_changed", "default_added", "default_changed", "default_removed"}
+        | {"format_added", "format_changed", "format_removed"}
+    ),
+)
 
 
 def compare_documents(
@@ -21,35 +34,10 @@ def compare_documents(
     ``format`` is an annotation here, as the standard says.
     """
     structural = structural_changes(writer, reader)
-    if Prover(writer, reader, annotate_formats=True).prove_documents().proven:
-        return Verdict.COMPATIBLE, tuple(
-            Change(
-                kind=change.kind,
-                path=change.path,
-                verdict=Verdict.COMPATIBLE,
-                reason="PROVEN",
-                message=change.message,
-                proof="documents_contained",
-            )
-            for change in structural
-        )
-    witness = DocumentSearch(writer, reader).search()
-    verdict = Verdict.UNDECIDED if witness is None else Verdict.INCOMPATIBLE
-    if witness is None:
-        summary = Change(
-            kind="documents_not_decided",
-            path="",
-            verdict=verdict,
-            reason="NOT_DECIDED",
-            message="neither a proof nor a counter-example was found for whole documents",
-        )
-    else:
-        summary = Change(
-            kind="documents_refused",
-            path="",
-            verdict=verdict,
-            reason="VALUE_REFUSED",
-            message="documents such as the witness were valid and would be refused",
-            witness=witness.document,
-        )
-    return verdict, (summary,)
+    pair = Containment(writer, reader, annotate_formats=True)
+    proof = DocumentProver(pair).prove()
+    judge = Judge(_WORDING)
+    if proof.proven:
+        return Verdict.COMPATIBLE, tuple(judge.proven(structural))
+    changes = judge.judged(structural, proof, DocumentSearch(writer, reader))
+    return worst([Verdict.UNDECIDED, *(change.verdict for change in changes)]), tuple(changes)

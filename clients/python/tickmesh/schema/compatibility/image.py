@@ -20,7 +20,7 @@ from tickmesh.schema.conditions import (
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.location import ALL_TYPES, MISSING, Key, Location, prefix_items
 from tickmesh.schema.strict_json import plain
-from tickmesh.schema.weights import HEAVIEST, alternatives
+from tickmesh.schema.weights import HEAVIEST, MOST_WORK, alternatives, work
 
 if TYPE_CHECKING:
     from tickmesh.schema.keywords import JsonSchema
@@ -51,6 +51,22 @@ class ImageBuilder:
         self._identities: dict[Pair, bool] = {}
         self.definitions: dict[str, Any] = {}
 
+    def build_members(
+        self, writer: Location, reader: Location, names: frozenset[str]
+    ) -> dict[str, Any]:
+        """Return a schema of what a few members of objects become, whatever the others are.
+
+        Raises:
+            ImageTooLargeError: The pair is too large to reason about.
+        """
+        kept: list[JsonSchema] = []
+        everything = True
+        if not is_heavy(writer):
+            kept, everything = self._kept_conditions(writer, reader)
+        cases = [writer] if everything else cases_of(writer)
+        structs = [self._struct(case, reader, only=names) for case in cases]
+        return self._complete({"allOf": [{"anyOf": structs}, *kept]}, writer)
+
     def build(self, writer: Location, reader: Location, *, kinds: frozenset[str]) -> dict[str, Any]:
         """Return a self-contained schema (but for the writer's resources) of the image.
 
@@ -62,7 +78,9 @@ class ImageBuilder:
         Raises:
             ImageTooLargeError: The pair is too large to reason about.
         """
-        body = self.image(writer, reader, kinds=kinds)
+        return self._complete(self.image(writer, reader, kinds=kinds), writer)
+
+    def _complete(self, body: JsonSchema, writer: Location) -> dict[str, Any]:
         definitions = "definitions" if writer.document.dialect is Dialect.DRAFT_07 else "$defs"
         if isinstance(body, bool):
             body = {"allOf": [body]}
@@ -203,24 +221,30 @@ class ImageBuilder:
             writer.child(name), reader.child(name)
         )
 
-    def _struct(self, writer: Location, reader: Location) -> JsonSchema:
+    def _struct(
+        self, writer: Location, reader: Location, *, only: frozenset[str] | None = None
+    ) -> JsonSchema:
         if not reader.is_struct and not writer.is_struct:
             return self._map(writer, reader)
         properties: dict[str, JsonSchema] = {}
         required: list[str] = []
         names = reader.declared if reader.is_struct else writer.declared
-        for name in names:
+        for name in names if only is None else sorted(only.intersection(names)):
             value, always = self._cell(writer, reader, name)
             if value is not False:
                 properties[name] = value
             if always:
                 required.append(name)
-        return {
+        struct: dict[str, Any] = {
             "type": "object",
             "properties": properties,
             "required": required,
-            "additionalProperties": False,
         }
+        if only is None:
+            return {**struct, "additionalProperties": False}
+        # A member that is in neither is in no row.
+        struct["properties"] |= dict.fromkeys(only.difference(properties), False)
+        return struct
 
     def _cell(self, writer: Location, reader: Location, name: str) -> tuple[JsonSchema, bool]:
         """Return what a field of a resolved row holds, and whether it is always there."""
@@ -292,15 +316,16 @@ class ImageBuilder:
 
 
 def is_heavy(location: Location) -> bool:
-    """Whether what a location says unfolds to too many alternatives to be looked at whole."""
-    weight = 1
+    """Whether what a location says is too much to be looked at as a whole."""
+    weight, microseconds = 1, 0
     for schema, conditional in location.applied:
         if not conditional:
             weight *= alternatives(schema, location.document)
-    return weight > HEAVIEST
+            microseconds += work(schema, location.document)
+    return weight > HEAVIEST or microseconds > MOST_WORK
 
 
-def referring(condition: dict[str, Any], owner: Standalone) -> JsonSchema:
+def referring(condition: dict[str, Any], owner: Standalone) -> dict[str, Any]:
     """Return a condition whose subschemas refer to the resources of its document."""
     result: dict[str, Any] = {}
     for keyword, value in condition.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Verdict(StrEnum):
@@ -13,7 +13,7 @@ class Verdict(StrEnum):
     COMPATIBLE = "compatible"
     """Proven; the proof is named."""
     INCOMPATIBLE = "incompatible"
-    """Refuted; a witness shows it."""
+    """Refuted, which a witness shows, or refused by a rule."""
     UNDECIDED = "undecided"
     """Neither proven nor refuted within the work allowed."""
 
@@ -34,7 +34,9 @@ class Policy(StrEnum):
     CONTAINMENT = "containment"
     """Every document valid under the old schema is valid under the new one."""
     CONFLUENT_STRICT = "confluent-strict"
+    """No difference that the published strict rules of Confluent's registry forbid."""
     CONFLUENT_LENIENT = "confluent-lenient"
+    """No difference that its published lenient rules forbid."""
 
 
 class Mode(StrEnum):
@@ -65,6 +67,22 @@ class Mode(StrEnum):
         }[name]
 
 
+class NoWitness:
+    """The type of `NO_WITNESS`."""
+
+    def __bool__(self) -> bool:
+        """Return False: nothing is shown."""
+        return False
+
+    def __repr__(self) -> str:
+        """Return the name by which it is imported."""
+        return "NO_WITNESS"
+
+
+NO_WITNESS: Final = NoWitness()
+"""Stands where there is no witness; None, the JSON null, is a witness like any other."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One change between two versions, judged.
@@ -76,7 +94,8 @@ class Change:
         reason: A stable upper-case code.
         message: What changed and what follows, in words.
         proof: The name of the proof, when compatible.
-        witness: A row (or document) valid before and, once resolved, invalid after.
+        witness: A row (or document) valid before and, once resolved, invalid after; `NO_WITNESS`
+            for what is compatible, undecided, or refused by a rule alone.
     """
 
     kind: str
@@ -85,12 +104,12 @@ class Change:
     reason: str
     message: str
     proof: str | None = None
-    witness: Any = None
+    witness: Any = NO_WITNESS
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as JSON values; a proof or witness stands only where there is one."""
         optional = {"proof": self.proof} if self.proof is not None else {}
-        if self.verdict is Verdict.INCOMPATIBLE:
+        if self.witness is not NO_WITNESS:
             optional["witness"] = self.witness
         return {
             "kind": self.kind,
@@ -138,6 +157,7 @@ class CompatibilityReport:
         policy: The policy asked.
         comparisons: One for each version and direction compared, newest version first.
         engine: The name and version of what judged.
+        deleted_ignored: Whether soft-deleted versions were left out, as the registry was asked.
     """
 
     verdict: Verdict
@@ -145,6 +165,23 @@ class CompatibilityReport:
     policy: Policy
     comparisons: tuple[Comparison, ...]
     engine: str
+    deleted_ignored: bool = False
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every change of every comparison."""
+        return tuple(change for each in self.comparisons for change in each.changes)
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The names of the proofs behind compatible changes, each once."""
+        named = (change.proof for change in self.changes if change.proof is not None)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def witnesses(self) -> tuple[Any, ...]:
+        """The rows or documents that show why changes are incompatible."""
+        return tuple(change.witness for change in self.changes if change.witness is not NO_WITNESS)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,14 @@ _STRINGS = ("a", "A", "0", "", "é", "AAPL", "x y", "1", "-", "2024-01-02", "a" 
 _NUMBERS = (1, 0, -1, 2, 100, 1.5, 0.25, -0.5, 10**6, 1e-9, 2**53 + 1, -(2**63), 2**64, 1e300)
 
 
+_FACTORS = (1, 2, 3, 7, 11, 1000, -1, Decimal("0.5"), Decimal("1.1"))
+ATOMS: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 1.5, 2, 3, 10, "", "a", "foo", "bar", [], {}, [1], [[]]),
+    *({"a": 1}, {"foo": "bar"}, [1, 1], [1, "a"], "a" * 30, 1e300, -5, 100, "é", [{}], [None]),
+)
+"""Values of every type, for places about which the schemas say little."""
+
+
 def hints(locations: Iterable[Location]) -> Iterator[Mapping[str, Any]]:
     """Yield the keywords that speak about values of a place, also inside ``not`` and ``if``."""
     for location in locations:
@@ -62,23 +71,35 @@ def unique(values: Iterable[Any]) -> list[Any]:
 
 
 def numbers(locations: Iterable[Location]) -> Iterator[Any]:
-    """Yield numbers at and around every bound and multiple named."""
+    """Yield numbers at and around every bound and multiple named, as JSON readers have them."""
+    for number in _exact_numbers(locations):
+        usual = plain(number)
+        if not isinstance(usual, float) or math.isfinite(usual):
+            yield usual
+
+
+def _exact_numbers(locations: Iterable[Location]) -> Iterator[Any]:
     for keywords in hints(locations):
         for bound in _BOUNDS:
             if bound in keywords:
                 yield from _around(keywords[bound])
         step = keywords.get("multipleOf")
         if step is not None:
-            yield from (plain(step * factor) for factor in (1, 2, 3, 7, 11, 1000, -1))
+            yield from (step * factor for factor in _FACTORS)
     yield from _NUMBERS
 
 
+def matching_names(patterns: Iterable[str]) -> list[str]:
+    """Return a few names for each pattern of ``patternProperties``."""
+    return [name for pattern in patterns for name in sample_strings(pattern)[:2]]
+
+
 def _around(bound: int | Decimal) -> Iterator[Any]:
-    yield plain(bound)
+    yield bound
     for step in (1, -1, 10, -10):
-        yield plain(bound + step)
+        yield bound + step
     for fraction in (Decimal("0.5"), Decimal("-0.5"), Decimal("0.01"), Decimal("-0.01")):
-        yield plain(bound + fraction)
+        yield bound + fraction
 
 
 def strings(locations: Iterable[Location]) -> Iterator[str]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect
-from tickmesh.schema.validation import formats, masks, numeric, patterns, values
-from tickmesh.schema.validation.encodings import json_of
+from tickmesh.schema.validation import formats, kernels, masks, numeric, patterns, values
+from tickmesh.schema.validation.encodings import json_of, json_texts
 from tickmesh.schema.validation.explanation import Step, Stopwatch
 from tickmesh.schema.validation.lists import Contains, Items, Length, unique
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
@@ -585,17 +585,16 @@ def _finite(cells: Cells) -> Mask:
 
 def _json_texts(cells: Cells) -> Mask:
     """Which texts are JSON, each distinct one read once."""
-    texts: Any = cells.array
-    encoded = texts.storage.dictionary_encode()
+    encoded = json_texts(cells.array).dictionary_encode()
     good = pa.array([_is_json(text) for text in encoded.dictionary.to_pylist()], pa.bool_())
     if good.true_count == len(good):
         return VALID
-    return good.take(encoded.indices).fill_null(True)
+    return kernels.coalesce_mask([good.take(encoded.indices), pa.scalar(True)])
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: str | None) -> bool:
     try:
-        json_of(text)
+        json_of(text or "")
     except ValueError:
         return False
     return True

@@ -13,7 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels
-from tickmesh.schema.validation.encodings import decoded_column, decoded_schema, json_of
+from tickmesh.schema.validation.encodings import (
+    decoded_column,
+    decoded_schema,
+    json_of,
+    json_texts,
+)
 from tickmesh.schema.validation.logical import Kind, fields_of, item_field, kind_of
 
 if TYPE_CHECKING:
@@ -88,10 +93,10 @@ class Rendering:
         columns = []
         decoded = self.decoded or decoded_schema(rows.schema)
         for position, name in enumerate(rows.schema.names):
-            array = _whole(rows.column(position))
+            column = decoded_column(_whole(rows.column(position)), decoded.field(position).type)
+            array = decode(column)
             if indices is not None:
                 array = array.take(pa.array(indices, pa.int64()))
-            array = decode(decoded_column(array, decoded.field(position).type))
             columns.append((name, self._cells(array, (name,))))
         rendered = []
         for index in range(rows.num_rows if indices is None else len(indices)):
@@ -155,7 +160,8 @@ class Rendering:
         if kind in {Kind.ARRAY, Kind.MAP}:
             return self._lists(array, path, kind)
         if kind is Kind.JSON:
-            return [None if cell is None else _Json(cell) for cell in array.storage.to_pylist()]
+            texts = json_texts(array).to_pylist()
+            return [None if cell is None else _Json(cell) for cell in texts]
         if kind is Kind.TEMPORAL:
             return temporal_text(array).to_pylist()
         if kind is Kind.BINARY:

@@ -16,6 +16,7 @@ from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY
 from tickmesh.schema.validation import kernels
 
 if TYPE_CHECKING:
+    from tickmesh.schema.field_metadata import Metadata
     from tickmesh.schema.validation.kernels import Array
 
 JSON_TEXT = pa.json_(pa.utf8())
@@ -29,7 +30,7 @@ def decoded_schema(schema: pa.Schema) -> pa.Schema:
     fields = [_decoded_field(field) for field in schema]
     if all(new is old for new, old in zip(fields, schema, strict=True)):
         return schema
-    return pa.schema(fields, metadata=schema.metadata)
+    return pa.schema(fields, metadata=cast("Metadata | None", schema.metadata))
 
 
 def decoded_batch(batch: pa.RecordBatch, decoded: pa.Schema) -> pa.RecordBatch:
@@ -39,6 +40,13 @@ def decoded_batch(batch: pa.RecordBatch, decoded: pa.Schema) -> pa.RecordBatch:
         for column, field in zip(batch.columns, decoded, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=decoded)
+
+
+def json_texts(array: Array) -> Array:
+    """Return the texts of a column of `JSON_TEXT`."""
+    held: Any = array
+    texts: Array = held.storage
+    return texts
 
 
 def is_json_text(data_type: pa.DataType) -> bool:
@@ -100,7 +108,10 @@ def _decoded_list(array: Array, kind: Any) -> Array:
         return pa.ListArray.from_arrays(offsets, values, type=kind, mask=missing)
     keys = kernels.struct_field(items, 0)
     values = decoded_column(kernels.struct_field(items, 1), kind.item_type)
-    return pa.MapArray.from_arrays(offsets, keys, values, type=kind, mask=missing)
+    # The stubs know offsets of 64 bits only, which is what maps do not have.
+    maps: Any = pa.MapArray
+    built: Array = maps.from_arrays(offsets, keys, values, type=kind, mask=missing)
+    return built
 
 
 def _as_list(array: Array) -> Array:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.oracle import BACKTRACK_LIMIT
-from tickmesh.schema.validation.dialects import UnsupportedSchemaError, subschemas
-from tickmesh.schema.validation.patterns import for_oracle
+from tickmesh.schema.patterns import with_oracle_patterns
+from tickmesh.schema.validation.dialects import UnsupportedSchemaError
 from tickmesh.schema.validation.reasons import Reason, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tickmesh.schema.validation.documents import RenderedRow
 
@@ -76,9 +75,9 @@ class Oracle:
         validator, number = draft[dialect]
         # What the schema says of a pattern that had to be rewritten, for the messages.
         self._written: dict[str, str] = {}
-        schema = self._with_ecma_patterns(schema, dialect)
+        schema = with_oracle_patterns(schema, dialect, written=self._written)
         references = {
-            uri: self._with_ecma_patterns(document, dialect)
+            uri: with_oracle_patterns(document, dialect, written=self._written)
             for uri, document in (references or {}).items()
         }
         try:
@@ -139,33 +138,10 @@ class Oracle:
                 message=self._as_written(error.message),
             )
 
-    def _with_ecma_patterns(self, schema: Any, dialect: Dialect) -> Any:
-        """The schema with its patterns as the oracle must read them; itself if they stay."""
-        changed = dict(schema) if isinstance(schema, Mapping) else schema
-        if isinstance(changed, dict) and isinstance(changed.get("pattern"), str):
-            pattern = for_oracle(changed["pattern"])
-            if pattern != changed["pattern"]:
-                self._written[pattern] = changed["pattern"]
-                changed["pattern"] = pattern
-        for tokens, inner in subschemas(schema, dialect):
-            rewritten = self._with_ecma_patterns(inner, dialect)
-            if rewritten is not inner:
-                changed[tokens[0]] = _replaced(changed[tokens[0]], tokens[1:], rewritten)
-        return schema if changed == schema else changed
-
     def _as_written(self, message: str) -> str:
         for rewritten, written in self._written.items():
             message = message.replace(rewritten, written)
         return message
-
-
-def _replaced(container: Any, tokens: tuple[str, ...], value: Any) -> Any:
-    """The container with a value at a pointer of at most one token."""
-    if not tokens:
-        return value
-    if isinstance(container, list):
-        return [value if str(i) == tokens[0] else item for i, item in enumerate(container)]
-    return {**container, tokens[0]: value}
 
 
 def exact_loads(text: str) -> Any:

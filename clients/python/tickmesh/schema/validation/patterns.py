@@ -8,10 +8,10 @@ Property escapes (``\p{…}``) are declined too: two engines rarely have the sam
 
 from __future__ import annotations
 
-import re
-
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from tickmesh.schema.patterns import paired_surrogates
 
 _REPEAT_LIMIT = 1000
 _ANYTHING = r"[\x{0}-\x{10ffff}]"
@@ -45,7 +45,6 @@ _CLASSES = {
     "S": _ranges(_complement(_SPACES)),
 }
 _CONTROLS = {"t": 0x9, "n": 0xA, "v": 0xB, "f": 0xC, "r": 0xD}
-_SURROGATE_PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/")
 
 
@@ -62,32 +61,6 @@ def to_re2(pattern: str) -> str | None:
     except (_DeclinedError, pa.ArrowInvalid):
         return None
     return translated
-
-
-def for_oracle(pattern: str) -> str:
-    r"""The same pattern where jsonschema-rs reads it otherwise than ECMA-262 does.
-
-    Its ``.`` matches a carriage return and the Unicode line ends, and it knows no surrogate pair
-    (``\uD83D\uDE00``).
-    """
-    parts, position, in_class = [], 0, False
-    while position < len(pattern):
-        pair = _SURROGATE_PAIR.match(pattern, position)
-        if pair:
-            high, low = int(pair[1], 16), int(pair[2], 16)
-            parts.append(f"\\u{{{_paired(high, low):x}}}")
-            position = pair.end()
-            continue
-        step = 2 if pattern[position] == "\\" else 1
-        piece = pattern[position : position + step]
-        parts.append(r"[^\n\r\u2028\u2029]" if piece == "." and not in_class else piece)
-        in_class = piece == "[" or (in_class and piece != "]")
-        position += step
-    return "".join(parts)
-
-
-def _paired(high: int, low: int) -> int:
-    return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
 
 
 class _Translator:
@@ -219,7 +192,7 @@ class _Translator:
                 low = self._hexadecimal(4)
                 if not 0xDC00 <= low < 0xE000:
                     raise _DeclinedError("surrogate without its pair")
-                code = _paired(code, low)
+                code = paired_surrogates(code, low)
         return code
 
     def _hexadecimal(self, digits: int) -> int:

@@ -108,14 +108,14 @@ Global___ChangeSetRegistration: typing_extensions.TypeAlias = ChangeSetRegistrat
 
 @typing.final
 class ChangeSetPolicy(google.protobuf.message.Message):
-    """A policy change within a change set."""
+    """A policy change within a change set. It needs the permission that SetCompatibility needs."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SUBJECT_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
     subject: builtins.str
-    """The subject; the global settings when empty."""
+    """The subject, the global settings when empty; at most one policy change for each."""
     @property
     def settings(self) -> tickmesh.api.registry.v1.compatibility_pb2.CompatibilitySettings:
         """The settings; an unspecified value returns that setting to the inherited one."""

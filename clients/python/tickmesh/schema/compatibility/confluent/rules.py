@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tickmesh.schema.compatibility.confluent.forms import Forms, RulesUndecidedError
 from tickmesh.schema.compatibility.confluent.policies import LENIENT, STRICT
 from tickmesh.schema.compatibility.confluent.walk import Walk
-from tickmesh.schema.compatibility.report import Change, Policy, Verdict
+from tickmesh.schema.compatibility.report import NO_WITNESS, Change, Policy, Verdict
 from tickmesh.schema.compatibility.witness import DocumentSearch
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tickmesh.schema.document import SchemaDocument
 
 _ALLOWED = {Policy.CONFLUENT_STRICT: STRICT, Policy.CONFLUENT_LENIENT: LENIENT}
-_SECONDS_FOR_A_WITNESS = 0.05
+_STEPS_FOR_A_WITNESS = 3_000
 
 
 def compare_by_rules(
@@ -68,8 +68,8 @@ def _change(difference: Difference, policy: Policy, *, allowed: bool) -> Change:
 
 def _witnessed(writer: SchemaDocument, reader: SchemaDocument) -> tuple[Change, ...]:
     """Return a change that carries a document refused by the reader, none when none is found."""
-    witness = DocumentSearch(writer, reader, seconds=_SECONDS_FOR_A_WITNESS).search()
-    if witness is None:
+    witness = DocumentSearch(writer, reader, steps=_STEPS_FOR_A_WITNESS).anywhere()
+    if witness is NO_WITNESS:
         return ()
     return (
         Change(
@@ -78,6 +78,6 @@ def _witnessed(writer: SchemaDocument, reader: SchemaDocument) -> tuple[Change, 
             verdict=Verdict.INCOMPATIBLE,
             reason="VALUE_REFUSED",
             message="documents such as the witness were valid and would be refused",
-            witness=witness.document,
+            witness=witness,
         ),
     )

@@ -1,0 +1,1 @@
+"""The parts behind the policies that reproduce Confluent's rules."""
