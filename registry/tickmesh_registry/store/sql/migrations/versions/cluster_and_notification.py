@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 # A hint, never the truth: whoever hears it reads the log. It leaves with the commit.
 _FUNCTION = """
