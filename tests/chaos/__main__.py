@@ -35,13 +35,27 @@ def run_gate(mutants: tuple[str, ...]) -> None:
 @click.option("--seconds", type=float, envvar="CHAOS_SECONDS", default=30.0, show_default=True)
 @click.option("--seed", default="", envvar="CHAOS_SEED", help="Drawn when none is given.")
 @click.option("--watchers", type=click.IntRange(8, 32), default=16, show_default=True)
+@click.option(
+    "--store", type=click.Choice(["sqlite", "postgres"]), envvar="CHAOS_STORE", default="sqlite"
+)
+@click.option("--replicas", type=click.IntRange(1, 5), help="3 on PostgreSQL; 1 on SQLite.")
 @click.option("--keep", is_flag=True, help="Keep history and logs of a good run too.")
-def run_chaos(seconds: float, seed: str, watchers: int, keep: bool) -> None:
+def run_chaos(
+    seconds: float, seed: str, watchers: int, store: str, replicas: int | None, keep: bool
+) -> None:
     """Break a registry for a while and judge what its clients saw."""
     number = int(seed) if seed else random.SystemRandom().randrange(1 << 31)
-    click.echo(f"seed {number}: make chaos CHAOS_SEED={number} CHAOS_SECONDS={seconds:g}")
+    again = f"make chaos CHAOS_SEED={number} CHAOS_SECONDS={seconds:g} CHAOS_STORE={store}"
+    click.echo(f"seed {number}: {again}")
     home = Path(tempfile.mkdtemp(prefix=f"tickmesh-chaos-{number}-"))
-    report = asyncio.run(run(Settings(seconds=seconds, seed=number, watchers=watchers), home))
+    settings = Settings(
+        seconds=seconds,
+        seed=number,
+        watchers=watchers,
+        replicas=replicas or (1 if store == "sqlite" else 3),
+        store=store,
+    )
+    report = asyncio.run(run(settings, home))
     _tell(report)
     if report.ok and not keep:
         shutil.rmtree(home)

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from tests.chaos.history import History
 
-_QUERY = """
+QUERY = """
 SELECT l.revision, l.sequence, l.kind, l.subject, l.version, l.previous_version, l.action,
        l.state, l.previous_state, v.labels, COALESCE(v.text, l.rejected_text)
 FROM change_log l LEFT JOIN versions v ON v.subject = l.subject AND v.version = l.version
 WHERE l.revision > ? ORDER BY l.revision, l.sequence
 """
-_CLOCK = "SELECT epoch, revision, compact_revision FROM registry_clock"
+COLUMNS = 11
+CLOCK = "SELECT epoch, revision, compact_revision FROM registry_clock"
 
 
 def text_digest(text: str | None) -> str:
@@ -99,8 +100,8 @@ class SqliteLogReader:
                 sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
             ) as connection:
                 connection.execute("BEGIN")
-                epoch, revision, compact_revision = connection.execute(_CLOCK).fetchone()
-                rows = connection.execute(_QUERY, (after,)).fetchall()
+                epoch, revision, compact_revision = connection.execute(CLOCK).fetchone()
+                rows = connection.execute(QUERY, (after,)).fetchall()
         except sqlite3.Error:
             return None
         return StoreState(epoch, revision, compact_revision, changes_of(rows))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.fault_proxy import FaultProxy
     from tests.chaos.history import History
+    from tests.chaos.postgres_store import SharedStore
     from tests.chaos.topology import Replica, Topology
 
 PROCESS_FAULTS = ("kill", "kill", "freeze", "drain")
@@ -27,6 +28,7 @@ NETWORK_FAULTS = (
     "down",
     "slow_close",
 )
+DATABASE_FAULTS = ("sessions_cut", "database_crash")
 SECRETS = ("secret.1",)
 
 
@@ -37,7 +39,7 @@ class Planned:
     Attributes:
         at_seconds: When, from the beginning of the run.
         name: Which.
-        target: The number of the replica or lane; 0 for hiding.
+        target: The number of the replica or lane; 0 for hiding and the database.
         seconds: How long.
     """
 
@@ -48,16 +50,28 @@ class Planned:
 
 
 def plan(
-    rng: random.Random, *, seconds: float, replicas: int, lanes: int
+    rng: random.Random, *, seconds: float, replicas: int, lanes: int, shared: bool
 ) -> dict[str, list[Planned]]:
-    """Draw courses of faults that run side by side: one a replica, one a lane, one of hiding."""
+    """Draw courses of faults that run side by side: one a replica, one a lane, one of hiding.
+
+    Args:
+        rng: What is drawn from.
+        seconds: How long the run lasts.
+        replicas: How many.
+        lanes: How many that may be broken.
+        shared: Whether there is a database server to break as well.
+    """
     courses = {
-        f"replica {number}": _draw(rng, PROCESS_FAULTS, seconds, number, (2.0, 6.0), (0.0, 2.5))
+        f"replica {number}": _draw(
+            rng, PROCESS_FAULTS, seconds, number, (2.0 * replicas, 6.0 * replicas), (0.0, 2.5)
+        )
         for number in range(replicas)
     } | {
         f"lane {number}": _draw(rng, NETWORK_FAULTS, seconds, number, (0.3, 2.5), (0.2, 3.0))
         for number in range(lanes)
     }
+    if shared:
+        courses["database"] = _draw(rng, DATABASE_FAULTS, seconds, 0, (4.0, 12.0), (0.0, 0.0))
     courses["hiding"] = _draw(rng, ("hide",), seconds, 0, (0.5, 1.5), (0.3, 1.5))
     return {name: list(course) for name, course in courses.items()}
 
@@ -78,12 +92,26 @@ def _draw(
 
 
 class Saboteur:
-    """Carries out a plan on a topology and records what it did."""
+    """Carries out a plan on a topology and records what it did.
 
-    def __init__(self, topology: Topology, history: History) -> None:
+    Args:
+        topology: What is broken.
+        lanes: The lanes that may be.
+        shared: The store of several replicas, if they share one.
+        history: Takes what was done.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        lanes: Sequence[str],
+        shared: SharedStore | None,
+        history: History,
+    ) -> None:
         self._topology = topology
         self._history = history
-        self._lanes = list(topology.lanes.items())
+        self._shared = shared
+        self._lanes = [(lane, topology.lanes[lane]) for lane in lanes]
 
     async def run(self, planned: Sequence[Planned]) -> None:
         """Carry out one course of faults, each after the one before it."""
@@ -94,6 +122,8 @@ class Saboteur:
                 await self._on_process(fault)
             elif fault.name in NETWORK_FAULTS:
                 await self._on_network(fault)
+            elif fault.name in DATABASE_FAULTS:
+                await self._on_database(fault)
             else:
                 self._topology.hide(SECRETS)
                 await asyncio.sleep(fault.seconds)
@@ -115,6 +145,15 @@ class Saboteur:
                 await replica.drain(down_seconds=fault.seconds / 5)
             case "freeze":
                 await replica.freeze(seconds=fault.seconds)
+
+    async def _on_database(self, fault: Planned) -> None:
+        assert self._shared is not None
+        from_ns = now_ns()
+        if fault.name == "database_crash":
+            await self._shared.crash()
+        else:
+            await self._shared.cut_sessions()
+        self._history.add(Fault(fault.name, "*", from_ns, now_ns()))
 
     async def _on_network(self, fault: Planned) -> None:
         name, proxy = self._lanes[fault.target]

@@ -29,7 +29,7 @@ from tests.chaos.history import (
 )
 from tests.chaos.patience import until
 from tests.chaos.selection import Selection
-from tests.chaos.topology import SQLITE, Topology
+from tests.chaos.topology import Topology
 from tests.chaos.validators import judge
 from tests.chaos.workload import (
     CONVERGE_SECONDS,
@@ -41,10 +41,10 @@ from tests.chaos.workload import (
 from tests.chaos.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
     from pathlib import Path
 
-    from tests.chaos.change_log import LogReader
+    from tests.chaos.postgres_store import SharedStore
     from tests.chaos.violation import Violation
 
 LANES = 5
@@ -65,14 +65,14 @@ class Settings:
         seed: Of everything that is drawn.
         watchers: Plain ones; our own clients and idle ones come on top.
         replicas: On a store that several processes may write.
-        store: `sqlite` or a URL.
+        store: sqlite or postgres.
     """
 
     seconds: float
     seed: int
     watchers: int = 16
     replicas: int = 1
-    store: str = SQLITE
+    store: str = "sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,22 @@ class Report:
         )
 
 
-async def run(settings: Settings, home: Path, *, reader: LogReader | None = None) -> Report:
+async def run(settings: Settings, home: Path) -> Report:
     """Run, save history and log under `home`, and judge.
 
     Args:
         settings: What to run.
         home: An empty directory.
-        reader: Reads the log of a store that is not SQLite.
     """
+    if settings.store == "sqlite":
+        return await _run(settings, home, None)
+    from tests.chaos.postgres_store import postgres_store
+
+    async with postgres_store() as shared:
+        return await _run(settings, home, shared)
+
+
+async def _run(settings: Settings, home: Path, shared: SharedStore | None) -> Report:
     rng = random.Random(settings.seed)
     with (home / "history.jsonl").open("w", encoding="utf-8") as file:
         history = History(file=file)
@@ -149,13 +157,12 @@ async def run(settings: Settings, home: Path, *, reader: LogReader | None = None
             rng=random.Random(rng.random()),
             replicas=settings.replicas,
             lanes=LANES,
-            store=settings.store,
-            reader=reader,
+            shared=shared,
         )
         async with topology:
             archive = LogArchive(topology.reader, history)
             async with _running([archive.follow(), _heartbeat(history), _measure(topology)]):
-                await _live(settings, topology, archive, history, rng)
+                await _live(settings, topology, archive, history, rng, shared)
             await archive.finish()
     _save_log(archive.log, home / "log.jsonl")
     evidence = Evidence(history, archive.log)
@@ -174,21 +181,23 @@ async def _live(
     archive: LogArchive,
     history: History,
     rng: random.Random,
+    shared: SharedStore | None,
 ) -> None:
-    *broken, calm = topology.lanes
+    calm = [list(replica.lanes)[-1] for replica in topology.replicas]
+    broken = [lane for lane in topology.lanes if lane not in calm]
     subjects = Subjects(random.Random(rng.random()))
     writers = [
         WriterLife(
             Writer(
                 f"writer-{number}",
                 history,
-                partial(topology.address, calm if number % 2 else broken[number % len(broken)]),
+                partial(topology.address, lane),
                 rng=random.Random(rng.random()),
             ),
             subjects,
             random.Random(rng.random()),
         )
-        for number in range(WRITERS)
+        for number, lane in enumerate(_spread(calm, broken))
     ]
     watchers = [
         WatcherLife(number, topology, archive, history, random.Random(rng.random()))
@@ -198,12 +207,13 @@ async def _live(
         StuckLife(number, topology, history, random.Random(rng.random())) for number in range(2)
     ]
     clients = _clients(topology, history)
-    saboteur = Saboteur(topology, history)
+    saboteur = Saboteur(topology, broken, shared, history)
     plans = plan(
         random.Random(rng.random()),
         seconds=settings.seconds,
         replicas=settings.replicas,
         lanes=len(broken),
+        shared=shared is not None,
     )
     async with _running([client.live() for client in clients]):
         lives = [
@@ -221,6 +231,15 @@ async def _live(
             *(watcher.converge(target) for watcher in watchers),
             *(_converged(client, target, history) for client in clients),
         )
+
+
+def _spread(calm: Sequence[str], broken: Sequence[str]) -> Iterator[str]:
+    """A lane for every writer: every other one a calm one, and all replicas in turn."""
+    for number in range(WRITERS):
+        if number % 2:
+            yield calm[number // 2 % len(calm)]
+        else:
+            yield broken[(number // 2) * LANES % len(broken)]
 
 
 def _clients(topology: Topology, history: History) -> list[AsyncClientWatcher | SyncClientWatcher]:

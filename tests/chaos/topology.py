@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from tests.chaos.change_log import SqliteLogReader
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from tests.chaos.change_log import LogReader
     from tests.chaos.history import History
+    from tests.chaos.postgres_store import SharedStore
 
-SQLITE = "sqlite"
-
+_STARTS = 3
 _PREFIX = "TICKMESH_REGISTRY__"
 _QUICK: Mapping[str, str] = {
     f"{_PREFIX}WATCH__RING_REVISIONS": "64",
@@ -72,7 +72,7 @@ class Replica:
         from_ns = now_ns()
         await self.process.kill()
         await asyncio.sleep(down_seconds)
-        await self.process.start()
+        await self._start()
         self._history.add(Fault("kill", self.name, from_ns, now_ns()))
 
     async def freeze(self, *, seconds: float) -> None:
@@ -93,8 +93,16 @@ class Replica:
         to_ns = now_ns()
         self._history.add(Drained(self.name, tuple(self.lanes), from_ns, to_ns, code))
         await asyncio.sleep(down_seconds)
-        await self.process.start()
+        await self._start()
         self._history.add(Fault("restart", self.name, to_ns, now_ns()))
+
+    async def _start(self) -> None:
+        """Start it, as a supervisor would: a store that fails meanwhile may let it fail, too."""
+        for _ in range(_STARTS - 1):
+            with suppress(AssertionError):
+                await self.process.start()
+                return
+        await self.process.start()
 
     def measure(self) -> None:
         """Record its memory."""
@@ -115,8 +123,7 @@ class Topology:
         mutant: The bug that every replica has.
         conditions: Circumstances every replica is in.
         environment: Settings beyond the quick ones of the harness.
-        store: `sqlite`, or the URL of a store for several processes.
-        reader: Reads that store's log; SQLite has its own.
+        shared: The store of several replicas; by default they are one, on SQLite.
     """
 
     def __init__(
@@ -130,10 +137,9 @@ class Topology:
         mutant: str = "",
         conditions: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
-        store: str = SQLITE,
-        reader: LogReader | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
-        if store == SQLITE and replicas != 1:
+        if shared is None and replicas != 1:
             raise ValueError(f"expected 1 replica on SQLite, got {replicas}")
         self._hidden_file = home / "hidden.json"
         self._history = history
@@ -142,14 +148,14 @@ class Topology:
             *(("--mutant", mutant) if mutant else ()),
             *(word for condition in conditions for word in ("--condition", condition)),
         ]
-        url = f"sqlite:///{home / 'registry.db'}" if store == SQLITE else store
+        file = home / "registry.db"
         settings = {
             **_QUICK,
-            f"{_PREFIX}STORE__URL": url,
+            f"{_PREFIX}STORE__URL": f"sqlite:///{file}" if shared is None else shared.url,
             HIDDEN_FILE: str(self._hidden_file),
             **(environment or {}),
         }
-        self.reader: LogReader = reader or SqliteLogReader(home / "registry.db")
+        self.reader: LogReader = SqliteLogReader(file) if shared is None else shared.reader
         self.replicas: Sequence[Replica] = [
             Replica(
                 name,
