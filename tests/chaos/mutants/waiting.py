@@ -8,17 +8,18 @@ from tests.chaos.mutants.mutant import Mutant
 from tests.chaos.patience import until
 from tickmesh_registry.feed import Feed
 from tickmesh_registry.lookup import Lookup
+from tickmesh_registry.progress import ProgressTimer
 from tickmesh_registry.service import SchemaRegistryService
 from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_registry.watch import WatchHub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Sequence
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.feed import Delivery
     from tickmesh_registry.lookup import Found
-    from tickmesh_registry.store import Committed, Head
+    from tickmesh_registry.store import Head
 
 _NEVER_SECONDS = 1e6
 
@@ -37,7 +38,7 @@ def min_revision_ignored() -> None:
 
 def writers_wait_for_watchers() -> None:
     """The next write waits until every watcher has the last one."""
-    alone = WriteLine._alone
+    commit = WriteLine._commit
     run = Feed.run
     open_feeds: set[Feed] = set()
 
@@ -49,15 +50,12 @@ def writers_wait_for_watchers() -> None:
         finally:
             open_feeds.discard(self)
 
-    async def considerate(self: WriteLine, work: Callable[[], Awaitable[Committed[Any]]]) -> Any:
-        async def work_and_wait() -> Committed[Any]:
-            await until(lambda: all(feed._cursor >= feed._hub.revision for feed in open_feeds))
-            return await work()
-
-        return await alone(self, work_and_wait)
+    async def considerate(self: WriteLine, group: Sequence[Any]) -> None:
+        await until(lambda: all(feed._cursor >= feed._hub.revision for feed in open_feeds))
+        await commit(self, group)
 
     Feed.run = counted  # type: ignore[method-assign]
-    WriteLine._alone = considerate  # type: ignore[method-assign]
+    WriteLine._commit = considerate  # type: ignore[method-assign]
 
 
 def stuck_watcher_kept() -> None:
@@ -72,12 +70,11 @@ def stuck_watcher_kept() -> None:
 
 def no_progress() -> None:
     """A stream on which nothing matches is silent."""
-    next_progress = Feed._next_progress
 
-    def never(self: Feed) -> int:
-        return next_progress(self) + round(_NEVER_SECONDS * 1e9)
+    def never(self: ProgressTimer) -> None:
+        self.due = False
 
-    Feed._next_progress = never  # type: ignore[method-assign]
+    ProgressTimer.restart = never  # type: ignore[method-assign]
 
 
 def lost_notification() -> None:
