@@ -16,6 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Of `make chaos`; a command line overrides them.
 export CHAOS_SECONDS ?= 30
+export CHAOS_STORE ?= sqlite
 export CHAOS_SEED
 
 .DEFAULT_GOAL := help
@@ -96,7 +97,7 @@ bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for o
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	@$(BIN)/python -m bench $(BENCH)
 
-# CHAOS_SECONDS, CHAOS_SEED: how long, and which run again.
+# CHAOS_SECONDS, CHAOS_SEED, CHAOS_STORE: how long, which run again, on sqlite or postgres.
 chaos: $(VENV)/.dev ## Break a registry for CHAOS_SECONDS and judge what its clients saw; then seed known bugs
 	$(BIN)/python -m tests.chaos run
 	$(BIN)/python -m tests.chaos gate

@@ -10,7 +10,6 @@ import json
 import sys
 import tempfile
 import time
-import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,8 +70,8 @@ async def _turn(turns: asyncio.Semaphore, scenario: str, mutant: str) -> Outcome
             try:
                 evidence = await play(SCENARIOS[scenario], Path(home), mutant=mutant)
                 outcome = _outcome(scenario, mutant, judge(evidence), time.monotonic() - began)
-            except Exception:  # noqa: BLE001 - one play that fails does not hide the others
-                told = traceback.format_exc()
+            except Exception as failure:  # noqa: BLE001 - one play that fails does not hide the others
+                told = " ".join(str(failure).splitlines())[-300:] or repr(failure)
                 seconds = round(time.monotonic() - began, 1)
                 outcome = Outcome(scenario, mutant, False, "", ("broken off",), seconds, told)
         sys.stdout.write(_line(outcome) + "\n")

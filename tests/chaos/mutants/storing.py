@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.mutants.mutant import Mutant
-from tickmesh_registry.domain.changes import Revision
-from tickmesh_registry.store import Head
-from tickmesh_registry.store.sql.connection import ConnectionThread
+from tickmesh_registry.store.sql import group, store
 from tickmesh_registry.store.sql.reader import SqlReader, SqlTransaction
 from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_registry.watch import WatchHub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-    from tickmesh_registry.store import BasisQuestion, Committed, RegistrationBasis
+    from tickmesh_registry.store import BasisQuestion, Committed, Head, RegistrationBasis
+    from tickmesh_registry.store.sql.group import Outcome
+    from tickmesh_registry.store.sql.reader import Runner
+    from tickmesh_registry.store.write_line import Body
 
 _COMMIT_SECONDS = 0.3
 
@@ -29,67 +29,44 @@ def published_before_commit() -> None:
     """Watchers hear of a revision while it is being committed."""
     hubs: list[WatchHub] = []
     start = WatchHub.start
-    publish = WatchHub.publish
-    transact = ConnectionThread.transact
+    run_group = group.run_group
 
     async def known(self: WatchHub) -> None:
         await start(self)
         hubs.append(self)
 
-    def once(self: WatchHub, revision: Revision, head: Head) -> None:
-        if revision.revision > self.revision:
-            publish(self, revision, head)
-
-    async def eager(self: ConnectionThread, function: Callable[[Connection], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-
-        def write(connection: Connection) -> Any:
-            result = function(connection)
-            if isinstance(result, Revision):
-                head = Head(hubs[0].epoch, result.revision, hubs[0].compact_revision, 0)
-                loop.call_soon_threadsafe(once, hubs[0], result, head)
-                time.sleep(_COMMIT_SECONDS)
-            return result
-
-        return await transact(self, write)
+    async def eager(
+        bodies: Sequence[Body], *, head: Head, connection: Connection, runner: Runner
+    ) -> Sequence[Outcome]:
+        outcomes = await run_group(bodies, head=head, connection=connection, runner=runner)
+        for outcome in outcomes:
+            if not isinstance(outcome, Exception) and outcome.revision is not None:
+                hubs[0].publish(outcome.revision, outcome.head)
+        await asyncio.sleep(_COMMIT_SECONDS)
+        return outcomes
 
     WatchHub.start = known  # type: ignore[method-assign]
-    WatchHub.publish = once  # type: ignore[method-assign]
-    ConnectionThread.transact = eager  # type: ignore[method-assign]
+    store.run_group = eager  # type: ignore[attr-defined] # the name it is called by
 
 
 def acknowledged_write_lost() -> None:
-    """Every fifth write is answered and rolled back."""
-    transact = ConnectionThread._transact
-    count = 0
-    lost: set[int] = set()
+    """Every fifth commit is answered and rolled back."""
+    tell = WriteLine._tell
+    commits = 0
 
-    def forgetful(self: ConnectionThread, function: Callable[[Connection], Any]) -> Any:
-        nonlocal count
+    def forgetful(connection: Connection) -> None:
+        nonlocal commits
+        commits += 1
+        if commits % 5 == 0:
+            connection.rollback()
+            connection.begin()
 
-        def write(connection: Connection) -> Any:
-            nonlocal count
-            result = function(connection)
-            if isinstance(result, Revision):
-                count += 1
-                if count % 5 == 0:
-                    lost.add(id(result))
-                    connection.rollback()
-                    connection.begin()
-            return result
+    def quiet(self: WriteLine, committed: Committed[Any]) -> None:
+        if commits % 5:
+            tell(self, committed)
 
-        return transact(self, write)
-
-    async def quiet(self: WriteLine, work: Callable[[], Awaitable[Committed[Any]]]) -> Any:
-        async with self._lock:
-            committed = await work()
-            if committed.revision is not None and id(committed.revision) not in lost:
-                for listener in self._listeners:
-                    listener(committed.revision, committed.head)
-            return committed
-
-    ConnectionThread._transact = forgetful  # type: ignore[method-assign]
-    WriteLine._alone = quiet  # type: ignore[method-assign]
+    store._nothing_more = forgetful
+    WriteLine._tell = quiet  # type: ignore[method-assign]
 
 
 def retry_done_twice() -> None:

@@ -14,7 +14,7 @@ from tickmesh_registry.store.write_line import WriteLine
 from tickmesh_registry.watch import WatchHub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from tickmesh_registry.domain.changes import Revision
     from tickmesh_registry.feed import Delivery
@@ -50,7 +50,7 @@ def writers_wait_for_watchers() -> None:
         finally:
             open_feeds.discard(self)
 
-    async def considerate(self: WriteLine, group: Any) -> None:
+    async def considerate(self: WriteLine, group: Sequence[Any]) -> None:
         await until(lambda: all(feed._cursor >= feed._hub.revision for feed in open_feeds))
         await commit(self, group)
 
