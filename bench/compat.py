@@ -93,7 +93,7 @@ def wide_record() -> None:
     for policy in _SOUND:
         parsed = parse_document(old), parse_document(new)
         _times(f"{policy}_102_properties_parsed", _asked(*parsed, policy), target=5)
-        _times(f"{policy}_102_properties_from_text", _asked(old, new, policy), target=None)
+        _times(f"{policy}_102_properties_from_text", _asked(old, new, policy), target=5)
         _times(
             f"{policy}_102_properties_refused",
             _asked(*parsed, policy, mode=Mode.FORWARD),

@@ -129,7 +129,7 @@ async def _delays(
             await watcher.ready.wait()
         for number in range(events):
             at = time.monotonic()
-            began[await _register(writer, f"delay.{name}", number)] = at
+            began[await _register(writer, f"delay.{name}.{number}", number)] = at
             await asyncio.sleep(1 / _EVENTS_A_SECOND)
         for watcher in watchers:
             await watcher.everything.wait()

@@ -20,7 +20,9 @@ from .config import StoreEngine
 from .error_table import error_table
 from .feed import Authorizer, may_see_everything
 from .metrics import watch_metrics
+from .redis_tier import RedisTier, connect
 from .service import SchemaRegistryService, permission_table
+from .shared_versions import SharedVersions
 from .store.memory import MemoryStore
 from .store.sql.maintenance import SqliteMaintenance
 from .store.sql.store import SqliteStore
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from tickmesh_serving.tracing import Tracing
 
-    from .config import RegistryConfig
+    from .config import CacheConfig, RegistryConfig
     from .store import SchemaStore
     from .store.sql.maintenance import Maintenance
 
@@ -44,10 +46,17 @@ _WAL_RESET_FIXED = (3, 51, 3)
 class _Life:
     """The parts that open and close with the process, in the order they need each other."""
 
-    def __init__(self, store: SchemaStore, hub: WatchHub, application: RegistryApplication) -> None:
+    def __init__(
+        self,
+        store: SchemaStore,
+        hub: WatchHub,
+        application: RegistryApplication,
+        shared: SharedVersions | None,
+    ) -> None:
         self._store = store
         self._hub = hub
         self._application = application
+        self._shared = shared
 
     async def start(self) -> None:
         await self._store.open()
@@ -60,6 +69,8 @@ class _Life:
 
     async def stop(self) -> None:
         self._application.close()
+        if self._shared is not None:
+            await self._shared.close()
         await self._store.close()
 
 
@@ -103,6 +114,16 @@ def maintenance_of(config: RegistryConfig, home: Path, ids: IdGenerator) -> Main
     return SqliteMaintenance(config.store.sqlite_path(home), new_epoch=ids.new_id)
 
 
+def _shared_versions(
+    config: CacheConfig, store: SchemaStore, hub: WatchHub, clock: Clock
+) -> SharedVersions | None:
+    if config.redis_url is None:
+        return None
+    client = connect(config.redis_url.reveal())
+    tier = RedisTier(client, clock=clock, ttl_seconds=config.redis_ttl_seconds)
+    return SharedVersions(tier, store, hub)
+
+
 def build_registry(
     config: RegistryConfig,
     *,
@@ -136,7 +157,8 @@ def build_registry(
         ring_bytes=config.watch.ring_bytes,
         may_see=may_see,
     )
-    application = RegistryApplication(store, hub, clock=clock, grants=grants)
+    shared = _shared_versions(config.cache, store, hub, clock)
+    application = RegistryApplication(store, hub, clock=clock, grants=grants, shared=shared)
     service = SchemaRegistryService(
         application, stuck_after_seconds=config.watch.stuck_after_seconds
     )
@@ -149,7 +171,7 @@ def build_registry(
         errors=error_table(),
         permissions=permission_table(grants),
         components=[
-            _Life(store, hub, application),
+            _Life(store, hub, application, shared),
             Compactor(store, config.log, clock),
         ],
         metrics=metrics,

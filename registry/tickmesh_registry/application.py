@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING
 
 from tickmesh_serving.permissions import everyone
 
-from .domain.bounds import require_page_size, require_references, require_subject
+from .cache import CacheTier
+from .differences import Differences
+from .domain.bounds import require_references, require_subject
 from .domain.compatibility import DEFAULTS, Settings, every_version
-from .domain.errors import (
-    InvalidArgumentError,
-    SubjectNotFoundError,
-    VersionNotFoundError,
-    VersionRemovedError,
-)
-from .domain.tokens import decode_page_token, encode_page_token
+from .domain.errors import InvalidArgumentError, VersionNotFoundError, VersionRemovedError
 from .formats import FORMATS
 from .judging import Draft, versions_compared
 from .life_cycle import LifeCycle
+from .listing import Listings
 from .lookup import Found, Lookup
 from .proposal import PolicyChange
 from .refusal import bounded_report
 from .registration import Registrar
+from .searching import Search
 from .store import BasisQuestion
 from .workbench import Workbench
 
@@ -38,33 +36,16 @@ if TYPE_CHECKING:
     from tickmesh_serving.permissions import Grants
 
     from .domain.compatibility import Mode, Policy, SettingsOverride
-    from .domain.versions import Reference, Version
+    from .domain.versions import Reference
     from .feed import Delivery, WatchOrder
     from .formats import SchemaFormats
     from .lookup import Selector
     from .proposal import ChangeSet, ChangeSetApplied, Proposal, Registration
-    from .store import SchemaStore, SubjectBasis, SubjectState
+    from .shared_versions import SharedVersions
+    from .store import SchemaStore, SubjectBasis
     from .watch import WatchHub
 
 _MAX_VERSIONS_NAMED = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectPage:
-    """One page of subjects."""
-
-    subjects: tuple[SubjectState, ...]
-    next_page_token: str
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class VersionPage:
-    """One page of versions."""
-
-    versions: tuple[Version, ...]
-    next_page_token: str
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +87,14 @@ class SettingsInEffect:
 
 
 class RegistryApplication:
-    """The registry, behind whatever edge."""
+    """The registry, behind whatever edge.
+
+    Attributes:
+        lookup: Finds single versions.
+        listings: Answers in pages.
+        search: Finds versions by what their schemas say.
+        differences: Compares schemas.
+    """
 
     def __init__(
         self,
@@ -116,6 +104,7 @@ class RegistryApplication:
         clock: Clock,
         grants: Grants = everyone,
         formats: SchemaFormats = FORMATS,
+        shared: SharedVersions | None = None,
     ) -> None:
         self._store = store
         self._hub = hub
@@ -124,7 +113,10 @@ class RegistryApplication:
         hub.on_publish(self._workbench.published)
         self._registrar = Registrar(store, self._workbench, clock=clock, grants=grants)
         self.life_cycle = LifeCycle(store, clock=clock, grants=grants)
-        self.lookup = Lookup(store, hub, clock)
+        self.lookup = Lookup(store, hub, clock, shared=shared)
+        self.listings = Listings(store)
+        self.search = Search(store, self._workbench)
+        self.differences = Differences(store, self.lookup, self._workbench)
         hub.on_jump(self._workbench.forget)
 
     async def register(self, proposal: Proposal, call: CallContext) -> Registration:
@@ -140,48 +132,6 @@ class RegistryApplication:
         return await self.lookup.get(
             selector, min_revision=min_revision, deadline_ns=call.deadline_ns
         )
-
-    async def list_subjects(
-        self, _call: CallContext, *, prefix: str = "", page_size: int = 0, page_token: str = ""
-    ) -> SubjectPage:
-        """List subjects with versions in order of their names.
-
-        Raises:
-            InvalidArgumentError: Page size or token are no good.
-        """
-        limit = require_page_size(page_size)
-        listing = f"subjects {prefix}"
-        after = decode_page_token(page_token, listing, "")
-        async with self._store.snapshot() as reader:
-            found = await reader.subjects(prefix=prefix, after=after, limit=limit + 1)
-            return SubjectPage(
-                found[:limit],
-                encode_page_token(listing, found[limit - 1].name) if len(found) > limit else "",
-                reader.head.revision,
-            )
-
-    async def list_versions(
-        self, subject: str, _call: CallContext, *, page_size: int = 0, page_token: str = ""
-    ) -> VersionPage:
-        """List the versions of a subject in ascending order, deleted ones included.
-
-        Raises:
-            InvalidArgumentError: Subject, page size or token are no good.
-            SubjectNotFoundError: The subject has no versions.
-        """
-        require_subject(subject)
-        limit = require_page_size(page_size)
-        listing = f"versions {subject}"
-        after = decode_page_token(page_token, listing, 0)
-        async with self._store.snapshot() as reader:
-            found = await reader.versions(subject, after=after, limit=limit + 1)
-            if not found and after == 0:
-                raise SubjectNotFoundError.of(subject)
-            return VersionPage(
-                found[:limit],
-                encode_page_token(listing, found[limit - 1].version) if len(found) > limit else "",
-                reader.head.revision,
-            )
 
     async def check(self, candidate: Candidate, _call: CallContext) -> Reported:
         """Judge a candidate against registered versions, without writing.
@@ -246,6 +196,14 @@ class RegistryApplication:
         (settings,) = applied.results
         assert isinstance(settings, Settings)
         return SettingsInEffect(settings, applied.revision)
+
+    def cache_tiers(self) -> tuple[CacheTier, ...]:
+        """How the caches of this process are doing, the nearest first."""
+        return (
+            *self.lookup.cache_tiers(),
+            CacheTier.of("schemas", self._workbench.documents),
+            CacheTier.of("fields", self.search.fields),
+        )
 
     def watch(self, order: WatchOrder, call: CallContext) -> AsyncGenerator[Delivery]:
         """Deliver every matching change in order; see `WatchHub.watch`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -27,6 +28,20 @@ class BoundedCache(Generic[Key, Value]):
         self._weight = 0
         self.hits = 0
         self.misses = 0
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def weight(self) -> int:
+        """The sum of the weights of what is held."""
+        return self._weight
+
+    @property
+    def max_weight(self) -> int:
+        """The bound on it."""
+        return self._max_weight
 
     def get(self, key: Key) -> Value | None:
         """The value, none when it is not held."""
@@ -46,6 +61,7 @@ class BoundedCache(Generic[Key, Value]):
         while self._weight > self._max_weight:
             _, dropped = self._entries.popitem(last=False)
             self._weight -= self._weigh(dropped)
+            self.evictions += 1
 
     def discard(self, key: Key) -> None:
         """Let go of a value, if it is held."""
@@ -57,3 +73,41 @@ class BoundedCache(Generic[Key, Value]):
         """Let go of everything."""
         self._entries.clear()
         self._weight = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTier:
+    """One tier of caches, counted since the process started.
+
+    Attributes:
+        name: The tier.
+        hits: Lookups it answered.
+        misses: Lookups it could not answer.
+        evictions: Entries dropped to stay within the bound.
+        entries: Entries held, -1 where the tier does not tell.
+        bytes: About how many bytes they take, -1 where the tier does not tell.
+        max_bytes: The bound on them, 0 where there is none here.
+        errors: Failed calls to the tier.
+    """
+
+    name: str
+    hits: int
+    misses: int
+    evictions: int = 0
+    entries: int = -1
+    bytes: int = -1
+    max_bytes: int = 0
+    errors: int = 0
+
+    @classmethod
+    def of(cls, name: str, cache: BoundedCache[Any, Any], *, weight_bytes: int = 1) -> CacheTier:
+        """How a cache is doing whose unit of weight takes so many bytes."""
+        return cls(
+            name,
+            hits=cache.hits,
+            misses=cache.misses,
+            evictions=cache.evictions,
+            entries=len(cache),
+            bytes=cache.weight * weight_bytes,
+            max_bytes=cache.max_weight * weight_bytes,
+        )

@@ -1,16 +1,19 @@
-"""`tickmesh registry`: serve, config, migrate, backup, restore."""
+"""`tickmesh registry`: serve, config, migrate, backup, restore, cache-stats."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tickmesh._cli.output import Output, output_option, print_rows
 from tickmesh.errors import ConfigError
+from tickmesh.registry import RegistryClient
 from tickmesh_serving.command import service_command
 from tickmesh_serving.config import home_directory, load_service_config
 from tickmesh_serving.identifiers import RandomIds
@@ -108,3 +111,16 @@ def _maintenance(data: Path | None) -> Iterator[Maintenance]:
     except ConfigError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_CONFIG)
+
+
+@command.command("cache-stats")
+@output_option
+def cache_stats(*, output: Output) -> None:
+    """Show the hits and misses of a running registry's caches.
+
+    The nearest tier comes first; `redis` is there when it is configured.
+    """
+    with RegistryClient() as client:
+        tiers = [asdict(tier) for tier in client.server_cache_tiers()]
+    columns = ["name", "hits", "misses", "evictions", "entries", "bytes", "max_bytes", "errors"]
+    print_rows(tiers, columns=columns, output=output)

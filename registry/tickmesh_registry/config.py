@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tickmesh.settings import SecretUrl
+from tickmesh.settings import Secret, SecretUrl
 from tickmesh_serving.config import ServingConfig
 
 MEMORY_URL = "memory:"
@@ -93,6 +93,20 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class CacheConfig:
+    """A second tier of caches, shared by replicas."""
+
+    redis_url: Secret | None = None
+    """`redis://host:port/number` of a Redis server; no second tier if unset."""
+    redis_ttl_seconds: int = 86_400
+    """How long Redis keeps a version that nobody asks for."""
+
+    def __post_init__(self) -> None:
+        if self.redis_ttl_seconds < 1:
+            raise ValueError("expected redis_ttl_seconds ≥ 1")
+
+
+@dataclass(frozen=True)
 class RegistryConfig:
     """Everything the registry can be told."""
 
@@ -102,6 +116,8 @@ class RegistryConfig:
     """What watchers may cost."""
     log: LogConfig = field(default_factory=LogConfig)
     """How far the change log reaches back."""
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    """Where replicas share what never changes."""
     serving: ServingConfig = field(
         default_factory=lambda: ServingConfig(grpc_port=7470, http_port=7490)
     )

@@ -134,6 +134,11 @@ class Feed:
         self._epoch = hub.epoch
         self._cursor = 0
         self._previous = 0
+        self._everything = (
+            order.filter == WatchFilter()
+            and not order.include_previous
+            and hub.may_see is may_see_everything
+        )
 
     async def run(self) -> AsyncGenerator[Delivery]:
         """Deliver until the registry drains; see `WatchHub.watch`."""
@@ -149,8 +154,12 @@ class Feed:
             while not hub.draining:
                 self._require_epoch(hub.epoch)
                 for revision in await self._available_revisions():
-                    for delivery in self._events(revision):
-                        yield delivery
+                    shared = self._shared(revision)
+                    if shared is not None:
+                        yield shared
+                    else:
+                        for delivery in self._events(revision):
+                            yield delivery
                     self._cursor = revision.revision
                 if progress.due:
                     yield self._delivery(DeliveryKind.PROGRESS)
@@ -206,6 +215,23 @@ class Feed:
             raise _compacted(self._cursor, page.head)
         return [EncodedRevision(revision, hub.encode) for revision in page.revisions]
 
+    def _shared(self, revision: EncodedRevision) -> Delivery | None:
+        """What another watcher who may see everything and asked for it was sent at this place."""
+        if not self._everything:
+            return None
+        known = self._hub.shared.get((revision.revision, True))
+        if known is None:
+            return None
+        source, delivery = known
+        if (
+            source is not revision  # read anew from the log, it may hold less than it did
+            or delivery.prev_revision != self._previous
+            or delivery.compact_revision != self._hub.compact_revision
+        ):
+            return None
+        self._previous = revision.revision
+        return delivery
+
     def _events(self, revision: EncodedRevision) -> Iterator[Delivery]:
         matching = [
             marked(each.encoded(include_previous=self._order.include_previous), transition)
@@ -219,7 +245,7 @@ class Feed:
             yield self._delivery(
                 DeliveryKind.EVENTS, revision=revision.revision, events=part, fragment=True
             )
-        yield self._delivery(DeliveryKind.EVENTS, revision=revision.revision, events=last)
+        yield self._shared_delivery(revision, last)
 
     async def _snapshot(self) -> AsyncIterator[Delivery]:
         """The matching versions as of one revision, then the end mark.
@@ -302,28 +328,27 @@ class Feed:
         events: Sequence[bytes] = (),
         fragment: bool = False,
     ) -> Delivery:
-        hub = self._hub
         reached = self._cursor if revision is None else revision
-        shared = kind is DeliveryKind.EVENTS and not fragment
-        delivery = hub.shared.get((self._epoch, reached)) if shared else None
-        if (
-            delivery is None
-            or delivery.prev_revision != self._previous
-            or delivery.compact_revision != hub.compact_revision
-            or delivery.events != events
-        ):
-            delivery = Delivery(
-                kind=kind,
-                revision=reached,
-                prev_revision=self._previous,
-                token="" if fragment else WatchToken(self._epoch, reached).encode(),
-                compact_revision=hub.compact_revision,
-                events=events,
-                fragment=fragment,
-            )
-            if shared:
-                hub.shared.put((self._epoch, reached), delivery)
+        delivery = Delivery(
+            kind=kind,
+            revision=reached,
+            prev_revision=self._previous,
+            token="" if fragment else WatchToken(self._epoch, reached).encode(),
+            compact_revision=self._hub.compact_revision,
+            events=events,
+            fragment=fragment,
+        )
         self._previous = reached
+        return delivery
+
+    def _shared_delivery(self, revision: EncodedRevision, events: Sequence[bytes]) -> Delivery:
+        """The end of a revision, the one that another watcher was sent if it says the same."""
+        key = (revision.revision, self._everything)
+        known = self._hub.shared.get(key)
+        delivery = self._delivery(DeliveryKind.EVENTS, revision=revision.revision, events=events)
+        if known is not None and known[1] == delivery:
+            return known[1]
+        self._hub.shared.put(key, (revision, delivery))
         return delivery
 
 

@@ -13,7 +13,7 @@ from .domain.errors import InvalidArgumentError, InvalidSchemaError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tickmesh.schema import SchemaDocument
+    from tickmesh.schema import FieldFacts, SchemaDifference, SchemaDocument
 
     from .domain.compatibility import Action, Mode, Policy, Verdict
 
@@ -80,6 +80,18 @@ class SchemaFormat(Protocol):
     def action(self, previous: Document | None, candidate: Document) -> Action:
         """Say what registering the candidate after `previous` does, whatever the mode."""
 
+    def difference(self, before: Document, after: Document) -> SchemaDifference:
+        """Tell what changes between two schemas, and what becomes of every column."""
+
+    def fields(self, document: Document) -> tuple[FieldFacts, ...]:
+        """Describe every field, nested ones included."""
+
+    def field_ids_in(self, arrow_schema: bytes) -> Mapping[tuple[str, ...], int]:
+        """The field ids of a projection, by path of names."""
+
+    def field_ids_of(self, field_ids: str) -> Mapping[str, int]:
+        """The field ids of a subject, by the path that column plans use."""
+
 
 class JsonSchemaFormat:
     """JSON Schema, by the core that clients run too."""
@@ -137,6 +149,38 @@ class JsonSchemaFormat:
         from tickmesh.schema.compatibility import action_of
 
         return action_of(None if previous is None else _own(previous), _own(candidate))
+
+    def difference(self, before: Document, after: Document) -> SchemaDifference:
+        """Tell what changes between two schemas, and what becomes of every column."""
+        from tickmesh.schema import SchemaError, diff
+
+        try:
+            return diff(_own(before), _own(after))
+        except SchemaError as error:
+            raise _invalid(error) from error
+
+    def fields(self, document: Document) -> tuple[FieldFacts, ...]:
+        """Describe every field, nested ones included."""
+        from tickmesh.schema import SchemaError, describe_fields
+
+        try:
+            return describe_fields(_own(document))
+        except SchemaError as error:
+            raise _invalid(error) from error
+
+    def field_ids_in(self, arrow_schema: bytes) -> Mapping[tuple[str, ...], int]:
+        """The field ids of a projection, by path of names."""
+        import pyarrow as pa
+
+        from tickmesh.schema.field_ids import ids_in
+
+        return ids_in(pa.ipc.read_schema(pa.py_buffer(arrow_schema)))
+
+    def field_ids_of(self, field_ids: str) -> Mapping[str, int]:
+        """The field ids of a subject, by the path that column plans use."""
+        from tickmesh.schema import FieldIds
+
+        return FieldIds.from_json(field_ids or "{}").ids
 
 
 class SchemaFormats:

@@ -9,28 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cache import BoundedCache
+from .cache import BoundedCache, CacheTier
 from .domain.bounds import MAX_INSTANT_NS, require_subject
 from .domain.errors import (
     InvalidArgumentError,
     NothingInForceError,
+    RegistryError,
     SchemaNotFoundError,
+    StoreUnavailableError,
     SubjectNotFoundError,
     VersionNotFoundError,
 )
 from .domain.versions import latest_version, version_in_force
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tickmesh_serving.clock import Clock
 
     from .domain.changes import Revision
     from .domain.versions import Version, VersionTimes
+    from .shared_versions import SharedVersions
     from .store import Reader, SchemaStore
     from .watch import WatchHub
 
 _CACHED_VERSION_BYTES = 64 << 20
 _CACHED_SUBJECTS = 100_000
 _ENTRY_BYTES = 1_024
+_SELECTION_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,29 @@ class Found:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class FoundMany:
+    """Versions, or why there is none, and the revision these answers reflect."""
+
+    answers: tuple[Version | RegistryError, ...]
+    revision: int
+
+
 class Lookup:
     """Answers from memory where what is known there is current, else from the store."""
 
-    def __init__(self, store: SchemaStore, hub: WatchHub, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: SchemaStore,
+        hub: WatchHub,
+        clock: Clock,
+        *,
+        shared: SharedVersions | None = None,
+    ) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock
+        self._shared = shared
         self.versions: BoundedCache[tuple[str, int], Version] = BoundedCache(
             max_weight=_CACHED_VERSION_BYTES, weigh=_weight
         )
@@ -100,6 +122,14 @@ class Lookup:
         )
         hub.on_publish(self._published)
         hub.on_jump(self._forget)
+
+    def cache_tiers(self) -> tuple[CacheTier, ...]:
+        """How what is kept here is doing."""
+        return (
+            CacheTier.of("versions", self.versions),
+            CacheTier.of("selections", self._times, weight_bytes=_SELECTION_BYTES),
+            *(() if self._shared is None else (self._shared.tier(),)),
+        )
 
     async def get(
         self, selector: Selector, *, min_revision: int = 0, deadline_ns: int | None = None
@@ -126,10 +156,62 @@ class Lookup:
         version = self._from_memory(selector)
         if version is not None:
             return Found(version, revision)
+        version = await self._from_shared(selector)
+        if version is not None:
+            return Found(version, self._hub.revision)
         async with self._store.snapshot() as reader:
             version = await self._from_store(reader, selector)
             revision = reader.head.revision
         return Found(version, revision)
+
+    async def get_many(
+        self,
+        selectors: Sequence[Selector],
+        *,
+        min_revision: int = 0,
+        deadline_ns: int | None = None,
+    ) -> FoundMany:
+        """Find many versions, all as of one revision; what cannot be found fails alone.
+
+        Args:
+            selectors: Which ones.
+            min_revision: The answers reflect at least this revision; waits for it.
+            deadline_ns: Until when to wait.
+
+        Raises:
+            DeadlineExceededError: The revision was not reached in time.
+            StoreUnavailableError: The store does not answer.
+        """
+        if min_revision > self._hub.revision:
+            await self._hub.wait_for(min_revision, deadline_ns=deadline_ns)
+        # Nothing is awaited here: what memory holds belongs to one revision.
+        revision = self._hub.revision
+        answers = [self._answer_from_memory(selector) for selector in selectors]
+        if None in answers:
+            async with self._store.snapshot() as reader:
+                revision = reader.head.revision
+                if revision != self._hub.revision:
+                    answers = [None] * len(selectors)
+                for place, known in enumerate(answers):
+                    if known is None:
+                        answers[place] = await self._answer_from_store(reader, selectors[place])
+        return FoundMany(tuple(answer for answer in answers if answer is not None), revision)
+
+    def _answer_from_memory(self, selector: Selector) -> Version | RegistryError | None:
+        try:
+            return self._from_memory(self._checked(selector))
+        except RegistryError as error:
+            return error
+
+    async def _answer_from_store(
+        self, reader: Reader, selector: Selector
+    ) -> Version | RegistryError:
+        try:
+            return await self._from_store(reader, self._checked(selector))
+        except StoreUnavailableError:
+            raise
+        except RegistryError as error:
+            return error
 
     def _checked(self, selector: Selector) -> Selector:
         match selector:
@@ -168,6 +250,33 @@ class Lookup:
                     return None
                 return self.versions.get((subject, _choose(selector, times)))
 
+    async def _from_shared(self, selector: Selector) -> Version | None:
+        """What the second tier holds, as of the revision published here when this returns."""
+        if self._shared is None:
+            return None
+        match selector:
+            case ByNumber(subject, number):
+                return await self._content_from_shared(subject, number)
+            case BySchemaId(key) | ByFingerprint(key):
+                earliest = await self._shared.earliest(key)
+                if earliest is None:
+                    return None
+                version = self.versions.get(earliest)
+                if version is None:
+                    version = await self._content_from_shared(*earliest)
+                if version is None or key not in (version.schema_id, version.fingerprint):
+                    return None
+                self._earliest.put(key, earliest)
+                return version
+        return None
+
+    async def _content_from_shared(self, subject: str, number: int) -> Version | None:
+        assert self._shared is not None
+        version = await self._shared.by_number(subject, number)
+        if version is not None:
+            self.versions.put((subject, number), version)
+        return version
+
     async def _from_store(self, reader: Reader, selector: Selector) -> Version:
         match selector:
             case ByNumber(subject, number):
@@ -194,12 +303,22 @@ class Lookup:
                 assert version is not None
         if self._hub.stands_at(reader.head):
             # Otherwise a change of its state could have been published already.
-            self.versions.put((version.subject, version.version), version)
-            if isinstance(selector, BySchemaId):
-                self._earliest.put(selector.schema_id, (version.subject, version.version))
-            elif isinstance(selector, ByFingerprint):
-                self._earliest.put(selector.fingerprint, (version.subject, version.version))
+            self._remember(selector, version)
+        if self._shared is not None:
+            self._shared.offer(version)
         return version
+
+    def _remember(self, selector: Selector, version: Version) -> None:
+        self.versions.put((version.subject, version.version), version)
+        if isinstance(selector, BySchemaId):
+            self._remember_earliest(selector.schema_id, version)
+        elif isinstance(selector, ByFingerprint):
+            self._remember_earliest(selector.fingerprint, version)
+
+    def _remember_earliest(self, key: int | str, version: Version) -> None:
+        self._earliest.put(key, (version.subject, version.version))
+        if self._shared is not None:
+            self._shared.offer_earliest(key, version)
 
     def _published(self, revision: Revision) -> None:
         for change in revision.changes:

@@ -21,7 +21,7 @@ class _RegistryCollector(Collector):
 
     def __init__(self, hub: WatchHub, application: RegistryApplication) -> None:
         self._hub = hub
-        self._cache = application.lookup.versions
+        self._application = application
 
     def collect(self) -> Iterator[Metric]:
         hub = self._hub
@@ -29,8 +29,20 @@ class _RegistryCollector(Collector):
         yield _gauge("watchers", "Watch streams open.", hub.watchers)
         yield _gauge("watch_ring_bytes", "Encoded events in memory.", hub.ring.size_bytes)
         yield _counter("watch_log_reads", "Reads of the log below the ring.", hub.log_reads)
-        yield _counter("version_cache_hits", "Versions found in memory.", self._cache.hits)
-        yield _counter("version_cache_misses", "Versions not found there.", self._cache.misses)
+        yield from self._caches()
+
+    def _caches(self) -> Iterator[Metric]:
+        tiers = self._application.cache_tiers()
+        for name, text in (
+            ("hits", "Lookups answered, by cache tier."),
+            ("misses", "Lookups not answered, by cache tier."),
+            ("evictions", "Entries dropped to stay within the bound, by cache tier."),
+            ("errors", "Failed calls to the tier."),
+        ):
+            counter = CounterMetricFamily(f"tickmesh_registry_cache_{name}", text, labels=["tier"])
+            for tier in tiers:
+                counter.add_metric([tier.name], getattr(tier, name))
+            yield counter
 
 
 def watch_metrics(

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from tickmesh.api.registry.v1 import change_set_pb2, life_cycle_pb2, selector_pb2
+from tickmesh.api.registry.v1 import change_set_pb2, life_cycle_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 from tickmesh_serving.call_context import current_call
 from tickmesh_serving.permissions import PermissionTable
 from tickmesh_serving.server import GrpcService
 
-from . import wire
+from . import requests, wire
 from .application import Candidate
 from .cache import BoundedCache
 from .change_set_service import ChangeSetService
@@ -28,8 +28,8 @@ from .domain.errors import InvalidArgumentError, SlowWatcherError
 from .domain.tokens import WatchToken
 from .feed import DeliveryKind, Start, WatchOrder
 from .life_cycle_service import LifeCycleService
-from .lookup import ByFingerprint, ByNumber, BySchemaId, InForce, Latest
 from .proposal import Proposal
+from .reads import ReadHandlers
 from .stuck import WriteLimit, WriteTimeoutError
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from .application import RegistryApplication
     from .domain.versions import Version
     from .feed import Delivery
-    from .lookup import Selector
 
 FULL_NAME = "tickmesh.api.registry.v1.SchemaRegistryService"
 
@@ -102,6 +101,7 @@ class SchemaRegistryService:
         self._application = application
         self._life_cycle = LifeCycleService(application.life_cycle)
         self._change_sets = ChangeSetService(application)
+        self._reads = ReadHandlers(application)
         self._stuck_after_seconds = stuck_after_seconds
         self._encoded: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(
             max_weight=_ENCODED_BYTES, weigh=len
@@ -152,43 +152,11 @@ class SchemaRegistryService:
     async def get_schema(self, request: pb.GetSchemaRequest, _context: object) -> bytes:
         """Serve GetSchema."""
         found = await self._application.get(
-            _selector(request), current_call(), min_revision=request.min_revision
+            requests.selector_of(request), current_call(), min_revision=request.min_revision
         )
         # A message is its fields, encoded one after the other, in any order.
         head = pb.GetSchemaResponse(revision=found.revision).SerializeToString()
         return b"\x0a" + _sized(self._encoded_version(found.version)) + head
-
-    async def list_subjects(
-        self, request: pb.ListSubjectsRequest, _context: object
-    ) -> pb.ListSubjectsResponse:
-        """Serve ListSubjects."""
-        page = await self._application.list_subjects(
-            current_call(),
-            prefix=request.prefix,
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
-        return pb.ListSubjectsResponse(
-            subjects=[wire.subject_message(state) for state in page.subjects],
-            next_page_token=page.next_page_token,
-            revision=page.revision,
-        )
-
-    async def list_versions(
-        self, request: pb.ListVersionsRequest, _context: object
-    ) -> pb.ListVersionsResponse:
-        """Serve ListVersions."""
-        page = await self._application.list_versions(
-            request.subject,
-            current_call(),
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
-        return pb.ListVersionsResponse(
-            versions=[wire.version_message(version) for version in page.versions],
-            next_page_token=page.next_page_token,
-            revision=page.revision,
-        )
 
     async def check_compatibility(
         self, request: pb.CheckCompatibilityRequest, _context: object
@@ -275,8 +243,6 @@ class SchemaRegistryService:
         unary: dict[str, tuple[type[Message], Callable[..., Any]]] = {
             "RegisterSchema": (pb.RegisterSchemaRequest, self.register_schema),
             "GetSchema": (pb.GetSchemaRequest, self.get_schema),
-            "ListSubjects": (pb.ListSubjectsRequest, self.list_subjects),
-            "ListVersions": (pb.ListVersionsRequest, self.list_versions),
             "CheckCompatibility": (pb.CheckCompatibilityRequest, self.check_compatibility),
             "GetCompatibility": (pb.GetCompatibilityRequest, self.get_compatibility),
             "SetCompatibility": (pb.SetCompatibilityRequest, self.set_compatibility),
@@ -296,6 +262,7 @@ class SchemaRegistryService:
                 life_cycle_pb2.RestoreVersionRequest,
                 self._life_cycle.restore_version,
             ),
+            **self._reads.handlers(),
         }
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             method: grpc.unary_unary_rpc_method_handler(
@@ -340,35 +307,6 @@ def _encode_delivery(delivery: Delivery) -> bytes:
     if not delivery.events:
         return head
     return head + b"".join(b"\x2a" + _sized(event) for event in delivery.events)
-
-
-def _selector(request: pb.GetSchemaRequest) -> Selector:
-    match request.WhichOneof("selector"):
-        case "schema_id":
-            return BySchemaId(request.schema_id)
-        case "fingerprint":
-            return ByFingerprint(request.fingerprint)
-        case "subject":
-            return _subject_selector(request.subject)
-    raise InvalidArgumentError.of("selector", "expected subject, schema_id or fingerprint")
-
-
-def _subject_selector(selector: selector_pb2.SubjectSelector) -> Selector:
-    match selector.WhichOneof("selector"):
-        case "version":
-            return ByNumber(selector.subject, selector.version)
-        case "latest":
-            return Latest(selector.subject)
-    chosen = selector.in_force
-    return InForce(
-        selector.subject,
-        at_ns=wire.instant_ns(chosen.at, field="in_force.at") if chosen.HasField("at") else None,
-        known_at_ns=(
-            wire.instant_ns(chosen.known_at, field="in_force.known_at")
-            if chosen.HasField("known_at")
-            else None
-        ),
-    )
 
 
 def _order(request: pb.WatchRequest) -> WatchOrder:

@@ -60,9 +60,13 @@ class WatchHub:
         self.compact_revision = 0
         self.watchers = 0
         self.log_reads = 0
-        # Watchers at one place who ask the same are sent the same; who does not is not given it.
-        self.shared: BoundedCache[tuple[str, int], Delivery] = BoundedCache(
-            max_weight=_SHARED_BYTES, weigh=lambda delivery: 2 * sum(map(len, delivery.events))
+        # By revision and whether for who asked for everything. Watchers at one place who ask the
+        # same are sent the same; who asks for less is only given it if it is as much.
+        self.shared: BoundedCache[tuple[int, bool], tuple[EncodedRevision, Delivery]] = (
+            BoundedCache(
+                max_weight=_SHARED_BYTES,
+                weigh=lambda shared: 2 * sum(map(len, shared[1].events)),
+            )
         )
 
     @property
@@ -119,6 +123,7 @@ class WatchHub:
         if head.epoch == self.epoch and head.compact_revision <= self.ring.head:
             return
         self.epoch = head.epoch
+        self.shared.clear()
         self.ring.reset(head.revision)
         for listener in self._jump_listeners:
             listener()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
+from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, difference_pb2, schema_pb2
+from tickmesh.schema import ColumnAction
+from tickmesh.schema.errors import pointer_of
 
 from .domain.bounds import MAX_INSTANT_NS
 from .domain.changes import ChangeKind, FilterTransition
@@ -23,11 +25,15 @@ from .domain.compatibility import (
 from .domain.errors import InvalidArgumentError
 from .domain.evidence import DataReport, FailingRows
 from .domain.versions import Reference, VersionState
+from .pages import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from enum import StrEnum
 
+    from tickmesh.schema import ColumnPlan
+
+    from .differences import Difference
     from .domain.changes import Change
     from .domain.versions import Actor, Version
     from .store import SubjectState
@@ -35,6 +41,15 @@ if TYPE_CHECKING:
 Member = TypeVar("Member", bound="StrEnum")
 
 JSON_SCHEMA = "json-schema"
+
+_LONGEST_TEXT = 1_000
+
+_NOT_BASIC: tuple[Literal["text", "canonical_text", "arrow_schema", "data_report"], ...] = (
+    "text",
+    "canonical_text",
+    "arrow_schema",
+    "data_report",
+)
 
 
 class _Codes(dict[int, Member]):
@@ -62,6 +77,7 @@ _UNDECIDED = _Codes(UndecidedPolicy, compatibility_pb2.UndecidedPolicy, "UNDECID
 _VERDICTS = _Codes(Verdict, compatibility_pb2.Verdict, "VERDICT")
 _ACTIONS = _Codes(Action, schema_pb2.Action, "ACTION")
 _STATES = _Codes(VersionState, schema_pb2.VersionState, "VERSION_STATE")
+_STEPS = _Codes(ColumnAction, difference_pb2.ColumnStep, "COLUMN_STEP")
 _KINDS = _Codes(ChangeKind, change_pb2.ChangeKind, "CHANGE_KIND")
 
 # A message is its fields, one after the other: these bytes behind an event set one more.
@@ -201,9 +217,9 @@ def actor_message(actor: Actor) -> schema_pb2.Actor:
     )
 
 
-def version_message(version: Version) -> schema_pb2.SchemaVersion:
-    """One version, whole."""
-    return schema_pb2.SchemaVersion(
+def version_message(version: Version, *, view: View = View.FULL) -> schema_pb2.SchemaVersion:
+    """One version, as much of it as the view says."""
+    message = schema_pb2.SchemaVersion(
         subject=version.subject,
         version=version.version,
         schema_id=version.schema_id,
@@ -228,6 +244,10 @@ def version_message(version: Version) -> schema_pb2.SchemaVersion:
             None if version.data_report is None else _data_report_message(version.data_report)
         ),
     )
+    if view is View.BASIC:
+        for field in _NOT_BASIC:
+            message.ClearField(field)
+    return message
 
 
 def subject_message(state: SubjectState) -> schema_pb2.Subject:
@@ -259,6 +279,52 @@ def report_message(report: str) -> compatibility_pb2.CompatibilityReport:
         engine=content["engine"],
         deleted_ignored=content.get("deleted_ignored", False),
     )
+
+
+def difference_message(difference: Difference) -> difference_pb2.DiffSchemasResponse:
+    """Changes and column plans."""
+    impossible = any(plan.action is ColumnAction.IMPOSSIBLE for plan in difference.content.columns)
+    return difference_pb2.DiffSchemasResponse(
+        changes=[
+            compatibility_pb2.SchemaChange(
+                kind=change.kind, path=change.path, message=_brief(change.message)
+            )
+            for change in difference.content.changes
+        ],
+        columns=[
+            _plan_message(plan, difference.field_ids.get(plan.path, 0))
+            for plan in difference.content.columns
+        ],
+        physical=_VERDICTS.number(Verdict.INCOMPATIBLE if impossible else Verdict.COMPATIBLE),
+        revision=difference.revision,
+    )
+
+
+def _plan_message(plan: ColumnPlan, field_id: int) -> difference_pb2.ColumnPlan:
+    path = pointer_of(plan.names)
+    old, new = _brief(plan.old_type or ""), _brief(plan.new_type or "")
+    words = {
+        ColumnAction.KEEP: f"{path} stays {new}",
+        ColumnAction.CAST_EXACT: f"{path} is cast from {old} to {new}, always exact",
+        ColumnAction.CAST_EXACT_IF: f"{path} is cast from {old} to {new}, exact {plan.note}",
+        ColumnAction.ADD: f"{path} is added, filled with {_brief(plan.default) or 'null'}",
+        ColumnAction.DROP: f"{path} is not read",
+        ColumnAction.IMPOSSIBLE: f"{path} cannot be read: {plan.note}",
+    }
+    return difference_pb2.ColumnPlan(
+        path=path,
+        field_id=field_id,
+        step=_STEPS.number(plan.action),
+        before_type=old,
+        after_type=new,
+        condition=plan.note if plan.action is ColumnAction.CAST_EXACT_IF else "",
+        default_value=plan.default,
+        message=_brief(words[plan.action]),
+    )
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def _change_message(change: Mapping[str, Any]) -> compatibility_pb2.SchemaChange:

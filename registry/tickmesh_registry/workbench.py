@@ -35,6 +35,7 @@ class Workbench:
 
     Attributes:
         formats: The schema languages it speaks.
+        documents: Parsed schemas by subject and version.
     """
 
     def __init__(self, store: SchemaStore, *, formats: SchemaFormats = FORMATS) -> None:
@@ -42,7 +43,7 @@ class Workbench:
         self.formats = formats
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schema")
         self._waiting = 0
-        self._documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
+        self.documents: BoundedCache[tuple[str, int], tuple[Document, int]] = BoundedCache(
             max_weight=_CACHED_DOCUMENT_BYTES, weigh=lambda entry: _BYTES_A_CHARACTER * entry[1]
         )
 
@@ -88,7 +89,7 @@ class Workbench:
             VersionNotFoundError: There is no such version.
             VersionRemovedError: It was removed for good.
         """
-        known = self._documents.get((reference.subject, reference.version))
+        known = self.documents.get((reference.subject, reference.version))
         if known is not None:
             return known[0]
         async with self._store.snapshot() as reader:
@@ -102,7 +103,7 @@ class Workbench:
         if version.state is VersionState.REMOVED:
             raise VersionRemovedError.of(version.subject, version.version)
         key = (version.subject, version.version)
-        known = self._documents.get(key)
+        known = self.documents.get(key)
         if known is not None:
             return known[0]
         document = await self.parse(version.format, version.text, version.references)
@@ -114,7 +115,7 @@ class Workbench:
 
         One that was removed for good is left out: its text is gone.
         """
-        found = {number: self._documents.get((subject, number)) for number in numbers}
+        found = {number: self.documents.get((subject, number)) for number in numbers}
         documents = {number: entry[0] for number, entry in found.items() if entry is not None}
         missing = [number for number in numbers if number not in documents]
         after = missing[0] - 1 if missing else 0
@@ -131,17 +132,17 @@ class Workbench:
 
     def remember(self, version: Version, document: Document) -> None:
         """Keep a schema that was just registered: the next candidate is compared with it."""
-        self._documents.put((version.subject, version.version), (document, len(version.text) + 1))
+        self.documents.put((version.subject, version.version), (document, len(version.text) + 1))
 
     def published(self, revision: Revision) -> None:
         """Forget the schemas of versions that were removed for good."""
         for change in revision.changes:
             if change.schema is not None and change.schema.state is VersionState.REMOVED:
-                self._documents.discard((change.subject, change.schema.version))
+                self.documents.discard((change.subject, change.schema.version))
 
     def forget(self) -> None:
         """Let go of every parsed schema: the store holds another history now."""
-        self._documents.clear()
+        self.documents.clear()
 
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""

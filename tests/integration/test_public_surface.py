@@ -31,7 +31,7 @@ PUBLIC = {
         *("Change", "Action", "Mode", "Policy", "Verdict"),
         # Differences and resolution.
         *("diff", "SchemaDifference", "FieldChange", "ColumnPlan", "ColumnAction"),
-        *("resolve_row", "row_is_valid"),
+        *("resolve_row", "row_is_valid", "describe_fields", "FieldFacts"),
         # Validation.
         *("compile_schema", "Validator", "Verdicts", "Reason", "NullMeans"),
     },

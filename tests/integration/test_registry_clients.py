@@ -16,9 +16,16 @@ from tickmesh.errors import (
     IncompatibleSchemaError,
     InvalidArgumentError,
     NotFoundError,
+    TickmeshError,
     UnavailableError,
 )
-from tickmesh.registered import SchemaUpdate, UpdateAction
+from tickmesh.registered import (
+    ColumnStep,
+    FieldCondition,
+    RegisteredSchema,
+    SchemaUpdate,
+    UpdateAction,
+)
 from tickmesh.registry import RegistryClient
 from tickmesh.schema import Verdict
 from tickmesh.watch import WatchKind
@@ -253,3 +260,61 @@ def test_a_refresh_keeps_what_is_held_while_the_registry_is_away(
     assert client.in_force("ticks.a").version == 1
     with pytest.raises(UnavailableError):
         client.refresh("ticks.never_seen")
+
+
+async def test_both_clients_find_the_same(mesh: Mesh, client: RegistryClient) -> None:
+    for number in range(3):
+        client.register("ticks.a", schema_text(**{f"field_{number}": {"type": "integer"}}))
+    client.register("ticks.b", schema_text(size={"type": "integer"}), labels={"team": "eq"})
+    names = [("ticks.a", 2), ("ticks.a", 9), ("ticks.b", 1), ("ticks.a", 2)]
+    price = FieldCondition(name="pri*", type="number")
+    text = schema_text(price={"type": "string"})
+    async with AsyncRegistryClient(mesh.addresses["registry"]["grpc"]) as other:
+
+        def shown(found: RegisteredSchema | TickmeshError) -> object:
+            return found.reason if isinstance(found, TickmeshError) else found
+
+        batch = client.get_many(names)
+        assert [shown(each) for each in batch] == [
+            shown(each) for each in await other.get_many(names)
+        ]
+        assert isinstance(batch[1], NotFoundError)
+        assert batch[1].reason == "VERSION_NOT_FOUND"
+        assert batch[0] == batch[3] == client.get("ticks.a", version=2)
+
+        hits = list(client.search(price, where="labels.team = eq"))
+        assert [hit.schema.subject for hit in hits] == ["ticks.b"]
+        assert [field.path for field in hits[0].fields] == ["/price"]
+        assert [hit async for hit in other.search(price, where="labels.team = eq")] == hits
+        assert len(list(client.search(price, latest_only=True))) == 2
+
+        comparison = client.diff(("ticks.a", 1), text)
+        assert comparison == await other.diff(client.get("ticks.a", version=1), text)
+        assert not comparison.is_readable
+        assert {column.path: column.step for column in comparison.columns} == {
+            "/price": ColumnStep.IMPOSSIBLE,
+            "/field_0": ColumnStep.DROP,
+        }
+
+        newest = client.versions("ticks.a", where="version > 1", order_by="version desc")
+        assert [version.version for version in newest] == [3, 2]
+        assert (
+            await other.versions("ticks.a", where="version > 1", order_by="version desc") == newest
+        )
+        assert [s.name for s in client.subjects(order_by="name desc")] == ["ticks.b", "ticks.a"]
+        assert await other.subjects(where="version_count > 2") == client.subjects(prefix="ticks.a")
+
+        timeline = client.get_timeline("ticks.a")
+        assert [span.schema.version for span in timeline] == [1, 2, 3]
+        assert await other.get_timeline("ticks.a") == timeline
+        assert timeline[-1].end_ns is None
+        tiers = {tier.name: tier for tier in client.server_cache_tiers()}
+        assert set(tiers) == {tier.name for tier in await other.server_cache_tiers()}
+        assert tiers["versions"].hits > 0
+
+
+def test_a_filter_that_is_none_names_its_place(client: RegistryClient) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        client.subjects(where="name = a AND price > 1")
+    assert caught.value.metadata["position"] == "13"
+    assert caught.value.violations[0].field == "filter"

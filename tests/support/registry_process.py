@@ -57,6 +57,7 @@ class RegistryProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._port = "0"
         self.address = ""
+        self.http_address = ""
 
     async def start(self) -> None:
         """Start it and wait until it serves; the next time on the same port."""
@@ -88,7 +89,9 @@ class RegistryProcess:
                 if self._process.returncode is not None:
                     raise AssertionError(self.log())
                 await asyncio.sleep(_POLL_SECONDS)
-        self.address = json.loads(ready.read_text())["grpc"]
+        addresses = json.loads(ready.read_text())
+        self.address = addresses["grpc"]
+        self.http_address = addresses["http"]
         self._port = self.address.rpartition(":")[2]
 
     def log(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
 
-from tickmesh._registry import requests
+from tickmesh._registry import reading, requests
 from tickmesh._registry.cache import SchemaCache
 from tickmesh._registry.messages import (
     registration_from_wire,
@@ -35,7 +35,7 @@ from tickmesh.errors import (
     TickmeshError,
 )
 from tickmesh.proposals import ChangeSetOutcome
-from tickmesh.registered import update_from_event
+from tickmesh.registered import Knowledge, update_from_event
 from tickmesh.registry import DEFAULT_TIMEOUT_SECONDS
 from tickmesh.watch import WatchCursor, follow_async
 
@@ -43,18 +43,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from tickmesh._registry.messages import VersionAnswer
+    from tickmesh._registry.reading import PagedRequest, PageOfAnswer
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
     from tickmesh.config import ClientConfig
     from tickmesh.proposals import DataReport, PolicyChange, SchemaProposal
     from tickmesh.registered import (
         CacheStatistics,
+        CacheTier,
         ChangeKind,
         CompatibilitySettings,
+        FieldCondition,
         RegisteredSchema,
         Registration,
+        SchemaComparison,
+        SchemaHit,
         SchemaUpdate,
         SubjectSummary,
+        TimelineSpan,
         UndecidedPolicy,
         VersionState,
     )
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
     from tickmesh.watch import WatchMessage
 
 _Answer = TypeVar("_Answer")
+_Page = TypeVar("_Page", bound="PageOfAnswer")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_REFERENCES: Mapping[str, tuple[str, int]] = MappingProxyType({})
 
@@ -166,20 +173,95 @@ class AsyncRegistryClient:
         request = wire.GetSchemaRequest(fingerprint=fingerprint)
         return await self._held(await self._call(self._stub.GetSchema, request))
 
-    async def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
-        """Every version of a subject, ascending."""
-        return tuple((await self._timeline(subject)).by_version.values())
+    async def get_many(
+        self, names: Sequence[tuple[str, int]]
+    ) -> list[RegisteredSchema | TickmeshError]:
+        """Many versions by (subject, version), in order; past the local cache."""
+        found: dict[tuple[str, int], RegisteredSchema | TickmeshError] = {}
+        waiting = list(dict.fromkeys(names))
+        while waiting:
+            asked = waiting[: reading.BATCH_SIZE]
+            answer = await self._call(self._stub.BatchGetSchemas, reading.batch_request(asked))
+            again = []
+            for name, result in zip(asked, answer.results, strict=True):
+                if reading.is_too_large(result):
+                    again.append(name)
+                elif result.HasField("error"):
+                    found[name] = reading.batch_error(result.error)
+                else:
+                    schema = await self._complete(result.schema)
+                    self._cache.add(schema, revision=answer.revision)
+                    found[name] = schema
+            waiting = [*again, *waiting[reading.BATCH_SIZE :]]
+        return [found[name] for name in names]
 
-    async def subjects(self, *, prefix: str = "") -> list[SubjectSummary]:
-        """Every subject whose name begins with `prefix`, in order of names."""
-        found: list[SubjectSummary] = []
-        request = wire.ListSubjectsRequest(page_size=requests.PAGE_SIZE, prefix=prefix)
-        while True:
-            answer = await self._call(self._stub.ListSubjects, request)
-            found.extend(subject_from_wire(subject) for subject in answer.subjects)
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+    async def versions(
+        self, subject: str, *, where: str = "", order_by: str = ""
+    ) -> tuple[RegisteredSchema, ...]:
+        """Every version of a subject; with a filter or an order, past the local cache."""
+        if not (where or order_by):
+            return tuple((await self._timeline(subject)).by_version.values())
+        request = reading.filtered_versions_request(subject, where=where, order_by=order_by)
+        return tuple(
+            [
+                await self._complete(version)
+                async for answer in self._pages(self._stub.ListVersions, request)
+                for version in answer.versions
+            ]
+        )
+
+    async def subjects(
+        self, *, prefix: str = "", where: str = "", order_by: str = ""
+    ) -> list[SubjectSummary]:
+        """Every subject whose name begins with `prefix`, by name unless asked otherwise."""
+        request = reading.subjects_request(prefix=prefix, where=where, order_by=order_by)
+        return [
+            subject_from_wire(subject)
+            async for answer in self._pages(self._stub.ListSubjects, request)
+            for subject in answer.subjects
+        ]
+
+    async def search(
+        self,
+        *fields: FieldCondition,
+        where: str = "",
+        latest_only: bool = False,
+    ) -> AsyncIterator[SchemaHit]:
+        """Find versions that have a field for every condition, in order of subject and version."""
+        request = reading.search_request(fields, where=where, latest_only=latest_only)
+        async for answer in self._pages(self._stub.SearchSchemas, request):
+            for hit in answer.hits:
+                yield reading.hit_from_wire(hit, schema=await self._complete(hit.schema))
+
+    async def diff(
+        self, before: reading.ComparedSchema, after: reading.ComparedSchema
+    ) -> SchemaComparison:
+        """Say what changes between two schemas, and what becomes of every column."""
+        request = reading.difference_request(before, after)
+        return reading.comparison_from_wire(await self._call(self._stub.DiffSchemas, request))
+
+    async def get_timeline(
+        self,
+        subject: str,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        knowledge: Knowledge = Knowledge.NOW,
+        known_at_ns: int | None = None,
+    ) -> list[TimelineSpan]:
+        """Say which version of a subject is in force when, in order of time."""
+        request = reading.timeline_request(
+            subject,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            knowledge=knowledge,
+            known_at_ns=known_at_ns,
+        )
+        return [
+            reading.span_from_wire(span, schema=await self._complete(span.schema))
+            async for answer in self._pages(self._stub.GetTimeline, request)
+            for span in answer.spans
+        ]
 
     # Registering and judging ---------------------------------------------------------------
 
@@ -384,6 +466,11 @@ class AsyncRegistryClient:
         self._listeners.append(listener)
         self._start_following(after_revision=None)
 
+    async def server_cache_tiers(self) -> tuple[CacheTier, ...]:
+        """How the caches of the registry process that answers are doing, the nearest first."""
+        answer = await self._call(self._stub.GetCacheStats, reading.cache_request())
+        return tuple(map(reading.tier_from_wire, answer.tiers))
+
     def cache_statistics(self) -> CacheStatistics:
         """Hits, misses, and since when the watch is down."""
         return self._cache.statistics()
@@ -404,6 +491,16 @@ class AsyncRegistryClient:
             return await method(request, timeout=self._timeout_seconds, metadata=metadata)
         except grpc.RpcError as failure:
             raise error_from_rpc(failure, address=self.address) from None
+
+    async def _pages(
+        self, method: Callable[..., Awaitable[_Page]], request: PagedRequest
+    ) -> AsyncIterator[_Page]:
+        while True:
+            answer = await self._call(method, request)
+            yield answer
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
 
     async def _complete(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
         referenced = {

@@ -237,6 +237,130 @@ class CacheStatistics:
     stale_since_ns: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class CacheTier:
+    """One tier of a registry's caches, counted since that process started.
+
+    `entries` and `bytes` are -1 where the tier does not tell, `max_bytes` is 0 where there is no
+    bound; `errors` are failed calls to the tier, which cost its help and no answer.
+    """
+
+    name: str
+    hits: int
+    misses: int
+    evictions: int
+    entries: int
+    bytes: int
+    max_bytes: int
+    errors: int
+
+
+class Knowledge(StrEnum):
+    """As of when the registrations of a timeline count."""
+
+    NOW = "now"
+    AT_INSTANT = "at_instant"
+    AT_EACH_INSTANT = "at_each_instant"
+    """At each instant, what was registered by it: a backtest that knows no future."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSpan:
+    """A span of time in which one version is in force; `end_ns` is None where it has no end."""
+
+    schema: RegisteredSchema
+    start_ns: int
+    end_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCondition:
+    """Asks a search for a field; what is empty asks nothing.
+
+    Attributes:
+        name: its name, `*` standing for any run of characters.
+        path: its path of names, for example `/quote/bid`.
+        type: a JSON type it admits.
+        role: its tick role.
+    """
+
+    name: str = ""
+    path: str = ""
+    type: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedField:
+    """A field that met a condition of a search."""
+
+    path: str
+    field_id: int
+    types: tuple[str, ...]
+    arrow_type: str
+    required: bool
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaHit:
+    """A version that a search found, and its fields that met the conditions."""
+
+    schema: RegisteredSchema
+    fields: tuple[MatchedField, ...]
+
+
+class ColumnStep(StrEnum):
+    """What becomes of a column when rows of one schema are read under another."""
+
+    KEEP = "keep"
+    CAST_EXACT = "cast_exact"
+    CAST_EXACT_IF = "cast_exact_if"
+    ADD = "add"
+    DROP = "drop"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class StructuralChange:
+    """One change between two schemas; `path` is a JSON Pointer into the schema text."""
+
+    kind: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """The plan for one column.
+
+    Types are in Arrow's own notation, empty where there is none; `condition` says when a
+    CAST_EXACT_IF is exact; `default` fills an added column, as JSON text, empty for null.
+    """
+
+    path: str
+    field_id: int
+    step: ColumnStep
+    before_type: str
+    after_type: str
+    condition: str
+    default: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaComparison:
+    """What the registry says of the way from one schema to another.
+
+    `is_readable` says that no column is IMPOSSIBLE.
+    """
+
+    changes: tuple[StructuralChange, ...]
+    columns: tuple[PlannedColumn, ...]
+    is_readable: bool
+    revision: int
+
+
 def update_from_event(event: ChangeEvent) -> SchemaUpdate | None:
     """Read a change as an update of its subject; None for changes of settings."""
     actions = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
 
-from tickmesh._registry import requests
+from tickmesh._registry import reading, requests
 from tickmesh._registry.cache import SchemaCache
 from tickmesh._registry.cache_files import CacheFiles
 from tickmesh._registry.messages import (
@@ -38,7 +38,7 @@ from tickmesh.errors import (
     UnavailableError,
 )
 from tickmesh.proposals import ChangeSetOutcome
-from tickmesh.registered import update_from_event
+from tickmesh.registered import Knowledge, update_from_event
 from tickmesh.watch import WatchCursor, follow
 
 if TYPE_CHECKING:
@@ -46,18 +46,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tickmesh._registry.messages import VersionAnswer
+    from tickmesh._registry.reading import PagedRequest, PageOfAnswer
     from tickmesh._registry.timeline import Timeline
     from tickmesh.api.registry.v1 import schema_pb2
     from tickmesh.config import ClientConfig
     from tickmesh.proposals import DataReport, PolicyChange, SchemaProposal
     from tickmesh.registered import (
         CacheStatistics,
+        CacheTier,
         ChangeKind,
         CompatibilitySettings,
+        FieldCondition,
         RegisteredSchema,
         Registration,
+        SchemaComparison,
+        SchemaHit,
         SchemaUpdate,
         SubjectSummary,
+        TimelineSpan,
         UndecidedPolicy,
         VersionState,
     )
@@ -65,6 +71,7 @@ if TYPE_CHECKING:
     from tickmesh.watch import SyncWatchCall, WatchMessage
 
 _Answer = TypeVar("_Answer")
+_Page = TypeVar("_Page", bound="PageOfAnswer")
 _Request = TypeVar("_Request")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_REFERENCES: Mapping[str, tuple[str, int]] = MappingProxyType({})
@@ -190,9 +197,48 @@ class RegistryClient:
         request = wire.GetSchemaRequest(fingerprint=fingerprint)
         return self._held(self._call(self._stub.GetSchema, request))
 
-    def versions(self, subject: str) -> tuple[RegisteredSchema, ...]:
-        """Every version of a subject, ascending."""
-        return tuple(self._timeline(subject).by_version.values())
+    def get_many(self, names: Sequence[tuple[str, int]]) -> list[RegisteredSchema | TickmeshError]:
+        """Many versions by (subject, version), in order; past the local cache.
+
+        What cannot be answered is not raised: its error stands in its place. Each hundred is
+        answered as of one registry revision.
+        """
+        found: dict[tuple[str, int], RegisteredSchema | TickmeshError] = {}
+        waiting = list(dict.fromkeys(names))
+        while waiting:
+            asked = waiting[: reading.BATCH_SIZE]
+            answer = self._call(self._stub.BatchGetSchemas, reading.batch_request(asked))
+            again = []
+            for name, result in zip(asked, answer.results, strict=True):
+                if reading.is_too_large(result):
+                    again.append(name)
+                elif result.HasField("error"):
+                    found[name] = reading.batch_error(result.error)
+                else:
+                    schema = self._complete(result.schema)
+                    self._cache.add(schema, revision=answer.revision)
+                    found[name] = schema
+            waiting = [*again, *waiting[reading.BATCH_SIZE :]]
+        return [found[name] for name in names]
+
+    def versions(
+        self, subject: str, *, where: str = "", order_by: str = ""
+    ) -> tuple[RegisteredSchema, ...]:
+        """Every version of a subject, ascending; with a filter or an order, past the local cache.
+
+        Args:
+            subject: the subject.
+            where: a filter as docs/filters.md has it, for example `state = active`.
+            order_by: `version` or `effective_from`, with ` desc` for the highest first.
+        """
+        if not (where or order_by):
+            return tuple(self._timeline(subject).by_version.values())
+        request = reading.filtered_versions_request(subject, where=where, order_by=order_by)
+        return tuple(
+            self._complete(version)
+            for answer in self._pages(self._stub.ListVersions, request)
+            for version in answer.versions
+        )
 
     def refresh(self, subject: str) -> None:
         """Read a subject anew, so that every change committed before this call is seen.
@@ -206,16 +252,83 @@ class RegistryClient:
             if not held:
                 self._timeline(subject)
 
-    def subjects(self, *, prefix: str = "") -> list[SubjectSummary]:
-        """Every subject whose name begins with `prefix`, in order of names."""
-        found: list[SubjectSummary] = []
-        request = wire.ListSubjectsRequest(page_size=requests.PAGE_SIZE, prefix=prefix)
-        while True:
-            answer = self._call(self._stub.ListSubjects, request)
-            found.extend(subject_from_wire(subject) for subject in answer.subjects)
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+    def subjects(
+        self, *, prefix: str = "", where: str = "", order_by: str = ""
+    ) -> list[SubjectSummary]:
+        """Every subject whose name begins with `prefix`, in order of names unless asked otherwise.
+
+        Args:
+            prefix: how names begin.
+            where: a filter as docs/filters.md has it, for example `version_count > 1`.
+            order_by: `name`, `revision` or `version_count`, with ` desc` for the highest first.
+        """
+        request = reading.subjects_request(prefix=prefix, where=where, order_by=order_by)
+        return [
+            subject_from_wire(subject)
+            for answer in self._pages(self._stub.ListSubjects, request)
+            for subject in answer.subjects
+        ]
+
+    def search(
+        self,
+        *fields: FieldCondition,
+        where: str = "",
+        latest_only: bool = False,
+    ) -> Iterator[SchemaHit]:
+        """Find versions that have a field for every condition, in order of subject and version.
+
+        Args:
+            fields: the conditions; none asks nothing of fields.
+            where: a filter as docs/filters.md has it, for example `labels.team = equities`.
+            latest_only: look at the latest version of each subject only.
+        """
+        request = reading.search_request(fields, where=where, latest_only=latest_only)
+        for answer in self._pages(self._stub.SearchSchemas, request):
+            for hit in answer.hits:
+                yield reading.hit_from_wire(hit, schema=self._complete(hit.schema))
+
+    def diff(
+        self, before: reading.ComparedSchema, after: reading.ComparedSchema
+    ) -> SchemaComparison:
+        """Say what changes between two schemas, and what becomes of every column.
+
+        Args:
+            before: a version, (subject, version), or a text that need not be registered.
+            after: the same.
+        """
+        request = reading.difference_request(before, after)
+        return reading.comparison_from_wire(self._call(self._stub.DiffSchemas, request))
+
+    def get_timeline(
+        self,
+        subject: str,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        knowledge: Knowledge = Knowledge.NOW,
+        known_at_ns: int | None = None,
+    ) -> list[TimelineSpan]:
+        """Say which version of a subject is in force when, in order of time.
+
+        Args:
+            subject: the subject.
+            start_ns: from when on, inclusive; from the beginning when None.
+            end_ns: until when, exclusive; without end when None.
+            knowledge: as of when registrations count.
+            known_at_ns: the instant for AT_INSTANT.
+        """
+        request = reading.timeline_request(
+            subject,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            knowledge=knowledge,
+            known_at_ns=known_at_ns,
+        )
+        return [
+            reading.span_from_wire(span, schema=self._complete(span.schema))
+            for answer in self._pages(self._stub.GetTimeline, request)
+            for span in answer.spans
+        ]
 
     # Registering and judging ---------------------------------------------------------------
 
@@ -446,6 +559,11 @@ class RegistryClient:
         self._listeners.append(listener)
         self._start_following(after_revision=None)
 
+    def server_cache_tiers(self) -> tuple[CacheTier, ...]:
+        """How the caches of the registry process that answers are doing, the nearest first."""
+        answer = self._call(self._stub.GetCacheStats, reading.cache_request())
+        return tuple(map(reading.tier_from_wire, answer.tiers))
+
     def cache_statistics(self) -> CacheStatistics:
         """Hits, misses, and since when the watch is down."""
         return self._cache.statistics()
@@ -468,6 +586,14 @@ class RegistryClient:
             raise error_from_rpc(failure, address=self.address) from None
         except ValueError as closed:  # what grpc raises on a closed channel
             raise UnavailableError("the client is closed") from closed
+
+    def _pages(self, method: Callable[..., _Page], request: PagedRequest) -> Iterator[_Page]:
+        while True:
+            answer = self._call(method, request)
+            yield answer
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
 
     def _complete(self, message: schema_pb2.SchemaVersion) -> RegisteredSchema:
         referenced = {

@@ -35,6 +35,11 @@ def require_subject(name: str, *, field: str = "subject") -> str:
     return name
 
 
+def require_prefix(prefix: str) -> str:
+    """Return the beginning of names (empty for any), or raise InvalidArgumentError."""
+    return require_subject(prefix, field="prefix") if prefix else prefix
+
+
 def require_labels(labels: Mapping[str, str], *, field: str = "labels") -> Mapping[str, str]:
     """Return the labels, or raise InvalidArgumentError when they are too many or too long."""
     if len(labels) > _MAX_LABELS:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .bounds import MAX_INSTANT_NS
 from .errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MAX_SOURCE = 255
 _MAX_REASONS = 64
@@ -50,6 +54,12 @@ class DataReport:
     rows_released: int = 0
     reasons: tuple[FailingRows, ...] = ()
     fingerprint: str = ""
+
+
+def data_report_of(content: Mapping[str, Any]) -> DataReport:
+    """Read what `dataclasses.asdict` made of a report."""
+    reasons = tuple(FailingRows(**each) for each in content["reasons"])
+    return DataReport(**{**content, "reasons": reasons})
 
 
 def require_data_report(report: DataReport) -> DataReport:

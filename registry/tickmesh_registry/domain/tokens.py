@@ -1,4 +1,4 @@
-"""Opaque tokens: where a watch resumes, and where a listing goes on."""
+"""Opaque tokens, and the one that says where a watch resumes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from .errors import InvalidArgumentError
-
-Key = TypeVar("Key", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +25,12 @@ class WatchToken:
 
     def encode(self) -> str:
         """The opaque text a client keeps."""
-        return _encode(["w1", self.epoch, self.revision])
+        return encode_token(["w1", self.epoch, self.revision])
 
     @classmethod
     def decode(cls, text: str) -> WatchToken:
         """Read a token; raises InvalidArgumentError for anything a server never gave."""
-        match _decode(text):
+        match decode_token(text):
             case ["w1", str(epoch), int(revision)] if revision >= 0:
                 return cls(epoch=epoch, revision=revision)
         raise InvalidArgumentError.of(
@@ -40,38 +38,17 @@ class WatchToken:
         )
 
 
-def encode_page_token(listing: str, after: str | int) -> str:
-    """The token of the page that begins after `after` in a listing.
-
-    Args:
-        listing: Names the listing with its filter; a token is good for no other.
-        after: The last key of the previous page.
-    """
-    return _encode(["p1", listing, after])
-
-
-def decode_page_token(text: str, listing: str, first: Key) -> Key:
-    """Where to go on; `first` for the empty token. Raises InvalidArgumentError for others."""
-    if not text:
-        return first
-    match _decode(text):
-        case ["p1", of, after] if of == listing and isinstance(after, type(first)):
-            return after
-    raise InvalidArgumentError.of(
-        "page_token",
-        "expected the next_page_token of a response to this very listing, got another text",
-    )
-
-
-def _encode(value: list[str | int]) -> str:
+def encode_token(value: list[str | int]) -> str:
+    """Pack a value into an opaque text."""
     packed = json.dumps(value, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def _decode(text: str) -> object:
+def decode_token(text: str) -> Any:
+    """Unpack what `encode_token` made; none for anything else."""
     if len(text) > 4_096:
         return None
     try:
         return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None

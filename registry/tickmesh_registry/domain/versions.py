@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,6 +103,14 @@ class VersionStanding:
     version: int
     state: VersionState
     deprecation_note: str
+
+
+class VersionKey(NamedTuple):
+    """A version's name, and the schema it carries."""
+
+    subject: str
+    version: int
+    schema_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ revisions become visible in their order; `snapshot` reads everything at one revi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from tickmesh_registry.domain.compatibility import (
     INHERIT,
@@ -18,23 +19,28 @@ from tickmesh_registry.domain.compatibility import (
     SettingsOverride,
     Verdict,
 )
+from tickmesh_registry.domain.ordering import BY_NAME, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tickmesh_registry.domain.changes import ChangeKind, Revision
     from tickmesh_registry.domain.evidence import DataReport
+    from tickmesh_registry.domain.filtering import Restriction
     from tickmesh_registry.domain.versions import (
         Actor,
         Reference,
         Version,
+        VersionKey,
         VersionStanding,
         VersionState,
         VersionTimes,
     )
 
 Result = TypeVar("Result")
+SubjectPosition: TypeAlias = tuple[str | int, str]
+Demands: TypeAlias = "Sequence[Restriction[Any]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,14 @@ class Refusal:
     refused_at_ns: int
 
 
+class VersionScope(StrEnum):
+    """Which versions are looked at."""
+
+    EVERY = "every"
+    LATEST = "latest"
+    """The highest of each subject that is not deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class BasisQuestion:
     """What registrations and policy changes will be judged from.
@@ -278,14 +292,49 @@ class Reader(Protocol):
     async def subject(self, name: str) -> SubjectState:
         """The state of a subject; one with no versions and no settings when it is unknown."""
 
-    async def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
-        """Subjects with versions whose names begin with `prefix`, in order of code points."""
+    async def subjects(
+        self,
+        *,
+        prefix: str,
+        limit: int,
+        order: Order = BY_NAME,
+        after: SubjectPosition | None = None,
+        demands: Demands = (),
+    ) -> tuple[SubjectState, ...]:
+        """Subjects with versions whose names begin with `prefix`.
+
+        Args:
+            prefix: ASCII; names are compared by code points.
+            limit: At most so many.
+            order: `name`, `revision` or `version_count`; equal ones follow their names.
+            after: Only those behind this value of the order's field and this name.
+            demands: Those that do not fulfil them may be left out.
+        """
 
     async def version(self, subject: str, version: int) -> Version | None:
         """One version."""
 
     async def versions(self, subject: str, *, after: int, limit: int) -> tuple[Version, ...]:
         """Versions of a subject in ascending order, deleted ones included."""
+
+    async def version_keys(
+        self,
+        *,
+        after: tuple[str, int],
+        limit: int,
+        scope: VersionScope = VersionScope.EVERY,
+        demands: Demands = (),
+    ) -> tuple[VersionKey, ...]:
+        """Versions of all subjects behind a key, in order of (subject, version), named only.
+
+        Those that do not fulfil the demands may be left out.
+        """
+
+    async def versions_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """Versions by (subject, version), in the order of the keys; unknown ones are left out."""
+
+    async def outlines_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """As `versions_at`, but text, canonical text and projection are not read: empty."""
 
     async def version_times(self, subject: str) -> tuple[VersionTimes, ...]:
         """What chooses among the versions of a subject, ascending."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_right
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tickmesh_registry.domain.errors import VersionConflictError
+from tickmesh_registry.domain.ordering import BY_NAME, Order
 from tickmesh_registry.domain.versions import (
     Version,
+    VersionKey,
     VersionStanding,
     VersionState,
     VersionTimes,
@@ -20,14 +24,17 @@ from . import (
     BasisQuestion,
     Committed,
     CompletedRequest,
+    Demands,
     Head,
     LogPage,
     Refusal,
     RegistrationBasis,
     Result,
     SubjectBasis,
+    SubjectPosition,
     SubjectState,
     Transaction,
+    VersionScope,
 )
 from .staging import SealedWrites, StagedWrites
 from .tombstones import bare_change, bare_outcome
@@ -67,11 +74,27 @@ class _MemoryReader:
     async def subject(self, name: str) -> SubjectState:
         return self._state.subjects.get(name, SubjectState(name))
 
-    async def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
-        names = sorted(
-            name for name in self._state.versions if name.startswith(prefix) and name > after
+    async def subjects(
+        self,
+        *,
+        prefix: str,
+        limit: int,
+        order: Order = BY_NAME,
+        after: SubjectPosition | None = None,
+        demands: Demands = (),  # noqa: ARG002 - whoever demands filters in any case
+    ) -> tuple[SubjectState, ...]:
+        positions = sorted(
+            (
+                (getattr(self._state.subjects[name], order.field), name)
+                for name in self._state.versions
+                if name.startswith(prefix)
+            ),
+            reverse=order.descending,
         )
-        return tuple(self._state.subjects[name] for name in names[:limit])
+        if after is not None:
+            beyond = operator.lt if order.descending else operator.gt
+            positions = [position for position in positions if beyond(position, after)]
+        return tuple(self._state.subjects[name] for _, name in positions[:limit])
 
     async def version(self, subject: str, version: int) -> Version | None:
         versions = self._state.versions.get(subject, ())
@@ -79,6 +102,37 @@ class _MemoryReader:
 
     async def versions(self, subject: str, *, after: int, limit: int) -> tuple[Version, ...]:
         return self._state.versions.get(subject, ())[after : after + limit]
+
+    async def version_keys(
+        self,
+        *,
+        after: tuple[str, int],
+        limit: int,
+        scope: VersionScope = VersionScope.EVERY,
+        demands: Demands = (),  # noqa: ARG002 - whoever demands filters in any case
+    ) -> tuple[VersionKey, ...]:
+        found = (
+            VersionKey(subject, version.version, version.schema_id)
+            for subject in sorted(self._state.versions)
+            if subject >= after[0]
+            for version in self._state.versions[subject]
+            if (subject, version.version) > after
+            and (
+                scope is VersionScope.EVERY
+                or version.version == self._state.subjects[subject].latest_version
+            )
+        )
+        return tuple(islice(found, limit))
+
+    async def versions_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        found = [await self.version(subject, number) for subject, number in keys]
+        return tuple(version for version in found if version is not None)
+
+    async def outlines_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        return tuple(
+            replace(version, text="", canonical_text="", arrow_schema=b"")
+            for version in await self.versions_at(keys)
+        )
 
     async def version_times(self, subject: str) -> tuple[VersionTimes, ...]:
         return tuple(map(_times, self._state.versions.get(subject, ())))

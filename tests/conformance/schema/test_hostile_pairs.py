@@ -104,6 +104,18 @@ def test_a_budget_ends_with_its_steps_and_with_the_one_it_is_taken_from() -> Non
         Budget(steps=10, seconds=-1).spend()
 
 
+def test_schemas_too_long_to_judge_are_only_compared_as_a_whole() -> None:
+    text = {"type": "string", "pattern": "^a{9}$"}
+    fields: dict[str, Any] = {f"field_{i}": text for i in range(9_000)}
+    old = parse_document(json.dumps({"properties": fields}))
+    described = parse_document(json.dumps({"title": "t", "properties": fields}))
+    new = parse_document(json.dumps({"properties": {**fields, "g": {"type": "string"}}}))
+    assert compare(old, described, policy=Policy.CONTAINMENT).verdict is Verdict.COMPATIBLE
+    report = compare(old, new, policy=Policy.CONTAINMENT)
+    assert report.verdict is Verdict.UNDECIDED
+    assert [change.reason for change in report.changes] == ["TOO_LARGE"]
+
+
 def test_languages_too_large_to_compare_stay_open() -> None:
     """An automaton of 2 to the 40 states is left alone; the steps counted end the walk."""
     answer = TextSets().within(matching("(a|b)*a(a|b){40}$"), matching("(a|b)*a(b|a){40}$"))

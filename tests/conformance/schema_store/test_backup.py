@@ -13,7 +13,7 @@ from tests.support.postgres_fixtures import fresh_database
 from tests.support.registry_values import ACTOR, new_version, register, registered
 from tickmesh.errors import ConfigError
 from tickmesh_registry.domain.compatibility import Mode, SettingsOverride
-from tickmesh_registry.store import CompletedRequest, Refusal
+from tickmesh_registry.store import CompletedRequest, Refusal, RegisteredOutcome
 from tickmesh_registry.store.sql.maintenance import SqliteMaintenance
 from tickmesh_registry.store.sql.postgres import PostgresStore
 from tickmesh_registry.store.sql.postgres_maintenance import PostgresMaintenance
@@ -91,10 +91,7 @@ async def fill(store: SchemaStore) -> None:
                 principal=ACTOR.principal,
                 request_id="r1",
                 digest="d",
-                subject="ticks.quotes",
-                version=2,
-                already_registered=False,
-                report="{}",
+                outcomes=(RegisteredOutcome("ticks.quotes", 2, False, "{}"),),
                 completed_at_ns=NOW_NS,
             )
         )
@@ -111,7 +108,7 @@ async def content_of(store: SchemaStore) -> object:
             page.revisions,
             (page.head.revision, page.head.compact_revision, page.head.changed_at_ns),
             await reader.versions_through(page.head.revision, after=("", 0), limit=1_000),
-            await reader.subjects(prefix="", after="", limit=1_000),
+            await reader.subjects(prefix="", limit=1_000),
             await reader.subject(""),
             await reader.completed_request(ACTOR.principal, "r1"),
             await reader.refusal("ticks.quotes", "f", "ada"),

@@ -17,7 +17,10 @@ from tickmesh_registry.domain.compatibility import (
     SettingsOverride,
 )
 from tickmesh_registry.domain.errors import VersionConflictError
+from tickmesh_registry.domain.filtering import parse_filter
+from tickmesh_registry.domain.ordering import Order
 from tickmesh_registry.domain.versions import Version
+from tickmesh_registry.filter_fields import SUBJECT_FIELDS, VERSION_FIELDS
 from tickmesh_registry.store import (
     CompletedRequest,
     Head,
@@ -28,6 +31,7 @@ from tickmesh_registry.store import (
     SettingsOutcome,
     SubjectState,
     Transaction,
+    VersionScope,
 )
 
 
@@ -310,7 +314,7 @@ async def test_settings_need_no_versions_and_do_not_list_the_subject(store: Sche
         assert state.settings == SettingsOverride(policy=Policy.CONTAINMENT)
         assert state.revision == 1
         assert (await reader.subject("")).settings.mode is Mode.NONE
-        assert await reader.subjects(prefix="", after="", limit=10) == ()
+        assert await reader.subjects(prefix="", limit=10) == ()
     version = await register(store, "new")
     assert version.version == 1
     async with store.snapshot() as reader:
@@ -324,7 +328,7 @@ async def test_subjects_list_by_prefix_in_order_of_names(store: SchemaStore) -> 
     async with store.snapshot() as reader:
 
         async def listed(prefix: str, after: str = "", limit: int = 10) -> list[str]:
-            found = await reader.subjects(prefix=prefix, after=after, limit=limit)
+            found = await reader.subjects(prefix=prefix, after=(after, after), limit=limit)
             return [state.name for state in found]
 
         assert await listed("") == sorted(names)
@@ -332,6 +336,67 @@ async def test_subjects_list_by_prefix_in_order_of_names(store: SchemaStore) -> 
         assert await listed("ticks", after="ticks.quotes") == ["ticks.trades", "ticks_a"]
         assert await listed("", limit=2) == sorted(names)[:2]
         assert await listed("ü") == []
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", ["name", "revision", "version_count"])
+async def test_subjects_list_in_any_order_a_page_at_a_time(
+    store: SchemaStore, field: str, descending: bool
+) -> None:
+    for name in ("b", "a", "c", "b", "d", "a", "B"):
+        await register(store, name)
+    order = Order(field, descending=descending)
+    async with store.snapshot() as reader:
+        whole = await reader.subjects(prefix="", limit=10, order=order)
+        keys = [(getattr(state, field), state.name) for state in whole]
+        assert keys == sorted(keys, reverse=descending)
+        assert len(keys) == 5
+        paged: list[SubjectState] = []
+        while page := await reader.subjects(
+            prefix="", limit=2, order=order, after=keys[len(paged) - 1] if paged else None
+        ):
+            paged.extend(page)
+        assert paged == list(whole)
+
+
+async def test_what_a_store_leaves_out_does_not_fulfil_the_demands(store: SchemaStore) -> None:
+    """An engine may use a filter to read less, never to answer something else."""
+    for name in ("a", "ab", "b", "ab"):
+        await register(store, name)
+    text = 'subject = "a*" AND version < 2 AND state = active AND labels.team = equities'
+    wanted = parse_filter(text, VERSION_FIELDS)
+    async with store.snapshot() as reader:
+        keys = await reader.version_keys(after=("", 0), limit=10, demands=wanted.demands)
+        found = await reader.outlines_at([key[:2] for key in keys])
+        assert [(v.subject, v.version) for v in found if wanted.matches(v)] == [("a", 1), ("ab", 1)]
+        named = parse_filter('name = "a*" AND version_count > 1', SUBJECT_FIELDS)
+        subjects = await reader.subjects(prefix="", limit=10, demands=named.demands)
+        assert [state.name for state in subjects if named.matches(state)] == ["ab"]
+
+
+async def test_version_keys_go_through_all_subjects_in_order(store: SchemaStore) -> None:
+    for subject in ("b", "a", "b", "a", "B"):
+        await register(store, subject)
+    async with store.snapshot() as reader:
+        every = await reader.version_keys(after=("", 0), limit=10)
+        assert [key[:2] for key in every] == [("B", 1), ("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+        assert await reader.version_keys(after=("a", 1), limit=2) == every[2:4]
+        latest = await reader.version_keys(after=("", 0), limit=10, scope=VersionScope.LATEST)
+        assert [key[:2] for key in latest] == [("B", 1), ("a", 2), ("b", 2)]
+
+
+async def test_versions_are_read_at_once_by_their_names(store: SchemaStore) -> None:
+    for subject in ("b", "a", "b"):
+        await register(store, subject, text='{"title": "x"}')
+    async with store.snapshot() as reader:
+        keys = [("b", 2), ("a", 9), ("a", 1)]
+        whole = await reader.versions_at(keys)
+        assert whole == (await reader.version("b", 2), await reader.version("a", 1))
+        outlines = await reader.outlines_at(keys)
+        for outline, version in zip(outlines, whole, strict=True):
+            assert version is not None
+            assert outline == replace(version, text="", canonical_text="", arrow_schema=b"")
+        assert await reader.versions_at([]) == ()
 
 
 async def test_versions_through_a_revision_leave_out_what_came_later(store: SchemaStore) -> None:

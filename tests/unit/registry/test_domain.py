@@ -18,7 +18,7 @@ from tickmesh_registry.domain.compatibility import (
     every_version,
 )
 from tickmesh_registry.domain.errors import InvalidArgumentError
-from tickmesh_registry.domain.tokens import WatchToken, decode_page_token, encode_page_token
+from tickmesh_registry.domain.tokens import WatchToken
 from tickmesh_registry.domain.versions import (
     VersionState,
     VersionTimes,
@@ -66,20 +66,6 @@ def test_a_watch_token_reads_back(epoch: str, revision: int) -> None:
 def test_any_other_text_is_refused_as_a_token(text: str) -> None:
     with pytest.raises(InvalidArgumentError):
         WatchToken.decode(text)
-
-
-@given(after=st.text(max_size=40), listing=st.text(max_size=20))
-def test_a_page_token_is_good_for_its_own_listing_only(after: str, listing: str) -> None:
-    token = encode_page_token(listing, after)
-    assert decode_page_token(token, listing, "") == after
-    with pytest.raises(InvalidArgumentError):
-        decode_page_token(token, listing + "x", "")
-    with pytest.raises(InvalidArgumentError):
-        decode_page_token(token, listing, 0)
-
-
-def test_the_first_page_needs_no_token() -> None:
-    assert decode_page_token("", "subjects", "") == ""
 
 
 @pytest.mark.parametrize("name", ["a", "ticks.trades", "A-1_b/c", "x" * 255])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from tickmesh.schema import FieldFacts, SchemaDifference
 from tickmesh.schema.compatibility import CompatibilityReport
 from tickmesh_registry.application import Candidate, RegistryApplication
 from tickmesh_registry.domain.compatibility import Action, Mode, Policy, Verdict
@@ -62,6 +63,22 @@ class ColumnsFormat:
         columns = document.canonical_text.split(",")
         schema = pa.schema([pa.field(name, pa.string()) for name in columns])
         return Projection(schema.serialize().to_pybytes(), field_ids)
+
+    def difference(self, before: Document, after: Document) -> SchemaDifference:
+        return SchemaDifference(())
+
+    def fields(self, document: Document) -> tuple[FieldFacts, ...]:
+        assert isinstance(document, Columns)
+        return tuple(
+            FieldFacts((name,), f"/{name}", ("string",), "string", required=True, role="")
+            for name in document.names
+        )
+
+    def field_ids_in(self, arrow_schema: bytes) -> dict[tuple[str, ...], int]:
+        return {}
+
+    def field_ids_of(self, field_ids: str) -> dict[str, int]:
+        return {}
 
     def judge(
         self,

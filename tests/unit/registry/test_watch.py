@@ -415,3 +415,24 @@ async def test_watchers_that_left_while_they_waited_leave_nothing_behind() -> No
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert (hub.waiting, hub.watchers) == (0, 0)
+
+
+async def test_w3_w15_watchers_who_share_a_place_share_only_what_is_theirs() -> None:
+    store = MemoryStore(epoch="e")
+    hub = WatchHub(store, encode=encode, clock=SystemClock())
+    store.on_commit(hub.publish)
+    await hub.start()
+    for _ in range(3):
+        await register(store, "a")
+        await register(store, "b")
+    only_a = WatchFilter(subjects=frozenset({"a"}))
+    for _ in range(2):
+        whole = await collect(hub, WatchOrder(0), through=6)
+        assert revisions_of(whole) == [1, 2, 3, 4, 5, 6]
+        assert revisions_of(await collect(hub, WatchOrder(0, only_a), through=5)) == [1, 3, 5]
+        assert revisions_of(await collect(hub, WatchOrder(2), through=6)) == [3, 4, 5, 6]
+        full = await collect(hub, WatchOrder(0, include_previous=True), through=6)
+        assert [event.rsplit("<", 1)[1] for event in events_of(full)] == list("001122")
+        again = await collect(hub, WatchOrder(0), through=6)
+        assert again == whole
+        assert all(one is other for one, other in zip(whole[1:], again[1:], strict=True))

@@ -15,7 +15,7 @@ from tickmesh.schema.compatibility.automata import PatternWalker
 from tickmesh.schema.compatibility.budget import Budget
 from tickmesh.schema.compatibility.pattern_syntax import NotRegularError
 from tickmesh.schema.compatibility.text_sets import NONE, TextSets, formula_of, matching
-from tickmesh.schema.oracle import validator_of
+from tickmesh.schema.oracle import validator_of, with_pattern_engine
 from tickmesh.schema.patterns import for_oracle
 
 _ATOM = st.sampled_from(
@@ -50,10 +50,19 @@ def _accepts(pattern: str, text: str) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    matched: bool = jsonschema_rs.Draft202012Validator({"pattern": for_oracle(pattern)}).is_valid(
-        text
-    )
+    matched: bool = with_pattern_engine(
+        lambda engine: jsonschema_rs.Draft202012Validator(
+            {"pattern": for_oracle(pattern)}, pattern_options=engine
+        )
+    ).is_valid(text)
     return matched
+
+
+def test_the_oracle_reads_a_repeated_character_around_others_right() -> None:
+    """The engine with look-around merges the two runs: it takes one character for both."""
+    assert not _matches("0+a*0+", "0")
+    assert _matches("0+a*0+", "00")
+    assert not validator_of(parse_document('{"pattern": "0+a*0+"}')).is_valid("0")
 
 
 @settings(max_examples=400, deadline=None)

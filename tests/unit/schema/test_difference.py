@@ -17,6 +17,14 @@ def _diff(old: dict[str, Any], new: dict[str, Any], **keywords: Any) -> Any:
     )
 
 
+def _string(arrow: str) -> dict[str, Any]:
+    return {"type": "string", "arrow": arrow}
+
+
+def _integer(arrow: str) -> dict[str, Any]:
+    return {"type": "integer", "arrow": arrow}
+
+
 def test_changes_name_their_kind_and_place() -> None:
     difference = _diff(
         {"a": {"type": "integer", "minimum": 1}, "gone": {}, "e": {"enum": ["x"]}},
@@ -88,6 +96,14 @@ def test_a_change_behind_a_reference_is_seen_inside_a_condition() -> None:
             "cast_exact_if",
         ),
         ({"type": "array", "items": {"type": "integer"}}, {"type": "integer"}, "impossible"),
+        (_string("time64[us]"), _string("time64[ns]"), "cast_exact"),
+        (_string("time64[ns]"), _string("time32[ms]"), "cast_exact_if"),
+        (_integer("duration[s]"), _integer("duration[ns]"), "cast_exact_if"),
+        (_string("utf8"), _string("binary"), "cast_exact"),
+        (_string("binary"), _string("utf8"), "cast_exact_if"),
+        (_string("utf8"), _string("dictionary<int32, utf8>"), "cast_exact"),
+        (_string("timestamp[ms, UTC]"), _string("timestamp[ns, UTC]"), "cast_exact_if"),
+        (_string("timestamp[ns]"), _string("timestamp[ns, UTC]"), "impossible"),
     ],
 )
 def test_each_column_has_a_plan(old: dict[str, Any], new: dict[str, Any], action: str) -> None:
@@ -110,3 +126,31 @@ def test_columns_added_dropped_and_nested_are_planned() -> None:
         ("new", "add"),
         ("old", "drop"),
     }
+
+
+def test_an_added_column_says_what_fills_it() -> None:
+    nested = {"type": "object", "properties": {"lot": {"type": "integer", "default": 100}}}
+    bare = {"type": "object", "properties": {"x": {}}}
+    plans = {
+        plan.path: plan
+        for plan in _diff(
+            {"l": {"type": "array", "items": bare}, "m": {"additionalProperties": bare}},
+            {
+                "l": {"type": "array", "items": nested},
+                "m": {"additionalProperties": nested},
+                "venue": {"enum": ["X"], "default": "X"},
+                "note": {"type": ["string", "null"], "default": None},
+                "must": {"type": "string"},
+            },
+            required=["must"],
+        ).columns
+        if plan.action == "add"
+    }
+    assert {path: plan.default for path, plan in plans.items()} == {
+        "l.lot": "100",
+        "venue": '"X"',
+        "note": "",
+        "must": "",
+    }
+    assert plans["must"].note == "old rows have no value to give"
+    assert plans["note"].note == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,26 +220,36 @@ def get(
 @schema.command("list")
 @click.argument("subject", required=False)
 @click.option("--prefix", default="", help="Only subjects whose names begin with this.")
+@click.option("--filter", "where", default="", help="Only what matches, such as 'state = active'.")
+@click.option("--order-by", default="", help="A field, with ' desc' for the highest first.")
 @output_option
-def list_(*, subject: str | None, prefix: str, output: Output) -> None:
-    """List subjects, or the versions of SUBJECT."""
+def list_(*, subject: str | None, prefix: str, where: str, order_by: str, output: Output) -> None:
+    """List subjects, or the versions of SUBJECT.
+
+    docs/filters.md says what a filter may hold. Subjects are ordered by name, revision or
+    version_count, versions by version or effective_from.
+    """
     from tickmesh.registry import RegistryClient
 
     with RegistryClient() as client:
         if subject is None:
             rows: list[dict[str, object]] = [
                 {"subject": found.name, "latest": found.latest_version, **_counts(found)}
-                for found in client.subjects(prefix=prefix)
+                for found in client.subjects(prefix=prefix, where=where, order_by=order_by)
             ]
             columns = ["subject", "latest", "versions", "revision"]
             empty = "no subjects yet; next: tickmesh schema infer FILE, then schema register"
             if prefix:
                 empty = f"no subject begins with {prefix}"
+            if where:
+                empty = "no subject matches"
             print_rows(rows, columns=columns, output=output, empty=empty)
             return
         columns = ["version", "schema_id", "state", "action", "registered_at", "effective_from"]
-        versions = [_facts(found) for found in client.versions(subject)]
-    print_rows(versions, columns=columns, output=output)
+        versions = [
+            _facts(found) for found in client.versions(subject, where=where, order_by=order_by)
+        ]
+    print_rows(versions, columns=columns, output=output, empty="no version matches")
 
 
 @schema.command()
@@ -326,6 +337,96 @@ def diff(*, old: str, new: str, output: Output) -> None:
     from tickmesh import schema as core
 
     print_difference(core.diff(_file_or_version(old), _file_or_version(new)), output=output)
+
+
+@schema.command()
+@click.option("--field", "name", default="", help="A field of this name; * stands for anything.")
+@click.option("--path", default="", help="A field at this path of names, such as /quote/bid.")
+@click.option("--type", "kind", default="", help="The field admits this JSON type.")
+@click.option("--role", default="", help="The field plays this tick role.")
+@click.option("--filter", "where", default="", help="Only versions that match.")
+@click.option("--latest", is_flag=True, help="Look at the latest version of each subject only.")
+@output_option
+def search(
+    *, name: str, path: str, kind: str, role: str, where: str, latest: bool, output: Output
+) -> None:
+    """Find the versions that have a field, and show it.
+
+    docs/filters.md says what a filter may hold.
+    """
+    from tickmesh.registered import FieldCondition
+    from tickmesh.registry import RegistryClient
+
+    condition = FieldCondition(name=name, path=path, type=kind, role=role)
+    asked = [] if condition == FieldCondition() else [condition]
+    with RegistryClient() as client:
+        found = list(client.search(*asked, where=where, latest_only=latest))
+    if output is Output.JSON:
+        print_json(
+            [
+                _facts(hit.schema) | {"fields": [asdict(each) for each in hit.fields]}
+                for hit in found
+            ]
+        )
+        return
+    rows: list[dict[str, object]] = [
+        {
+            "subject": hit.schema.subject,
+            "version": hit.schema.version,
+            "field": field and field.path,
+            "types": field and ", ".join(field.types),
+            "arrow_type": field and type_name(field.arrow_type),
+        }
+        for hit in found
+        for field in hit.fields or (None,)
+    ]
+    columns = ["subject", "version", "field", "types", "arrow_type"]
+    print_rows(rows, columns=columns, output=output, empty="no version matches")
+
+
+@schema.command()
+@click.argument("subject")
+@click.option("--from", "start", type=Instant(), help="From this instant on.")
+@click.option("--until", "end", type=Instant(), help="Until this instant.")
+@click.option("--known-at", type=Instant(), help="As it was known at this instant.")
+@click.option(
+    "--as-known-then", is_flag=True, help="As it was known at each instant: no future is known."
+)
+@output_option
+def timeline(
+    *,
+    subject: str,
+    start: int | None,
+    end: int | None,
+    known_at: int | None,
+    as_known_then: bool,
+    output: Output,
+) -> None:
+    """Show which version of SUBJECT is in force when."""
+    from tickmesh.registered import Knowledge
+    from tickmesh.registry import RegistryClient
+
+    if as_known_then and known_at is not None:
+        raise click.UsageError("--known-at and --as-known-then exclude each other")
+    knowledge = Knowledge.AT_EACH_INSTANT if as_known_then else Knowledge.NOW
+    if known_at is not None:
+        knowledge = Knowledge.AT_INSTANT
+    with RegistryClient() as client:
+        spans = client.get_timeline(
+            subject, start_ns=start, end_ns=end, knowledge=knowledge, known_at_ns=known_at
+        )
+    rows: list[dict[str, object]] = [
+        {
+            "from": instant(span.start_ns),
+            "until": None if span.end_ns is None else instant(span.end_ns),
+            "version": span.schema.version,
+            "state": span.schema.state.value,
+            "registered_at": instant(span.schema.registered_at_ns),
+        }
+        for span in spans
+    ]
+    columns = ["from", "until", "version", "state", "registered_at"]
+    print_rows(rows, columns=columns, output=output, empty="no version is in force then")
 
 
 @schema.command()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         parse_schema,
     )
     from tickmesh.schema.field_ids import FieldIds
+    from tickmesh.schema.fields import FieldFacts, describe_fields
     from tickmesh.schema.projection import project
     from tickmesh.schema.resolution import resolve_row, row_is_valid
     from tickmesh.schema.roles import Roles, roles_of
@@ -53,6 +54,7 @@ __all__ = [
     "CompatibilityReport",
     "Dialect",
     "FieldChange",
+    "FieldFacts",
     "FieldIds",
     "JsonSchema",
     "Mode",
@@ -71,6 +73,7 @@ __all__ = [
     "compare",
     "compare_with_history",
     "compile_schema",
+    "describe_fields",
     "diff",
     "parse_document",
     "parse_schema",
@@ -89,6 +92,7 @@ _HOMES = {
     "CompatibilityReport": "compatibility",
     "Dialect": "document",
     "FieldChange": "difference",
+    "FieldFacts": "fields",
     "FieldIds": "field_ids",
     "JsonSchema": "document",
     "Mode": "compatibility",
@@ -106,6 +110,7 @@ _HOMES = {
     "compare": "compatibility",
     "compare_with_history": "compatibility",
     "compile_schema": "validation",
+    "describe_fields": "fields",
     "diff": "difference",
     "parse_document": "document",
     "parse_schema": "document",

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.field_ids import join_path
 from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY
+from tickmesh.schema.fields import struct_inside
+from tickmesh.schema.location import MISSING, Location
 from tickmesh.schema.projection import fields_of
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class ColumnPlan:
         new_type: The Arrow type after, None when dropped.
         note: What a conditional cast depends on, or why a cast is impossible; else empty.
         names: The path as a tuple of names.
+        default: What fills an added column for old rows, as JSON text; empty for null.
     """
 
     path: str
@@ -51,6 +55,7 @@ class ColumnPlan:
     new_type: str | None
     note: str
     names: tuple[str, ...]
+    default: str = ""
 
 
 def plan_columns(old: SchemaDocument, new: SchemaDocument) -> tuple[ColumnPlan, ...]:
@@ -59,28 +64,40 @@ def plan_columns(old: SchemaDocument, new: SchemaDocument) -> tuple[ColumnPlan, 
     Raises:
         SchemaError: A version has no projection.
     """
-    return tuple(_plan_fields(fields_of(old), fields_of(new), ()))
+    return tuple(_plan_fields(fields_of(old), fields_of(new), Location.root(new), ()))
 
 
 def _plan_fields(
-    old: Sequence[pa.Field[Any]], new: Sequence[pa.Field[Any]], path: tuple[str, ...]
+    old: Sequence[pa.Field[Any]],
+    new: Sequence[pa.Field[Any]],
+    place: Location,
+    path: tuple[str, ...],
 ) -> Iterator[ColumnPlan]:
     before = {field.name: field for field in old}
     after = {field.name: field for field in new}
     for name, field in after.items():
         names = (*path, name)
         if name not in before:
-            yield ColumnPlan(join_path(names), ColumnAction.ADD, None, str(field.type), "", names)
+            yield _added(field, place, names)
         else:
-            yield from _plan_pair(before[name], field, names)
+            yield from _plan_pair(before[name], field, place, names)
     for name, field in before.items():
         if name not in after:
             names = (*path, name)
             yield ColumnPlan(join_path(names), ColumnAction.DROP, str(field.type), None, "", names)
 
 
+def _added(field: pa.Field[Any], place: Location, names: tuple[str, ...]) -> ColumnPlan:
+    default = place.default_of(field.name)
+    filled = "" if default is MISSING or default is None else canonical_json(default)
+    note = "" if filled or field.nullable else "old rows have no value to give"
+    return ColumnPlan(
+        join_path(names), ColumnAction.ADD, None, str(field.type), note, names, default=filled
+    )
+
+
 def _plan_pair(
-    old: pa.Field[Any], new: pa.Field[Any], names: tuple[str, ...]
+    old: pa.Field[Any], new: pa.Field[Any], place: Location, names: tuple[str, ...]
 ) -> Iterator[ColumnPlan]:
     import pyarrow as pa
 
@@ -92,7 +109,8 @@ def _plan_pair(
     ):
         types = str(old.type), str(new.type)
         yield ColumnPlan(join_path(names), ColumnAction.KEEP, *types, "", names)
-        yield from _plan_fields(list(old_inner.type), list(new_inner.type), names)
+        inside, fields = struct_inside(place.child(new.name), new.type)
+        yield from _plan_fields(list(old_inner.type), fields, inside, names)
         return
     if _wrapping(old) == _wrapping(new):
         action, note = cast_of(old_inner, new_inner)
@@ -173,11 +191,19 @@ def _cast(old: Any, new: Any) -> tuple[ColumnAction, str]:
     if types.is_null(old):
         return ColumnAction.CAST_EXACT, ""
     if _is_text(old) and _is_text(new):
+        return _cast_text(old, new)
+    if _is_text(old) and types.is_binary(new):
         return ColumnAction.CAST_EXACT, ""
+    if types.is_binary(old) and _is_text(new):
+        return ColumnAction.CAST_EXACT_IF, "if every value is UTF-8"
     if _is_number(old) and _is_number(new):
         return _cast_number(old, new)
     if types.is_timestamp(old) and types.is_timestamp(new):
         return _cast_timestamp(old, new)
+    if (types.is_time(old) and types.is_time(new)) or (
+        types.is_duration(old) and types.is_duration(new)
+    ):
+        return _cast_clock(old, new)
     if (types.is_timestamp(old) or types.is_date(old)) and _is_text(new):
         return ColumnAction.CAST_EXACT_IF, "the instant is kept, as RFC 3339 text"
     if _is_text(old) and (types.is_timestamp(new) or types.is_date(new)):
@@ -251,3 +277,24 @@ def _cast_timestamp(old: Any, new: Any) -> tuple[ColumnAction, str]:
     if _UNITS.index(new.unit) > _UNITS.index(old.unit):
         return ColumnAction.CAST_EXACT_IF, f"if every instant lies in the range of {new}"
     return ColumnAction.CAST_EXACT_IF, f"if every instant is a whole number of {new.unit}"
+
+
+def _cast_clock(old: Any, new: Any) -> tuple[ColumnAction, str]:
+    import pyarrow as pa
+
+    if _UNITS.index(new.unit) < _UNITS.index(old.unit):
+        return ColumnAction.CAST_EXACT_IF, f"if every value is a whole number of {new.unit}"
+    if pa.types.is_time(new):
+        return ColumnAction.CAST_EXACT, ""  # a day fits in every unit
+    return ColumnAction.CAST_EXACT_IF, f"if every value lies in the range of {new}"
+
+
+def _cast_text(old: Any, new: Any) -> tuple[ColumnAction, str]:
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(new):
+        return ColumnAction.CAST_EXACT, ""
+    bits = new.index_type.bit_width
+    if bits >= 32 or (pa.types.is_dictionary(old) and old.index_type.bit_width <= bits):
+        return ColumnAction.CAST_EXACT, ""
+    return ColumnAction.CAST_EXACT_IF, f"if at most {2 ** (bits - 1)} different values occur"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
+from tickmesh.schema.oracle import draft_of, refuse_fetch, with_pattern_engine
 from tickmesh.schema.standalone import Standalone
 
 if TYPE_CHECKING:
@@ -51,16 +51,18 @@ def first_invalid(document: SchemaDocument, defaults: Sequence[Default]) -> Defa
         }
         for place, each in enumerate(defaults)
     }
-    validator = jsonschema_rs.validator_for(
-        {"$schema": str(document.dialect), "properties": judging},
-        registry=jsonschema_rs.Registry(
-            resources=standalone.resources,
-            draft=draft_of(document.dialect),
+    validator = with_pattern_engine(
+        lambda engine: jsonschema_rs.validator_for(
+            {"$schema": str(document.dialect), "properties": judging},
+            registry=jsonschema_rs.Registry(
+                resources=standalone.resources,
+                draft=draft_of(document.dialect),
+                retriever=refuse_fetch,
+            ),
+            validate_formats=True,
             retriever=refuse_fetch,
-        ),
-        validate_formats=True,
-        retriever=refuse_fetch,
-        pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+            pattern_options=engine,
+        )
     )
     values = {str(place): each.value for place, each in enumerate(defaults)}
     if validator.is_valid(values):

@@ -77,6 +77,33 @@ class FieldIds:
         )
 
 
+def ids_in(schema: pa.Schema) -> dict[tuple[str, ...], int]:
+    """Return the ids of the named fields of a projection, by path of names."""
+    return dict(_ids(schema, ()))
+
+
+def _ids(
+    fields: Iterable[pa.Field[Any]], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    for each in fields:
+        here = (*path, each.name)
+        identifier = metadata_of(each).get(FIELD_ID_KEY)
+        if identifier is not None:
+            yield here, int(identifier)
+        yield from _ids(_members(each.type), here)
+
+
+def _members(kind: Any) -> Iterable[pa.Field[Any]]:
+    """The fields of the struct that a type is or holds; items and map values add no step."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind):
+        return _members(kind.value_type)
+    if pa.types.is_map(kind):
+        return _members(kind.item_type)
+    return kind if pa.types.is_struct(kind) else ()
+
+
 def _paths(fields: Iterable[pa.Field[Any]], path: tuple[str, ...]) -> Iterator[str]:
     """Yield the path of every field and of those nested in it, parents first."""
     for each in fields:

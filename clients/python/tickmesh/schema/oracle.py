@@ -6,17 +6,22 @@ what the cleaner does; compatibility of whole documents takes them as annotation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.patterns import with_oracle_patterns
 from tickmesh.schema.standalone import Standalone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import jsonschema_rs
 
     from tickmesh.schema.document import SchemaDocument
     from tickmesh.schema.keywords import JsonSchema
+
+Made = TypeVar("Made")
 
 BACKTRACK_LIMIT = 100_000
 """Steps a regular expression with look-around may take on one string."""
@@ -26,13 +31,22 @@ class _Compiled:
     """What the oracle compiled of one document."""
 
     def __init__(self, document: SchemaDocument) -> None:
+        self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
+        self._document = document
+
+    @cached_property
+    def standalone(self) -> Standalone:
+        """The document's resources, for validators of its parts."""
+        return Standalone(self._document, name="oracle")
+
+    @cached_property
+    def registry(self) -> jsonschema_rs.Registry:
+        """The same, compiled."""
         import jsonschema_rs
 
-        self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
-        self.standalone = Standalone(document, name="oracle")
-        self.registry = jsonschema_rs.Registry(
+        return jsonschema_rs.Registry(
             resources=self.standalone.resources,
-            draft=draft_of(document.dialect),
+            draft=draft_of(self._document.dialect),
             retriever=refuse_fetch,
         )
 
@@ -75,12 +89,14 @@ def validator_of(
             registry = compiled.registry
             referred = compiled.standalone.refer(part)
             schema = {"$schema": str(document.dialect), "allOf": [referred]}
-        validator = compiled.validators[key] = jsonschema_rs.validator_for(
-            schema,
-            registry=registry,
-            validate_formats=not annotate_formats,
-            retriever=refuse_fetch,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+        validator = compiled.validators[key] = with_pattern_engine(
+            lambda engine: jsonschema_rs.validator_for(
+                schema,
+                registry=registry,
+                validate_formats=not annotate_formats,
+                retriever=refuse_fetch,
+                pattern_options=engine,
+            )
         )
     return validator
 
@@ -89,6 +105,25 @@ def _as_judged(document: SchemaDocument) -> dict[str, Any] | bool:
     """Return a document with exact numbers where it stands alone, and patterns as ECMA-262."""
     schema: dict[str, Any] | bool = document.plain if document.references else document.root
     return cast("dict[str, Any] | bool", with_oracle_patterns(schema, document.dialect, written={}))
+
+
+def with_pattern_engine(
+    make: Callable[[jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions], Made],
+) -> Made:
+    """Make something of a schema with the engine for its patterns that is known to be right.
+
+    The plain engine is linear and exact. The one with look-around is taken only where the plain one
+    cannot read a pattern: it says that ``0+a*0+`` matches ``0``.
+
+    Args:
+        make: Raises jsonschema_rs.ValidationError for a pattern that the engine cannot read.
+    """
+    import jsonschema_rs
+
+    try:
+        return make(jsonschema_rs.RegexOptions())
+    except jsonschema_rs.ValidationError:
+        return make(jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT))
 
 
 def is_valid(validator: jsonschema_rs.Validator, value: Any) -> bool:

@@ -16,7 +16,7 @@ from tickmesh.schema.oracle import OracleUndecidedError, is_valid, validator_of
 from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tickmesh.schema.document import SchemaDocument
 
@@ -76,19 +76,39 @@ def _resolve_struct(value: dict[str, Any], writer: Location, reader: Location) -
     return resolved
 
 
-def row_is_valid(row: Mapping[str, Any], document: SchemaDocument) -> bool:
+def row_is_valid(
+    row: Mapping[str, Any],
+    document: SchemaDocument,
+    *,
+    before_reading: Callable[[], None] | None = None,
+) -> bool:
     """Whether one reading of a row is valid under a schema.
 
     A null cell of a field that admits null stands for null or absent, elsewhere for absent.
 
+    Args:
+        row: A JSON object; an absent member and None are a null cell.
+        document: The schema.
+        before_reading: Called before each reading is judged; what it raises ends the judging.
+
     Raises:
         OracleUndecidedError: Too many readings, or a pattern ran out of steps.
     """
-    return valid_reading(row, document) is not None
+    return valid_reading(row, document, before_reading=before_reading) is not None
 
 
-def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str, Any] | None:
+def valid_reading(
+    row: Mapping[str, Any],
+    document: SchemaDocument,
+    *,
+    before_reading: Callable[[], None] | None = None,
+) -> dict[str, Any] | None:
     """Return the first reading of a row that is valid, None when none is.
+
+    Args:
+        row: A JSON object; an absent member and None are a null cell.
+        document: The schema.
+        before_reading: Called before each reading is judged; what it raises ends the judging.
 
     Raises:
         OracleUndecidedError: Too many readings, or a pattern ran out of steps.
@@ -97,6 +117,8 @@ def valid_reading(row: Mapping[str, Any], document: SchemaDocument) -> dict[str,
     for count, reading in enumerate(_readings(dict(row), Location.root(document))):
         if count >= MOST_READINGS:
             raise OracleUndecidedError(f"the row has more than {MOST_READINGS} readings")
+        if before_reading is not None:
+            before_reading()
         if is_valid(validator, reading):
             assert isinstance(reading, dict)
             return reading

@@ -38,12 +38,18 @@ def check_rows(document: SchemaDocument) -> None:
             f"no row can exist under this schema: {empty.message}",
             pointer=empty.pointer,
         )
-    root = Location.root(document)
-    defaults: list[Default] = []
-    _gather_defaults(root, defaults, set())
-    _check_defaults(document, defaults)
+    if _states_defaults(document):
+        defaults: list[Default] = []
+        _gather_defaults(Location.root(document), defaults, set())
+        _check_defaults(document, defaults)
     fields_of(document)
     document.memo[check_rows] = True
+
+
+def _states_defaults(document: SchemaDocument) -> bool:
+    return any("default" in schema for _, schema in document.index.subschemas()) or any(
+        map(_states_defaults, document.references.values())
+    )
 
 
 def _gather_defaults(location: Location, found: list[Default], seen: set[Key]) -> None:

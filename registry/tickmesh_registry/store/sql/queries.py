@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, case, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    case,
+    literal,
+    select,
+    tuple_,
+)
 
 from tickmesh_registry.domain.changes import Change, Revision
+from tickmesh_registry.domain.ordering import BY_NAME, Order
 from tickmesh_registry.domain.versions import (
     Version,
+    VersionKey,
     VersionStanding,
     VersionState,
     VersionTimes,
@@ -22,17 +36,45 @@ from tickmesh_registry.store import (
     RegistrationBasis,
     SubjectBasis,
     SubjectState,
+    VersionScope,
 )
 
 from . import rows, tables
+from .demands import fulfilled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from tickmesh_registry.store import Demands, SubjectPosition
 
 
 _SELECT_VERSION = select(
     tables.versions, tables.schemas.c.fingerprint, tables.schemas.c.canonical_text
 ).join(tables.schemas, tables.versions.c.schema_id == tables.schemas.c.schema_id)
+
+_UNREAD: dict[str, ColumnElement[Any]] = {
+    "text": literal(""),
+    "arrow_schema": literal(b"", LargeBinary()),
+}
+_SELECT_OUTLINE = select(
+    *(_UNREAD.get(column.name, column).label(column.name) for column in tables.versions.c),
+    tables.schemas.c.fingerprint,
+    literal("").label("canonical_text"),
+).join(tables.schemas, tables.versions.c.schema_id == tables.schemas.c.schema_id)
+_KEYS_A_STATEMENT = 500
+
+_SUBJECT_COLUMNS = {
+    name: tables.subjects.c[name]
+    for name in ("name", "latest_version", "version_count", "revision")
+}
+_VERSION_COLUMNS = {
+    **{
+        name: tables.versions.c[name]
+        for name in ("subject", "version", "schema_id", "state", "action", "format")
+    },
+    "registered_at": tables.versions.c.registered_at_ns,
+    "effective_from": tables.versions.c.effective_from_ns,
+}
 
 # Statements of the registration path are built once: building one costs as much as running it.
 _SELECT_CLOCK = select(tables.registry_clock)
@@ -91,18 +133,31 @@ class Queries:
         row = self._first(_SELECT_SUBJECT, of_name=name)
         return SubjectState(name) if row is None else rows.subject_of(row)
 
-    def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
-        """Subjects with versions whose names begin with `prefix`, in order of code points."""
+    def subjects(
+        self,
+        *,
+        prefix: str,
+        limit: int,
+        order: Order = BY_NAME,
+        after: SubjectPosition | None = None,
+        demands: Demands = (),
+    ) -> tuple[SubjectState, ...]:
+        """Subjects with versions whose names begin with `prefix`."""
         name = tables.subjects.c.name
+        sorted_by = list(dict.fromkeys((tables.subjects.c[order.field], name)))
         # Names are ASCII, so DEL follows everything that can follow the prefix.
-        found = self._all(
+        wanted = (
             select(tables.subjects)
-            .where(name > after, name >= prefix, name < prefix + "\x7f")
+            .where(name >= prefix, name < prefix + "\x7f")
             .where(tables.subjects.c.version_count > 0)
-            .order_by(name)
+            .where(*fulfilled(demands, _SUBJECT_COLUMNS))
+            .order_by(*(column.desc() if order.descending else column for column in sorted_by))
             .limit(limit)
         )
-        return tuple(map(rows.subject_of, found))
+        if after is not None:
+            here, there = tuple_(*sorted_by), tuple_(*after[-len(sorted_by) :])
+            wanted = wanted.where(here < there if order.descending else here > there)
+        return tuple(map(rows.subject_of, self._all(wanted)))
 
     def version(self, subject: str, version: int) -> Version | None:
         """One version."""
@@ -117,6 +172,39 @@ class Queries:
             .limit(limit)
         )
         return tuple(map(rows.version_of, found))
+
+    def version_keys(
+        self,
+        *,
+        after: tuple[str, int],
+        limit: int,
+        scope: VersionScope = VersionScope.EVERY,
+        demands: Demands = (),
+    ) -> tuple[VersionKey, ...]:
+        """Versions of all subjects behind a key, in order of (subject, version), named only."""
+        columns = tables.versions.c
+        wanted = (
+            select(columns.subject, columns.version, columns.schema_id)
+            .where(tuple_(columns.subject, columns.version) > after)
+            .where(*fulfilled(demands, _VERSION_COLUMNS))
+            .order_by(columns.subject, columns.version)
+            .limit(limit)
+        )
+        if scope is VersionScope.LATEST:
+            subjects = tables.subjects.c
+            wanted = wanted.join(
+                tables.subjects,
+                and_(subjects.name == columns.subject, subjects.latest_version == columns.version),
+            )
+        return tuple(VersionKey(*row) for row in self._connection.execute(wanted))
+
+    def versions_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """Versions by (subject, version), in the order of the keys; unknown ones are left out."""
+        return self._at(_SELECT_VERSION, keys)
+
+    def outlines_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """As `versions_at`, but text, canonical text and projection are not read: empty."""
+        return self._at(_SELECT_OUTLINE, keys)
 
     def version_times(self, subject: str) -> tuple[VersionTimes, ...]:
         """What chooses among the versions of a subject, ascending."""
@@ -308,11 +396,18 @@ class Queries:
         }
         if not keys:
             return {}
-        columns = tables.versions.c
-        found = self._all(
-            _SELECT_VERSION.where(tuple_(columns.subject, columns.version).in_(sorted(keys)))
-        )
+        found = self._all(_SELECT_VERSION.where(*_is_one_of(sorted(keys))))
         return {(row["subject"], row["version"]): rows.version_of(row) for row in found}
+
+    def _at(self, query: Select[Any], keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        found: dict[tuple[str, int], Version] = {}
+        for start in range(0, len(keys), _KEYS_A_STATEMENT):
+            named = [(key[0], key[1]) for key in keys[start : start + _KEYS_A_STATEMENT]]
+            for row in self._all(query.where(*_is_one_of(named))):
+                found[row["subject"], row["version"]] = rows.version_of(row)
+        return tuple(
+            found[subject, number] for subject, number in keys if (subject, number) in found
+        )
 
     def _version(self, query: Select[Any], **values: object) -> Version | None:
         row = self._first(query, **values)
@@ -324,3 +419,14 @@ class Queries:
 
     def _all(self, query: Select[Any]) -> list[RowMapping]:
         return list(self._connection.execute(query).mappings())
+
+
+def _is_one_of(keys: Sequence[tuple[str, int]]) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for versions by (subject, version).
+
+    SQLite finds no index for pairs in a list, and would read the whole table: the subjects alone
+    lead it to the rows.
+    """
+    columns = tables.versions.c
+    subjects = sorted({subject for subject, _ in keys})
+    return columns.subject.in_(subjects), tuple_(columns.subject, columns.version).in_(keys)

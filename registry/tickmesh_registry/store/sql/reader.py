@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
+from tickmesh_registry.domain.ordering import BY_NAME, Order
+from tickmesh_registry.store import VersionScope
 from tickmesh_registry.store.staging import StagedWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from tickmesh_registry.domain.versions import Version, VersionStanding, VersionTimes
+    from tickmesh_registry.domain.versions import (
+        Version,
+        VersionKey,
+        VersionStanding,
+        VersionTimes,
+    )
     from tickmesh_registry.store import (
         BasisQuestion,
         CompletedRequest,
+        Demands,
         Head,
         Refusal,
         RegistrationBasis,
+        SubjectPosition,
         SubjectState,
     )
 
@@ -50,9 +59,24 @@ class SqlReader:
         """The state of a subject."""
         return await self._run(self._queries.subject, name)
 
-    async def subjects(self, *, prefix: str, after: str, limit: int) -> tuple[SubjectState, ...]:
-        """Subjects with versions whose names begin with `prefix`, in order of code points."""
-        return await self._run(self._queries.subjects, prefix=prefix, after=after, limit=limit)
+    async def subjects(
+        self,
+        *,
+        prefix: str,
+        limit: int,
+        order: Order = BY_NAME,
+        after: SubjectPosition | None = None,
+        demands: Demands = (),
+    ) -> tuple[SubjectState, ...]:
+        """Subjects with versions whose names begin with `prefix`."""
+        return await self._run(
+            self._queries.subjects,
+            prefix=prefix,
+            limit=limit,
+            order=order,
+            after=after,
+            demands=demands,
+        )
 
     async def version(self, subject: str, version: int) -> Version | None:
         """One version."""
@@ -61,6 +85,27 @@ class SqlReader:
     async def versions(self, subject: str, *, after: int, limit: int) -> tuple[Version, ...]:
         """Versions of a subject in ascending order, deleted ones included."""
         return await self._run(self._queries.versions, subject, after=after, limit=limit)
+
+    async def version_keys(
+        self,
+        *,
+        after: tuple[str, int],
+        limit: int,
+        scope: VersionScope = VersionScope.EVERY,
+        demands: Demands = (),
+    ) -> tuple[VersionKey, ...]:
+        """Versions of all subjects behind a key, in order of (subject, version), named only."""
+        return await self._run(
+            self._queries.version_keys, after=after, limit=limit, scope=scope, demands=demands
+        )
+
+    async def versions_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """Versions by (subject, version), in the order of the keys; unknown ones are left out."""
+        return await self._run(self._queries.versions_at, keys)
+
+    async def outlines_at(self, keys: Sequence[tuple[str, int]]) -> tuple[Version, ...]:
+        """As `versions_at`, but text, canonical text and projection are not read: empty."""
+        return await self._run(self._queries.outlines_at, keys)
 
     async def version_times(self, subject: str) -> tuple[VersionTimes, ...]:
         """What chooses among the versions of a subject, ascending."""

@@ -16,7 +16,7 @@ from tickmesh_registry.domain.compatibility import (
     UndecidedPolicy,
     Verdict,
 )
-from tickmesh_registry.domain.evidence import DataReport, FailingRows
+from tickmesh_registry.domain.evidence import DataReport, data_report_of
 from tickmesh_registry.domain.versions import Actor, Reference, Version, VersionState
 from tickmesh_registry.store import (
     CompletedRequest,
@@ -92,11 +92,7 @@ def reference_rows(version: Version) -> Iterator[Row]:
 
 
 def _data_report(text: str | None) -> DataReport | None:
-    if text is None:
-        return None
-    content = json.loads(text)
-    reasons = tuple(FailingRows(**each) for each in content.pop("reasons"))
-    return DataReport(**content, reasons=reasons)
+    return None if text is None else data_report_of(json.loads(text))
 
 
 def version_of(row: RowMapping) -> Version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_STEPS_BETWEEN_LOOKS = 64
+_STEPS_BETWEEN_LOOKS = 8
 
 
 class WorkSpentError(Exception):

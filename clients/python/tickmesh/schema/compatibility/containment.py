@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tickmesh.schema.compatibility.budget import Budget
 from tickmesh.schema.compatibility.text_sets import TextSets
-from tickmesh.schema.oracle import BACKTRACK_LIMIT, draft_of, refuse_fetch
+from tickmesh.schema.oracle import draft_of, refuse_fetch, with_pattern_engine
 from tickmesh.schema.standalone import Standalone
 
 if TYPE_CHECKING:
@@ -70,18 +70,18 @@ class Containment:
                 retriever=refuse_fetch,
             )
         try:
-            forms = [
-                jsonschema_rs.canonicalize(
-                    schema,
-                    draft=self._draft,
-                    validate_formats=not self.annotate_formats,
-                    registry=self._registry,
-                    pattern_options=jsonschema_rs.FancyRegexOptions(
-                        backtrack_limit=BACKTRACK_LIMIT
-                    ),
-                )
-                for schema in (wide, narrow)
-            ]
+            forms = with_pattern_engine(
+                lambda engine: [
+                    jsonschema_rs.canonicalize(
+                        schema,
+                        draft=self._draft,
+                        validate_formats=not self.annotate_formats,
+                        registry=self._registry,
+                        pattern_options=engine,
+                    )
+                    for schema in (wide, narrow)
+                ]
+            )
             return str(forms[0].covers(forms[1])) == "yes"
         except (ValueError, RecursionError):
             # Forms that the library does not know: nothing is proven.

@@ -15,9 +15,27 @@ if TYPE_CHECKING:
 
     from tickmesh.schema.compatibility.witness import Search
     from tickmesh.schema.difference import FieldChange
+    from tickmesh.schema.document import SchemaDocument
 
 _MOST_GAPS = 50
+_LONGEST_TEXTS = 600_000
+"""Characters of both schemas; looking at longer ones place by place would take too long."""
 _RELAXED = "constraint_relaxed"
+
+
+def too_long(writer: SchemaDocument, reader: SchemaDocument) -> Change | None:
+    """Return the change that stands for all where two schemas are too long to be judged."""
+    length = len(writer.text) + len(reader.text)
+    if length <= _LONGEST_TEXTS:
+        return None
+    return Change(
+        kind="schemas_too_long",
+        path="",
+        verdict=Verdict.UNDECIDED,
+        reason="TOO_LARGE",
+        message=f"the two schemas have {length} characters; at most {_LONGEST_TEXTS} are judged "
+        "place by place, so split them into referenced ones",
+    )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tickmesh.schema.resolution import resolve_row, row_is_valid, valid_reading
 from tickmesh.schema.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tickmesh.schema.compatibility.prover import FieldPath, Gap
     from tickmesh.schema.document import SchemaDocument
@@ -55,6 +55,7 @@ class Search(ABC):
         # What is left of it looks everywhere, when no gap led to a witness.
         self._of_gaps = Budget(steps=steps * 2 // 3, seconds=_SECONDS * 2 / 3, within=self._budget)
         self._shrinking = Budget(steps=_SHRINKING_STEPS, seconds=_SHRINKING_SECONDS)
+        self._limit = self._budget
         self._candidates = Candidates(
             old, new, whole=self.whole, budget=self._budget, texts=TextSets()
         )
@@ -67,12 +68,12 @@ class Search(ABC):
             seconds=_SECONDS / _SHARE_OF_A_GAP,
             within=self._of_gaps,
         )
-        self._candidates.budget = share
+        self._limit = self._candidates.budget = share
         return self._first(self._candidates.variants(writer, reader, gap.path), gap.path)
 
     def anywhere(self) -> Any:
         """Return any witness, `NO_WITNESS` when none was found."""
-        self._candidates.budget = self._budget
+        self._limit = self._candidates.budget = self._budget
         return self._first(self._everything(), None)
 
     @abstractmethod
@@ -98,13 +99,27 @@ class Search(ABC):
         return NO_WITNESS
 
     def _small(self, witness: Any, path: FieldPath | None) -> Any:
-        def holds(value: Any) -> bool:
-            self._shrinking.spend()
-            return self._confirmed(value, path) is not NO_WITNESS
+        return self._smallest(witness, lambda value: self._confirmed(value, path))
 
-        smaller = shrunk(witness, holds)
-        found = self._confirmed(smaller, path)
-        return witness if found is NO_WITNESS else found
+    def _smallest(self, witness: Any, judge: Callable[[Any], Any]) -> Any:
+        """Return the smallest witness found; ``judge`` returns a value as it is one, if it is."""
+        best = witness
+
+        def holds(value: Any) -> bool:
+            nonlocal best
+            self._limit.spend()
+            found = judge(value)
+            if found is NO_WITNESS:
+                return False
+            best = found
+            return True
+
+        searching, self._limit = self._limit, self._shrinking
+        try:
+            shrunk(witness, holds)
+        finally:
+            self._limit = searching
+        return best
 
 
 class RowSearch(Search):
@@ -120,10 +135,10 @@ class RowSearch(Search):
         while True:
             yield self._candidates.mixture(writer, reader, generator)
 
-    def row_with(self, path: FieldPath) -> dict[str, Any] | None:
-        """Return a row valid under the old version that holds a value at a place."""
+    def row_with(self, path: FieldPath) -> Any:
+        """Return a row valid under the old version that holds a value at a place, None if none."""
         writer, reader = Location.root(self._old), Location.root(self._new)
-        self._candidates.budget = self._budget
+        self._limit = self._candidates.budget = self._budget
         try:
             for row in self._candidates.variants(writer, reader, path):
                 self._budget.spend(2)
@@ -134,18 +149,18 @@ class RowSearch(Search):
             pass
         return None
 
-    def _shrunk_around(self, row: dict[str, Any], path: FieldPath) -> dict[str, Any]:
-        def holds(value: Any) -> bool:
-            self._shrinking.spend()
+    def _shrunk_around(self, row: dict[str, Any], path: FieldPath) -> Any:
+        def judge(value: Any) -> Any:
             reading = self._reading(value)
-            return reading is not None and _holds(reading, path)
+            return NO_WITNESS if reading is None or not _holds(reading, path) else reading
 
-        smaller = self._reading(shrunk(row, holds))
-        return row if smaller is None else smaller
+        return self._smallest(row, judge)
 
     def _reading(self, row: Any) -> dict[str, Any] | None:
         try:
-            return valid_reading(row, self._old) if isinstance(row, dict) else None
+            if not isinstance(row, dict):
+                return None
+            return valid_reading(row, self._old, before_reading=self._limit.spend)
         except OracleUndecidedError:
             return None
 
@@ -155,7 +170,7 @@ class RowSearch(Search):
             return NO_WITNESS
         resolved = resolve_row(reading, writer=self._old, reader=self._new)
         try:
-            if row_is_valid(resolved, self._new):
+            if row_is_valid(resolved, self._new, before_reading=self._limit.spend):
                 return NO_WITNESS
         except OracleUndecidedError:
             return NO_WITNESS

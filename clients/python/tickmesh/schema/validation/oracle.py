@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import Dialect
-from tickmesh.schema.oracle import BACKTRACK_LIMIT
+from tickmesh.schema.oracle import with_pattern_engine
 from tickmesh.schema.patterns import with_oracle_patterns
 from tickmesh.schema.validation.dialects import UnsupportedSchemaError
 from tickmesh.schema.validation.reasons import Reason, code_of
@@ -86,13 +86,15 @@ class Oracle:
                 if references
                 else None
             )
-            self._validator = validator(
-                schema,
-                validate_formats=formats is FormatMode.ASSERT,
-                registry=registry,
-                offline=True,
-                # A pattern that gives up on a value makes a bad row.
-                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+            # A pattern that gives up on a value makes a bad row.
+            self._validator = with_pattern_engine(
+                lambda engine: validator(
+                    schema,
+                    validate_formats=formats is FormatMode.ASSERT,
+                    registry=registry,
+                    offline=True,
+                    pattern_options=engine,
+                )
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise UnsupportedSchemaError(f"the schema cannot be compiled: {error}") from None

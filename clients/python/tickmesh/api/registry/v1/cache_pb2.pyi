@@ -33,7 +33,7 @@ class CacheTier(google.protobuf.message.Message):
     MAX_BYTES_FIELD_NUMBER: builtins.int
     ERRORS_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """The tier: `versions`, `selections`, `schemas` (in process) or `redis`."""
+    """The tier: `versions`, `selections`, `schemas`, `fields` (in process) or `redis`."""
     hits: builtins.int
     """Lookups it answered."""
     misses: builtins.int

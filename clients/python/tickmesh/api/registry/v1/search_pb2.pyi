@@ -148,7 +148,7 @@ class SearchHit(google.protobuf.message.Message):
 
     @property
     def fields(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MatchedField]:
-        """The fields that met the conditions."""
+        """The fields that met the conditions, at most 256 of them."""
 
     def __init__(
         self,
