@@ -19,6 +19,7 @@ async def bounds(bench: Bench) -> None:
     async with bench.writer() as writer:
         for number in range(12):
             await writer.register(f"s.{number % 3}")
+            await bench.archive.read_surely()  # before it is compacted
     await until(lambda: bench.archive.compact_revision >= 7)
     for name, start in (
         ("compacted", after(2)),
