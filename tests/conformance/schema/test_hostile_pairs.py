@@ -32,8 +32,8 @@ CONTAINED = {
     "references that fan out in oneOf": Mode.FORWARD,
     "a bushy tree": Mode.FORWARD,
     "overlapping patterns of names": Mode.FORWARD,
-    "ten thousand fields": Mode.FORWARD,
-    "one of ten thousand fields": Mode.FORWARD,
+    "four thousand fields": Mode.FORWARD,
+    "one of four thousand fields": Mode.FORWARD,
     "many required names": Mode.FORWARD,
     "tuples of tuples": Mode.FORWARD,
     "contains of contains": Mode.FORWARD,
@@ -52,9 +52,6 @@ def test_a_hostile_break_is_never_accepted_and_never_hangs(
 ) -> None:
     old, new = (json.dumps(schema) for schema in PAIRS[name])
     reason = REFUSED.get(name)
-    if policy is Policy.RECORD and "ten thousand fields" in name:
-        # A table has fewer columns than an object may have members.
-        reason = "TOO_MANY_FIELDS"
     if reason is not None:
         with pytest.raises(SchemaError) as caught:
             compare(old, new, policy=policy, mode=mode)
@@ -106,7 +103,7 @@ def test_a_budget_ends_with_its_steps_and_with_the_one_it_is_taken_from() -> Non
 
 def test_schemas_too_long_to_judge_are_only_compared_as_a_whole() -> None:
     text = {"type": "string", "pattern": "^a{9}$"}
-    fields: dict[str, Any] = {f"field_{i}": text for i in range(9_000)}
+    fields: dict[str, Any] = {f"field_{i}_{'x' * 60}": text for i in range(4_000)}
     old = parse_document(json.dumps({"properties": fields}))
     described = parse_document(json.dumps({"title": "t", "properties": fields}))
     new = parse_document(json.dumps({"properties": {**fields, "g": {"type": "string"}}}))

@@ -138,7 +138,7 @@ def test_a_difference_says_what_becomes_of_each_column(
     found = tickmesh("schema diff v1.json v2.json --output json").json
     assert set(found) == {"changes", "columns"}
     assert set(found["columns"][0]) == {
-        *("path", "action", "old_type", "new_type", "note", "names"),
+        *("path", "action", "old_type", "new_type", "note", "names", "default"),
     }
     assert tickmesh(f"schema diff {subject}@9 v2.json").code == 1
     assert tickmesh("schema diff nothing v2.json").code == 2

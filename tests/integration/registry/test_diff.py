@@ -103,7 +103,7 @@ async def test_registered_versions_are_compared_with_their_field_ids(stub: Stub)
         assert answer.revision == 2
         ids = {plan.path: plan.field_id for plan in answer.columns}
         assert ids == {
-            "/price": 1, "/venue": 2, "/legs": 3, "/legs/px": 4, "/gone": 5, "/legs/lot": 6,
+            "/price": 1, "/venue": 2, "/legs": 3, "/legs/px": 5, "/gone": 6, "/legs/lot": 7,
         }  # fmt: skip
     same = await stub.DiffSchemas(request(version("s", 2), version("s", 2)))
     assert same.physical == COMPATIBLE
