@@ -14,6 +14,7 @@ from tickmesh.api.registry.v1 import schema_registry_service_pb2 as pb
 if TYPE_CHECKING:
     from tests.support.registry_process import RegistryProcess, Stub
 
+TIME = {"type": "string", "format": "date-time"}
 LEVEL = {"type": "object", "properties": {"bid": {"type": "number"}}, "required": ["bid"]}
 
 
@@ -26,7 +27,7 @@ async def register(stub: Stub, subject: str, properties: dict[str, Any], **label
 
 async def register_all(stub: Stub) -> None:
     await register(stub, "quotes", {"quote": LEVEL, "ts": {"type": "integer"}}, team="fx")
-    await register(stub, "trades", {"price": {"type": "number"}, "ts": {"type": "string"}})
+    await register(stub, "trades", {"price": {"type": "number"}, "ts": TIME})
     await register(stub, "trades", {"price": {"type": "integer"}}, team="eq")
     await register(stub, "bars", {"open_price": {"type": ["number", "null"]}})
 
