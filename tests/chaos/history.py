@@ -273,6 +273,8 @@ class History:
     records: list[Record] = field(default_factory=list)
     file: TextIO | None = None
     streams: int = 0
+    _by_kind: dict[type, list[Any]] = field(default_factory=dict)
+    _sorted: int = 0
 
     def add(self, record: Record) -> None:
         """Keep a record, on disk too if there is a file."""
@@ -286,8 +288,11 @@ class History:
         return self.streams
 
     def of(self, kind: type[RecordT]) -> Iterator[RecordT]:
-        """The records of one kind."""
-        return (record for record in self.records if isinstance(record, kind))
+        """The records of one kind; judges ask a million times, so they are sorted by kind once."""
+        for record in self.records[self._sorted :]:
+            self._by_kind.setdefault(type(record), []).append(record)
+        self._sorted = len(self.records)
+        return iter(self._by_kind.get(kind, ()))
 
 
 def load(path: Path) -> History:
