@@ -36,7 +36,7 @@ from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tickmesh_serving.mesh import Mesh
@@ -182,9 +182,13 @@ def _with_server_seconds(
 ) -> tuple[list[float], float]:
     """What a run answers, and the mean time the server says it spent on a call of it."""
     name, wanted = "tickmesh_rpc_duration_seconds", "GetSchema"
-    before = [_metric(running, "registry", f"{name}_{part}", wanted) for part in ("sum", "count")]
+    before = [
+        _metric(running, "registry", f"{name}_{part}", method=wanted) for part in ("sum", "count")
+    ]
     answer = run()
-    after = [_metric(running, "registry", f"{name}_{part}", wanted) for part in ("sum", "count")]
+    after = [
+        _metric(running, "registry", f"{name}_{part}", method=wanted) for part in ("sum", "count")
+    ]
     return answer, (after[0] - before[0]) / (after[1] - before[1])
 
 
@@ -213,23 +217,42 @@ def _measure_hit_ratios(home: Path) -> None:
             for producer in range(_PRODUCERS):
                 with TickClient(config=config) as client:
                     client.put(subject, ticks.slice(producer * 100, 100))
-        _report_hit_ratio(running, "client", "registry_client_cache", at_least(0.99), *_MESH[1:])
-        _report_hit_ratio(running, "registry", "registry_version_cache", at_least(0.95), "registry")
+        _report_hit_ratio(
+            "client",
+            at_least(0.99),
+            [
+                [
+                    _metric(running, service, f"tickmesh_registry_client_cache_{kind}_total")
+                    for service in _MESH[1:]
+                ]
+                for kind in ("hits", "misses")
+            ],
+        )
+        _report_hit_ratio(
+            "registry",
+            at_least(0.95),
+            [
+                [
+                    _metric(
+                        running,
+                        "registry",
+                        f"tickmesh_registry_cache_{kind}_total",
+                        tier="versions",
+                    )
+                ]
+                for kind in ("hits", "misses")
+            ],
+        )
 
 
-def _report_hit_ratio(
-    running: Mesh, name: str, metric: str, target: Target, *services: str
-) -> None:
-    """Report the share of lookups that the caches of some services answered."""
-    hits, misses = (
-        sum(_metric(running, service, f"tickmesh_{metric}_{kind}_total") for service in services)
-        for kind in ("hits", "misses")
-    )
+def _report_hit_ratio(name: str, target: Target, counted: Sequence[Sequence[float]]) -> None:
+    """Report the share of lookups that caches answered, from their hits and their misses."""
+    hits, misses = map(sum, counted)
     report(BENCH, f"{name}_cache_hit_ratio", hits / (hits + misses), "1", target=target)
 
 
-def _metric(running: Mesh, service: str, name: str, method: str = "") -> float:
-    """The sum of a metric's samples, of those whose method ends so."""
+def _metric(running: Mesh, service: str, name: str, *, method: str = "", tier: str = "") -> float:
+    """The sum of a metric's samples, of those whose method and tier end so."""
     address = running.addresses[service]["http"]
     with urllib.request.urlopen(f"http://{address}/metrics") as answer:
         families = text_string_to_metric_families(answer.read().decode())
@@ -237,7 +260,9 @@ def _metric(running: Mesh, service: str, name: str, method: str = "") -> float:
         sample.value
         for family in families
         for sample in family.samples
-        if sample.name == name and sample.labels.get("method", "").endswith(method)
+        if sample.name == name
+        and sample.labels.get("method", "").endswith(method)
+        and sample.labels.get("tier", "").endswith(tier)
     )
 
 
