@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tickmesh._cli.output import Output, output_option, print_rows
-from tickmesh.errors import ConfigError
+from tickmesh.errors import ConfigError, UnavailableError
 from tickmesh.registry import RegistryClient
 from tickmesh_serving.command import service_command
 from tickmesh_serving.config import home_directory, load_service_config
 from tickmesh_serving.identifiers import RandomIds
-from tickmesh_serving.running import EXIT_CONFIG
 
 from .app import build_registry, maintenance_of
 from .config import RegistryConfig
@@ -108,9 +107,9 @@ def _maintenance(data: Path | None) -> Iterator[Maintenance]:
     try:
         config, _ = load_service_config(RegistryConfig, section="registry", home=home, flags={})
         yield maintenance_of(config, home, RandomIds())
-    except ConfigError as error:
+    except (ConfigError, UnavailableError) as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_CONFIG)
+        sys.exit(error.exit_code)
 
 
 @command.command("cache-stats")

@@ -219,7 +219,7 @@ class Lookup:
                 if schema_id < 1:
                     raise InvalidArgumentError.of("schema_id", f"expected 1 or more: {schema_id}")
             case ByFingerprint(fingerprint):
-                if not 1 <= len(fingerprint) <= 64:
+                if not 1 <= len(fingerprint) <= 64 or not fingerprint.isalnum():
                     raise InvalidArgumentError.of("fingerprint", "expected 64 hexadecimal digits")
             case ByNumber(subject, version):
                 require_subject(subject)

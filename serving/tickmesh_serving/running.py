@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from tickmesh.errors import ConfigError
+from tickmesh.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,8 @@ def run(process_factory: Callable[[], ServiceProcess]) -> int:
         process_factory: puts the server together; called on the event loop.
 
     Returns:
-        0 after a clean stop, 78 after a ConfigError (printed), 1 after another failure (logged).
+        0 after a clean stop, 78 after a ConfigError and 69 after an UnavailableError (printed), 1
+        after another failure (logged).
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(process_factory))
@@ -56,9 +57,9 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
             watches.add(loop.create_task(_stop_when_orphaned(parent, stop)))
         if not await _start(process, stop):
             return EXIT_OK
-    except ConfigError as error:
+    except (ConfigError, UnavailableError) as error:
         sys.stderr.write(f"error: {error}\n")
-        return EXIT_CONFIG
+        return error.exit_code
     except Exception:  # noqa: BLE001 - the last stop before the exit code
         _log.exception("server.start.failed")
         return EXIT_FAILURE

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that cuts a connection at the commit, before or after it happened."""
+"""A proxy before PostgreSQL that cuts a connection: at a commit, or after so many requests."""
 
 from __future__ import annotations
 
@@ -23,11 +23,21 @@ class Cut(Enum):
 
 
 class CuttingProxy:
-    """Forwards connections to PostgreSQL on loopback; cuts one commit when told to."""
+    """Forwards connections to PostgreSQL on loopback; cuts one of them when told to.
+
+    Attributes:
+        cut: Where the next commit is cut off.
+        requests_left: How many pieces of all connections still reach the server before one is cut
+            off instead; none for all.
+        refuses: Whether every connection is cut off at once.
+        cuts: How many connections were cut off at a commit or for `requests_left`.
+    """
 
     def __init__(self, port: int) -> None:
         self._server_port = port
         self.cut = Cut.NOWHERE
+        self.requests_left: int | None = None
+        self.refuses = False
         self.cuts = 0
         self.port = 0
         self._connections: set[asyncio.Task[None]] = set()
@@ -52,10 +62,9 @@ class CuttingProxy:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         answers = asyncio.create_task(self._forward_answers(server_reader, writer))
         try:
-            while chunk := await reader.read(_CHUNK):
-                cut = self.cut if _COMMIT in chunk else Cut.NOWHERE
+            while not self.refuses and (chunk := await reader.read(_CHUNK)):
+                cut = self._cut_for(chunk)
                 if cut is not Cut.NOWHERE:
-                    self.cut = Cut.NOWHERE
                     self.cuts += 1
                     answers.cancel()
                 if cut is not Cut.BEFORE_THE_SERVER:
@@ -72,6 +81,17 @@ class CuttingProxy:
             await asyncio.gather(answers, return_exceptions=True)
             for end in (server_writer, writer):
                 end.transport.abort()
+
+    def _cut_for(self, chunk: bytes) -> Cut:
+        if self.requests_left is not None:
+            self.requests_left -= 1
+            if self.requests_left < 0:
+                self.requests_left = None
+                return Cut.BEFORE_THE_SERVER
+        if _COMMIT not in chunk:
+            return Cut.NOWHERE
+        cut, self.cut = self.cut, Cut.NOWHERE
+        return cut
 
     async def _forward_answers(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -41,7 +41,7 @@ def require_prefix(prefix: str) -> str:
 
 
 def require_labels(labels: Mapping[str, str], *, field: str = "labels") -> Mapping[str, str]:
-    """Return the labels, or raise InvalidArgumentError when they are too many or too long."""
+    """Return the labels, or raise InvalidArgumentError when one of them cannot be kept."""
     if len(labels) > _MAX_LABELS:
         raise InvalidArgumentError.of(field, f"expected at most {_MAX_LABELS}, got {len(labels)}")
     for key, value in labels.items():
@@ -55,6 +55,8 @@ def require_labels(labels: Mapping[str, str], *, field: str = "labels") -> Mappi
                 f"{field}[{key}]",
                 f"expected at most {_MAX_LABEL_VALUE} characters, got {len(value)}",
             )
+        _require_storable(key, field=field)
+        _require_storable(value, field=f"{field}[{key}]")
     return dict(labels)
 
 
@@ -69,6 +71,7 @@ def require_references(references: Sequence[Reference]) -> tuple[Reference, ...]
         field = f"references[{position}]"
         if not reference.name:
             raise InvalidArgumentError.of(f"{field}.name", "expected the `$ref` string, got none")
+        _require_storable(reference.name, field=f"{field}.name")
         if reference.name in names:
             raise InvalidArgumentError.of(
                 f"{field}.name", f"{_shortened(reference.name)} is given twice"
@@ -88,6 +91,7 @@ def require_request_id(request_id: str) -> str:
         raise InvalidArgumentError.of(
             "request_id", f"expected at most {_MAX_REQUEST_ID} characters, got {len(request_id)}"
         )
+    _require_storable(request_id, field="request_id")
     return request_id
 
 
@@ -97,6 +101,7 @@ def require_note(note: str) -> str:
         raise InvalidArgumentError.of(
             "note", f"expected at most {_MAX_NOTE} characters, got {len(note)}"
         )
+    _require_storable(note, field="note")
     return note
 
 
@@ -112,6 +117,14 @@ def require_page_size(page_size: int) -> int:
     if page_size < 0:
         raise InvalidArgumentError.of("page_size", f"expected 0 or more, got {page_size}")
     return min(page_size or _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE)
+
+
+def _require_storable(text: str, *, field: str) -> None:
+    """Raise InvalidArgumentError for a text that not every store engine could keep."""
+    if "\0" in text:
+        raise InvalidArgumentError.of(
+            field, f"expected no NUL character, got {_shortened(text)}; leave it out"
+        )
 
 
 def _shortened(text: str) -> str:

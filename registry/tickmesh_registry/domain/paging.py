@@ -61,6 +61,13 @@ class Listing:
 
 def _is_position(values: list[Any], kinds: tuple[type[str | int], ...]) -> bool:
     return len(values) == len(kinds) and all(
-        type(value) is kind and (not isinstance(value, int) or abs(value) <= _MAX_INTEGER)
+        type(value) is kind and _can_be_compared(value)
         for value, kind in zip(values, kinds, strict=True)
     )
+
+
+def _can_be_compared(value: str | int) -> bool:
+    """Whether every store takes it: names are printable ASCII, integers have 64 bits."""
+    if isinstance(value, int):
+        return abs(value) <= _MAX_INTEGER
+    return value.isascii() and value.isprintable()

@@ -420,7 +420,12 @@ class SchemaStore(Protocol):
     """A line of revisions."""
 
     async def open(self) -> None:
-        """Open the store, for one writing process; raises ConfigError when it cannot."""
+        """Open the store, for one writing process.
+
+        Raises:
+            ConfigError: It cannot be opened with these settings.
+            UnavailableError: It does not answer, after it was waited for.
+        """
 
     async def head(self) -> Head:
         """Where the store itself stands now."""

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.cutting_proxy import Cut, CuttingProxy
+from tests.support.postgres import PASSWORD
 from tests.support.postgres_fixtures import fresh_database
 from tests.support.registry_values import new_version, register, registered
-from tickmesh.errors import ConfigError
+from tickmesh.errors import ConfigError, UnavailableError
 from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store.sql.postgres import PostgresStore
 from tickmesh_registry.store.sql.postgres_maintenance import PostgresMaintenance
@@ -332,6 +333,54 @@ async def test_tables_that_are_missing_or_newer_are_refused_with_what_to_do(
     with pytest.raises(ConfigError, match="newer version"):
         await PostgresStore(postgres.url(name), new_epoch=lambda: "epoch-1").open()
     await postgres.drop_database(name)
+
+
+async def test_a_start_that_is_cut_off_anywhere_goes_on(postgres: PostgresCluster) -> None:
+    async with fresh_database(postgres) as url, CuttingProxy(postgres.port).running() as proxy:
+        through = url.replace(f":{postgres.port}/", f":{proxy.port}/")
+        requests, cut_off = 0, True
+        while cut_off:
+            requests += 3
+            cuts = proxy.cuts
+            proxy.requests_left = requests
+            async with replicas(through, 1) as (replica,):
+                cut_off = proxy.cuts > cuts
+                proxy.requests_left = None
+                assert (await register(replica.store, "a")).revision == requests // 3
+        assert requests > 20
+
+
+async def test_a_database_that_does_not_come_is_given_up_in_time_and_no_wrong_setting(
+    postgres: PostgresCluster,
+) -> None:
+    async with CuttingProxy(postgres.port).running() as proxy:
+        proxy.refuses = True
+        url = postgres.url("postgres").replace(f":{postgres.port}/", f":{proxy.port}/")
+        store = PostgresStore(url, new_epoch=lambda: "epoch-1", start_patience_seconds=0.5)
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="does not answer") as caught:
+            await store.open()
+        assert 0.1 < time.monotonic() - began < 10
+        assert PASSWORD not in str(caught.value)
+        assert caught.value.exit_code == 69
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("postgresql://nobody:secret@127.0.0.1:{port}/postgres", "password authentication failed"),
+        (f"postgresql://tickmesh:{PASSWORD}@127.0.0.1:{{port}}/nowhere", "does not exist"),
+        (f"postgresql://tickmesh:{PASSWORD}@127.0.0.1:{{port}}/postgres?sslmode=some", "sslmode"),
+    ],
+)
+async def test_wrong_settings_are_told_at_once(
+    postgres: PostgresCluster, url: str, cause: str
+) -> None:
+    store = PostgresStore(url.format(port=postgres.port), new_epoch=lambda: "epoch-1")
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match=cause):
+        await store.open()
+    assert time.monotonic() - began < 10
 
 
 async def test_every_text_compares_by_code_points(

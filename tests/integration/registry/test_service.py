@@ -269,3 +269,17 @@ async def test_migrate_brings_a_new_database_up_to_date(
     await process.stop()
     result = await asyncio.to_thread(runner.invoke, command, ["migrate", "--data", str(tmp_path)])
     assert "stands at revision 1" in result.output
+
+
+async def test_a_command_says_unavailable_where_no_server_listens(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    url = f"postgresql://tickmesh:secret@127.0.0.1:{unused_tcp_port}/tickmesh"
+    result = await asyncio.to_thread(
+        CliRunner(env={"TICKMESH_REGISTRY__STORE__URL": url}).invoke,
+        command,
+        ["migrate", "--data", str(tmp_path)],
+    )
+    assert result.exit_code == 69
+    assert "does not answer" in result.output
+    assert "secret" not in result.output

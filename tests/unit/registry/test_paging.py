@@ -15,7 +15,10 @@ from tickmesh_registry.domain.paging import Listing
 LISTING = Listing("subjects", ("prefix", "filter"), (int, str))
 
 
-@given(st.integers(-(2**63) + 1, 2**63 - 1), st.text(max_size=255))
+@given(
+    st.integers(-(2**63) + 1, 2**63 - 1),
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=255),
+)
 def test_a_token_is_good_for_its_own_listing_only(value: int, name: str) -> None:
     token = LISTING.token((value, name))
     assert LISTING.position(token) == (value, name)

@@ -8,6 +8,7 @@ inside it is made against what no other replica can change meanwhile.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -34,9 +35,8 @@ from .postgres_session import (
     SessionPool,
     is_lost,
     open_connection,
+    patiently,
     unavailable_on_failure,
-    wait_for_server,
-    wrong_settings_on_failure,
 )
 from .queries import Queries
 from .reader import SqlReader
@@ -89,9 +89,17 @@ class PostgresStore:
         url: As libpq takes it: `postgresql://user:password@host/database`.
         new_epoch: Makes the epoch of a store that begins another history.
         sessions: How many transactions read at a time; one more writes, one more listens.
+        start_patience_seconds: How long `open` waits for a database that does not answer.
     """
 
-    def __init__(self, url: str, *, new_epoch: Callable[[], str], sessions: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        new_epoch: Callable[[], str],
+        sessions: int = 8,
+        start_patience_seconds: float = 30.0,
+    ) -> None:
         self._url = url
         self._new_epoch = new_epoch
         self._cluster: str | None = None
@@ -108,20 +116,21 @@ class PostgresStore:
             partial(self._connect, {}), heard=self._heard, connected=self._follower.hurry
         )
         self._own_server_process = 0
+        self._start_patience_seconds = start_patience_seconds
 
     async def open(self) -> None:
         """Make sure that the tables are this version's, and follow the log.
 
+        PostgreSQL may start at the same time, or cut a session off: it is waited for.
+
         Raises:
-            ConfigError: The database cannot be reached, or its tables are not this version's.
+            ConfigError: The settings are wrong, or the tables are not this version's.
+            UnavailableError: The database did not answer in time.
         """
+        give_up_at = time.monotonic() + self._start_patience_seconds
         try:
-            with wrong_settings_on_failure():
-                await wait_for_server(self._url)
-                await self._require_tables()
-                await self._adopt_cluster()
-                self._follower.start(await self.head())
-                await self._listener.start()
+            self._follower.start(await patiently(self._look_around, give_up_at=give_up_at))
+            await patiently(self._listener.start, give_up_at=give_up_at)
         except BaseException:
             await self.close()
             raise
@@ -308,6 +317,12 @@ class PostgresStore:
         with unavailable_on_failure():
             async with self._readers.begin(partial(_read_after, after)) as (_, page):
                 return page
+
+    async def _look_around(self) -> Head:
+        """Know the database before anything is read or written; where it stands."""
+        await self._require_tables()
+        await self._adopt_cluster()
+        return await self.head()
 
     async def _require_tables(self) -> None:
         asking = SessionPool(

@@ -12,7 +12,7 @@ from tickmesh_serving.migration import migrate
 
 from .backup import StoreContent, opened_backup, restore_into, write_backup
 from .postgres_cluster import LOCK_FOR_MIGRATION, TRY_LOCK_ALONE
-from .postgres_session import SessionPool, open_connection, wrong_settings_on_failure
+from .postgres_session import SessionPool, open_connection, told_to_operator
 from .queries import read_head
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class PostgresMaintenance:
             settings=_PATIENT,
         )
         try:
-            with wrong_settings_on_failure():
+            with told_to_operator():
                 async with pool.begin(_nothing) as (session, _):
                     yield session
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from tickmesh.errors import ConfigError
+from tickmesh.errors import ConfigError, UnavailableError
 from tickmesh_registry.domain.errors import StoreUnavailableError
 
 try:
@@ -34,8 +35,8 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 _CONNECT_SECONDS = 10.0
-_START_PATIENCE_SECONDS = 10.0
-_START_RETRY_SECONDS = 0.5
+_FIRST_RETRY_SECONDS = 0.1
+_LAST_RETRY_SECONDS = 2.0
 _COMMAND_SECONDS = 10.0
 _CHECKOUT_SECONDS = 5.0
 
@@ -58,6 +59,8 @@ _LOCK_NOT_AVAILABLE = "55P03"
 # By class: connection, resources, transaction state, authorization, rollback, operator
 # intervention, system; and a database that is gone, or only being read.
 _PASSING_CLASSES = frozenset({"08", "53", "25", "28", "40", "57", "58", "3D"})
+# Who may enter, and a database that is not there: of these a start does not recover.
+_CLASSES_OF_SETTINGS = frozenset({"28", "3D"})
 _PASSING_STATES = frozenset({_LOCK_NOT_AVAILABLE, "55000"})
 
 
@@ -82,20 +85,29 @@ async def open_connection(
     )
 
 
-async def wait_for_server(url: str) -> None:
-    """Wait for a server that starts together with its registry; raises when it does not come."""
-    give_up_at = time.monotonic() + _START_PATIENCE_SECONDS
+async def patiently(work: Callable[[], Awaitable[Result]], *, give_up_at: float) -> Result:
+    """Do what a start needs, again while PostgreSQL is away or cuts it off.
+
+    Args:
+        work: Leaves nothing behind when it fails.
+        give_up_at: On the monotonic clock; no attempt begins later.
+
+    Raises:
+        UnavailableError: PostgreSQL did not answer until then.
+        ConfigError: It answers, and the settings are wrong; at once.
+    """
+    seconds = _FIRST_RETRY_SECONDS
     while True:
         try:
-            connection = await open_connection(url, {})
-        except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
-            if time.monotonic() >= give_up_at:
+            with told_to_operator():
+                return await work()
+        except UnavailableError as error:
+            pause = seconds * random.uniform(0.5, 1.0)  # noqa: S311 - replicas start together
+            if time.monotonic() + pause >= give_up_at:
                 raise
-            _log.info("registry.store.waiting", reason=str(error))
-            await asyncio.sleep(_START_RETRY_SECONDS)
-        else:
-            connection.terminate()
-            return
+            _log.info("registry.store.waiting", reason=error.message)
+        await asyncio.sleep(pause)
+        seconds = min(seconds * 2, _LAST_RETRY_SECONDS)
 
 
 class GreenletRunner:
@@ -200,25 +212,42 @@ def unavailable_on_failure() -> Iterator[None]:
 
 
 @contextmanager
-def wrong_settings_on_failure() -> Iterator[None]:
-    """Say what a failure at the start means; the address itself stays out, it holds a password.
+def told_to_operator() -> Iterator[None]:
+    """Say what a failure of a command means; the address itself stays out, it holds a password.
 
     Raises:
-        ConfigError: The database cannot be used.
+        UnavailableError: It passes by itself.
+        ConfigError: The database cannot be used with these settings.
     """
     try:
         with unavailable_on_failure():
             yield
     except StoreUnavailableError as error:
-        cause = error.__cause__
-        raise ConfigError(
-            f"cannot use the PostgreSQL database: {_brief(cause or error)}",
-            key="registry.store.url",
-        ) from error
+        cause = error.__cause__ or error
+        if not _blames_settings(cause):
+            raise UnavailableError(
+                f"the PostgreSQL database does not answer: {_brief(cause)}",
+                reason=error.reason,
+                retry_after_seconds=error.retry_after_seconds,
+            ) from error
+        raise _unusable(cause) from error
     except (asyncpg.PostgresError, DBAPIError) as error:
-        raise ConfigError(
-            f"cannot use the PostgreSQL database: {_brief(error)}", key="registry.store.url"
-        ) from error
+        raise _unusable(error) from error
+
+
+def _unusable(cause: BaseException) -> ConfigError:
+    return ConfigError(
+        f"cannot use the PostgreSQL database: {_brief(cause)}", key="registry.store.url"
+    )
+
+
+def _blames_settings(cause: BaseException) -> bool:
+    """Whether waiting cannot help, although it might help a registry that has worked before."""
+    if isinstance(cause, DBAPIError) and cause.orig is not None:
+        cause = cause.orig.__cause__ or cause.orig
+    if isinstance(cause, asyncpg.PostgresError):
+        return (cause.sqlstate or "")[:2] in _CLASSES_OF_SETTINGS
+    return isinstance(cause, asyncpg.ClientConfigurationError)
 
 
 def _brief(error: BaseException) -> str:

@@ -87,8 +87,25 @@ _SELECT_HIDDEN = select(tables.versions.c.version, tables.versions.c.state).wher
     tables.versions.c.state.in_([VersionState.DELETED.value, VersionState.REMOVED.value]),
     tables.versions.c.subject == bindparam("of_subject"),
 )
-_SELECT_SUBJECTS = select(tables.subjects).where(
-    tables.subjects.c.name.in_(bindparam("of_names", expanding=True))
+# Subjects, and of those that are registered into the latest version (its columns null for none).
+_OF_LATEST = {
+    column.name: f"of_latest_{column.name}" for column in _SELECT_VERSION.selected_columns
+}
+_SELECT_SUBJECTS = (
+    select(
+        tables.subjects,
+        *(column.label(_OF_LATEST[column.name]) for column in _SELECT_VERSION.selected_columns),
+    )
+    .outerjoin(
+        tables.versions,
+        and_(
+            tables.versions.c.subject == tables.subjects.c.name,
+            tables.versions.c.version == tables.subjects.c.latest_version,
+            tables.subjects.c.name.in_(bindparam("with_latest", expanding=True)),
+        ),
+    )
+    .outerjoin(tables.schemas, tables.versions.c.schema_id == tables.schemas.c.schema_id)
+    .where(tables.subjects.c.name.in_(bindparam("of_names", expanding=True)))
 )
 _SELECT_REVISIONS = select(tables.subjects.c.name, tables.subjects.c.revision).where(
     tables.subjects.c.name.in_(bindparam("of_names", expanding=True)),
@@ -293,7 +310,7 @@ class Queries:
 
     def registration_basis(self, question: BasisQuestion) -> RegistrationBasis:
         """Everything registrations are judged from, in one go."""
-        states = self._subjects_of(question)
+        states, latest = self._subjects_of(question)
         referenced: dict[tuple[str, int], VersionState] = {}
         for subject, version in question.references:
             row = self._first(_SELECT_STATE, of_subject=subject, of_version=version)
@@ -304,7 +321,9 @@ class Queries:
             head=self.head,
             root=states[""],
             subjects={
-                name: self._subject_basis(states[name]) for name in question.subjects if name
+                name: self._subject_basis(states[name], latest.get(name))
+                for name in question.subjects
+                if name
             },
             referenced=referenced,
             revisions={name: state.revision for name, state in states.items()},
@@ -327,7 +346,7 @@ class Queries:
             name: revision for name, revision in basis.revisions.items() if revision
         }
 
-    def _subject_basis(self, state: SubjectState) -> SubjectBasis:
+    def _subject_basis(self, state: SubjectState, latest: Version | None) -> SubjectBasis:
         name = state.name
         if state.version_count == 0:
             return SubjectBasis(state, None, frozenset(), frozenset())
@@ -337,15 +356,27 @@ class Queries:
         }
         return SubjectBasis(
             state=state,
-            latest=self.version(name, state.latest_version) if state.latest_version else None,
+            latest=latest,
             deleted=frozenset(n for n, s in hidden.items() if s is VersionState.DELETED),
             removed=frozenset(n for n, s in hidden.items() if s is VersionState.REMOVED),
         )
 
-    def _subjects_of(self, question: BasisQuestion) -> dict[str, SubjectState]:
-        found = self._connection.execute(_SELECT_SUBJECTS, {"of_names": question.names})
-        known = {row["name"]: rows.subject_of(row) for row in found.mappings()}
-        return {name: known.get(name, SubjectState(name)) for name in question.names}
+    def _subjects_of(
+        self, question: BasisQuestion
+    ) -> tuple[dict[str, SubjectState], dict[str, Version]]:
+        """Every subject that matters, and the latest version of those asked for."""
+        found = self._connection.execute(
+            _SELECT_SUBJECTS,
+            {"of_names": question.names, "with_latest": list(question.subjects)},
+        ).mappings()
+        states = {name: SubjectState(name) for name in question.names}
+        latest: dict[str, Version] = {}
+        for row in found:
+            name = row["name"]
+            states[name] = rows.subject_of(row)
+            if row[_OF_LATEST["version"]] is not None:
+                latest[name] = rows.version_of({c: row[label] for c, label in _OF_LATEST.items()})
+        return states, latest
 
     def completed_request(self, principal: str, request_id: str) -> CompletedRequest | None:
         """What registrations with this idempotency key answered."""

@@ -44,7 +44,7 @@ def actor_row(actor: Actor) -> Row:
     }
 
 
-def _actor(row: RowMapping) -> Actor:
+def _actor(row: RowMapping | Row) -> Actor:
     return Actor(
         principal=row["principal"],
         authentication=row["authentication"],
@@ -95,7 +95,7 @@ def _data_report(text: str | None) -> DataReport | None:
     return None if text is None else data_report_of(json.loads(text))
 
 
-def version_of(row: RowMapping) -> Version:
+def version_of(row: RowMapping | Row) -> Version:
     """A version from a row of `versions` joined with `schemas`."""
     state = VersionState(row["state"])
     return Version(

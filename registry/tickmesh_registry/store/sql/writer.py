@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from tickmesh_registry.domain.errors import VersionConflictError
 from tickmesh_registry.domain.versions import VersionState
@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 
 # Built once: building a statement costs as much as running it.
+# Those wanted, and the last one given: where new ones begin.
 _SELECT_SCHEMA_IDS = select(
     tables.schemas.c.fingerprint,
     tables.schemas.c.schema_id,
     (tables.schemas.c.canonical_text == "").label("is_bare"),
-).where(tables.schemas.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
-_SELECT_HIGHEST_SCHEMA_ID = select(func.max(tables.schemas.c.schema_id))
+).where(
+    or_(
+        tables.schemas.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+        tables.schemas.c.schema_id
+        == select(func.max(tables.schemas.c.schema_id)).scalar_subquery(),
+    )
+)
 _INSERT_SCHEMAS = insert(tables.schemas)
 _INSERT_VERSIONS = insert(tables.versions)
 _INSERT_REFERENCES = insert(tables.version_references)
@@ -111,16 +117,16 @@ class Writer:
         wanted = {new.fingerprint: new.canonical_text for new in versions}
         if not wanted:
             return {}
-        known = self._connection.execute(_SELECT_SCHEMA_IDS, {"fingerprints": list(wanted)}).all()
+        found = self._connection.execute(_SELECT_SCHEMA_IDS, {"fingerprints": list(wanted)}).all()
+        highest = max((row.schema_id for row in found), default=0)
+        known = [row for row in found if row.fingerprint in wanted]
         schema_ids: dict[str, int] = {row.fingerprint: row.schema_id for row in known}
         for row in known:
             if row.is_bare:  # every version that carried it was removed for good
                 self._set_canonical_text(row.schema_id, wanted[row.fingerprint])
         missing = [fingerprint for fingerprint in wanted if fingerprint not in schema_ids]
         if missing:
-            highest = self._connection.scalar(_SELECT_HIGHEST_SCHEMA_ID)
-            first = (highest or 0) + 1
-            schema_ids |= {fingerprint: first + i for i, fingerprint in enumerate(missing)}
+            schema_ids |= {name: highest + i for i, name in enumerate(missing, start=1)}
             self._connection.execute(
                 _INSERT_SCHEMAS, list(_schema_rows(missing, schema_ids, wanted))
             )
