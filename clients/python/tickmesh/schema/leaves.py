@@ -67,6 +67,11 @@ def surely_has_values(leaf: Mapping[str, Any]) -> bool:
     return len(leaf.keys() - STRUCTURAL_KEYWORDS) <= 1 and _LISTING.isdisjoint(leaf)
 
 
-def are_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Whether two leaves state the very same; True and 1 differ."""
-    return ours == theirs and repr(ours) == repr(theirs)
+def states_same_leaf(ours: Location, theirs: Location, name: str) -> bool:
+    """Whether a member is a leaf at both locations, and the very same one."""
+    leaf = leaf_at(ours, name)
+    if leaf is None:
+        return False
+    other = leaf_at(theirs, name)
+    # To Python True equals 1.
+    return leaf == other and repr(leaf) == repr(other)
