@@ -7,7 +7,13 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
-from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, children
+from tickmesh.schema.keywords import (
+    ANNOTATIONS,
+    SUBSCHEMA_KEYWORDS,
+    Dialect,
+    JsonSchema,
+    children,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +37,8 @@ def _number(value: int | Decimal) -> str:
 
 def canonical_json(value: Any) -> str:
     """Return the canonical text of any exact JSON value: sorted keys, exact numbers."""
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, dict):
         members = [
             f"{encode_basestring(key)}:{canonical_json(value[key])}" for key in sorted(value)
@@ -40,8 +48,6 @@ def canonical_json(value: Any) -> str:
         return "[" + ",".join([canonical_json(member) for member in value]) + "]"
     if value is None or isinstance(value, bool):
         return _LITERALS[value]
-    if isinstance(value, str):
-        return encode_basestring(value)
     if isinstance(value, float):
         exact = Decimal(repr(value))
         value = int(exact) if exact == exact.to_integral_value() else exact
@@ -57,8 +63,9 @@ def canonical_schema(schema: JsonSchema, dialect: Dialect) -> JsonSchema:
     if isinstance(schema, bool):
         return schema
     result = {key: value for key, value in schema.items() if key not in ANNOTATIONS}
-    for path, child in children(result, dialect):
-        _replace(result, schema, path, canonical_schema(child, dialect))
+    if not SUBSCHEMA_KEYWORDS.isdisjoint(result):
+        for path, child in children(result, dialect):
+            _replace(result, schema, path, canonical_schema(child, dialect))
     for keyword in _SETS:
         members = result.get(keyword)
         if isinstance(members, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tickmesh.schema.canonical import canonical_text, fingerprint
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.keywords import Dialect, JsonSchema
+from tickmesh.schema.lazy_attribute import lazy_attribute
 from tickmesh.schema.pattern_weights import pattern_weight
 from tickmesh.schema.patterns import check_pattern
 from tickmesh.schema.references import ReferenceIndex
@@ -61,6 +62,11 @@ class SchemaLimits:
     max_fields: int = 4096
 
 
+_CHECKED = frozenset(
+    {"$schema", "$vocabulary", "$id", "properties", "pattern", "patternProperties"}
+)
+"""Keywords that are checked beyond what the meta-schema says."""
+
 _DEFAULT_LIMITS = SchemaLimits()
 _NO_REFERENCES: Mapping[str, SchemaDocument] = MappingProxyType({})
 
@@ -75,6 +81,7 @@ class SchemaDocument:
         dialect: The draft it is written in.
         references: Pinned documents by the name this schema's ``$ref`` use.
         index: The subschemas, their places and the targets of their references.
+        memo: What modules work out about this document once, kept as long as it lives.
     """
 
     text: str
@@ -82,24 +89,20 @@ class SchemaDocument:
     dialect: Dialect
     references: Mapping[str, SchemaDocument] = field(repr=False)
     index: ReferenceIndex = field(repr=False)
+    memo: dict[object, object] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def memo(self) -> dict[object, object]:
-        """What modules work out about this document once, kept as long as it lives."""
-        return {}
-
-    @cached_property
+    @lazy_attribute
     def canonical_text(self) -> str:
         """Sorted keys, exact numbers, no annotations: equal for schemas that mean the same."""
         return canonical_text(self.root, self.dialect)
 
-    @cached_property
+    @lazy_attribute
     def fingerprint(self) -> str:
         """64 hexadecimal digits over the canonical text and the pinned references."""
         pinned = {name: document.fingerprint for name, document in self.references.items()}
         return fingerprint(self.canonical_text, pinned)
 
-    @cached_property
+    @lazy_attribute
     def plain(self) -> dict[str, Any] | bool:
         """The ordinary ``json.loads`` form for validators, pinned references bundled in.
 
@@ -123,7 +126,7 @@ class SchemaDocument:
             embedded[uri] = {**body, "$schema": str(self.dialect), "$id": uri}
         return result
 
-    @cached_property
+    @lazy_attribute
     def pinned_documents(self) -> tuple[SchemaDocument, ...]:
         """Every pinned document, those that pinned ones pin included, each meaning once."""
         found: dict[str, SchemaDocument] = {}
@@ -247,6 +250,8 @@ def parse_document(
     )
     patterns = _Patterns(limits)
     for path, schema in index.subschemas():
+        if _CHECKED.isdisjoint(schema):
+            continue
         _check_subschema(path, schema, dialect, limits)
         patterns.check(path, schema)
     document = SchemaDocument(

@@ -45,6 +45,9 @@ _SINGLE = frozenset(
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 
+SUBSCHEMA_KEYWORDS = _SINGLE | _LISTS | _MAPS | {"dependencies"}
+"""Keywords under which subschemas may stand."""
+
 IN_PLACE_SINGLE = ("not", "if", "then", "else")
 IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect, JsonSchema, effective
+from tickmesh.schema.lazy_attribute import lazy_attribute
 from tickmesh.schema.patterns import for_oracle
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Location:
         assert isinstance(root, cls)
         return root
 
-    @cached_property
+    @lazy_attribute
     def key(self) -> Key:
         """Equal for two locations of one document at which the same subschemas apply."""
         members = {
@@ -106,12 +107,12 @@ class Location:
         own = frozenset(members | {(0, True)} if self.never else members)
         return own, None if self.refines is None else self.refines.key
 
-    @cached_property
+    @lazy_attribute
     def always(self) -> tuple[Part, ...]:
         """The parts under no condition."""
         return tuple(part for part in self.parts if not part.conditional)
 
-    @cached_property
+    @lazy_attribute
     def declared(self) -> tuple[str, ...]:
         """The names declared here, in the order of the text."""
         if self.refines is not None:
@@ -124,14 +125,14 @@ class Location:
             names.update(dict.fromkeys(self._dependent_names(part)))
         return tuple(names)
 
-    @cached_property
+    @lazy_attribute
     def is_struct(self) -> bool:
         """Whether an object here has exactly its declared names; else it is a map or opaque."""
         if self.refines is not None:
             return self.refines.is_struct
         return any(part.keywords.get("properties") for part in self.parts)
 
-    @cached_property
+    @lazy_attribute
     def required(self) -> frozenset[str]:
         """The names required under no condition."""
         return frozenset(name for part in self.always for name in part.keywords.get("required", ()))
@@ -154,7 +155,7 @@ class Location:
         for place in sorted({*naming.get(name, ()), *open_parts}):
             yield self.parts[place]
 
-    @cached_property
+    @lazy_attribute
     def _by_name(self) -> tuple[dict[str, list[int]], list[int]]:
         """The parts that name each member, and those that speak of members unnamed."""
         naming: dict[str, list[int]] = {}
@@ -179,7 +180,7 @@ class Location:
             known = self._items[index] = Location(self.document, applied, refines=refines)
         return known
 
-    @cached_property
+    @lazy_attribute
     def rest(self) -> Location:
         """The location of the members of a map that no pattern and no property names."""
         return Location(
@@ -205,7 +206,7 @@ class Location:
         steps = pointer.split("/")[1:] if pointer else []
         return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
 
-    @cached_property
+    @lazy_attribute
     def prefix_length(self) -> int:
         """How many leading items have subschemas of their own."""
         return max((len(prefix_items(part.keywords)) for part in self.parts), default=0)
@@ -248,19 +249,19 @@ class Location:
         """Whether a null cell of the field ``name`` may stand for JSON null."""
         return self.child(name).accepts_null
 
-    @cached_property
+    @lazy_attribute
     def tied(self) -> frozenset[str] | None:
         """The members that some condition here looks at, None when all of them are."""
         from tickmesh.schema.conditions import names_tied
 
         return names_tied(self)
 
-    @cached_property
+    @lazy_attribute
     def compares_items(self) -> bool:
         """Whether a keyword here looks at items beyond judging each by its place."""
         return any(not part.keywords.keys() <= _ITEM_BY_ITEM for part in self.parts)
 
-    @cached_property
+    @lazy_attribute
     def accepts_null(self) -> bool:
         """Whether null is valid here; what stands behind conditions counts when it is alone."""
         if self.refines is not None:
@@ -274,7 +275,7 @@ class Location:
             accepts_null(schema, self.document) for schema, _ in self.applied
         )
 
-    @cached_property
+    @lazy_attribute
     def types(self) -> frozenset[str]:
         """The JSON types that values here may have (never too few); integer is not number."""
         kinds = ALL_TYPES

@@ -6,10 +6,10 @@ what the cleaner does; compatibility of whole documents takes them as annotation
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tickmesh.schema.keywords import Dialect
+from tickmesh.schema.lazy_attribute import lazy_attribute
 from tickmesh.schema.patterns import with_oracle_patterns
 from tickmesh.schema.standalone import Standalone
 
@@ -34,12 +34,12 @@ class _Compiled:
         self.validators: dict[tuple[int | None, bool], jsonschema_rs.Validator] = {}
         self._document = document
 
-    @cached_property
+    @lazy_attribute
     def standalone(self) -> Standalone:
         """The document's resources, for validators of its parts."""
         return Standalone(self._document, name="oracle")
 
-    @cached_property
+    @lazy_attribute
     def registry(self) -> jsonschema_rs.Registry:
         """The same, compiled."""
         import jsonschema_rs

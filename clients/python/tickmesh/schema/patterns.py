@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.schema.errors import SchemaError
-from tickmesh.schema.keywords import children
+from tickmesh.schema.keywords import SUBSCHEMA_KEYWORDS, children
 
 if TYPE_CHECKING:
     from tickmesh.schema.keywords import Dialect
@@ -87,6 +87,9 @@ def paired_surrogates(high: int, low: int) -> int:
     return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
 
 
+_PATTERNED = SUBSCHEMA_KEYWORDS | {"pattern"}
+
+
 def with_oracle_patterns(schema: Any, dialect: Dialect, *, written: dict[str, str]) -> Any:
     """Return a schema with its patterns as `for_oracle` has them; itself if they all stay.
 
@@ -96,6 +99,8 @@ def with_oracle_patterns(schema: Any, dialect: Dialect, *, written: dict[str, st
         written: Takes up what stood there of each pattern that is rewritten, for messages.
     """
     if not isinstance(schema, dict):
+        return schema
+    if _PATTERNED.isdisjoint(schema):
         return schema
     changed = dict(schema)
     differs = False

@@ -32,11 +32,14 @@ from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.field_ids import FieldIds, join_path
 from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY, SUBJECT_KEY, VERSION_KEY
+from tickmesh.schema.leaves import column_key, leaf_at
 from tickmesh.schema.location import ALL_TYPES, Location, dict_of
 from tickmesh.schema.roles import with_roles
 from tickmesh.schema.text_forms import TextForm, text_form
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import pyarrow as pa
 
     from tickmesh.schema.document import SchemaDocument
@@ -54,6 +57,10 @@ LONGEST_NAME: Final = 255
 DEEPEST: Final = 30
 """Most lists, structs and maps inside each other; Arrow readers give up at 64 levels, and a map
 has two."""
+
+_MOST_LEAF_COLUMNS: Final = 1024
+_leaf_columns: dict[Hashable, pa.Field[Any]] = {}
+"""Projected leaves by all that their columns depend on, whatever their document and name."""
 
 
 def project(
@@ -126,16 +133,35 @@ class _Projector:
                 pointer=pointer_of(location.path_to(name)[:-1]),
             )
         self._fields.append((location, name))
-        field = self._column(location.child(name), name)
+        field = self._member(location, name)
         self._fields.pop()
-        if name in location.required or field.nullable:
-            return field
-        return field.with_nullable(True)
+        return field
+
+    def _member(self, location: Location, name: str) -> pa.Field[Any]:
+        """Project a member; of leaves that are alike only the first is looked at in full."""
+        is_required = name in location.required
+        leaf = leaf_at(location, name)
+        key = None if leaf is None else (column_key(leaf), self._is_nested, is_required)
+        known = _leaf_columns.get(key)
+        if known is not None:
+            self._count_column(location)
+            return known.with_name(name)
+        field = self._column(location.child(name), name)
+        if not (is_required or field.nullable):
+            field = field.with_nullable(True)
+        if key is not None and len(_leaf_columns) < _MOST_LEAF_COLUMNS:
+            _leaf_columns[key] = field
+        return field
 
     def _column(self, location: Location, name: str) -> pa.Field[Any]:
         """Project the values at a location as a field that is nullable if they admit null."""
         import pyarrow as pa
 
+        self._count_column(location)
+        kind, metadata = self._stated(location) or self._type(location)
+        return pa.field(name, kind, nullable=location.accepts_null, metadata=metadata)
+
+    def _count_column(self, location: Location) -> None:
         self._count += 1
         if self._count > MOST_FIELDS:
             raise SchemaError(
@@ -143,8 +169,6 @@ class _Projector:
                 f"following every $ref, a row has more than {MOST_FIELDS} fields; use fewer",
                 pointer=self._pointer(location, None),
             )
-        kind, metadata = self._stated(location) or self._type(location)
-        return pa.field(name, kind, nullable=location.accepts_null, metadata=metadata)
 
     def _type(self, location: Location) -> tuple[pa.DataType, Metadata | None]:
         import pyarrow as pa

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.keywords import (
+    SUBSCHEMA_KEYWORDS,
     Dialect,
     JsonSchema,
     Path,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _DEEPEST_EXPANSION = 400
+_NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor"})
+_REFERRING = frozenset({"$ref", "$dynamicRef"})
 
 
 class ReferencedDocument(Protocol):
@@ -72,9 +75,11 @@ class ReferenceIndex:
             self._within |= {id(document.index): document.index, **document.index.within}
         for index in self._within.values():
             self._targets.update(index.targets)
+        self._places = 0
         self._walk(root, (), "")
         self._connect()
-        _Expansion(self, dialect, max_expansions).check(root)
+        if self._targets or self._places > max_expansions or self._is_deep():
+            _Expansion(self, dialect, max_expansions).check(root)
 
     @property
     def targets(self) -> Mapping[int, JsonSchema]:
@@ -168,15 +173,15 @@ class ReferenceIndex:
                 "INVALID_SCHEMA", "a reference leads to no valid schema", pointer=pointer_of(path)
             )
 
+    def _is_deep(self) -> bool:
+        return max(map(len, self._paths.values()), default=0) > _DEEPEST_EXPANSION
+
     def _walk(self, schema: JsonSchema, path: Path, base: str) -> None:
+        self._places += 1
         if isinstance(schema, bool) or id(schema) in self._bases:
             return
-        identifier = effective(schema, self._dialect).get("$id")
-        if isinstance(identifier, str):
-            base = self._identify(schema, identifier, base, (*path, "$id"))
-        for keyword in ("$anchor", "$dynamicAnchor"):
-            if isinstance(schema.get(keyword), str):
-                self._claim(self._anchors, f"{base}#{schema[keyword]}", schema, (*path, keyword))
+        if not _NAMING.isdisjoint(schema):
+            base = self._name(schema, path, base)
         self._paths[id(schema)] = path
         self._schemas[id(schema)] = schema
         self._bases[id(schema)] = base
@@ -186,8 +191,20 @@ class ReferenceIndex:
                 f"the text holds more than {self._max_subschemas} schemas; split it",
                 pointer=pointer_of(path),
             )
+        if SUBSCHEMA_KEYWORDS.isdisjoint(schema):
+            return
         for relative, child in children(schema, self._dialect):
             self._walk(child, (*path, *relative), base)
+
+    def _name(self, schema: dict[str, Any], path: Path, base: str) -> str:
+        """Take up what a schema object is called; return the base of what is inside it."""
+        identifier = effective(schema, self._dialect).get("$id")
+        if isinstance(identifier, str):
+            base = self._identify(schema, identifier, base, (*path, "$id"))
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if isinstance(schema.get(keyword), str):
+                self._claim(self._anchors, f"{base}#{schema[keyword]}", schema, (*path, keyword))
+        return base
 
     def _identify(self, schema: JsonSchema, identifier: str, base: str, path: Path) -> str:
         try:
@@ -219,6 +236,8 @@ class ReferenceIndex:
             if key in self._targets:
                 continue
             schema = self._schemas[key]
+            if _REFERRING.isdisjoint(schema):
+                continue
             dynamic = schema.get("$dynamicRef")
             if isinstance(dynamic, str) and self._dialect is Dialect.DRAFT_2020_12:
                 self._resolve_at((*path, "$dynamicRef"), dynamic, self._bases[key])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from tickmesh.schema.errors import SchemaError, pointer_of
 from tickmesh.schema.field_metadata import ENCODING_KEY, ROLE_KEY, metadata_of
+from tickmesh.schema.leaves import leaf_at
 from tickmesh.schema.location import Location, dict_of
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def with_roles(root: Location, projected: Iterable[pa.Field[Any]]) -> tuple[pa.F
 
 def _stated(root: Location, name: str) -> list[tuple[Any, str]]:
     """The roles stated at a field, each once, and where."""
+    if leaf_at(root, name) is not None:
+        return []
     stated: dict[str, tuple[Any, str]] = {}
     for part in root.child(name).parts:
         if _KEYWORD in part.source:

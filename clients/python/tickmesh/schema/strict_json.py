@@ -21,16 +21,23 @@ class _ObjectWithDuplicate(dict[str, Any]):
         self.key = key
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) == len(pairs):
+class _Objects:
+    """Makes the objects of one text, and knows whether one of them named a key twice."""
+
+    def __init__(self) -> None:
+        self.repeat_keys = False
+
+    def make(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        document = dict(pairs)
+        if len(document) == len(pairs):
+            return document
+        self.repeat_keys = True
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                return _ObjectWithDuplicate(pairs, key)
+            seen.add(key)
         return document
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            return _ObjectWithDuplicate(pairs, key)
-        seen.add(key)
-    return document
 
 
 def _refuse_constant(text: str) -> NoReturn:
@@ -56,6 +63,8 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("{") + text.count("[") <= max_depth:
+        return
     depth = 0
     for piece in _STRING_OR_BRACKET.findall(text):
         if piece in ("[", "{"):
@@ -125,10 +134,11 @@ def parse_json(text: str | bytes, *, max_bytes: int, max_depth: int) -> Any:
             "TOO_LARGE", f"the schema has {len(text)} bytes; at most {max_bytes} are taken"
         )
     _check_depth(decoded, max_depth)
+    objects = _Objects()
     try:
         value = json.loads(
             decoded,
-            object_pairs_hook=_object,
+            object_pairs_hook=objects.make,
             parse_float=_decimal,
             parse_int=_integer,
             parse_constant=_refuse_constant,
@@ -138,7 +148,9 @@ def parse_json(text: str | bytes, *, max_bytes: int, max_depth: int) -> Any:
             "INVALID_JSON",
             f"the text is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
         ) from None
-    _check_values(value, ())
+    # Only what is no ASCII, or is escaped, can be a lone surrogate.
+    if objects.repeat_keys or not decoded.isascii() or "\\u" in decoded:
+        _check_values(value, ())
     return value
 
 

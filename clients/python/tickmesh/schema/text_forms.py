@@ -26,7 +26,8 @@ class TextForm(StrEnum):
     """One of the values that ``enum`` or ``const`` lists."""
 
 
-_FORMATS = {form.value: form for form in (TextForm.DATE_TIME, TextForm.DATE, TextForm.TIME)}
+FORMATS = {form.value: form for form in (TextForm.DATE_TIME, TextForm.DATE, TextForm.TIME)}
+"""The forms that ``format`` names."""
 
 
 def text_form(location: Location) -> TextForm | None:
@@ -46,7 +47,7 @@ def _form(schema: JsonSchema, document: SchemaDocument) -> TextForm | None:
     if isinstance(schema, bool):
         return None
     keywords = effective(schema, document.dialect)
-    forms = [_FORMATS.get(str(keywords.get("format")))]
+    forms = [FORMATS.get(str(keywords.get("format")))]
     if isinstance(keywords.get("const"), str) or any(
         isinstance(value, str) for value in keywords.get("enum", ())
     ):

@@ -11,6 +11,7 @@ from tickmesh.schema.compatibility.image import ImageBuilder, ImageTooLargeError
 from tickmesh.schema.compatibility.text_sets import NONE, texts_at
 from tickmesh.schema.conditions import STRUCTURAL_KEYWORDS, is_structural
 from tickmesh.schema.errors import pointer_of
+from tickmesh.schema.leaves import leaf_at, surely_has_values
 from tickmesh.schema.location import Key, Location
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class _Inquiry:
         self._open.add(location.key)
         try:
             for name in sorted(location.required):
+                leaf = leaf_at(location, name)
+                if leaf is not None and surely_has_values(leaf):
+                    continue
                 inner = f"{field}.{name}" if field else name
                 path = location.path_to(name)
                 place = pointer_of(path) if path else f"{pointer}/required"

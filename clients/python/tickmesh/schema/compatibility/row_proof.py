@@ -84,6 +84,8 @@ class RowProver(Prover):
                 proven = False
             if writer.is_struct and name not in writer.declared:
                 continue
+            if self._is_same_leaf(writer, reader, inner):
+                continue
             keeps_null = not (reader.is_struct and writer.is_struct)
             if not self._values(writer.child(name), reader.child(name), inner, null=keeps_null):
                 proven = False
