@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -300,7 +299,7 @@ async def test_w11_a_read_on_another_replica_waits_for_the_revision_that_was_see
 
 
 @PAIR
-async def test_lost_notifications_delay_a_watcher_by_no_more_than_a_poll(
+async def test_w3_lost_notifications_lose_no_event(
     replicas: list[RegistryProcess], postgres: PostgresCluster, registry_database: str
 ) -> None:
     connection = await postgres.connect(urlsplit(registry_database).path[1:])
@@ -310,21 +309,18 @@ async def test_lost_notifications_delay_a_watcher_by_no_more_than_a_poll(
         AsyncRegistryClient(replicas[0].address) as writer,
         AsyncRegistryClient(replicas[1].address) as reader,
     ):
-        arrived: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
+        arrived: asyncio.Queue[int] = asyncio.Queue()
 
         async def watch() -> None:
             async for message in reader.watch(after_revision=0):
-                await arrived.put((message.revision, time.monotonic()))
+                await arrived.put(message.revision)
 
         watching = asyncio.create_task(watch())
         await arrived.get()
         for number in range(5):
             text = json.dumps({**json.loads(TRADES), "title": str(number)})
             registration = await writer.register("ticks", text)
-            acknowledged = time.monotonic()
-            revision, at = await asyncio.wait_for(arrived.get(), 10)
-            assert revision == registration.revision
-            assert at - acknowledged <= 1.5
+            assert await asyncio.wait_for(arrived.get(), 30) == registration.revision
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
