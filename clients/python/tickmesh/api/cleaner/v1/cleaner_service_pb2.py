@@ -23,65 +23,96 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tickmesh.api.cleaner.v1 import job_pb2 as tickmesh_dot_api_dot_cleaner_dot_v1_dot_job__pb2
 from tickmesh.api.cleaner.v1 import quarantine_pb2 as tickmesh_dot_api_dot_cleaner_dot_v1_dot_quarantine__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-tickmesh/api/cleaner/v1/cleaner_service.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!tickmesh/api/cleaner/v1/job.proto\x1a(tickmesh/api/cleaner/v1/quarantine.proto\"\xed\x01\n\x10\x43reateJobRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x32\n\x06source\x18\x02 \x01(\x0b\x32\".tickmesh.api.cleaner.v1.JobSource\x12\x13\n\x0bsource_spec\x18\x03 \x01(\t\x12I\n\x14schema_change_policy\x18\x04 \x01(\x0e\x32+.tickmesh.api.cleaner.v1.SchemaChangePolicy\x12\r\n\x05\x61gain\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x11\n\tfile_name\x18\x07 \x01(\t\">\n\x11\x43reateJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"O\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12.\n\x04view\x18\x02 \x01(\x0e\x32 .tickmesh.api.cleaner.v1.JobView\"v\n\x0eGetJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x39\n\x0f\x61udited_balance\x18\x02 \x01(\x0b\x32 .tickmesh.api.cleaner.v1.Balance\"{\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.tickmesh.api.cleaner.v1.JobState\x12\x0f\n\x07subject\x18\x04 \x01(\t\"W\n\x10ListJobsResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"=\n\x10PauseJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\">\n\x11ResumeJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\">\n\x11\x43\x61ncelJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"W\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x34\n\x11progress_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"J\n\x10WatchJobResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32$.tickmesh.api.cleaner.v1.JobProgress\"X\n\x0cUploadHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x11\n\tupload_id\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x03\"y\n\x13UploadSourceRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.tickmesh.api.cleaner.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06sha256\x18\x03 \x01(\tH\x00\x42\x06\n\x04part\"=\n\x14UploadSourceResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"y\n\x15ListQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x16ListQuarantineResponse\x12\x35\n\x04rows\x18\x01 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x19\x44\x65scribeQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\"a\n\x1a\x44\x65scribeQuarantineResponse\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x35\n\x07reasons\x18\x02 \x03(\x0b\x32$.tickmesh.api.cleaner.v1.ReasonCount\"\x95\x01\n\x17ReplayQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\x12\x13\n\x0bsource_spec\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\x18ReplayQuarantineResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job*M\n\x07JobView\x12\x18\n\x14JOB_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_VIEW_BASIC\x10\x01\x12\x14\n\x10JOB_VIEW_AUDITED\x10\x02\x32\x96\t\n\x0e\x43leanerService\x12\x62\n\tCreateJob\x12).tickmesh.api.cleaner.v1.CreateJobRequest\x1a*.tickmesh.api.cleaner.v1.CreateJobResponse\x12Y\n\x06GetJob\x12&.tickmesh.api.cleaner.v1.GetJobRequest\x1a\'.tickmesh.api.cleaner.v1.GetJobResponse\x12_\n\x08ListJobs\x12(.tickmesh.api.cleaner.v1.ListJobsRequest\x1a).tickmesh.api.cleaner.v1.ListJobsResponse\x12_\n\x08PauseJob\x12(.tickmesh.api.cleaner.v1.PauseJobRequest\x1a).tickmesh.api.cleaner.v1.PauseJobResponse\x12\x62\n\tResumeJob\x12).tickmesh.api.cleaner.v1.ResumeJobRequest\x1a*.tickmesh.api.cleaner.v1.ResumeJobResponse\x12\x62\n\tCancelJob\x12).tickmesh.api.cleaner.v1.CancelJobRequest\x1a*.tickmesh.api.cleaner.v1.CancelJobResponse\x12\x61\n\x08WatchJob\x12(.tickmesh.api.cleaner.v1.WatchJobRequest\x1a).tickmesh.api.cleaner.v1.WatchJobResponse0\x01\x12m\n\x0cUploadSource\x12,.tickmesh.api.cleaner.v1.UploadSourceRequest\x1a-.tickmesh.api.cleaner.v1.UploadSourceResponse(\x01\x12q\n\x0eListQuarantine\x12..tickmesh.api.cleaner.v1.ListQuarantineRequest\x1a/.tickmesh.api.cleaner.v1.ListQuarantineResponse\x12}\n\x12\x44\x65scribeQuarantine\x12\x32.tickmesh.api.cleaner.v1.DescribeQuarantineRequest\x1a\x33.tickmesh.api.cleaner.v1.DescribeQuarantineResponse\x12w\n\x10ReplayQuarantine\x12\x30.tickmesh.api.cleaner.v1.ReplayQuarantineRequest\x1a\x31.tickmesh.api.cleaner.v1.ReplayQuarantineResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-tickmesh/api/cleaner/v1/cleaner_service.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tickmesh/api/cleaner/v1/job.proto\x1a(tickmesh/api/cleaner/v1/quarantine.proto\"\xcd\x02\n\x10\x43reateJobRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x32\n\x06source\x18\x02 \x01(\x0b\x32\".tickmesh.api.cleaner.v1.JobSource\x12\x13\n\x0bsource_spec\x18\x03 \x01(\t\x12I\n\x14schema_change_policy\x18\x04 \x01(\x0e\x32+.tickmesh.api.cleaner.v1.SchemaChangePolicy\x12\r\n\x05\x61gain\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x11\n\tfile_name\x18\x07 \x01(\t\x12.\n\x04sink\x18\x08 \x01(\x0b\x32 .tickmesh.api.cleaner.v1.JobSink\x12.\n\x0bmax_latency\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\">\n\x11\x43reateJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"O\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12.\n\x04view\x18\x02 \x01(\x0e\x32 .tickmesh.api.cleaner.v1.JobView\"v\n\x0eGetJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x39\n\x0f\x61udited_balance\x18\x02 \x01(\x0b\x32 .tickmesh.api.cleaner.v1.Balance\"{\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.tickmesh.api.cleaner.v1.JobState\x12\x0f\n\x07subject\x18\x04 \x01(\t\"W\n\x10ListJobsResponse\x12*\n\x04jobs\x18\x01 \x03(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"=\n\x10PauseJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\">\n\x11ResumeJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\">\n\x11\x43\x61ncelJobResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"W\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x34\n\x11progress_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"J\n\x10WatchJobResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32$.tickmesh.api.cleaner.v1.JobProgress\"X\n\x0cUploadHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x11\n\tupload_id\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x03\"y\n\x13UploadSourceRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.tickmesh.api.cleaner.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06sha256\x18\x03 \x01(\tH\x00\x42\x06\n\x04part\"=\n\x14UploadSourceResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"y\n\x15ListQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x16ListQuarantineResponse\x12\x35\n\x04rows\x18\x01 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x19\x44\x65scribeQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\"a\n\x1a\x44\x65scribeQuarantineResponse\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x35\n\x07reasons\x18\x02 \x03(\x0b\x32$.tickmesh.api.cleaner.v1.ReasonCount\"\x95\x01\n\x17ReplayQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\x12\x13\n\x0bsource_spec\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\x18ReplayQuarantineResponse\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\"f\n\x18\x44iscardQuarantineRequest\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\")\n\x19\x44iscardQuarantineResponse\x12\x0c\n\x04rows\x18\x01 \x01(\x03\"A\n\x0f\x43\x61ndidateSchema\x12\x11\n\x07version\x18\x01 \x01(\x05H\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x0b\n\tcandidate\"\xe8\x01\n\x15\x42\x61\x63ktestSchemaRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12;\n\tcandidate\x18\x02 \x01(\x0b\x32(.tickmesh.api.cleaner.v1.CandidateSchema\x12-\n\tfrom_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07to_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08max_rows\x18\x05 \x01(\x03\x12\x13\n\x0bsource_spec\x18\x06 \x01(\t\"U\n\x0e\x42\x61\x63ktestReason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x04 \x03(\t\"\xa5\x02\n\x16\x42\x61\x63ktestSchemaResponse\x12\x13\n\x0bstored_rows\x18\x01 \x01(\x03\x12\x16\n\x0enewly_rejected\x18\x02 \x01(\x03\x12\x41\n\x10rejected_reasons\x18\x03 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.BacktestReason\x12\x18\n\x10quarantined_rows\x18\x04 \x01(\x03\x12\x16\n\x0enewly_released\x18\x05 \x01(\x03\x12\x41\n\x10released_reasons\x18\x06 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.BacktestReason\x12\x11\n\ttruncated\x18\x07 \x01(\x08\x12\x13\n\x0b\x64\x61ta_report\x18\x08 \x01(\t\"v\n\x13ValidateRowsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12;\n\tcandidate\x18\x02 \x01(\x0b\x32(.tickmesh.api.cleaner.v1.CandidateSchema\x12\x11\n\tdocuments\x18\x03 \x03(\t\"W\n\nRowVerdict\x12\r\n\x05valid\x18\x01 \x01(\x08\x12:\n\x07reasons\x18\x02 \x03(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineReason\"e\n\x14ValidateRowsResponse\x12\x35\n\x08verdicts\x18\x01 \x03(\x0b\x32#.tickmesh.api.cleaner.v1.RowVerdict\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\"t\n\x14\x45xplainSchemaRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12;\n\tcandidate\x18\x02 \x01(\x0b\x32(.tickmesh.api.cleaner.v1.CandidateSchema\x12\x0e\n\x06sample\x18\x03 \x03(\t\"\xcc\x01\n\x10\x45xplainedKeyword\x12\x13\n\x0bschema_path\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x0f\n\x07keyword\x18\x03 \x01(\t\x12:\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0e\x32(.tickmesh.api.cleaner.v1.KeywordDecision\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\r\n\x05proof\x18\x06 \x01(\t\x12\x1b\n\x13nanoseconds_per_row\x18\x07 \x01(\x01\"\x81\x01\n\x15\x45xplainSchemaResponse\x12;\n\x08keywords\x18\x01 \x03(\x0b\x32).tickmesh.api.cleaner.v1.ExplainedKeyword\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\x12\x13\n\x0bsample_rows\x18\x03 \x01(\x03\"\x11\n\x0fGetStatsRequest\"\xaa\x03\n\x10GetStatsResponse\x12.\n\nstarted_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0frows_per_second\x18\x02 \x01(\x01\x12\x0e\n\x06stored\x18\x03 \x01(\x03\x12\x13\n\x0bquarantined\x18\x04 \x01(\x03\x12\x12\n\nduplicates\x18\x05 \x01(\x03\x12\x14\n\x0cjobs_running\x18\x06 \x01(\x05\x12\x17\n\x0fjobs_unfinished\x18\x07 \x01(\x05\x12\x19\n\x11schema_cache_hits\x18\x08 \x01(\x03\x12\x1b\n\x13schema_cache_misses\x18\t \x01(\x03\x12\x38\n\x14registry_stale_since\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crows_checked\x18\x0b \x01(\x03\x12\x15\n\rdisagreements\x18\x0c \x01(\x03\x12\x17\n\x0fquarantine_rows\x18\r \x01(\x03\x12\x18\n\x10quarantine_bytes\x18\x0e \x01(\x03\x12\x13\n\x0bspool_bytes\x18\x0f \x01(\x03*M\n\x07JobView\x12\x18\n\x14JOB_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_VIEW_BASIC\x10\x01\x12\x14\n\x10JOB_VIEW_AUDITED\x10\x02*\x8e\x01\n\x0fKeywordDecision\x12 \n\x1cKEYWORD_DECISION_UNSPECIFIED\x10\x00\x12\x1b\n\x17KEYWORD_DECISION_STATIC\x10\x01\x12\x1b\n\x17KEYWORD_DECISION_KERNEL\x10\x02\x12\x1f\n\x1bKEYWORD_DECISION_ROW_BY_ROW\x10\x03\x32\xc3\r\n\x0e\x43leanerService\x12\x62\n\tCreateJob\x12).tickmesh.api.cleaner.v1.CreateJobRequest\x1a*.tickmesh.api.cleaner.v1.CreateJobResponse\x12Y\n\x06GetJob\x12&.tickmesh.api.cleaner.v1.GetJobRequest\x1a\'.tickmesh.api.cleaner.v1.GetJobResponse\x12_\n\x08ListJobs\x12(.tickmesh.api.cleaner.v1.ListJobsRequest\x1a).tickmesh.api.cleaner.v1.ListJobsResponse\x12_\n\x08PauseJob\x12(.tickmesh.api.cleaner.v1.PauseJobRequest\x1a).tickmesh.api.cleaner.v1.PauseJobResponse\x12\x62\n\tResumeJob\x12).tickmesh.api.cleaner.v1.ResumeJobRequest\x1a*.tickmesh.api.cleaner.v1.ResumeJobResponse\x12\x62\n\tCancelJob\x12).tickmesh.api.cleaner.v1.CancelJobRequest\x1a*.tickmesh.api.cleaner.v1.CancelJobResponse\x12\x61\n\x08WatchJob\x12(.tickmesh.api.cleaner.v1.WatchJobRequest\x1a).tickmesh.api.cleaner.v1.WatchJobResponse0\x01\x12m\n\x0cUploadSource\x12,.tickmesh.api.cleaner.v1.UploadSourceRequest\x1a-.tickmesh.api.cleaner.v1.UploadSourceResponse(\x01\x12q\n\x0eListQuarantine\x12..tickmesh.api.cleaner.v1.ListQuarantineRequest\x1a/.tickmesh.api.cleaner.v1.ListQuarantineResponse\x12}\n\x12\x44\x65scribeQuarantine\x12\x32.tickmesh.api.cleaner.v1.DescribeQuarantineRequest\x1a\x33.tickmesh.api.cleaner.v1.DescribeQuarantineResponse\x12w\n\x10ReplayQuarantine\x12\x30.tickmesh.api.cleaner.v1.ReplayQuarantineRequest\x1a\x31.tickmesh.api.cleaner.v1.ReplayQuarantineResponse\x12z\n\x11\x44iscardQuarantine\x12\x31.tickmesh.api.cleaner.v1.DiscardQuarantineRequest\x1a\x32.tickmesh.api.cleaner.v1.DiscardQuarantineResponse\x12q\n\x0e\x42\x61\x63ktestSchema\x12..tickmesh.api.cleaner.v1.BacktestSchemaRequest\x1a/.tickmesh.api.cleaner.v1.BacktestSchemaResponse\x12k\n\x0cValidateRows\x12,.tickmesh.api.cleaner.v1.ValidateRowsRequest\x1a-.tickmesh.api.cleaner.v1.ValidateRowsResponse\x12n\n\rExplainSchema\x12-.tickmesh.api.cleaner.v1.ExplainSchemaRequest\x1a..tickmesh.api.cleaner.v1.ExplainSchemaResponse\x12_\n\x08GetStats\x12(.tickmesh.api.cleaner.v1.GetStatsRequest\x1a).tickmesh.api.cleaner.v1.GetStatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tickmesh.api.cleaner.v1.cleaner_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBVIEW']._serialized_start=2280
-  _globals['_JOBVIEW']._serialized_end=2357
-  _globals['_CREATEJOBREQUEST']._serialized_start=184
-  _globals['_CREATEJOBREQUEST']._serialized_end=421
-  _globals['_CREATEJOBRESPONSE']._serialized_start=423
-  _globals['_CREATEJOBRESPONSE']._serialized_end=485
-  _globals['_GETJOBREQUEST']._serialized_start=487
-  _globals['_GETJOBREQUEST']._serialized_end=566
-  _globals['_GETJOBRESPONSE']._serialized_start=568
-  _globals['_GETJOBRESPONSE']._serialized_end=686
-  _globals['_LISTJOBSREQUEST']._serialized_start=688
-  _globals['_LISTJOBSREQUEST']._serialized_end=811
-  _globals['_LISTJOBSRESPONSE']._serialized_start=813
-  _globals['_LISTJOBSRESPONSE']._serialized_end=900
-  _globals['_PAUSEJOBREQUEST']._serialized_start=902
-  _globals['_PAUSEJOBREQUEST']._serialized_end=935
-  _globals['_PAUSEJOBRESPONSE']._serialized_start=937
-  _globals['_PAUSEJOBRESPONSE']._serialized_end=998
-  _globals['_RESUMEJOBREQUEST']._serialized_start=1000
-  _globals['_RESUMEJOBREQUEST']._serialized_end=1034
-  _globals['_RESUMEJOBRESPONSE']._serialized_start=1036
-  _globals['_RESUMEJOBRESPONSE']._serialized_end=1098
-  _globals['_CANCELJOBREQUEST']._serialized_start=1100
-  _globals['_CANCELJOBREQUEST']._serialized_end=1134
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1136
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1198
-  _globals['_WATCHJOBREQUEST']._serialized_start=1200
-  _globals['_WATCHJOBREQUEST']._serialized_end=1287
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1289
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1363
-  _globals['_UPLOADHEADER']._serialized_start=1365
-  _globals['_UPLOADHEADER']._serialized_end=1453
-  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1455
-  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1576
-  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1578
-  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1639
-  _globals['_LISTQUARANTINEREQUEST']._serialized_start=1641
-  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1762
-  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1764
-  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1868
-  _globals['_DESCRIBEQUARANTINEREQUEST']._serialized_start=1870
-  _globals['_DESCRIBEQUARANTINEREQUEST']._serialized_end=1956
-  _globals['_DESCRIBEQUARANTINERESPONSE']._serialized_start=1958
-  _globals['_DESCRIBEQUARANTINERESPONSE']._serialized_end=2055
-  _globals['_REPLAYQUARANTINEREQUEST']._serialized_start=2058
-  _globals['_REPLAYQUARANTINEREQUEST']._serialized_end=2207
-  _globals['_REPLAYQUARANTINERESPONSE']._serialized_start=2209
-  _globals['_REPLAYQUARANTINERESPONSE']._serialized_end=2278
-  _globals['_CLEANERSERVICE']._serialized_start=2360
-  _globals['_CLEANERSERVICE']._serialized_end=3534
+  _globals['_JOBVIEW']._serialized_start=4458
+  _globals['_JOBVIEW']._serialized_end=4535
+  _globals['_KEYWORDDECISION']._serialized_start=4538
+  _globals['_KEYWORDDECISION']._serialized_end=4680
+  _globals['_CREATEJOBREQUEST']._serialized_start=217
+  _globals['_CREATEJOBREQUEST']._serialized_end=550
+  _globals['_CREATEJOBRESPONSE']._serialized_start=552
+  _globals['_CREATEJOBRESPONSE']._serialized_end=614
+  _globals['_GETJOBREQUEST']._serialized_start=616
+  _globals['_GETJOBREQUEST']._serialized_end=695
+  _globals['_GETJOBRESPONSE']._serialized_start=697
+  _globals['_GETJOBRESPONSE']._serialized_end=815
+  _globals['_LISTJOBSREQUEST']._serialized_start=817
+  _globals['_LISTJOBSREQUEST']._serialized_end=940
+  _globals['_LISTJOBSRESPONSE']._serialized_start=942
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1029
+  _globals['_PAUSEJOBREQUEST']._serialized_start=1031
+  _globals['_PAUSEJOBREQUEST']._serialized_end=1064
+  _globals['_PAUSEJOBRESPONSE']._serialized_start=1066
+  _globals['_PAUSEJOBRESPONSE']._serialized_end=1127
+  _globals['_RESUMEJOBREQUEST']._serialized_start=1129
+  _globals['_RESUMEJOBREQUEST']._serialized_end=1163
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=1165
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=1227
+  _globals['_CANCELJOBREQUEST']._serialized_start=1229
+  _globals['_CANCELJOBREQUEST']._serialized_end=1263
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1265
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1327
+  _globals['_WATCHJOBREQUEST']._serialized_start=1329
+  _globals['_WATCHJOBREQUEST']._serialized_end=1416
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1418
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1492
+  _globals['_UPLOADHEADER']._serialized_start=1494
+  _globals['_UPLOADHEADER']._serialized_end=1582
+  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1584
+  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1705
+  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1707
+  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1768
+  _globals['_LISTQUARANTINEREQUEST']._serialized_start=1770
+  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1891
+  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1893
+  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1997
+  _globals['_DESCRIBEQUARANTINEREQUEST']._serialized_start=1999
+  _globals['_DESCRIBEQUARANTINEREQUEST']._serialized_end=2085
+  _globals['_DESCRIBEQUARANTINERESPONSE']._serialized_start=2087
+  _globals['_DESCRIBEQUARANTINERESPONSE']._serialized_end=2184
+  _globals['_REPLAYQUARANTINEREQUEST']._serialized_start=2187
+  _globals['_REPLAYQUARANTINEREQUEST']._serialized_end=2336
+  _globals['_REPLAYQUARANTINERESPONSE']._serialized_start=2338
+  _globals['_REPLAYQUARANTINERESPONSE']._serialized_end=2407
+  _globals['_DISCARDQUARANTINEREQUEST']._serialized_start=2409
+  _globals['_DISCARDQUARANTINEREQUEST']._serialized_end=2511
+  _globals['_DISCARDQUARANTINERESPONSE']._serialized_start=2513
+  _globals['_DISCARDQUARANTINERESPONSE']._serialized_end=2554
+  _globals['_CANDIDATESCHEMA']._serialized_start=2556
+  _globals['_CANDIDATESCHEMA']._serialized_end=2621
+  _globals['_BACKTESTSCHEMAREQUEST']._serialized_start=2624
+  _globals['_BACKTESTSCHEMAREQUEST']._serialized_end=2856
+  _globals['_BACKTESTREASON']._serialized_start=2858
+  _globals['_BACKTESTREASON']._serialized_end=2943
+  _globals['_BACKTESTSCHEMARESPONSE']._serialized_start=2946
+  _globals['_BACKTESTSCHEMARESPONSE']._serialized_end=3239
+  _globals['_VALIDATEROWSREQUEST']._serialized_start=3241
+  _globals['_VALIDATEROWSREQUEST']._serialized_end=3359
+  _globals['_ROWVERDICT']._serialized_start=3361
+  _globals['_ROWVERDICT']._serialized_end=3448
+  _globals['_VALIDATEROWSRESPONSE']._serialized_start=3450
+  _globals['_VALIDATEROWSRESPONSE']._serialized_end=3551
+  _globals['_EXPLAINSCHEMAREQUEST']._serialized_start=3553
+  _globals['_EXPLAINSCHEMAREQUEST']._serialized_end=3669
+  _globals['_EXPLAINEDKEYWORD']._serialized_start=3672
+  _globals['_EXPLAINEDKEYWORD']._serialized_end=3876
+  _globals['_EXPLAINSCHEMARESPONSE']._serialized_start=3879
+  _globals['_EXPLAINSCHEMARESPONSE']._serialized_end=4008
+  _globals['_GETSTATSREQUEST']._serialized_start=4010
+  _globals['_GETSTATSREQUEST']._serialized_end=4027
+  _globals['_GETSTATSRESPONSE']._serialized_start=4030
+  _globals['_GETSTATSRESPONSE']._serialized_end=4456
+  _globals['_CLEANERSERVICE']._serialized_start=4683
+  _globals['_CLEANERSERVICE']._serialized_end=6414
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
 import tickmesh.api.cleaner.v1.job_pb2
 import tickmesh.api.cleaner.v1.quarantine_pb2
@@ -46,6 +47,34 @@ JOB_VIEW_AUDITED: JobView.ValueType  # 2
 """The balance recomputed from the tick store and the quarantine."""
 Global___JobView: typing_extensions.TypeAlias = JobView
 
+class _KeywordDecision:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _KeywordDecisionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_KeywordDecision.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    KEYWORD_DECISION_UNSPECIFIED: _KeywordDecision.ValueType  # 0
+    """Never sent by a server."""
+    KEYWORD_DECISION_STATIC: _KeywordDecision.ValueType  # 1
+    """By the type of the column alone: no work at run time."""
+    KEYWORD_DECISION_KERNEL: _KeywordDecision.ValueType  # 2
+    """By kernels over whole columns; statistics may prove a batch first."""
+    KEYWORD_DECISION_ROW_BY_ROW: _KeywordDecision.ValueType  # 3
+    """Rows it applies to go to the row oracle."""
+
+class KeywordDecision(_KeywordDecision, metaclass=_KeywordDecisionEnumTypeWrapper):
+    """How a keyword is decided."""
+
+KEYWORD_DECISION_UNSPECIFIED: KeywordDecision.ValueType  # 0
+"""Never sent by a server."""
+KEYWORD_DECISION_STATIC: KeywordDecision.ValueType  # 1
+"""By the type of the column alone: no work at run time."""
+KEYWORD_DECISION_KERNEL: KeywordDecision.ValueType  # 2
+"""By kernels over whole columns; statistics may prove a batch first."""
+KEYWORD_DECISION_ROW_BY_ROW: KeywordDecision.ValueType  # 3
+"""Rows it applies to go to the row oracle."""
+Global___KeywordDecision: typing_extensions.TypeAlias = KeywordDecision
+
 @typing.final
 class CreateJobRequest(google.protobuf.message.Message):
     """The request of CreateJob."""
@@ -59,6 +88,8 @@ class CreateJobRequest(google.protobuf.message.Message):
     AGAIN_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     FILE_NAME_FIELD_NUMBER: builtins.int
+    SINK_FIELD_NUMBER: builtins.int
+    MAX_LATENCY_FIELD_NUMBER: builtins.int
     subject: builtins.str
     """The subject to judge under."""
     source_spec: builtins.str
@@ -73,7 +104,17 @@ class CreateJobRequest(google.protobuf.message.Message):
     """The file name constants and the format are taken from; the source's own when empty."""
     @property
     def source(self) -> tickmesh.api.cleaner.v1.job_pb2.JobSource:
-        """Where records come from: a file or an upload."""
+        """Where records come from."""
+
+    @property
+    def sink(self) -> tickmesh.api.cleaner.v1.job_pb2.JobSink:
+        """Where good rows go; the tick store when unset."""
+
+    @property
+    def max_latency(self) -> google.protobuf.duration_pb2.Duration:
+        """The longest a row of a source without end waits for its batch to fill; 5 ms when unset, clamped
+        to 0–1 s.
+        """
 
     def __init__(
         self,
@@ -85,10 +126,12 @@ class CreateJobRequest(google.protobuf.message.Message):
         again: builtins.bool = ...,
         request_id: builtins.str = ...,
         file_name: builtins.str = ...,
+        sink: tickmesh.api.cleaner.v1.job_pb2.JobSink | None = ...,
+        max_latency: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["source", b"source"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["max_latency", b"max_latency", "sink", b"sink", "source", b"source"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["again", b"again", "file_name", b"file_name", "request_id", b"request_id", "schema_change_policy", b"schema_change_policy", "source", b"source", "source_spec", b"source_spec", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["again", b"again", "file_name", b"file_name", "max_latency", b"max_latency", "request_id", b"request_id", "schema_change_policy", b"schema_change_policy", "sink", b"sink", "source", b"source", "source_spec", b"source_spec", "subject", b"subject"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CreateJobRequest: typing_extensions.TypeAlias = CreateJobRequest
@@ -649,3 +692,491 @@ class ReplayQuarantineResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ReplayQuarantineResponse: typing_extensions.TypeAlias = ReplayQuarantineResponse
+
+@typing.final
+class DiscardQuarantineRequest(google.protobuf.message.Message):
+    """The request of DiscardQuarantine."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    COMMENT_FIELD_NUMBER: builtins.int
+    comment: builtins.str
+    """Why, for the record; at most 1,000 characters, not empty."""
+    @property
+    def filter(self) -> tickmesh.api.cleaner.v1.job_pb2.QuarantineFilter:
+        """Which rows; the filter must name a job, a subject, a reason or rows."""
+
+    def __init__(
+        self,
+        *,
+        filter: tickmesh.api.cleaner.v1.job_pb2.QuarantineFilter | None = ...,
+        comment: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["comment", b"comment", "filter", b"filter"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DiscardQuarantineRequest: typing_extensions.TypeAlias = DiscardQuarantineRequest
+
+@typing.final
+class DiscardQuarantineResponse(google.protobuf.message.Message):
+    """The response of DiscardQuarantine."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: builtins.int
+    rows: builtins.int
+    """Rows discarded now; rows that a replay holds are left alone."""
+    def __init__(
+        self,
+        *,
+        rows: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["rows", b"rows"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DiscardQuarantineResponse: typing_extensions.TypeAlias = DiscardQuarantineResponse
+
+@typing.final
+class CandidateSchema(google.protobuf.message.Message):
+    """A schema that is registered, or one that is not."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    version: builtins.int
+    """A version of the subject."""
+    text: builtins.str
+    """A JSON Schema, as text."""
+    def __init__(
+        self,
+        *,
+        version: builtins.int = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "text", b"text", "version", b"version"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "text", b"text", "version", b"version"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_candidate: typing_extensions.TypeAlias = typing.Literal["version", "text"]
+    _WhichOneofArgType_candidate: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate"]
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_candidate) -> _WhichOneofReturnType_candidate | None: ...
+
+Global___CandidateSchema: typing_extensions.TypeAlias = CandidateSchema
+
+@typing.final
+class BacktestSchemaRequest(google.protobuf.message.Message):
+    """The request of BacktestSchema."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    FROM_TIME_FIELD_NUMBER: builtins.int
+    TO_TIME_FIELD_NUMBER: builtins.int
+    MAX_ROWS_FIELD_NUMBER: builtins.int
+    SOURCE_SPEC_FIELD_NUMBER: builtins.int
+    subject: builtins.str
+    """The subject whose rows are judged: its dataset in the tick store and its quarantine."""
+    max_rows: builtins.int
+    """At most this many stored rows, newest first; 10,000,000 when 0."""
+    source_spec: builtins.str
+    """A mended source spec for quarantined rows, TOML; each row's own when empty."""
+    @property
+    def candidate(self) -> Global___CandidateSchema:
+        """What they are judged under."""
+
+    @property
+    def from_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From this time of the rows' time column on; all rows when unset."""
+
+    @property
+    def to_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Up to this time, exclusive; now when unset."""
+
+    def __init__(
+        self,
+        *,
+        subject: builtins.str = ...,
+        candidate: Global___CandidateSchema | None = ...,
+        from_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        to_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        max_rows: builtins.int = ...,
+        source_spec: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "from_time", b"from_time", "to_time", b"to_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "from_time", b"from_time", "max_rows", b"max_rows", "source_spec", b"source_spec", "subject", b"subject", "to_time", b"to_time"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BacktestSchemaRequest: typing_extensions.TypeAlias = BacktestSchemaRequest
+
+@typing.final
+class BacktestReason(google.protobuf.message.Message):
+    """Rows that share a reason under the candidate."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    INSTANCE_PATH_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    EXAMPLES_FIELD_NUMBER: builtins.int
+    code: builtins.str
+    """The code."""
+    instance_path: builtins.str
+    """The place in the row."""
+    rows: builtins.int
+    """Rows that have it."""
+    @property
+    def examples(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Up to three of them, as JSON documents."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.str = ...,
+        instance_path: builtins.str = ...,
+        rows: builtins.int = ...,
+        examples: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["code", b"code", "examples", b"examples", "instance_path", b"instance_path", "rows", b"rows"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BacktestReason: typing_extensions.TypeAlias = BacktestReason
+
+@typing.final
+class BacktestSchemaResponse(google.protobuf.message.Message):
+    """The response of BacktestSchema."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STORED_ROWS_FIELD_NUMBER: builtins.int
+    NEWLY_REJECTED_FIELD_NUMBER: builtins.int
+    REJECTED_REASONS_FIELD_NUMBER: builtins.int
+    QUARANTINED_ROWS_FIELD_NUMBER: builtins.int
+    NEWLY_RELEASED_FIELD_NUMBER: builtins.int
+    RELEASED_REASONS_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
+    DATA_REPORT_FIELD_NUMBER: builtins.int
+    stored_rows: builtins.int
+    """Stored rows judged."""
+    newly_rejected: builtins.int
+    """Stored rows the candidate refuses."""
+    quarantined_rows: builtins.int
+    """Quarantined rows judged."""
+    newly_released: builtins.int
+    """Quarantined rows the candidate accepts: what a replay would release."""
+    truncated: builtins.bool
+    """Whether max_rows cut the stored rows short."""
+    data_report: builtins.str
+    """The report in a form that RegisterSchema takes as `data_report`."""
+    @property
+    def rejected_reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BacktestReason]:
+        """Why it refuses them; a row with several reasons counts under each."""
+
+    @property
+    def released_reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BacktestReason]:
+        """Why they had been held back."""
+
+    def __init__(
+        self,
+        *,
+        stored_rows: builtins.int = ...,
+        newly_rejected: builtins.int = ...,
+        rejected_reasons: collections.abc.Iterable[Global___BacktestReason] | None = ...,
+        quarantined_rows: builtins.int = ...,
+        newly_released: builtins.int = ...,
+        released_reasons: collections.abc.Iterable[Global___BacktestReason] | None = ...,
+        truncated: builtins.bool = ...,
+        data_report: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["data_report", b"data_report", "newly_rejected", b"newly_rejected", "newly_released", b"newly_released", "quarantined_rows", b"quarantined_rows", "rejected_reasons", b"rejected_reasons", "released_reasons", b"released_reasons", "stored_rows", b"stored_rows", "truncated", b"truncated"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BacktestSchemaResponse: typing_extensions.TypeAlias = BacktestSchemaResponse
+
+@typing.final
+class ValidateRowsRequest(google.protobuf.message.Message):
+    """The request of ValidateRows."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    DOCUMENTS_FIELD_NUMBER: builtins.int
+    subject: builtins.str
+    """The subject; may be empty when the candidate is a text."""
+    @property
+    def candidate(self) -> Global___CandidateSchema:
+        """What to judge under; the version in force when unset."""
+
+    @property
+    def documents(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON documents, at most 1,000 and 1 MiB in all."""
+
+    def __init__(
+        self,
+        *,
+        subject: builtins.str = ...,
+        candidate: Global___CandidateSchema | None = ...,
+        documents: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "documents", b"documents", "subject", b"subject"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ValidateRowsRequest: typing_extensions.TypeAlias = ValidateRowsRequest
+
+@typing.final
+class RowVerdict(google.protobuf.message.Message):
+    """What one document got."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: builtins.int
+    REASONS_FIELD_NUMBER: builtins.int
+    valid: builtins.bool
+    """Whether it is a good row."""
+    @property
+    def reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tickmesh.api.cleaner.v1.quarantine_pb2.QuarantineReason]:
+        """All the reasons where it is not."""
+
+    def __init__(
+        self,
+        *,
+        valid: builtins.bool = ...,
+        reasons: collections.abc.Iterable[tickmesh.api.cleaner.v1.quarantine_pb2.QuarantineReason] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["reasons", b"reasons", "valid", b"valid"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RowVerdict: typing_extensions.TypeAlias = RowVerdict
+
+@typing.final
+class ValidateRowsResponse(google.protobuf.message.Message):
+    """The response of ValidateRows."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+    schema_version: builtins.int
+    """The version judged under; 0 for a text."""
+    @property
+    def verdicts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RowVerdict]:
+        """One for each document, in order."""
+
+    def __init__(
+        self,
+        *,
+        verdicts: collections.abc.Iterable[Global___RowVerdict] | None = ...,
+        schema_version: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["schema_version", b"schema_version", "verdicts", b"verdicts"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ValidateRowsResponse: typing_extensions.TypeAlias = ValidateRowsResponse
+
+@typing.final
+class ExplainSchemaRequest(google.protobuf.message.Message):
+    """The request of ExplainSchema."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    SAMPLE_FIELD_NUMBER: builtins.int
+    subject: builtins.str
+    """The subject; may be empty when the candidate is a text."""
+    @property
+    def candidate(self) -> Global___CandidateSchema:
+        """What to explain; the version in force when unset."""
+
+    @property
+    def sample(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON documents to measure on, repeated to a batch; rows of the dataset when empty and there are
+        some.
+        """
+
+    def __init__(
+        self,
+        *,
+        subject: builtins.str = ...,
+        candidate: Global___CandidateSchema | None = ...,
+        sample: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["candidate", b"candidate", "sample", b"sample", "subject", b"subject"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ExplainSchemaRequest: typing_extensions.TypeAlias = ExplainSchemaRequest
+
+@typing.final
+class ExplainedKeyword(google.protobuf.message.Message):
+    """One keyword of a compiled schema."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCHEMA_PATH_FIELD_NUMBER: builtins.int
+    INSTANCE_PATH_FIELD_NUMBER: builtins.int
+    KEYWORD_FIELD_NUMBER: builtins.int
+    DECISION_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    PROOF_FIELD_NUMBER: builtins.int
+    NANOSECONDS_PER_ROW_FIELD_NUMBER: builtins.int
+    schema_path: builtins.str
+    """JSON Pointer into the schema."""
+    instance_path: builtins.str
+    """JSON Pointer into the rows, `*` for every element."""
+    keyword: builtins.str
+    """The keyword."""
+    decision: Global___KeywordDecision.ValueType
+    """How it is decided."""
+    description: builtins.str
+    """What it became: the kernel, the translated pattern, or why it stays with the oracle."""
+    proof: builtins.str
+    """The statistics that prove a whole batch, in words; empty when there are none."""
+    nanoseconds_per_row: builtins.float
+    """Measured nanoseconds a row; 0 when nothing was measured."""
+    def __init__(
+        self,
+        *,
+        schema_path: builtins.str = ...,
+        instance_path: builtins.str = ...,
+        keyword: builtins.str = ...,
+        decision: Global___KeywordDecision.ValueType = ...,
+        description: builtins.str = ...,
+        proof: builtins.str = ...,
+        nanoseconds_per_row: builtins.float = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["decision", b"decision", "description", b"description", "instance_path", b"instance_path", "keyword", b"keyword", "nanoseconds_per_row", b"nanoseconds_per_row", "proof", b"proof", "schema_path", b"schema_path"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ExplainedKeyword: typing_extensions.TypeAlias = ExplainedKeyword
+
+@typing.final
+class ExplainSchemaResponse(google.protobuf.message.Message):
+    """The response of ExplainSchema."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEYWORDS_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+    SAMPLE_ROWS_FIELD_NUMBER: builtins.int
+    schema_version: builtins.int
+    """The version explained; 0 for a text."""
+    sample_rows: builtins.int
+    """Rows it was measured on."""
+    @property
+    def keywords(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ExplainedKeyword]:
+        """Every keyword, in the order of the schema."""
+
+    def __init__(
+        self,
+        *,
+        keywords: collections.abc.Iterable[Global___ExplainedKeyword] | None = ...,
+        schema_version: builtins.int = ...,
+        sample_rows: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["keywords", b"keywords", "sample_rows", b"sample_rows", "schema_version", b"schema_version"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ExplainSchemaResponse: typing_extensions.TypeAlias = ExplainSchemaResponse
+
+@typing.final
+class GetStatsRequest(google.protobuf.message.Message):
+    """The request of GetStats."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___GetStatsRequest: typing_extensions.TypeAlias = GetStatsRequest
+
+@typing.final
+class GetStatsResponse(google.protobuf.message.Message):
+    """The response of GetStats."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STARTED_AT_FIELD_NUMBER: builtins.int
+    ROWS_PER_SECOND_FIELD_NUMBER: builtins.int
+    STORED_FIELD_NUMBER: builtins.int
+    QUARANTINED_FIELD_NUMBER: builtins.int
+    DUPLICATES_FIELD_NUMBER: builtins.int
+    JOBS_RUNNING_FIELD_NUMBER: builtins.int
+    JOBS_UNFINISHED_FIELD_NUMBER: builtins.int
+    SCHEMA_CACHE_HITS_FIELD_NUMBER: builtins.int
+    SCHEMA_CACHE_MISSES_FIELD_NUMBER: builtins.int
+    REGISTRY_STALE_SINCE_FIELD_NUMBER: builtins.int
+    ROWS_CHECKED_FIELD_NUMBER: builtins.int
+    DISAGREEMENTS_FIELD_NUMBER: builtins.int
+    QUARANTINE_ROWS_FIELD_NUMBER: builtins.int
+    QUARANTINE_BYTES_FIELD_NUMBER: builtins.int
+    SPOOL_BYTES_FIELD_NUMBER: builtins.int
+    rows_per_second: builtins.float
+    """Rows accounted for a second, over the last ten seconds."""
+    stored: builtins.int
+    """Rows stored since the start."""
+    quarantined: builtins.int
+    """Rows quarantined since the start."""
+    duplicates: builtins.int
+    """Rows found to be duplicates since the start."""
+    jobs_running: builtins.int
+    """Jobs at work now."""
+    jobs_unfinished: builtins.int
+    """Jobs that have not ended."""
+    schema_cache_hits: builtins.int
+    """Schema lookups answered from the client's cache."""
+    schema_cache_misses: builtins.int
+    """Schema lookups that asked the registry."""
+    rows_checked: builtins.int
+    """Rows judged a second time by the row oracle, as a check of the columns."""
+    disagreements: builtins.int
+    """Rows where the oracle disagreed: must stay 0."""
+    quarantine_rows: builtins.int
+    """Quarantined rows held, and the bytes of their files."""
+    quarantine_bytes: builtins.int
+    """Bytes of the quarantine files."""
+    spool_bytes: builtins.int
+    """Bytes in spools: uploads and feeds."""
+    @property
+    def started_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the process started."""
+
+    @property
+    def registry_stale_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when the registry does not answer; unset while it does."""
+
+    def __init__(
+        self,
+        *,
+        started_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        rows_per_second: builtins.float = ...,
+        stored: builtins.int = ...,
+        quarantined: builtins.int = ...,
+        duplicates: builtins.int = ...,
+        jobs_running: builtins.int = ...,
+        jobs_unfinished: builtins.int = ...,
+        schema_cache_hits: builtins.int = ...,
+        schema_cache_misses: builtins.int = ...,
+        registry_stale_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        rows_checked: builtins.int = ...,
+        disagreements: builtins.int = ...,
+        quarantine_rows: builtins.int = ...,
+        quarantine_bytes: builtins.int = ...,
+        spool_bytes: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["registry_stale_since", b"registry_stale_since", "started_at", b"started_at"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["disagreements", b"disagreements", "duplicates", b"duplicates", "jobs_running", b"jobs_running", "jobs_unfinished", b"jobs_unfinished", "quarantine_bytes", b"quarantine_bytes", "quarantine_rows", b"quarantine_rows", "quarantined", b"quarantined", "registry_stale_since", b"registry_stale_since", "rows_checked", b"rows_checked", "rows_per_second", b"rows_per_second", "schema_cache_hits", b"schema_cache_hits", "schema_cache_misses", b"schema_cache_misses", "spool_bytes", b"spool_bytes", "started_at", b"started_at", "stored", b"stored"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GetStatsResponse: typing_extensions.TypeAlias = GetStatsResponse

@@ -91,6 +91,31 @@ class CleanerServiceStub(object):
                 request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineRequest.SerializeToString,
                 response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineResponse.FromString,
                 _registered_method=True)
+        self.DiscardQuarantine = channel.unary_unary(
+                '/tickmesh.api.cleaner.v1.CleanerService/DiscardQuarantine',
+                request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineResponse.FromString,
+                _registered_method=True)
+        self.BacktestSchema = channel.unary_unary(
+                '/tickmesh.api.cleaner.v1.CleanerService/BacktestSchema',
+                request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaResponse.FromString,
+                _registered_method=True)
+        self.ValidateRows = channel.unary_unary(
+                '/tickmesh.api.cleaner.v1.CleanerService/ValidateRows',
+                request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsResponse.FromString,
+                _registered_method=True)
+        self.ExplainSchema = channel.unary_unary(
+                '/tickmesh.api.cleaner.v1.CleanerService/ExplainSchema',
+                request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaResponse.FromString,
+                _registered_method=True)
+        self.GetStats = channel.unary_unary(
+                '/tickmesh.api.cleaner.v1.CleanerService/GetStats',
+                request_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsResponse.FromString,
+                _registered_method=True)
 
 
 class CleanerServiceServicer(object):
@@ -175,6 +200,42 @@ class CleanerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiscardQuarantine(self, request, context):
+        """Gives rows up: they stay readable as DISCARDED until retention removes them, and who did it why
+        is recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BacktestSchema(self, request, context):
+        """Judges stored and quarantined rows under a candidate that need not be registered; stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateRows(self, request, context):
+        """Judges a few JSON documents as a job would judge rows; stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainSchema(self, request, context):
+        """Shows what each keyword of a schema became, and what it costs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStats(self, request, context):
+        """Counts what this cleaner did since it started.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CleanerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -232,6 +293,31 @@ def add_CleanerServiceServicer_to_server(servicer, server):
                     servicer.ReplayQuarantine,
                     request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineRequest.FromString,
                     response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineResponse.SerializeToString,
+            ),
+            'DiscardQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardQuarantine,
+                    request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineResponse.SerializeToString,
+            ),
+            'BacktestSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.BacktestSchema,
+                    request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaResponse.SerializeToString,
+            ),
+            'ValidateRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateRows,
+                    request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsResponse.SerializeToString,
+            ),
+            'ExplainSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainSchema,
+                    request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaResponse.SerializeToString,
+            ),
+            'GetStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStats,
+                    request_deserializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -533,6 +619,141 @@ class CleanerService(object):
             '/tickmesh.api.cleaner.v1.CleanerService/ReplayQuarantine',
             tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineRequest.SerializeToString,
             tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ReplayQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.cleaner.v1.CleanerService/DiscardQuarantine',
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineRequest.SerializeToString,
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.DiscardQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BacktestSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.cleaner.v1.CleanerService/BacktestSchema',
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaRequest.SerializeToString,
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.BacktestSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.cleaner.v1.CleanerService/ValidateRows',
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsRequest.SerializeToString,
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ValidateRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.cleaner.v1.CleanerService/ExplainSchema',
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaRequest.SerializeToString,
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.ExplainSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.cleaner.v1.CleanerService/GetStats',
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsRequest.SerializeToString,
+            tickmesh_dot_api_dot_cleaner_dot_v1_dot_cleaner__service__pb2.GetStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

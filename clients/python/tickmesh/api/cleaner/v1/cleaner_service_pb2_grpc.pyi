@@ -51,6 +51,18 @@ class CleanerServiceStub:
     """Counts quarantined rows by reason, with examples."""
     ReplayQuarantine: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineResponse]
     """Judges quarantined rows again, as a job; what passes is stored once and released."""
+    DiscardQuarantine: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineResponse]
+    """Gives rows up: they stay readable as DISCARDED until retention removes them, and who did it why
+    is recorded.
+    """
+    BacktestSchema: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaResponse]
+    """Judges stored and quarantined rows under a candidate that need not be registered; stores nothing."""
+    ValidateRows: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsResponse]
+    """Judges a few JSON documents as a job would judge rows; stores nothing."""
+    ExplainSchema: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaResponse]
+    """Shows what each keyword of a schema became, and what it costs."""
+    GetStats: grpc.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsResponse]
+    """Counts what this cleaner did since it started."""
 
 @typing.type_check_only
 class CleanerServiceAsyncStub(CleanerServiceStub):
@@ -81,6 +93,18 @@ class CleanerServiceAsyncStub(CleanerServiceStub):
     """Counts quarantined rows by reason, with examples."""
     ReplayQuarantine: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineResponse]  # type: ignore[assignment]
     """Judges quarantined rows again, as a job; what passes is stored once and released."""
+    DiscardQuarantine: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineResponse]  # type: ignore[assignment]
+    """Gives rows up: they stay readable as DISCARDED until retention removes them, and who did it why
+    is recorded.
+    """
+    BacktestSchema: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaResponse]  # type: ignore[assignment]
+    """Judges stored and quarantined rows under a candidate that need not be registered; stores nothing."""
+    ValidateRows: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsResponse]  # type: ignore[assignment]
+    """Judges a few JSON documents as a job would judge rows; stores nothing."""
+    ExplainSchema: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaResponse]  # type: ignore[assignment]
+    """Shows what each keyword of a schema became, and what it costs."""
+    GetStats: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsRequest, tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsResponse]  # type: ignore[assignment]
+    """Counts what this cleaner did since it started."""
 
 class CleanerServiceServicer(metaclass=abc.ABCMeta):
     """Judges raw rows against exact schema versions, forwards the good ones, quarantines the rest.
@@ -174,5 +198,47 @@ class CleanerServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ReplayQuarantineResponse]]:
         """Judges quarantined rows again, as a job; what passes is stored once and released."""
+
+    @abc.abstractmethod
+    def DiscardQuarantine(
+        self,
+        request: tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.DiscardQuarantineResponse]]:
+        """Gives rows up: they stay readable as DISCARDED until retention removes them, and who did it why
+        is recorded.
+        """
+
+    @abc.abstractmethod
+    def BacktestSchema(
+        self,
+        request: tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.BacktestSchemaResponse]]:
+        """Judges stored and quarantined rows under a candidate that need not be registered; stores nothing."""
+
+    @abc.abstractmethod
+    def ValidateRows(
+        self,
+        request: tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ValidateRowsResponse]]:
+        """Judges a few JSON documents as a job would judge rows; stores nothing."""
+
+    @abc.abstractmethod
+    def ExplainSchema(
+        self,
+        request: tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.ExplainSchemaResponse]]:
+        """Shows what each keyword of a schema became, and what it costs."""
+
+    @abc.abstractmethod
+    def GetStats(
+        self,
+        request: tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsResponse, collections.abc.Awaitable[tickmesh.api.cleaner.v1.cleaner_service_pb2.GetStatsResponse]]:
+        """Counts what this cleaner did since it started."""
 
 def add_CleanerServiceServicer_to_server(servicer: CleanerServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

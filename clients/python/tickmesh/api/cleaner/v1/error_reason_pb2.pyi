@@ -68,6 +68,20 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """PERMISSION_DENIED: a quarantine ticket is forged."""
     ERROR_REASON_TICKET_EXPIRED: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION: a quarantine ticket expired. Ask get_flight_info again."""
+    ERROR_REASON_HOST_NOT_ALLOWED: _ErrorReason.ValueType  # 23
+    """PERMISSION_DENIED: the host of a feed is not among the configured ones."""
+    ERROR_REASON_CONNECTION_NOT_FOUND: _ErrorReason.ValueType  # 24
+    """NOT_FOUND: no database connection has this name in the cleaner's configuration."""
+    ERROR_REASON_SOURCE_UNAVAILABLE: _ErrorReason.ValueType  # 25
+    """UNAVAILABLE: the feed or database does not answer; the job tries again by itself."""
+    ERROR_REASON_INVALID_SINK: _ErrorReason.ValueType  # 26
+    """INVALID_ARGUMENT: the sink cannot take these rows: a column, a type or a path it refuses."""
+    ERROR_REASON_SINK_UNAVAILABLE: _ErrorReason.ValueType  # 27
+    """UNAVAILABLE: the sink does not answer; the job tries again by itself."""
+    ERROR_REASON_INVALID_SCHEMA: _ErrorReason.ValueType  # 28
+    """INVALID_ARGUMENT: a candidate is no schema that rows can be judged under; the place is named."""
+    ERROR_REASON_INVALID_RULE: _ErrorReason.ValueType  # 29
+    """INVALID_ARGUMENT: a tick rule of the schema is wrong; its JSON Pointer is named."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a cleaner call or a job failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -118,4 +132,18 @@ ERROR_REASON_TICKET_INVALID: ErrorReason.ValueType  # 21
 """PERMISSION_DENIED: a quarantine ticket is forged."""
 ERROR_REASON_TICKET_EXPIRED: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION: a quarantine ticket expired. Ask get_flight_info again."""
+ERROR_REASON_HOST_NOT_ALLOWED: ErrorReason.ValueType  # 23
+"""PERMISSION_DENIED: the host of a feed is not among the configured ones."""
+ERROR_REASON_CONNECTION_NOT_FOUND: ErrorReason.ValueType  # 24
+"""NOT_FOUND: no database connection has this name in the cleaner's configuration."""
+ERROR_REASON_SOURCE_UNAVAILABLE: ErrorReason.ValueType  # 25
+"""UNAVAILABLE: the feed or database does not answer; the job tries again by itself."""
+ERROR_REASON_INVALID_SINK: ErrorReason.ValueType  # 26
+"""INVALID_ARGUMENT: the sink cannot take these rows: a column, a type or a path it refuses."""
+ERROR_REASON_SINK_UNAVAILABLE: ErrorReason.ValueType  # 27
+"""UNAVAILABLE: the sink does not answer; the job tries again by itself."""
+ERROR_REASON_INVALID_SCHEMA: ErrorReason.ValueType  # 28
+"""INVALID_ARGUMENT: a candidate is no schema that rows can be judged under; the place is named."""
+ERROR_REASON_INVALID_RULE: ErrorReason.ValueType  # 29
+"""INVALID_ARGUMENT: a tick rule of the schema is wrong; its JSON Pointer is named."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tickmesh/api/cleaner/v1/job.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1a\n\nFileSource\x12\x0c\n\x04path\x18\x01 \x01(\t\"#\n\x0eUploadedSource\x12\x11\n\tupload_id\x18\x01 \x01(\t\"M\n\x10QuarantineSource\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\"\xc6\x01\n\tJobSource\x12\x33\n\x04\x66ile\x18\x01 \x01(\x0b\x32#.tickmesh.api.cleaner.v1.FileSourceH\x00\x12\x39\n\x06upload\x18\x02 \x01(\x0b\x32\'.tickmesh.api.cleaner.v1.UploadedSourceH\x00\x12?\n\nquarantine\x18\x03 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineSourceH\x00\x42\x08\n\x06source\"\x8d\x01\n\x10QuarantineFilter\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x37\n\x05state\x18\x04 \x01(\x0e\x32(.tickmesh.api.cleaner.v1.QuarantineState\x12\x0f\n\x07row_ids\x18\x05 \x03(\x03\"\xc6\x03\n\x07\x42\x61lance\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12\x0f\n\x07rows_in\x18\x02 \x01(\x03\x12\x0e\n\x06stored\x18\x03 \x01(\x03\x12\x13\n\x0bquarantined\x18\x04 \x01(\x03\x12\x12\n\nduplicates\x18\x05 \x01(\x03\x12>\n\x07skipped\x18\x06 \x03(\x0b\x32-.tickmesh.api.cleaner.v1.Balance.SkippedEntry\x12<\n\x06\x65xtras\x18\x07 \x03(\x0b\x32,.tickmesh.api.cleaner.v1.Balance.ExtrasEntry\x12\x42\n\tcoercions\x18\x08 \x03(\x0b\x32/.tickmesh.api.cleaner.v1.Balance.CoercionsEntry\x12\r\n\x05holds\x18\t \x01(\x08\x1a.\n\x0cSkippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x45xtrasEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0e\x43oercionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9d\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x32\n\x06source\x18\x04 \x01(\x0b\x32\".tickmesh.api.cleaner.v1.JobSource\x12\x13\n\x0bsource_name\x18\x05 \x01(\t\x12\x13\n\x0bsource_spec\x18\x06 \x01(\t\x12I\n\x14schema_change_policy\x18\x07 \x01(\x0e\x32+.tickmesh.api.cleaner.v1.SchemaChangePolicy\x12\x30\n\x05state\x18\x08 \x01(\x0e\x32!.tickmesh.api.cleaner.v1.JobState\x12\x0f\n\x07message\x18\t \x01(\t\x12\x14\n\x0c\x65rror_reason\x18\n \x01(\t\x12\x31\n\x07\x62\x61lance\x18\x0b \x01(\x0b\x32 .tickmesh.api.cleaner.v1.Balance\x12\x17\n\x0fschema_versions\x18\x0c \x03(\x05\x12\x11\n\tprincipal\x18\r \x01(\t\x12\x14\n\x0con_behalf_of\x18\x0e \x01(\t\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bproducer_id\x18\x11 \x01(\t\"\x89\x02\n\x0bJobProgress\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x12\n\nbytes_read\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x17\n\x0frows_per_second\x18\x04 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x05 \x01(\x01\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x1e\n\x16schema_change_delay_ns\x18\x07 \x01(\x03\x12\x1f\n\x17registry_stale_since_ns\x18\x08 \x01(\x03\x12\x19\n\x11\x62\x61tches_in_flight\x18\t \x01(\x05*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11JOB_STATE_PENDING\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x14\n\x10JOB_STATE_PAUSED\x10\x03\x12\x15\n\x11JOB_STATE_WAITING\x10\x04\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07*\x9d\x01\n\x12SchemaChangePolicy\x12$\n SCHEMA_CHANGE_POLICY_UNSPECIFIED\x10\x00\x12#\n\x1fSCHEMA_CHANGE_POLICY_QUARANTINE\x10\x01\x12\x1c\n\x18SCHEMA_CHANGE_POLICY_PIN\x10\x02\x12\x1e\n\x1aSCHEMA_CHANGE_POLICY_PAUSE\x10\x03*\x94\x01\n\x0fQuarantineState\x12 \n\x1cQUARANTINE_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cQUARANTINE_STATE_QUARANTINED\x10\x01\x12\x1d\n\x19QUARANTINE_STATE_RELEASED\x10\x02\x12\x1e\n\x1aQUARANTINE_STATE_DISCARDED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tickmesh/api/cleaner/v1/job.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1a\n\nFileSource\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x1e\n\x0b\x46ilesSource\x12\x0f\n\x07pattern\x18\x01 \x01(\t\"R\n\x0e\x46ollowedSource\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x32\n\x08start_at\x18\x02 \x01(\x0e\x32 .tickmesh.api.cleaner.v1.StartAt\"\xde\x01\n\x0eHttpFeedSource\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x30\n\rpoll_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x06paging\x18\x03 \x01(\x0e\x32#.tickmesh.api.cleaner.v1.HttpPaging\x12\x13\n\x0b\x63ursor_path\x18\x04 \x01(\t\x12\x18\n\x10\x63ursor_parameter\x18\x05 \x01(\t\x12\x14\n\x0crecords_path\x18\x06 \x01(\t\x12\x13\n\x0bmax_answers\x18\x07 \x01(\x03\"~\n\x13WebSocketFeedSource\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x11\n\tsubscribe\x18\x02 \x03(\t\x12\x15\n\rsequence_path\x18\x03 \x01(\t\x12\x30\n\rstall_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa4\x01\n\x0e\x44\x61tabaseSource\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\x12\n\nkey_column\x18\x03 \x01(\t\x12\x18\n\x10watermark_column\x18\x04 \x01(\t\x12\x0f\n\x07overlap\x18\x05 \x01(\x01\x12\x30\n\rpoll_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"#\n\x0eUploadedSource\x12\x11\n\tupload_id\x18\x01 \x01(\t\"M\n\x10QuarantineSource\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\"\xf3\x03\n\tJobSource\x12\x33\n\x04\x66ile\x18\x01 \x01(\x0b\x32#.tickmesh.api.cleaner.v1.FileSourceH\x00\x12\x39\n\x06upload\x18\x02 \x01(\x0b\x32\'.tickmesh.api.cleaner.v1.UploadedSourceH\x00\x12?\n\nquarantine\x18\x03 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineSourceH\x00\x12\x35\n\x05\x66iles\x18\x04 \x01(\x0b\x32$.tickmesh.api.cleaner.v1.FilesSourceH\x00\x12;\n\x08\x66ollowed\x18\x05 \x01(\x0b\x32\'.tickmesh.api.cleaner.v1.FollowedSourceH\x00\x12\x37\n\x04http\x18\x06 \x01(\x0b\x32\'.tickmesh.api.cleaner.v1.HttpFeedSourceH\x00\x12\x41\n\twebsocket\x18\x07 \x01(\x0b\x32,.tickmesh.api.cleaner.v1.WebSocketFeedSourceH\x00\x12;\n\x08\x64\x61tabase\x18\x08 \x01(\x0b\x32\'.tickmesh.api.cleaner.v1.DatabaseSourceH\x00\x42\x08\n\x06source\"\x0f\n\rTickStoreSink\"6\n\x0bParquetSink\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x14\n\x0cpartition_by\x18\x02 \x03(\t\"1\n\x0c\x44\x61tabaseSink\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\"\xc3\x01\n\x07JobSink\x12<\n\ntick_store\x18\x01 \x01(\x0b\x32&.tickmesh.api.cleaner.v1.TickStoreSinkH\x00\x12\x37\n\x07parquet\x18\x02 \x01(\x0b\x32$.tickmesh.api.cleaner.v1.ParquetSinkH\x00\x12\x39\n\x08\x64\x61tabase\x18\x03 \x01(\x0b\x32%.tickmesh.api.cleaner.v1.DatabaseSinkH\x00\x42\x06\n\x04sink\"\x8d\x01\n\x10QuarantineFilter\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x37\n\x05state\x18\x04 \x01(\x0e\x32(.tickmesh.api.cleaner.v1.QuarantineState\x12\x0f\n\x07row_ids\x18\x05 \x03(\x03\"\xa9\x05\n\x07\x42\x61lance\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12\x0f\n\x07rows_in\x18\x02 \x01(\x03\x12\x0e\n\x06stored\x18\x03 \x01(\x03\x12\x13\n\x0bquarantined\x18\x04 \x01(\x03\x12\x12\n\nduplicates\x18\x05 \x01(\x03\x12>\n\x07skipped\x18\x06 \x03(\x0b\x32-.tickmesh.api.cleaner.v1.Balance.SkippedEntry\x12<\n\x06\x65xtras\x18\x07 \x03(\x0b\x32,.tickmesh.api.cleaner.v1.Balance.ExtrasEntry\x12\x42\n\tcoercions\x18\x08 \x03(\x0b\x32/.tickmesh.api.cleaner.v1.Balance.CoercionsEntry\x12\r\n\x05holds\x18\t \x01(\x08\x12>\n\x07\x66lagged\x18\n \x03(\x0b\x32-.tickmesh.api.cleaner.v1.Balance.FlaggedEntry\x12@\n\x08repaired\x18\x0b \x03(\x0b\x32..tickmesh.api.cleaner.v1.Balance.RepairedEntry\x1a.\n\x0cSkippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x45xtrasEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0e\x43oercionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x46laggedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rRepairedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"Q\n\x08JobEvent\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb0\x05\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x32\n\x06source\x18\x04 \x01(\x0b\x32\".tickmesh.api.cleaner.v1.JobSource\x12\x13\n\x0bsource_name\x18\x05 \x01(\t\x12\x13\n\x0bsource_spec\x18\x06 \x01(\t\x12I\n\x14schema_change_policy\x18\x07 \x01(\x0e\x32+.tickmesh.api.cleaner.v1.SchemaChangePolicy\x12\x30\n\x05state\x18\x08 \x01(\x0e\x32!.tickmesh.api.cleaner.v1.JobState\x12\x0f\n\x07message\x18\t \x01(\t\x12\x14\n\x0c\x65rror_reason\x18\n \x01(\t\x12\x31\n\x07\x62\x61lance\x18\x0b \x01(\x0b\x32 .tickmesh.api.cleaner.v1.Balance\x12\x17\n\x0fschema_versions\x18\x0c \x03(\x05\x12\x11\n\tprincipal\x18\r \x01(\t\x12\x14\n\x0con_behalf_of\x18\x0e \x01(\t\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bproducer_id\x18\x11 \x01(\t\x12.\n\x04sink\x18\x12 \x01(\x0b\x32 .tickmesh.api.cleaner.v1.JobSink\x12\x31\n\x06\x65vents\x18\x13 \x03(\x0b\x32!.tickmesh.api.cleaner.v1.JobEvent\x12.\n\x0bmax_latency\x18\x14 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x89\x02\n\x0bJobProgress\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.tickmesh.api.cleaner.v1.Job\x12\x12\n\nbytes_read\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x17\n\x0frows_per_second\x18\x04 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x05 \x01(\x01\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x1e\n\x16schema_change_delay_ns\x18\x07 \x01(\x03\x12\x1f\n\x17registry_stale_since_ns\x18\x08 \x01(\x03\x12\x19\n\x11\x62\x61tches_in_flight\x18\t \x01(\x05*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11JOB_STATE_PENDING\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x14\n\x10JOB_STATE_PAUSED\x10\x03\x12\x15\n\x11JOB_STATE_WAITING\x10\x04\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07*\x9d\x01\n\x12SchemaChangePolicy\x12$\n SCHEMA_CHANGE_POLICY_UNSPECIFIED\x10\x00\x12#\n\x1fSCHEMA_CHANGE_POLICY_QUARANTINE\x10\x01\x12\x1c\n\x18SCHEMA_CHANGE_POLICY_PIN\x10\x02\x12\x1e\n\x1aSCHEMA_CHANGE_POLICY_PAUSE\x10\x03*M\n\x07StartAt\x12\x18\n\x14START_AT_UNSPECIFIED\x10\x00\x12\x16\n\x12START_AT_BEGINNING\x10\x01\x12\x10\n\x0cSTART_AT_END\x10\x02*m\n\nHttpPaging\x12\x1b\n\x17HTTP_PAGING_UNSPECIFIED\x10\x00\x12\x14\n\x10HTTP_PAGING_NONE\x10\x01\x12\x14\n\x10HTTP_PAGING_LINK\x10\x02\x12\x16\n\x12HTTP_PAGING_CURSOR\x10\x03*\x94\x01\n\x0fQuarantineState\x12 \n\x1cQUARANTINE_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cQUARANTINE_STATE_QUARANTINED\x10\x01\x12\x1d\n\x19QUARANTINE_STATE_RELEASED\x10\x02\x12\x1e\n\x1aQUARANTINE_STATE_DISCARDED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,32 +39,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BALANCE_EXTRASENTRY']._serialized_options = b'8\001'
   _globals['_BALANCE_COERCIONSENTRY']._loaded_options = None
   _globals['_BALANCE_COERCIONSENTRY']._serialized_options = b'8\001'
-  _globals['_JOBSTATE']._serialized_start=1854
-  _globals['_JOBSTATE']._serialized_end=2054
-  _globals['_SCHEMACHANGEPOLICY']._serialized_start=2057
-  _globals['_SCHEMACHANGEPOLICY']._serialized_end=2214
-  _globals['_QUARANTINESTATE']._serialized_start=2217
-  _globals['_QUARANTINESTATE']._serialized_end=2365
-  _globals['_FILESOURCE']._serialized_start=95
-  _globals['_FILESOURCE']._serialized_end=121
-  _globals['_UPLOADEDSOURCE']._serialized_start=123
-  _globals['_UPLOADEDSOURCE']._serialized_end=158
-  _globals['_QUARANTINESOURCE']._serialized_start=160
-  _globals['_QUARANTINESOURCE']._serialized_end=237
-  _globals['_JOBSOURCE']._serialized_start=240
-  _globals['_JOBSOURCE']._serialized_end=438
-  _globals['_QUARANTINEFILTER']._serialized_start=441
-  _globals['_QUARANTINEFILTER']._serialized_end=582
-  _globals['_BALANCE']._serialized_start=585
-  _globals['_BALANCE']._serialized_end=1039
-  _globals['_BALANCE_SKIPPEDENTRY']._serialized_start=896
-  _globals['_BALANCE_SKIPPEDENTRY']._serialized_end=942
-  _globals['_BALANCE_EXTRASENTRY']._serialized_start=944
-  _globals['_BALANCE_EXTRASENTRY']._serialized_end=989
-  _globals['_BALANCE_COERCIONSENTRY']._serialized_start=991
-  _globals['_BALANCE_COERCIONSENTRY']._serialized_end=1039
-  _globals['_JOB']._serialized_start=1042
-  _globals['_JOB']._serialized_end=1583
-  _globals['_JOBPROGRESS']._serialized_start=1586
-  _globals['_JOBPROGRESS']._serialized_end=1851
+  _globals['_BALANCE_FLAGGEDENTRY']._loaded_options = None
+  _globals['_BALANCE_FLAGGEDENTRY']._serialized_options = b'8\001'
+  _globals['_BALANCE_REPAIREDENTRY']._loaded_options = None
+  _globals['_BALANCE_REPAIREDENTRY']._serialized_options = b'8\001'
+  _globals['_JOBSTATE']._serialized_start=3602
+  _globals['_JOBSTATE']._serialized_end=3802
+  _globals['_SCHEMACHANGEPOLICY']._serialized_start=3805
+  _globals['_SCHEMACHANGEPOLICY']._serialized_end=3962
+  _globals['_STARTAT']._serialized_start=3964
+  _globals['_STARTAT']._serialized_end=4041
+  _globals['_HTTPPAGING']._serialized_start=4043
+  _globals['_HTTPPAGING']._serialized_end=4152
+  _globals['_QUARANTINESTATE']._serialized_start=4155
+  _globals['_QUARANTINESTATE']._serialized_end=4303
+  _globals['_FILESOURCE']._serialized_start=127
+  _globals['_FILESOURCE']._serialized_end=153
+  _globals['_FILESSOURCE']._serialized_start=155
+  _globals['_FILESSOURCE']._serialized_end=185
+  _globals['_FOLLOWEDSOURCE']._serialized_start=187
+  _globals['_FOLLOWEDSOURCE']._serialized_end=269
+  _globals['_HTTPFEEDSOURCE']._serialized_start=272
+  _globals['_HTTPFEEDSOURCE']._serialized_end=494
+  _globals['_WEBSOCKETFEEDSOURCE']._serialized_start=496
+  _globals['_WEBSOCKETFEEDSOURCE']._serialized_end=622
+  _globals['_DATABASESOURCE']._serialized_start=625
+  _globals['_DATABASESOURCE']._serialized_end=789
+  _globals['_UPLOADEDSOURCE']._serialized_start=791
+  _globals['_UPLOADEDSOURCE']._serialized_end=826
+  _globals['_QUARANTINESOURCE']._serialized_start=828
+  _globals['_QUARANTINESOURCE']._serialized_end=905
+  _globals['_JOBSOURCE']._serialized_start=908
+  _globals['_JOBSOURCE']._serialized_end=1407
+  _globals['_TICKSTORESINK']._serialized_start=1409
+  _globals['_TICKSTORESINK']._serialized_end=1424
+  _globals['_PARQUETSINK']._serialized_start=1426
+  _globals['_PARQUETSINK']._serialized_end=1480
+  _globals['_DATABASESINK']._serialized_start=1482
+  _globals['_DATABASESINK']._serialized_end=1531
+  _globals['_JOBSINK']._serialized_start=1534
+  _globals['_JOBSINK']._serialized_end=1729
+  _globals['_QUARANTINEFILTER']._serialized_start=1732
+  _globals['_QUARANTINEFILTER']._serialized_end=1873
+  _globals['_BALANCE']._serialized_start=1876
+  _globals['_BALANCE']._serialized_end=2557
+  _globals['_BALANCE_SKIPPEDENTRY']._serialized_start=2317
+  _globals['_BALANCE_SKIPPEDENTRY']._serialized_end=2363
+  _globals['_BALANCE_EXTRASENTRY']._serialized_start=2365
+  _globals['_BALANCE_EXTRASENTRY']._serialized_end=2410
+  _globals['_BALANCE_COERCIONSENTRY']._serialized_start=2412
+  _globals['_BALANCE_COERCIONSENTRY']._serialized_end=2460
+  _globals['_BALANCE_FLAGGEDENTRY']._serialized_start=2462
+  _globals['_BALANCE_FLAGGEDENTRY']._serialized_end=2508
+  _globals['_BALANCE_REPAIREDENTRY']._serialized_start=2510
+  _globals['_BALANCE_REPAIREDENTRY']._serialized_end=2557
+  _globals['_JOBEVENT']._serialized_start=2559
+  _globals['_JOBEVENT']._serialized_end=2640
+  _globals['_JOB']._serialized_start=2643
+  _globals['_JOB']._serialized_end=3331
+  _globals['_JOBPROGRESS']._serialized_start=3334
+  _globals['_JOBPROGRESS']._serialized_end=3599
 # @@protoc_insertion_point(module_scope)

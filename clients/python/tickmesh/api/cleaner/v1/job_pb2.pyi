@@ -6,6 +6,7 @@ isort:skip_file
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
@@ -92,6 +93,58 @@ SCHEMA_CHANGE_POLICY_PAUSE: SchemaChangePolicy.ValueType  # 3
 """Halts at a checkpoint until resumed."""
 Global___SchemaChangePolicy: typing_extensions.TypeAlias = SchemaChangePolicy
 
+class _StartAt:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StartAtEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StartAt.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    START_AT_UNSPECIFIED: _StartAt.ValueType  # 0
+    """Not given: BEGINNING."""
+    START_AT_BEGINNING: _StartAt.ValueType  # 1
+    """With what is there already."""
+    START_AT_END: _StartAt.ValueType  # 2
+    """With what comes after the job was made."""
+
+class StartAt(_StartAt, metaclass=_StartAtEnumTypeWrapper):
+    """Where a source that has no end begins."""
+
+START_AT_UNSPECIFIED: StartAt.ValueType  # 0
+"""Not given: BEGINNING."""
+START_AT_BEGINNING: StartAt.ValueType  # 1
+"""With what is there already."""
+START_AT_END: StartAt.ValueType  # 2
+"""With what comes after the job was made."""
+Global___StartAt: typing_extensions.TypeAlias = StartAt
+
+class _HttpPaging:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _HttpPagingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_HttpPaging.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    HTTP_PAGING_UNSPECIFIED: _HttpPaging.ValueType  # 0
+    """Not given: NONE."""
+    HTTP_PAGING_NONE: _HttpPaging.ValueType  # 1
+    """Every poll asks for the same URL; an answer is new when its ETag or its content is."""
+    HTTP_PAGING_LINK: _HttpPaging.ValueType  # 2
+    """The answer's `Link` header with `rel="next"` names the next page."""
+    HTTP_PAGING_CURSOR: _HttpPaging.ValueType  # 3
+    """A value of the answer's body is sent back as a query parameter."""
+
+class HttpPaging(_HttpPaging, metaclass=_HttpPagingEnumTypeWrapper):
+    """How a feed over HTTP goes on from one answer to the next."""
+
+HTTP_PAGING_UNSPECIFIED: HttpPaging.ValueType  # 0
+"""Not given: NONE."""
+HTTP_PAGING_NONE: HttpPaging.ValueType  # 1
+"""Every poll asks for the same URL; an answer is new when its ETag or its content is."""
+HTTP_PAGING_LINK: HttpPaging.ValueType  # 2
+"""The answer's `Link` header with `rel="next"` names the next page."""
+HTTP_PAGING_CURSOR: HttpPaging.ValueType  # 3
+"""A value of the answer's body is sent back as a query parameter."""
+Global___HttpPaging: typing_extensions.TypeAlias = HttpPaging
+
 class _QuarantineState:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -138,6 +191,192 @@ class FileSource(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___FileSource: typing_extensions.TypeAlias = FileSource
+
+@typing.final
+class FilesSource(google.protobuf.message.Message):
+    """Several files below one source root, cleaned one after the other in order of their paths. Each
+    file is a producer of its own: cleaned again, alone or among others, it stores nothing twice.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PATTERN_FIELD_NUMBER: builtins.int
+    pattern: builtins.str
+    """A directory (its files, not those of directories below), or a pattern with `*`, `?`, `[…]` and
+    `**` as Python's pathlib reads them.
+    """
+    def __init__(
+        self,
+        *,
+        pattern: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["pattern", b"pattern"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___FilesSource: typing_extensions.TypeAlias = FilesSource
+
+@typing.final
+class FollowedSource(google.protobuf.message.Message):
+    """A file that is appended to while it is read; the job has no end until it is cancelled. A position
+    is device, inode, digest of the first kilobyte and offset: rotation and truncation are noticed,
+    what stood in a rotated file is read to its end, and both are told in the job's events.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: builtins.int
+    START_AT_FIELD_NUMBER: builtins.int
+    path: builtins.str
+    """The path below a source root, which may not exist yet. Only formats of lines can be followed."""
+    start_at: Global___StartAt.ValueType
+    """Where to begin."""
+    def __init__(
+        self,
+        *,
+        path: builtins.str = ...,
+        start_at: Global___StartAt.ValueType = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["path", b"path", "start_at", b"start_at"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___FollowedSource: typing_extensions.TypeAlias = FollowedSource
+
+@typing.final
+class HttpFeedSource(google.protobuf.message.Message):
+    """A feed polled over HTTP. Answers are kept in the job's spool, synchronised, before anything else."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    URL_FIELD_NUMBER: builtins.int
+    POLL_INTERVAL_FIELD_NUMBER: builtins.int
+    PAGING_FIELD_NUMBER: builtins.int
+    CURSOR_PATH_FIELD_NUMBER: builtins.int
+    CURSOR_PARAMETER_FIELD_NUMBER: builtins.int
+    RECORDS_PATH_FIELD_NUMBER: builtins.int
+    MAX_ANSWERS_FIELD_NUMBER: builtins.int
+    url: builtins.str
+    """The URL, on a host the cleaner is configured for, without user or password."""
+    paging: Global___HttpPaging.ValueType
+    """How to go on from one answer to the next."""
+    cursor_path: builtins.str
+    """With CURSOR: JSON Pointer to the next cursor in the answer's body."""
+    cursor_parameter: builtins.str
+    """With CURSOR: the query parameter it is sent back as."""
+    records_path: builtins.str
+    """JSON Pointer to the array of records in the answer's body; empty when the body is the source's
+    format itself.
+    """
+    max_answers: builtins.int
+    """Answers to take before the job ends; 0 for a feed without end. With paging, a walk that reaches
+    its last page ends the job when this is 1.
+    """
+    @property
+    def poll_interval(self) -> google.protobuf.duration_pb2.Duration:
+        """Time between polls; 1 s when unset, clamped to 0.1 s–1 h."""
+
+    def __init__(
+        self,
+        *,
+        url: builtins.str = ...,
+        poll_interval: google.protobuf.duration_pb2.Duration | None = ...,
+        paging: Global___HttpPaging.ValueType = ...,
+        cursor_path: builtins.str = ...,
+        cursor_parameter: builtins.str = ...,
+        records_path: builtins.str = ...,
+        max_answers: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["poll_interval", b"poll_interval"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["cursor_parameter", b"cursor_parameter", "cursor_path", b"cursor_path", "max_answers", b"max_answers", "paging", b"paging", "poll_interval", b"poll_interval", "records_path", b"records_path", "url", b"url"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___HttpFeedSource: typing_extensions.TypeAlias = HttpFeedSource
+
+@typing.final
+class WebSocketFeedSource(google.protobuf.message.Message):
+    """A feed of text or binary messages over a WebSocket, each message one record. Messages are kept in
+    the job's spool, synchronised in groups, before anything else.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    URL_FIELD_NUMBER: builtins.int
+    SUBSCRIBE_FIELD_NUMBER: builtins.int
+    SEQUENCE_PATH_FIELD_NUMBER: builtins.int
+    STALL_TIMEOUT_FIELD_NUMBER: builtins.int
+    url: builtins.str
+    """The URL, `ws` or `wss`, on a host the cleaner is configured for."""
+    sequence_path: builtins.str
+    """JSON Pointer to the feed's own number of a message; a jump is reported as a gap, never filled."""
+    @property
+    def subscribe(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Messages sent after every connect, in order: what subscribes."""
+
+    @property
+    def stall_timeout(self) -> google.protobuf.duration_pb2.Duration:
+        """Silence after which the connection is made anew; 30 s when unset, clamped to 1 s–1 h."""
+
+    def __init__(
+        self,
+        *,
+        url: builtins.str = ...,
+        subscribe: collections.abc.Iterable[builtins.str] | None = ...,
+        sequence_path: builtins.str = ...,
+        stall_timeout: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["stall_timeout", b"stall_timeout"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["sequence_path", b"sequence_path", "stall_timeout", b"stall_timeout", "subscribe", b"subscribe", "url", b"url"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___WebSocketFeedSource: typing_extensions.TypeAlias = WebSocketFeedSource
+
+@typing.final
+class DatabaseSource(google.protobuf.message.Message):
+    """The rows of a query against a database the cleaner is configured for."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONNECTION_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    KEY_COLUMN_FIELD_NUMBER: builtins.int
+    WATERMARK_COLUMN_FIELD_NUMBER: builtins.int
+    OVERLAP_FIELD_NUMBER: builtins.int
+    POLL_INTERVAL_FIELD_NUMBER: builtins.int
+    connection: builtins.str
+    """The name of the connection, as configured. Addresses and credentials never travel."""
+    query: builtins.str
+    """One SELECT. With a key column it is read in order of the key, page by page."""
+    key_column: builtins.str
+    """The column that tells new rows from known ones; unique and never null. Empty: the whole answer
+    is read once and kept in the job's spool.
+    """
+    watermark_column: builtins.str
+    """A column that only grows with time, such as an update time: polls begin `overlap` before its
+    largest value seen, and rows seen are told by their key. Empty: the key itself grows.
+    """
+    overlap: builtins.float
+    """How far before the watermark a poll begins, in units of that column (seconds for times)."""
+    @property
+    def poll_interval(self) -> google.protobuf.duration_pb2.Duration:
+        """Time between polls; unset: the query is read once and the job ends."""
+
+    def __init__(
+        self,
+        *,
+        connection: builtins.str = ...,
+        query: builtins.str = ...,
+        key_column: builtins.str = ...,
+        watermark_column: builtins.str = ...,
+        overlap: builtins.float = ...,
+        poll_interval: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["poll_interval", b"poll_interval"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["connection", b"connection", "key_column", b"key_column", "overlap", b"overlap", "poll_interval", b"poll_interval", "query", b"query", "watermark_column", b"watermark_column"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DatabaseSource: typing_extensions.TypeAlias = DatabaseSource
 
 @typing.final
 class UploadedSource(google.protobuf.message.Message):
@@ -190,6 +429,11 @@ class JobSource(google.protobuf.message.Message):
     FILE_FIELD_NUMBER: builtins.int
     UPLOAD_FIELD_NUMBER: builtins.int
     QUARANTINE_FIELD_NUMBER: builtins.int
+    FILES_FIELD_NUMBER: builtins.int
+    FOLLOWED_FIELD_NUMBER: builtins.int
+    HTTP_FIELD_NUMBER: builtins.int
+    WEBSOCKET_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
     @property
     def file(self) -> Global___FileSource:
         """A file the cleaner can read."""
@@ -202,22 +446,149 @@ class JobSource(google.protobuf.message.Message):
     def quarantine(self) -> Global___QuarantineSource:
         """Quarantined rows."""
 
+    @property
+    def files(self) -> Global___FilesSource:
+        """Several files the cleaner can read."""
+
+    @property
+    def followed(self) -> Global___FollowedSource:
+        """A file that is appended to."""
+
+    @property
+    def http(self) -> Global___HttpFeedSource:
+        """A feed polled over HTTP."""
+
+    @property
+    def websocket(self) -> Global___WebSocketFeedSource:
+        """A feed over a WebSocket."""
+
+    @property
+    def database(self) -> Global___DatabaseSource:
+        """A query against a database."""
+
     def __init__(
         self,
         *,
         file: Global___FileSource | None = ...,
         upload: Global___UploadedSource | None = ...,
         quarantine: Global___QuarantineSource | None = ...,
+        files: Global___FilesSource | None = ...,
+        followed: Global___FollowedSource | None = ...,
+        http: Global___HttpFeedSource | None = ...,
+        websocket: Global___WebSocketFeedSource | None = ...,
+        database: Global___DatabaseSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["file", b"file", "quarantine", b"quarantine", "source", b"source", "upload", b"upload"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["file", b"file", "quarantine", b"quarantine", "source", b"source", "upload", b"upload"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_source: typing_extensions.TypeAlias = typing.Literal["file", "upload", "quarantine"]
+    _WhichOneofReturnType_source: typing_extensions.TypeAlias = typing.Literal["file", "upload", "quarantine", "files", "followed", "http", "websocket", "database"]
     _WhichOneofArgType_source: typing_extensions.TypeAlias = typing.Literal["source", b"source"]
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___JobSource: typing_extensions.TypeAlias = JobSource
+
+@typing.final
+class TickStoreSink(google.protobuf.message.Message):
+    """Good rows go to the tick store: the default."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___TickStoreSink: typing_extensions.TypeAlias = TickStoreSink
+
+@typing.final
+class ParquetSink(google.protobuf.message.Message):
+    """Good rows go to a partitioned Parquet dataset below one of the cleaner's lake roots. Batch n of a
+    producer is one file named by both, so that writing it again changes nothing.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIRECTORY_FIELD_NUMBER: builtins.int
+    PARTITION_BY_FIELD_NUMBER: builtins.int
+    directory: builtins.str
+    """The directory of the dataset, below a lake root."""
+    @property
+    def partition_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Columns to partition by, hive style; a time column by its UTC day."""
+
+    def __init__(
+        self,
+        *,
+        directory: builtins.str = ...,
+        partition_by: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["directory", b"directory", "partition_by", b"partition_by"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ParquetSink: typing_extensions.TypeAlias = ParquetSink
+
+@typing.final
+class DatabaseSink(google.protobuf.message.Message):
+    """Good rows go to a table of a database the cleaner is configured for. The number of the batch is
+    recorded in the same transaction as its rows.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONNECTION_FIELD_NUMBER: builtins.int
+    TABLE_FIELD_NUMBER: builtins.int
+    connection: builtins.str
+    """The name of the connection, as configured."""
+    table: builtins.str
+    """The table; made when it is not there."""
+    def __init__(
+        self,
+        *,
+        connection: builtins.str = ...,
+        table: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["connection", b"connection", "table", b"table"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DatabaseSink: typing_extensions.TypeAlias = DatabaseSink
+
+@typing.final
+class JobSink(google.protobuf.message.Message):
+    """Where a job's good rows go."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TICK_STORE_FIELD_NUMBER: builtins.int
+    PARQUET_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    @property
+    def tick_store(self) -> Global___TickStoreSink:
+        """The tick store, in the dataset of the subject's name."""
+
+    @property
+    def parquet(self) -> Global___ParquetSink:
+        """A Parquet dataset."""
+
+    @property
+    def database(self) -> Global___DatabaseSink:
+        """A table."""
+
+    def __init__(
+        self,
+        *,
+        tick_store: Global___TickStoreSink | None = ...,
+        parquet: Global___ParquetSink | None = ...,
+        database: Global___DatabaseSink | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "parquet", b"parquet", "sink", b"sink", "tick_store", b"tick_store"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "parquet", b"parquet", "sink", b"sink", "tick_store", b"tick_store"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_sink: typing_extensions.TypeAlias = typing.Literal["tick_store", "parquet", "database"]
+    _WhichOneofArgType_sink: typing_extensions.TypeAlias = typing.Literal["sink", b"sink"]
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_sink) -> _WhichOneofReturnType_sink | None: ...
+
+Global___JobSink: typing_extensions.TypeAlias = JobSink
 
 @typing.final
 class QuarantineFilter(google.protobuf.message.Message):
@@ -313,6 +684,40 @@ class Balance(google.protobuf.message.Message):
         _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
+    @typing.final
+    class FlaggedEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+    @typing.final
+    class RepairedEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
     RECORDS_FIELD_NUMBER: builtins.int
     ROWS_IN_FIELD_NUMBER: builtins.int
     STORED_FIELD_NUMBER: builtins.int
@@ -322,6 +727,8 @@ class Balance(google.protobuf.message.Message):
     EXTRAS_FIELD_NUMBER: builtins.int
     COERCIONS_FIELD_NUMBER: builtins.int
     HOLDS_FIELD_NUMBER: builtins.int
+    FLAGGED_FIELD_NUMBER: builtins.int
+    REPAIRED_FIELD_NUMBER: builtins.int
     records: builtins.int
     """Records cut by the decoder, skipped ones included."""
     rows_in: builtins.int
@@ -346,6 +753,14 @@ class Balance(google.protobuf.message.Message):
     def coercions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
         """Lossless coercions, by code."""
 
+    @property
+    def flagged(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Stored rows that a rule flagged, by the rule's code."""
+
+    @property
+    def repaired(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Values that a rule repaired, by the rule's code; each repair stands in the repair records."""
+
     def __init__(
         self,
         *,
@@ -358,11 +773,46 @@ class Balance(google.protobuf.message.Message):
         extras: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         coercions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         holds: builtins.bool = ...,
+        flagged: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        repaired: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["coercions", b"coercions", "duplicates", b"duplicates", "extras", b"extras", "holds", b"holds", "quarantined", b"quarantined", "records", b"records", "rows_in", b"rows_in", "skipped", b"skipped", "stored", b"stored"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["coercions", b"coercions", "duplicates", b"duplicates", "extras", b"extras", "flagged", b"flagged", "holds", b"holds", "quarantined", b"quarantined", "records", b"records", "repaired", b"repaired", "rows_in", b"rows_in", "skipped", b"skipped", "stored", b"stored"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Balance: typing_extensions.TypeAlias = Balance
+
+@typing.final
+class JobEvent(google.protobuf.message.Message):
+    """Something that happened to a job's source or schema, for people to read."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    AT_FIELD_NUMBER: builtins.int
+    code: builtins.str
+    """A stable upper-case code: ROTATED, TRUNCATED, GAP, RECONNECTED, STALLED, BREAKING_CHANGE,
+    FILE_STARTED, FILE_ENDED.
+    """
+    message: builtins.str
+    """What happened, with every number that matters."""
+    @property
+    def at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.str = ...,
+        message: builtins.str = ...,
+        at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at", "code", b"code", "message", b"message"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___JobEvent: typing_extensions.TypeAlias = JobEvent
 
 @typing.final
 class Job(google.protobuf.message.Message):
@@ -387,6 +837,9 @@ class Job(google.protobuf.message.Message):
     CREATED_AT_FIELD_NUMBER: builtins.int
     ENDED_AT_FIELD_NUMBER: builtins.int
     PRODUCER_ID_FIELD_NUMBER: builtins.int
+    SINK_FIELD_NUMBER: builtins.int
+    EVENTS_FIELD_NUMBER: builtins.int
+    MAX_LATENCY_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Its id."""
     subject: builtins.str
@@ -410,7 +863,7 @@ class Job(google.protobuf.message.Message):
     on_behalf_of: builtins.str
     """On whose behalf; empty for itself."""
     producer_id: builtins.str
-    """The producer id its rows are stored under."""
+    """The producer id its rows are stored under; of the file being cleaned, where there are several."""
     @property
     def source(self) -> Global___JobSource:
         """Where records come from."""
@@ -430,6 +883,18 @@ class Job(google.protobuf.message.Message):
     @property
     def ended_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it ended; unset before."""
+
+    @property
+    def sink(self) -> Global___JobSink:
+        """Where good rows go."""
+
+    @property
+    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___JobEvent]:
+        """The latest events, at most 100, oldest first."""
+
+    @property
+    def max_latency(self) -> google.protobuf.duration_pb2.Duration:
+        """The longest a row waits for its batch to fill; only sources without end fill batches slowly."""
 
     def __init__(
         self,
@@ -451,10 +916,13 @@ class Job(google.protobuf.message.Message):
         created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         ended_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         producer_id: builtins.str = ...,
+        sink: Global___JobSink | None = ...,
+        events: collections.abc.Iterable[Global___JobEvent] | None = ...,
+        max_latency: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["balance", b"balance", "created_at", b"created_at", "ended_at", b"ended_at", "source", b"source"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["balance", b"balance", "created_at", b"created_at", "ended_at", b"ended_at", "max_latency", b"max_latency", "sink", b"sink", "source", b"source"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["balance", b"balance", "created_at", b"created_at", "dataset", b"dataset", "ended_at", b"ended_at", "error_reason", b"error_reason", "id", b"id", "message", b"message", "on_behalf_of", b"on_behalf_of", "principal", b"principal", "producer_id", b"producer_id", "schema_change_policy", b"schema_change_policy", "schema_versions", b"schema_versions", "source", b"source", "source_name", b"source_name", "source_spec", b"source_spec", "state", b"state", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["balance", b"balance", "created_at", b"created_at", "dataset", b"dataset", "ended_at", b"ended_at", "error_reason", b"error_reason", "events", b"events", "id", b"id", "max_latency", b"max_latency", "message", b"message", "on_behalf_of", b"on_behalf_of", "principal", b"principal", "producer_id", b"producer_id", "schema_change_policy", b"schema_change_policy", "schema_versions", b"schema_versions", "sink", b"sink", "source", b"source", "source_name", b"source_name", "source_spec", b"source_spec", "state", b"state", "subject", b"subject"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Job: typing_extensions.TypeAlias = Job

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tickmesh.api.cleaner.v1 import job_pb2 as tickmesh_dot_api_dot_cleaner_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(tickmesh/api/cleaner/v1/quarantine.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tickmesh/api/cleaner/v1/job.proto\"]\n\x10QuarantineReason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x13\n\x0bschema_path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\xa2\x03\n\x0eQuarantinedRow\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x03\x12\x0c\n\x04line\x18\x06 \x01(\x03\x12\x0b\n\x03raw\x18\x07 \x01(\x0c\x12\x10\n\x08\x64ocument\x18\x08 \x01(\t\x12:\n\x07reasons\x18\t \x03(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineReason\x12\x11\n\tschema_id\x18\n \x01(\x05\x12\x16\n\x0eschema_version\x18\x0b \x01(\x05\x12\x1c\n\x14rule_set_fingerprint\x18\x0c \x01(\t\x12\x0e\n\x06\x65ngine\x18\r \x01(\t\x12\x31\n\rfirst_seen_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x0f \x01(\x0e\x32(.tickmesh.api.cleaner.v1.QuarantineState\x12\x15\n\rreplay_job_id\x18\x10 \x01(\t\"{\n\x0bReasonCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x39\n\x08\x65xamples\x18\x04 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.QuarantinedRowb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(tickmesh/api/cleaner/v1/quarantine.proto\x12\x17tickmesh.api.cleaner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tickmesh/api/cleaner/v1/job.proto\"]\n\x10QuarantineReason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x13\n\x0bschema_path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\xd5\x03\n\x0eQuarantinedRow\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x03\x12\x0c\n\x04line\x18\x06 \x01(\x03\x12\x0b\n\x03raw\x18\x07 \x01(\x0c\x12\x10\n\x08\x64ocument\x18\x08 \x01(\t\x12:\n\x07reasons\x18\t \x03(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineReason\x12\x11\n\tschema_id\x18\n \x01(\x05\x12\x16\n\x0eschema_version\x18\x0b \x01(\x05\x12\x1c\n\x14rule_set_fingerprint\x18\x0c \x01(\t\x12\x0e\n\x06\x65ngine\x18\r \x01(\t\x12\x31\n\rfirst_seen_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x0f \x01(\x0e\x32(.tickmesh.api.cleaner.v1.QuarantineState\x12\x15\n\rreplay_job_id\x18\x10 \x01(\t\x12\x31\n\x07\x64iscard\x18\x11 \x01(\x0b\x32 .tickmesh.api.cleaner.v1.Discard\"U\n\x07\x44iscard\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x0bReasonCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x15\n\rinstance_path\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x39\n\x08\x65xamples\x18\x04 \x03(\x0b\x32\'.tickmesh.api.cleaner.v1.QuarantinedRowb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUARANTINEREASON']._serialized_start=137
   _globals['_QUARANTINEREASON']._serialized_end=230
   _globals['_QUARANTINEDROW']._serialized_start=233
-  _globals['_QUARANTINEDROW']._serialized_end=651
-  _globals['_REASONCOUNT']._serialized_start=653
-  _globals['_REASONCOUNT']._serialized_end=776
+  _globals['_QUARANTINEDROW']._serialized_end=702
+  _globals['_DISCARD']._serialized_start=704
+  _globals['_DISCARD']._serialized_end=789
+  _globals['_REASONCOUNT']._serialized_start=791
+  _globals['_REASONCOUNT']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

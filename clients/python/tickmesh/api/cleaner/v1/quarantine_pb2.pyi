@@ -73,6 +73,7 @@ class QuarantinedRow(google.protobuf.message.Message):
     FIRST_SEEN_AT_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
     REPLAY_JOB_ID_FIELD_NUMBER: builtins.int
+    DISCARD_FIELD_NUMBER: builtins.int
     id: builtins.int
     """Its id."""
     job_id: builtins.str
@@ -109,6 +110,10 @@ class QuarantinedRow(google.protobuf.message.Message):
     def first_seen_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was first held back."""
 
+    @property
+    def discard(self) -> Global___Discard:
+        """Why it was discarded, by whom and when: set when it is DISCARDED."""
+
     def __init__(
         self,
         *,
@@ -128,13 +133,45 @@ class QuarantinedRow(google.protobuf.message.Message):
         first_seen_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         state: tickmesh.api.cleaner.v1.job_pb2.QuarantineState.ValueType = ...,
         replay_job_id: builtins.str = ...,
+        discard: Global___Discard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["first_seen_at", b"first_seen_at"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["discard", b"discard", "first_seen_at", b"first_seen_at"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["document", b"document", "engine", b"engine", "first_seen_at", b"first_seen_at", "id", b"id", "job_id", b"job_id", "line", b"line", "offset", b"offset", "raw", b"raw", "reasons", b"reasons", "replay_job_id", b"replay_job_id", "rule_set_fingerprint", b"rule_set_fingerprint", "schema_id", b"schema_id", "schema_version", b"schema_version", "source", b"source", "state", b"state", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["discard", b"discard", "document", b"document", "engine", b"engine", "first_seen_at", b"first_seen_at", "id", b"id", "job_id", b"job_id", "line", b"line", "offset", b"offset", "raw", b"raw", "reasons", b"reasons", "replay_job_id", b"replay_job_id", "rule_set_fingerprint", b"rule_set_fingerprint", "schema_id", b"schema_id", "schema_version", b"schema_version", "source", b"source", "state", b"state", "subject", b"subject"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___QuarantinedRow: typing_extensions.TypeAlias = QuarantinedRow
+
+@typing.final
+class Discard(google.protobuf.message.Message):
+    """The record of a row given up."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PRINCIPAL_FIELD_NUMBER: builtins.int
+    COMMENT_FIELD_NUMBER: builtins.int
+    AT_FIELD_NUMBER: builtins.int
+    principal: builtins.str
+    """Who did it."""
+    comment: builtins.str
+    """Why."""
+    @property
+    def at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        principal: builtins.str = ...,
+        comment: builtins.str = ...,
+        at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["at", b"at", "comment", b"comment", "principal", b"principal"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Discard: typing_extensions.TypeAlias = Discard
 
 @typing.final
 class ReasonCount(google.protobuf.message.Message):
