@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh_cleaner.domain.job import Job
-    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.held_rows import HeldRows
     from tickmesh_cleaner.store.database import Database
 
 
@@ -126,7 +126,7 @@ class Ledger:
         *,
         owner: str,
         committed_at_ns: int,
-        held: Sequence[QuarantineRecord] = (),
+        held: HeldRows,
         released: Sequence[int] = (),
         held_again: Sequence[HeldAgain] = (),
     ) -> Job:
@@ -158,7 +158,7 @@ class Ledger:
                     committed_at_ns=committed_at_ns,
                 )
             )
-            insert_entries(connection, job, n=commit.n, records=held)
+            insert_entries(connection, job, n=commit.n, held=held)
             release(connection, job, row_ids=released)
             hold_again(connection, job, n=commit.n, rows=held_again)
             versions = sorted({*job.schema_versions, commit.schema_version} - {0})
