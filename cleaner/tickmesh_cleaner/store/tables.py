@@ -54,6 +54,7 @@ JOBS = Table(
     Column("sink", Text, nullable=False),
     Column("events", Text, nullable=False),
     Column("max_latency_seconds", Float, nullable=False),
+    Column("traceparent", String, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
 )
