@@ -12,11 +12,16 @@ from tickmesh_cleaner.domain.errors import (
     RegistryUnavailableError,
 )
 from tickmesh_cleaner.domain.job import (
-    FileSource,
+    MAX_LATENCY_SECONDS,
     Job,
     JobState,
-    QuarantineSource,
     SchemaChangePolicy,
+)
+from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
+from tickmesh_cleaner.domain.job_source import (
+    FileSource,
+    JobSource,
+    QuarantineSource,
     UploadedSource,
 )
 from tickmesh_cleaner.domain.quarantine import (
@@ -58,15 +63,19 @@ class JobOrder:
         again: Whether rows an earlier run stored are stored again.
         request_id: Makes a retry safe.
         file_name: The file name to go by; the source's own when empty.
+        sink: Where good rows go.
+        max_latency_seconds: How long a row of a source without end waits for its batch to fill.
     """
 
     subject: str
-    source: FileSource | UploadedSource
+    source: JobSource
     source_spec: str = ""
     schema_change_policy: SchemaChangePolicy = SchemaChangePolicy.QUARANTINE
     again: bool = False
     request_id: str = ""
     file_name: str = ""
+    sink: JobSink = TICK_STORE
+    max_latency_seconds: float = MAX_LATENCY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,8 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                sink=order.sink,
+                max_latency_seconds=order.max_latency_seconds,
             )
         )
         self._runner.submit(job)
@@ -295,12 +306,14 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _find(self, source: FileSource | UploadedSource) -> tuple[Path, str]:
+    def _find(self, source: JobSource) -> tuple[Path, str]:
         if isinstance(source, UploadedSource):
             path, upload = self._workshop.uploads.path(source.upload_id)
             return path, upload.file_name
-        path = self._workshop.roots.resolve(source.path)
-        return path, path.name
+        if isinstance(source, FileSource):
+            path = self._workshop.roots.resolve(source.path)
+            return path, path.name
+        raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
 
     def _check_subject(self, subject: str) -> None:
         try:

@@ -14,12 +14,11 @@ from tickmesh_cleaner.domain.job import (
     Job,
     JobRequest,
     JobState,
-    QuarantineSource,
-    UploadedSource,
     check_can_cancel,
     check_can_pause,
     check_can_resume,
 )
+from tickmesh_cleaner.domain.job_source import QuarantineSource, UploadedSource
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tickmesh.decoding.source_spec import Compression
+from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
-from tickmesh_cleaner.domain.job import FileSource, Job, QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource, UploadedSource
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
@@ -145,12 +147,13 @@ class Workshop:
                 format_of=lambda held_by: self._format_of(held_by, job.source_spec),
             )
             return records, None
-        path = (
-            self.uploads.path(job.source.upload_id)[0]
-            if isinstance(job.source, UploadedSource)
-            else self.roots.resolve(job.source.path)
-        )
-        assert isinstance(job.source, FileSource | UploadedSource)
+        match job.source:
+            case UploadedSource(upload_id):
+                path = self.uploads.path(upload_id)[0]
+            case FileSource(name):
+                path = self.roots.resolve(name)
+            case _:
+                raise SourceNotFoundError(job.source_name)
         spec = (
             parse_spec(job.layout)
             if job.layout

@@ -23,6 +23,8 @@ class Balance:
         skipped: Records of kinds the source spec names under skip, by kind.
         extras: Undeclared fields seen and not stored, by name.
         coercions: Lossless coercions, by code.
+        flagged: Stored rows a rule flagged, by the rule's code.
+        repaired: Values a rule repaired, by the rule's code.
     """
 
     records: int = 0
@@ -33,6 +35,8 @@ class Balance:
     skipped: Mapping[str, int] = field(default_factory=dict)
     extras: Mapping[str, int] = field(default_factory=dict)
     coercions: Mapping[str, int] = field(default_factory=dict)
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -49,6 +53,8 @@ class Balance:
             skipped=_sum_of(self.skipped, other.skipped),
             extras=_sum_of(self.extras, other.extras),
             coercions=_sum_of(self.coercions, other.coercions),
+            flagged=_sum_of(self.flagged, other.flagged),
+            repaired=_sum_of(self.repaired, other.repaired),
         )
 
     def as_duplicates(self) -> Balance:

@@ -18,7 +18,7 @@ from tickmesh_cleaner.domain.errors import (
     SourceUnreadableError,
 )
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position, RecordReject
 from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
 
 if TYPE_CHECKING:

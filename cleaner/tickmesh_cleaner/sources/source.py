@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tickmesh.decoding.decoded import DecodedBatch
     from tickmesh.decoding.source_spec import SourceSpec
-    from tickmesh_cleaner.domain.job import SourceIdentity
+    from tickmesh_cleaner.domain.job_source import SourceIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
-from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SourceIdentity
+from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
 from tickmesh_cleaner.store.tables import JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_cleaner.domain.job_source import SourceIdentity
     from tickmesh_cleaner.store.database import Database
 
 _ENDED = tuple(state.value for state in JobState if state.ended)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -50,6 +51,9 @@ JOBS = Table(
     # The tick store's last sequence of the producer when this job first opened it.
     Column("stored_before", BigInteger),
     Column("owner", String, nullable=False),
+    Column("sink", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("max_latency_seconds", Float, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
 )
@@ -66,6 +70,7 @@ INTENTS = Table(
     Column("schema_id", Integer, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("rule_set_fingerprint", String, nullable=False),
+    Column("rule_state", Text, nullable=False),
     PrimaryKeyConstraint("producer_id", "n"),
 )
 
@@ -81,6 +86,7 @@ COMMITS = Table(
     Column("dataset_revision", BigInteger, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("committed_at_ns", BigInteger, nullable=False),
+    Column("rule_state", Text, nullable=False),
     PrimaryKeyConstraint("producer_id", "n"),
     Index("commits_by_job", "job_id"),
 )

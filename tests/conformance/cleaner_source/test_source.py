@@ -15,7 +15,8 @@ import pytest
 from tests.unit.cleaner.parts import NumberSource
 from tests.unit.cleaner.test_replaying import Cleaner
 from tickmesh_cleaner.domain.errors import SourceChangedError
-from tickmesh_cleaner.domain.job import Job, QuarantineSource
+from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.job_source import QuarantineSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.layout import spec_of

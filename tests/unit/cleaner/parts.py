@@ -20,7 +20,7 @@ from tickmesh_cleaner.domain.errors import (
     TickStoreUnavailableError,
 )
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written

@@ -20,7 +20,8 @@ from tests.unit.cleaner.parts import (
 from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.domain.errors import JobNotFoundError
-from tickmesh_cleaner.domain.job import FileSource, JobState
+from tickmesh_cleaner.domain.job import JobState
+from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.metrics import CleanerMetrics

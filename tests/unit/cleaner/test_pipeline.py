@@ -22,13 +22,8 @@ from tickmesh.schema import Action
 from tickmesh_cleaner.control import HaltedError, JobControl
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
-from tickmesh_cleaner.domain.job import (
-    FileSource,
-    Job,
-    JobRequest,
-    JobState,
-    SchemaChangePolicy,
-)
+from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SchemaChangePolicy
+from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.pipeline import Pipeline

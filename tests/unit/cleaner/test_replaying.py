@@ -18,7 +18,8 @@ from tests.unit.cleaner.parts import (
 )
 from tickmesh_cleaner.control import JobControl
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
-from tickmesh_cleaner.domain.job import FileSource, Job, JobState, QuarantineSource
+from tickmesh_cleaner.domain.job import Job, JobState
+from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.progress import Progress
