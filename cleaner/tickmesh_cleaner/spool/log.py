@@ -98,6 +98,12 @@ class Spool:
             return self._durable
 
     @property
+    def last_segment(self) -> int:
+        """Where the segment with the last entry begins."""
+        with self._changed:
+            return self._begins[-1] if self._begins else self._durable
+
+    @property
     def size_bytes(self) -> int:
         """Bytes that are held, appended ones included."""
         with self._changed:
