@@ -34,6 +34,7 @@ class Patience:
         self._control = control
         self._lock = threading.Lock()
         self._waiting = 0
+        self._source_message = ""
 
     def ask(self, call: Callable[[], Answer], *, after: CleanerError | None = None) -> Answer:
         """Call until the service answers.
@@ -65,6 +66,18 @@ class Patience:
         finally:
             if waited:
                 self._end()
+
+    def note_source(self, message: str) -> None:
+        """Note why the source brings nothing; an empty text once all is well."""
+        if message == self._source_message:
+            return
+        before, self._source_message = self._source_message, message
+        if not message:
+            self._end()
+        elif not before:
+            self._begin(message)
+        else:
+            self._move(JobState.WAITING, message=message)
 
     def _begin(self, message: str) -> None:
         with self._lock:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tickmesh_cleaner.ahead import Ahead
 from tickmesh_cleaner.domain.identity import MOST_RECORDS
+from tickmesh_cleaner.sources.source import LiveSource, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -32,12 +33,17 @@ ENOUGH_RECORDS = 4_096
 
 _MOST_BYTES = 8 * 1024 * 1024
 _BATCHES_AHEAD = 2
-_LIVE_BATCHES_AHEAD = 64
+_LIVE_BATCHES_AHEAD = 8
 _LOOK_SECONDS = 0.1
 
 
 def batches_of(
-    source: Source, *, start: str | None, max_latency_seconds: float, control: JobControl
+    source: Source,
+    *,
+    start: str | None,
+    max_latency_seconds: float,
+    control: JobControl,
+    note_waiting: Callable[[str], None],
 ) -> Generator[SourceBatch, None, None]:
     """The batches of a source from a position to its end, decoded ahead.
 
@@ -46,6 +52,7 @@ def batches_of(
         start: Where to begin; the beginning when None.
         max_latency_seconds: How long a record of a live source waits for others.
         control: Heard while nothing comes: the job's turn goes to others meanwhile.
+        note_waiting: Told why a live source brings nothing; an empty text once all is well.
 
     Raises:
         HaltedError: A pause or a cancel was asked for while nothing came.
@@ -53,11 +60,16 @@ def batches_of(
         CleanerError: The source cannot be read on.
     """
     depth = _LIVE_BATCHES_AHEAD if source.live else _BATCHES_AHEAD
-    ahead = Ahead(source.read(start=start, end=None), depth=depth, name=f"read {source.name[:40]}")
+    items: Generator[SourceBatch | Quiet, None, None] = (
+        source.follow(start=start)
+        if isinstance(source, LiveSource)
+        else source.read(start=start, end=None)
+    )
+    ahead = Ahead(items, depth=depth, name=f"read {source.name[:40]}")
     with closing(ahead):
         left: SourceBatch | None = None
         while True:
-            first = left or _next(ahead, control)
+            first = left or _next(ahead, control, note_waiting)
             if first is None:
                 return
             if not source.live:
@@ -92,19 +104,30 @@ def merged(batches: Sequence[SourceBatch]) -> SourceBatch:
     )
 
 
-def _next(ahead: Ahead[SourceBatch], control: JobControl) -> SourceBatch | None:
+def _next(
+    ahead: Ahead[SourceBatch | Quiet], control: JobControl, note_waiting: Callable[[str], None]
+) -> SourceBatch | None:
     """The next batch, however long it takes; None at the end."""
-    found = ahead.take(within_seconds=_LOOK_SECONDS)
+    found = _taken(ahead, note_waiting)
     if found is None and not ahead.ended:
         with control.idle():
             while found is None and not ahead.ended:
-                found = ahead.take(within_seconds=_LOOK_SECONDS)
+                found = _taken(ahead, note_waiting)
                 control.raise_if_asked()
     return found
 
 
+def _taken(
+    ahead: Ahead[SourceBatch | Quiet], note_waiting: Callable[[str], None]
+) -> SourceBatch | None:
+    found = ahead.take(within_seconds=_LOOK_SECONDS)
+    if found is not None:
+        note_waiting(found.message if isinstance(found, Quiet) else "")
+    return None if isinstance(found, Quiet) else found
+
+
 def _gathered(
-    ahead: Ahead[SourceBatch], first: SourceBatch, *, max_latency_seconds: float
+    ahead: Ahead[SourceBatch | Quiet], first: SourceBatch, *, max_latency_seconds: float
 ) -> tuple[list[SourceBatch], SourceBatch | None]:
     """Batches to be merged, and one that came and does not fit."""
     together = [first]
@@ -113,7 +136,9 @@ def _gathered(
     while True:
         wait_seconds = 0.0 if records >= ENOUGH_RECORDS else deadline - time.monotonic()
         found = ahead.take(within_seconds=max(wait_seconds, 0.0))
-        if found is None:
+        if isinstance(found, Quiet) and wait_seconds > 0:
+            continue
+        if found is None or isinstance(found, Quiet):
             return together, None
         records += found.decoded.record_count
         size += found.decoded.columns.nbytes

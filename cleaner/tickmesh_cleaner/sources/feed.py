@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh_cleaner.domain.errors import FeedRefusedError
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import MOST_RECORDS
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import QUIET_SECONDS, Quiet, ReadProgress, SourceBatch
 from tickmesh_cleaner.spool import SpoolDamagedError
@@ -58,6 +58,7 @@ class FeedRecords:
     """The records of one feed job. The feed is read while `follow` is."""
 
     replayable = True
+    live = True
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class FeedRecords:
         return ReadProgress(self._cutter.offset_of(position), self._spool.end)
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
         """What was received by now; see `Source.read`."""
         if start is not None and self._cutter.offset_of(start) > self._spool.durable:
