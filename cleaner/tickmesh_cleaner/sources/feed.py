@@ -58,7 +58,6 @@ class FeedRecords:
     """The records of one feed job. The feed is read while `follow` is."""
 
     replayable = True
-    live = True
 
     def __init__(
         self,
@@ -126,9 +125,10 @@ class FeedRecords:
                 if ended and held == self._spool.durable:
                     receiving.raise_failure()
                     return
+                # What comes in quick succession is gathered by who reads: no Quiet in between.
+                if not ended and self._spool.wait_beyond(held, timeout_seconds=QUIET_SECONDS):
+                    continue
                 yield Quiet(receiving.waiting)
-                if not receiving.ended:
-                    self._spool.wait_beyond(held, timeout_seconds=QUIET_SECONDS)
         finally:
             receiving.stop()
 
