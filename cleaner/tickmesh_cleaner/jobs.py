@@ -318,4 +318,6 @@ class JobRunner:
             )
         if isinstance(job.source, UploadedSource) and state is JobState.SUCCEEDED:
             self._drop_upload(job.source.upload_id)
+        if not self._open_intents(job.id):
+            self._workshop.drop_feed(self._jobs.get(job.id))
         _log.info("job.ended", job_id=job.id, state=state.value)

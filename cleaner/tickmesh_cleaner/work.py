@@ -10,11 +10,18 @@ from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_source import (
+    FileSource,
+    HttpFeedSource,
+    QuarantineSource,
+    UploadedSource,
+    WebSocketFeedSource,
+)
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
 from tickmesh_cleaner.sinks.sink import Sink
+from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 from tickmesh_cleaner.sources.quarantined import (
@@ -26,6 +33,7 @@ from tickmesh_cleaner.sources.quarantined import (
 if TYPE_CHECKING:
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh_cleaner.control import JobControl
+    from tickmesh_cleaner.feeds.feeds import Feeds
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
@@ -48,6 +56,7 @@ class Workshop:
         quarantine: The quarantine files.
         uploads: The files that were sent.
         roots: The files that may be read.
+        feeds: The feeds that may be read.
         schemas: The registry.
         sink_of: Makes the sink of a job.
         metrics: What is counted.
@@ -59,6 +68,7 @@ class Workshop:
     quarantine: QuarantineFiles
     uploads: Uploads
     roots: SourceRoots
+    feeds: Feeds
     schemas: Schemas
     sink_of: SinkFactory
     metrics: CleanerMetrics
@@ -78,6 +88,10 @@ class Workshop:
         if isinstance(source, FileRecords) and spec is not None:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
+            )
+        if isinstance(source, FeedRecords) and spec is not None:
+            job = self.store.jobs.note_layout(
+                job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
         identity = source.identify()
         name_matters = spec is not None and spec.file_name is not None
@@ -122,6 +136,11 @@ class Workshop:
             clock=self.clock,
         )
 
+    def drop_feed(self, job: Job) -> None:
+        """Free the spool of a feed job that has ended; say so if it held what was never judged."""
+        if isinstance(job.source, HttpFeedSource | WebSocketFeedSource):
+            self.feeds.drop(job, committed=self.store.ledger.state(job.producer_id).end)
+
     def _follower(self, job: Job) -> SchemaFollower:
         if isinstance(job.source, QuarantineSource) and job.source.schema_version:
             return FixedFollower(
@@ -148,6 +167,8 @@ class Workshop:
             )
             return records, None
         match job.source:
+            case HttpFeedSource() | WebSocketFeedSource():
+                return self.feeds.source(job), self.feeds.spec(job)
             case UploadedSource(upload_id):
                 path = self.uploads.path(upload_id)[0]
             case FileSource(name):

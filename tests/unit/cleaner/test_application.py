@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
@@ -94,6 +95,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
             ids=ids,
         ),
         roots=SourceRoots([tmp_path]),
+        feeds=feeds_of(tmp_path, store, clock=clock),
         schemas=schemas,
         sink_of=lambda _job: MemorySink(tick_store),
         metrics=CleanerMetrics(CollectorRegistry()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
@@ -67,6 +68,7 @@ class Cleaner:
                 ids=RandomIds(),
             ),
             roots=SourceRoots([home]),
+            feeds=feeds_of(home, self.store, clock=clock),
             schemas=self.schemas,
             sink_of=lambda _job: MemorySink(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
