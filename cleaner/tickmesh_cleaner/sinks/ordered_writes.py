@@ -1,4 +1,4 @@
-"""A sink's writes, one after the other on a thread of their own, in the order they were handed in."""
+"""A sink's writes, one after the other on a thread of their own, in the order they came."""
 
 from __future__ import annotations
 

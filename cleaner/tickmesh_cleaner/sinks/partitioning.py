@@ -92,9 +92,7 @@ class Partitioning:
 
     def file_schema(self, schema: pa.Schema) -> pa.Schema:
         """The columns a file holds of rows of this schema."""
-        kept = [
-            field for field in schema if _is_time(field.type) or field.name not in self.columns
-        ]
+        kept = [field for field in schema if _is_time(field.type) or field.name not in self.columns]
         return pa.schema(kept, metadata=schema.metadata)
 
     def partitions(self, batch: pa.RecordBatch) -> Iterator[Partition]:
@@ -113,7 +111,8 @@ class Partitioning:
         groups = np.zeros(batch.num_rows, dtype=np.int64)
         for key in keys:
             # Numbered afresh at each level, so that the product never exceeds rows squared.
-            groups = groups * (len(key.dictionary) + 1) + pc.fill_null(key.indices, -1).to_numpy() + 1
+            values = pc.fill_null(key.indices, -1).to_numpy() + 1
+            groups = groups * (len(key.dictionary) + 1) + values
             groups = np.unique(groups, return_inverse=True)[1]
         order = np.argsort(groups, kind="stable")
         starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
@@ -124,9 +123,8 @@ class Partitioning:
                 partitions=str(len(starts)),
             )
         rows = batch.select(columns)
-        ends = [*starts[1:].tolist(), batch.num_rows]
-        for start, end in sorted(zip(starts.tolist(), ends, strict=True), key=lambda at: order[at[0]]):
-            indices = order[start:end]
+        runs = np.split(order, starts[1:])
+        for indices in sorted(runs, key=lambda run: int(run[0])):
             directory = PurePosixPath(
                 *(
                     f"{_directory_key(batch, name)}={_text(key, int(indices[0]), name)}"

@@ -15,8 +15,12 @@ from tickmesh._ticks.connection import TickConnection
 from tickmesh._ticks.put_stream import PutStream
 from tickmesh._wire.credentials import ClientCredentials
 from tickmesh.registry import RegistryClient
+from tickmesh.settings import SecretUrl
 from tickmesh.ticks import TickClient
+from tickmesh_cleaner.config import DatabaseConfig
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.sinks import tick_store
+from tickmesh_cleaner.sinks.database import DatabaseSink, table_name
 from tickmesh_cleaner.sinks.lake import LakeRoots
 from tickmesh_cleaner.sinks.parquet import ParquetSink
 from tickmesh_cleaner.sinks.partitioning import Partitioning
@@ -24,10 +28,11 @@ from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
+    from tests.support.postgres import PostgresCluster
     from tickmesh.api.tickstore.v1.commands_pb2 import PutMetadata
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.sinks.sink import Sink, Written
@@ -107,7 +112,41 @@ def lake(tmp_path: Path) -> Store:
     )
 
 
-@pytest.fixture(params=["memory", "lake", pytest.param("stored", marks=pytest.mark.integration)])
+def database_store(url: str) -> Store:
+    database = Connections({"sea": DatabaseConfig(SecretUrl(url))}).database("sea")
+
+    def rows() -> list[object]:
+        session = database.connect()
+        found = session.query("SELECT x FROM numbers ORDER BY _sequence, _producer_key, x")
+        session.close()
+        return [x for (x,) in found]
+
+    return Store(
+        lambda: DatabaseSink(database, table_name("numbers")), rows, schema_version(SCHEMA, 1)
+    )
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Store:
+    return database_store(f"sqlite:///{tmp_path / 'sea.db'}")
+
+
+@pytest.fixture
+async def postgresql(postgres: PostgresCluster) -> AsyncIterator[Store]:
+    name = await postgres.create_database()
+    yield database_store(postgres.url(name))
+    await postgres.drop_database(name)
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "lake",
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.integration),
+        pytest.param("stored", marks=pytest.mark.integration),
+    ]
+)
 def store(request: pytest.FixtureRequest) -> Store:
     found: Store = request.getfixturevalue(request.param)
     return found
