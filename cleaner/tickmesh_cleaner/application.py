@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.auditing import Auditor
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.jobs import JobRunner
@@ -139,7 +140,8 @@ class CleanerApplication:
         if not order.subject:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
-        self._check_subject(order.subject)
+        schema = self._check_subject(order.subject)
+        self._workshop.sinks.check(order.sink, schema.arrow_schema if schema else None)
         path, name = self._find(order.source)
         file_name = order.file_name or name
         spec_of(order.source_spec, path=path, file_name=file_name)
@@ -315,14 +317,15 @@ class CleanerApplication:
             return path, path.name
         raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
 
-    def _check_subject(self, subject: str) -> None:
+    def _check_subject(self, subject: str) -> RegisteredSchema | None:
+        """The version in force; None while the registry is away."""
         try:
             # Not from the cache: who registers a version and then makes a job means that version.
             self._schemas.refresh(subject)
-            self._schemas.in_force(subject)
+            return self._schemas.in_force(subject)
         except RegistryUnavailableError:
             # The job waits for the registry by itself.
-            return
+            return None
 
     def _check_room(self) -> None:
         if self._store.jobs.count_unfinished() >= self._max_unfinished:

@@ -27,7 +27,7 @@ from tickmesh_cleaner.domain.errors import (
     CleanerError,
     JobStateError,
     RegistryUnavailableError,
-    TickStoreUnavailableError,
+    SinkUnavailableError,
 )
 from tickmesh_cleaner.domain.intent import Commit, Intent
 from tickmesh_cleaner.domain.job import Job, JobState
@@ -153,6 +153,10 @@ class Pipeline:
             StoppedError: The process shuts down; open intents are taken up after the restart.
             CleanerError: The job cannot go on; everything judged before is committed.
         """
+        with closing(self._sink):
+            return self._run()
+
+    def _run(self) -> Job:
         self._job = self._ledger.adopt(self._job)
         self._take_up(self._patiently(lambda: self._sink.open(self._job.producer_id)))
         state = self._ledger.state(self._job.producer_id)
@@ -178,7 +182,7 @@ class Pipeline:
         committed = self._ledger.state(self._job.producer_id).last_committed_n
         if opened.last_n < committed:
             raise JobStateError(
-                f"the tick store holds {opened.last_n} batches of this source, {committed} were "
+                f"the sink holds {opened.last_n} batches of this source, {committed} were "
                 "acknowledged: it lost data, or is another one. Restore it, or clean the source "
                 "again with `again` set",
                 jobId=self._job.id,
@@ -260,7 +264,7 @@ class Pipeline:
         flying = self._in_flight[0]
         try:
             written = flying.answer.result()
-        except TickStoreUnavailableError as error:
+        except SinkUnavailableError as error:
             self._send_again(error)
             return
         intent = flying.intent
@@ -287,14 +291,14 @@ class Pipeline:
         self._progress.in_flight(len(self._in_flight))
         self._progress.committed(rows=balance.rows_in, read=self._source.progress(intent.end))
 
-    def _send_again(self, error: TickStoreUnavailableError) -> None:
+    def _send_again(self, error: SinkUnavailableError) -> None:
         """Open the sink anew and send everything unanswered, in order."""
         self._take_up(self._patiently(lambda: self._sink.open(self._job.producer_id), after=error))
         for flying in self._in_flight:
             self._send(flying)
 
     def _patiently(
-        self, call: Callable[[], Answer], *, after: TickStoreUnavailableError | None = None
+        self, call: Callable[[], Answer], *, after: SinkUnavailableError | None = None
     ) -> Answer:
         """Call until the service answers; meanwhile the job is WAITING."""
         wait_seconds = _FIRST_WAIT_SECONDS
@@ -304,7 +308,7 @@ class Pipeline:
             if error is None:
                 try:
                     answer = call()
-                except (RegistryUnavailableError, TickStoreUnavailableError) as failure:
+                except (RegistryUnavailableError, SinkUnavailableError) as failure:
                     error = failure
                 else:
                     break

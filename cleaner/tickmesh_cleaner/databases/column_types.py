@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pc: Any = pyarrow.compute
 
 BELOW_MICROSECOND: Final = "_below_us"
-"""Ends the name of the column that holds nanoseconds 0 to 999 where the database has microseconds."""
+"""Ends the name of the column of nanoseconds 0 to 999, where the database has microseconds."""
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

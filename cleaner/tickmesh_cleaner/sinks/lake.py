@@ -120,7 +120,7 @@ class LakeDataset:
         Raises:
             InvalidSinkError: It is another one.
         """
-        with _reported():
+        with reported():
             for directory in (self._place.kept_apart, self._place.directory):
                 make_directories(directory)
             path = self._place.kept_apart / _DESCRIPTION
@@ -184,12 +184,12 @@ class LakeDataset:
     @contextmanager
     def schema_lock(self) -> Iterator[None]:
         """Keep other writers from changing the common schema meanwhile."""
-        with _reported(), _lock(self._place.kept_apart / "schema.lock"):
+        with reported(), _lock(self._place.kept_apart / "schema.lock"):
             yield
 
     @contextmanager
     def _locked(self, producer_id: str) -> Iterator[ProducerState]:
-        with _reported(), _lock(self._place.kept_apart / f"{producer_id}.lock"):
+        with reported(), _lock(self._place.kept_apart / f"{producer_id}.lock"):
             known = _read_json(self._place.kept_apart / f"{producer_id}.json")
             yield ProducerState(**known) if known else ProducerState()
 
@@ -243,7 +243,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def reported() -> Iterator[None]:
     """Tell what will pass from what will not; neither names a path."""
     try:
         yield

@@ -7,6 +7,7 @@ the same files over themselves, and one that the state knows is not written at a
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tickmesh_cleaner.domain.errors import FencedError, InvalidSinkError, LakeUnavailableError
 from tickmesh_cleaner.sinks import stamps
-from tickmesh_cleaner.sinks.lake import LakeDataset, ProducerState, publish
+from tickmesh_cleaner.sinks.lake import LakeDataset, ProducerState, publish, reported
 from tickmesh_cleaner.sinks.ordered_writes import OrderedWrites
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 
@@ -132,8 +133,7 @@ class ParquetSink:
         """Join a version's columns to those of all files; refuse what no reader could join."""
         if version in self._known_versions:
             return
-        stamps.check_names(schema.names, added=_ADDED)
-        self._partitioning.check(schema)
+        check_columns(self._partitioning, schema)
         fields = (*self._partitioning.file_schema(schema), *_STAMP_FIELDS)
         # Nullable throughout: files of other versions may lack any column.
         joined = pa.schema([field.with_nullable(True) for field in fields])
@@ -157,6 +157,29 @@ class ParquetSink:
                 pq.write_metadata(joined, buffer)
                 publish(path, buffer.getvalue().to_pybytes())
         self._known_versions.add(version)
+
+
+def check_columns(partitioning: Partitioning, schema: pa.Schema) -> None:
+    """Refuse a schema whose rows the dataset cannot hold.
+
+    Raises:
+        InvalidSinkError: It cannot; the column is named.
+    """
+    stamps.check_names(schema.names, added=_ADDED)
+    partitioning.check(schema)
+
+
+def rows_by_sequence(place: Place, producer_id: str) -> Counter[int]:
+    """A producer's rows in a dataset by the batch their file is named after, by the footers.
+
+    Raises:
+        LakeUnavailableError: The directory cannot be read.
+    """
+    counted: Counter[int] = Counter()
+    with reported():
+        for path in LakeDataset(place).files_of(producer_id):
+            counted[int(path.stem.rpartition("-")[2])] += pq.read_metadata(path).num_rows
+    return counted
 
 
 _STAMP_FIELDS: tuple[pa.Field[pa.DataType], ...] = (

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     schema_version,
 )
@@ -95,7 +95,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         ),
         roots=SourceRoots([tmp_path]),
         schemas=schemas,
-        sink_of=lambda _job: MemorySink(tick_store),
+        sinks=MemorySinks(tick_store),
         metrics=CleanerMetrics(CollectorRegistry()),
         clock=clock,
         engine="engine 1",
@@ -105,7 +105,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         workshop,
         runner,
         schemas=schemas,
-        auditor=Auditor(store, files, RowsOf(tick_store)),
+        auditor=Auditor(store, files, lambda _job: RowsOf(tick_store)),
         ids=ids,
         max_unfinished=4,
     )

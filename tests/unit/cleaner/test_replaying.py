@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     StoppedClock,
     schema_version,
@@ -68,7 +68,7 @@ class Cleaner:
             ),
             roots=SourceRoots([home]),
             schemas=self.schemas,
-            sink_of=lambda _job: MemorySink(self.tick_store),
+            sinks=MemorySinks(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
             clock=clock,
             engine="engine 1",
