@@ -16,6 +16,7 @@ from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2, job_pb2, quarantine_pb2
 from tickmesh.api.cleaner.v1.cleaner_service_pb2_grpc import CleanerServiceStub
+from tickmesh.cleaning_sources import File, JobSource, Upload, source_message
 from tickmesh.config import load_client_config
 from tickmesh.errors import InvalidArgumentError, UnavailableError
 
@@ -91,6 +92,7 @@ class CleanerClient:
         self,
         subject: str,
         *,
+        source: JobSource | None = None,
         path: str | Path | None = None,
         upload_id: str | None = None,
         file_name: str = "",
@@ -103,8 +105,9 @@ class CleanerClient:
 
         Args:
             subject: The subject to judge under; good rows go to the dataset of its name.
-            path: A file below one of the cleaner's source roots, as the cleaner sees it.
-            upload_id: What `upload` answered, for a file the cleaner cannot see.
+            source: Where records come from: one of `tickmesh.cleaning_sources`.
+            path: Short for `source=File(path)`: a file below one of the cleaner's source roots.
+            upload_id: Short for `source=Upload(upload_id)`: what `upload` answered.
             file_name: The name that format and constants are taken from; the file's own when empty.
             source_spec: The source spec, TOML; empty when column names are the schema's.
             schema_change_policy: "quarantine", "pin" or "pause": what a breaking change does.
@@ -115,16 +118,16 @@ class CleanerClient:
             NotFoundError: There is no such subject, file (reason SOURCE_NOT_FOUND) or upload.
             InvalidArgumentError: The source spec is wrong; names the key.
         """
-        if (path is None) == (upload_id is None):
-            raise InvalidArgumentError("name either path or upload_id, and not both")
-        source = job_pb2.JobSource()
-        if path is not None:
-            source.file.path = str(path)
-        else:
-            source.upload.upload_id = upload_id or ""
+        named = [
+            *([source] if source is not None else []),
+            *([File(path)] if path is not None else []),
+            *([Upload(upload_id)] if upload_id is not None else []),
+        ]
+        if len(named) != 1:
+            raise InvalidArgumentError("name exactly one of source, path and upload_id")
         request = cleaner_service_pb2.CreateJobRequest(
             subject=subject,
-            source=source,
+            source=source_message(named[0]),
             source_spec=source_spec,
             schema_change_policy=_policy(schema_change_policy),
             again=again,
