@@ -72,6 +72,31 @@ class SourceNotFoundError(CleanerError):
         self.resource = ("source", name)
 
 
+class HostNotAllowedError(CleanerError):
+    """A feed's host is not configured."""
+
+    reason = "HOST_NOT_ALLOWED"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"feeds of {host} are not read by this cleaner; its configuration names the hosts that "
+            "are (sources.hosts)",
+            host=host,
+        )
+
+
+class FeedRefusedError(CleanerError):
+    """A feed answered what no further try will change."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str) -> None:
+        super().__init__(
+            f"{name}: {cause}; what was received before is committed and its balance holds",
+            source=name,
+        )
+
+
 class InvalidSourceSpecError(CleanerError):
     """The source spec is wrong at the key named."""
 

@@ -8,17 +8,13 @@ never closed, say), the group is halved until each such record stands alone.
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position, RecordReject
-from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
 from tickmesh_cleaner.domain.job_source import SourceIdentity
+from tickmesh_cleaner.sources.single_records import decode_together
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
 
 if TYPE_CHECKING:
@@ -62,6 +58,7 @@ class QuarantinedRecords:
     """The rows a replay holds, in the order it selected them."""
 
     replayable = True
+    live = False
 
     def __init__(
         self,
@@ -122,7 +119,7 @@ class QuarantinedRecords:
     def _decode(
         self, places: Sequence[int], rows: Sequence[QuarantinedRow], how: RecordFormat
     ) -> Generator[SourceBatch, None, None]:
-        decoded = _decode_together([row.record.raw for row in rows], how.spec)
+        decoded = decode_together([row.record.raw for row in rows], how.spec)
         if decoded is None:
             middle = len(rows) // 2
             yield from self._decode(places[:middle], rows[:middle], how)
@@ -136,43 +133,6 @@ class QuarantinedRecords:
             file_name=how.file_name,
             replayed=tuple(_replayed(row) for row in rows),
         )
-
-
-def _decode_together(raws: Sequence[bytes], spec: SourceSpec) -> DecodedBatch | None:
-    """The records as one batch; None where several do not come out one for one."""
-    try:
-        batches = list(open_decoder(io.BytesIO(b"".join(raw + b"\n" for raw in raws)), spec))
-    except DecodeError as error:
-        return _rejected(raws[0], error.code, error.message) if len(raws) == 1 else None
-    if len(raws) == 1:
-        if len(batches) == 1:
-            return batches[0]
-        return _rejected(raws[0], "RECORD_TOO_LONG", "the record holds more than fits one batch")
-    if len(batches) != 1:
-        return None
-    placed = [0]
-    for raw in raws[:-1]:
-        placed.append(placed[-1] + len(raw) + 1)
-    found = [
-        *batches[0].offsets.to_numpy(zero_copy_only=False).tolist(),
-        *(reject.offset for reject in batches[0].rejects),
-    ]
-    return batches[0] if sorted(found) == placed else None
-
-
-def _rejected(raw: bytes, code: str, message: str) -> DecodedBatch:
-    """A batch of one record that cannot be decoded even alone."""
-    nothing = pa.array([], pa.int64())
-    return DecodedBatch(
-        start=Position(),
-        end=Position(offset=len(raw), line=2, record=1),
-        record_count=1,
-        columns=pa.RecordBatch.from_pydict({}),
-        offsets=nothing,
-        lines=nothing,
-        rejects=(RecordReject(offset=0, line=1, raw=raw, code=code, message=message),),
-        raw=lambda _indices: [],
-    )
 
 
 def _replayed(row: QuarantinedRow) -> ReplayedRow:

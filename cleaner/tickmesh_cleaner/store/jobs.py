@@ -10,7 +10,9 @@ from sqlalchemy import Connection, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
+from tickmesh_cleaner.domain.job_event import EVENTS_KEPT, JobEvent
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
+from tickmesh_cleaner.store.source_rows import text_of_events
 from tickmesh_cleaner.store.tables import JOBS
 
 if TYPE_CHECKING:
@@ -121,6 +123,14 @@ class JobStore:
             ended_at_ns=ended_at_ns,
         )
 
+    def note_event(self, job_id: str, event: JobEvent, *, owner: str) -> Job:
+        """Keep something that happened to a job's source or schema; the oldest ones are dropped."""
+        with self._database.write() as connection:
+            job = read_job(connection, job_id)
+            check_owner(job, owner)
+            add_event(connection, job, event)
+            return read_job(connection, job_id)
+
     def identify(
         self, job_id: str, *, owner: str, producer_id: str, identity: SourceIdentity
     ) -> Job:
@@ -200,6 +210,12 @@ def read_job(connection: Connection, job_id: str) -> Job:
     if row is None:
         raise JobNotFoundError(job_id)
     return job_of_row(row)
+
+
+def add_event(connection: Connection, job: Job, event: JobEvent) -> None:
+    """Keep an event of a job within a transaction."""
+    events = text_of_events([*job.events, event][-EVENTS_KEPT:])
+    connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(events=events))
 
 
 def insert_job(connection: Connection, job: Job) -> Job:

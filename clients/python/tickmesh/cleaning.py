@@ -153,7 +153,7 @@ class CleanerClient:
         return self.get_job(job_id).balance
 
     def audit(self, job_id: str) -> job_pb2.Balance:
-        """A job's balance recomputed from the sink and the quarantine; scans what the sink holds."""
+        """A job's balance recomputed from sink and quarantine; scans what the sink holds."""
         request = cleaner_service_pb2.GetJobRequest(
             job_id=job_id, view=cleaner_service_pb2.JOB_VIEW_AUDITED
         )
