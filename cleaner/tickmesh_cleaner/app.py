@@ -13,6 +13,7 @@ from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.error_table import error_table
 from tickmesh_cleaner.feeds.feeds import Feeds
 from tickmesh_cleaner.feeds.hosts import FeedHosts
@@ -24,12 +25,11 @@ from tickmesh_cleaner.permissions import permission_table
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.service import CleanerService
-from tickmesh_cleaner.sinks.tick_store import TickStoreSink
+from tickmesh_cleaner.sinks.configured import ConfiguredSinks
+from tickmesh_cleaner.sinks.lake import LakeRoots
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.spool import SpoolSpace
 from tickmesh_cleaner.store import CleanerStore
-from tickmesh_cleaner.stored_rows import TickStoreRows
-from tickmesh_cleaner.traces import JobTrace
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
 from tickmesh_serving.client_metrics import registry_client_metrics
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tickmesh_cleaner.config import CleanerConfig
-    from tickmesh_cleaner.domain.job import Job
     from tickmesh_serving.tracing import Tracing
 
 
@@ -129,6 +128,11 @@ def build_cleaner(
         credentials=credentials_of(client),
         call_attempts=client.call_attempts,
     )
+    sinks = ConfiguredSinks(
+        connection=tick_store,
+        lake_roots=LakeRoots(config.sinks.lake_roots),
+        databases=Connections(config.databases),
+    )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
@@ -159,7 +163,7 @@ def build_cleaner(
         feeds=feeds,
         roots=SourceRoots(config.sources.roots),
         schemas=schemas,
-        sink_of=lambda job: _sink(tick_store, job),
+        sinks=sinks,
         metrics=CleanerMetrics(metrics),
         clock=clock,
         engine=engine_name(),
@@ -169,7 +173,7 @@ def build_cleaner(
         workshop,
         runner,
         schemas=schemas,
-        auditor=Auditor(store, files, TickStoreRows(tick_store)),
+        auditor=Auditor(store, files, sinks.rows_of),
         ids=ids,
         max_unfinished=config.jobs.max_unfinished,
     )
@@ -200,14 +204,4 @@ def build_cleaner(
         clock=clock,
         ids=ids,
         tracing=tracing,
-    )
-
-
-def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
-    return TickStoreSink(
-        tick_store,
-        dataset=job.dataset,
-        source=job.identity.digest if job.identity else "",
-        on_behalf_of=job.principal,
-        trace=JobTrace(job.id, job.traceparent),
     )

@@ -37,6 +37,7 @@ from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.auditing import Auditor
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.jobs import JobRunner
@@ -140,7 +141,8 @@ class CleanerApplication:
         if not order.subject:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
-        self._check_subject(order.subject)
+        schema = self._check_subject(order.subject)
+        self._workshop.sinks.check(order.sink, schema.arrow_schema if schema else None)
         name, file_name = self._find(order)
         self._check_room()
         job = self._store.jobs.create(
@@ -325,14 +327,15 @@ class CleanerApplication:
         spec_of(order.source_spec, path=path, file_name=file_name)
         return name, file_name
 
-    def _check_subject(self, subject: str) -> None:
+    def _check_subject(self, subject: str) -> RegisteredSchema | None:
+        """The version in force; None while the registry is away."""
         try:
             # Not from the cache: who registers a version and then makes a job means that version.
             self._schemas.refresh(subject)
-            self._schemas.in_force(subject)
+            return self._schemas.in_force(subject)
         except RegistryUnavailableError:
             # The job waits for the registry by itself.
-            return
+            return None
 
     def _check_room(self) -> None:
         if self._store.jobs.count_unfinished() >= self._max_unfinished:

@@ -1,7 +1,7 @@
 """A balance recomputed from the stores, not from what was written down at the time.
 
-Stored rows are counted in the tick store, where every row carries the producer and the sequence it
-was sent under: batch n of a job's producer is the message with sequence n. A row that was stored
+Stored rows are counted in the sink, where every row carries the producer and the sequence it was
+sent under: batch n of a job's producer is the message with sequence n. A row that was stored
 twice is counted twice, one that is gone is not counted. Quarantined rows are counted in the
 quarantine files.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
 
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.domain.job import Job
@@ -27,7 +28,7 @@ class RowCounter(Protocol):
         """A producer's rows by the sequence they were sent under.
 
         Raises:
-            TickStoreUnavailableError: The tick store does not answer.
+            SinkUnavailableError: The sink does not answer.
         """
         ...
 
@@ -35,10 +36,19 @@ class RowCounter(Protocol):
 class Auditor:
     """Recomputes balances."""
 
-    def __init__(self, store: CleanerStore, files: QuarantineFiles, counter: RowCounter) -> None:
+    def __init__(
+        self, store: CleanerStore, files: QuarantineFiles, rows_of: Callable[[Job], RowCounter]
+    ) -> None:
+        """Name the stores.
+
+        Args:
+            store: The cleaner's memory.
+            files: The quarantine files.
+            rows_of: What counts the rows of a job's sink.
+        """
         self._store = store
         self._files = files
-        self._counter = counter
+        self._rows_of = rows_of
 
     def audit(self, job: Job) -> Balance:
         """The account of a job as the stores have it now.
@@ -52,7 +62,7 @@ class Auditor:
         quarantined = sum(self._files.count_rows(job_id=job.id, n=n) for n in batches)
         stored = 0
         if job.producer_id:
-            held = self._counter.rows_by_sequence(job.dataset, job.producer_id)
+            held = self._rows_of(job).rows_by_sequence(job.dataset, job.producer_id)
             last_n = ledger.state(job.producer_id).last_n
             # What was there before the job began is its duplicate, and stored by an earlier one.
             own = {n for n in batches if n > (job.stored_before or 0)}

@@ -1,9 +1,11 @@
 """The cleaner's settings: table `[cleaner]`, variables `TICKMESH_CLEANER__…`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tickmesh.settings import SecretUrl
 from tickmesh_cleaner.feeds.hosts import FeedHosts
 from tickmesh_serving.config import Secret, ServingConfig
 
@@ -58,6 +60,33 @@ class JobsConfig:
 
 
 @dataclass(frozen=True)
+class SinksConfig:
+    """Where good rows may go beside the tick store."""
+
+    lake_roots: tuple[Path, ...] = ()
+    """Directories Parquet datasets may be written below, by their real paths; none by default."""
+
+
+_URL = re.compile(r"(postgresql|sqlite)(\+\w+)?://")
+
+
+@dataclass(frozen=True)
+class DatabaseConfig:
+    """One database that jobs may name: rows are read from it and written to it."""
+
+    url: SecretUrl
+    """Its SQLAlchemy URL: `postgresql://user:password@host/database` or `sqlite:////path`."""
+    statement_timeout_seconds: float = 300.0
+    """The longest one statement, or in SQLite the wait for a lock, may take."""
+
+    def __post_init__(self) -> None:
+        if not _URL.match(self.url.reveal()):
+            raise ValueError("expected a url that begins with postgresql:// or sqlite://")
+        if not 0 < self.statement_timeout_seconds <= 86_400:
+            raise ValueError("expected 0 < statement_timeout_seconds ≤ 86400")
+
+
+@dataclass(frozen=True)
 class CleanerConfig:
     """All settings of the cleaner; where registry and tick store are is the client's table."""
 
@@ -71,3 +100,7 @@ class CleanerConfig:
     """How feeds are read."""
     jobs: JobsConfig = field(default_factory=JobsConfig)
     """How many jobs there may be."""
+    sinks: SinksConfig = field(default_factory=SinksConfig)
+    """Where good rows may go."""
+    databases: Mapping[str, DatabaseConfig] = field(default_factory=dict)
+    """Databases by the names that jobs use."""

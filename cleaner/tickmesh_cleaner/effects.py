@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tickmesh_cleaner.domain.errors import JobStateError, TickStoreUnavailableError
+from tickmesh_cleaner.domain.errors import JobStateError, SinkUnavailableError
 from tickmesh_cleaner.domain.intent import Commit, Intent
 from tickmesh_cleaner.sources.source import LiveSource
 from tickmesh_cleaner.store.ledger import Settled
@@ -190,7 +190,7 @@ class Effects:
     def _round(self) -> None:
         """One transaction, then the effects of what it recorded."""
         settled, failure = self._settled()
-        refused = failure is not None and not isinstance(failure, TickStoreUnavailableError)
+        refused = failure is not None and not isinstance(failure, SinkUnavailableError)
         with self._condition:
             fresh = [] if refused else list(self._given)
         for flying in fresh:
@@ -217,7 +217,7 @@ class Effects:
         for flying in fresh:
             held = flying.judged.held
             self._quarantine.write(job_id=self._job.id, n=flying.intent.n, held=held)
-        if isinstance(failure, TickStoreUnavailableError):
+        if isinstance(failure, SinkUnavailableError):
             self._send_again(failure)
         elif failure is not None:
             raise failure
@@ -273,7 +273,7 @@ class Effects:
                 end=intent.end,
             )
 
-    def _send_again(self, error: TickStoreUnavailableError) -> None:
+    def _send_again(self, error: SinkUnavailableError) -> None:
         """Open the sink anew and send everything unanswered, in order."""
         opened = self._patience.ask(lambda: self._sink.open(self._job.producer_id), after=error)
         self._take_up(opened)
@@ -289,7 +289,7 @@ class Effects:
         committed = self._ledger.state(self._job.producer_id).last_committed_n
         if opened.last_n < committed:
             raise JobStateError(
-                f"the tick store holds {opened.last_n} batches of this source, {committed} were "
+                f"the sink holds {opened.last_n} batches of this source, {committed} were "
                 "acknowledged: it lost data, or is another one. Restore it, or clean the source "
                 "again with `again` set",
                 jobId=self._job.id,

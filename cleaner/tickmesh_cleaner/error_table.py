@@ -29,6 +29,10 @@ def error_table() -> ErrorTable:
             errors.UploadOffsetError: StatusCode.FAILED_PRECONDITION,
             errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,
             errors.RegistryUnavailableError: StatusCode.UNAVAILABLE,
-            errors.TickStoreUnavailableError: StatusCode.UNAVAILABLE,
+            errors.SinkUnavailableError: StatusCode.UNAVAILABLE,
+            errors.SourceUnavailableError: StatusCode.UNAVAILABLE,
+            errors.InvalidSinkError: StatusCode.INVALID_ARGUMENT,
+            errors.FencedError: StatusCode.FAILED_PRECONDITION,
+            errors.ConnectionNotFoundError: StatusCode.NOT_FOUND,
         }
     )

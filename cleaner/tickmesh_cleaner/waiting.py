@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tickmesh_cleaner.domain.errors import (
     CleanerError,
     RegistryUnavailableError,
-    TickStoreUnavailableError,
+    SinkUnavailableError,
 )
 from tickmesh_cleaner.domain.job import Job, JobState
 
@@ -55,7 +55,7 @@ class Patience:
                 if error is None:
                     try:
                         return call()
-                    except (RegistryUnavailableError, TickStoreUnavailableError) as failure:
+                    except (RegistryUnavailableError, SinkUnavailableError) as failure:
                         error = failure
                 if not waited:
                     waited = True

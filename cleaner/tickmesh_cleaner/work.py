@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
-from tickmesh_cleaner.domain.job import Job
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
     HttpFeedSource,
@@ -20,7 +18,6 @@ from tickmesh_cleaner.domain.job_source import (
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
-from tickmesh_cleaner.sinks.sink import Sink
 from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
@@ -31,20 +28,38 @@ from tickmesh_cleaner.sources.quarantined import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh_cleaner.control import JobControl
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.domain.job_sink import JobSink
     from tickmesh_cleaner.feeds.feeds import Feeds
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.sinks.sink import Sink
     from tickmesh_cleaner.sources.roots import SourceRoots
     from tickmesh_cleaner.sources.source import Source
     from tickmesh_cleaner.store import CleanerStore
     from tickmesh_cleaner.uploads import Uploads
     from tickmesh_serving.clock import Clock
 
-SinkFactory = Callable[[Job], Sink]
-"""Makes the sink of a job."""
+
+class Sinks(Protocol):
+    """Makes and checks the sinks of jobs."""
+
+    def open(self, job: Job) -> Sink:
+        """The sink of a job; nothing is connected yet."""
+        ...
+
+    def check(self, sink: JobSink, schema: pa.Schema | None) -> None:
+        """Refuse a sink that cannot take rows; their schema is None while it is not known."""
+        ...
+
+    def destination(self, job: Job) -> str:
+        """Where a job's rows go, in words that differ wherever the place does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,7 @@ class Workshop:
         roots: The files that may be read.
         feeds: The feeds that may be read.
         schemas: The registry.
-        sink_of: Makes the sink of a job.
+        sinks: Makes the sinks of jobs.
         metrics: What is counted.
         clock: The clock.
         engine: The name and version of this cleaner.
@@ -70,7 +85,7 @@ class Workshop:
     roots: SourceRoots
     feeds: Feeds
     schemas: Schemas
-    sink_of: SinkFactory
+    sinks: Sinks
     metrics: CleanerMetrics
     clock: Clock
     engine: str
@@ -102,7 +117,7 @@ class Workshop:
             if spec
             else "",
             file_name=job.file_name if name_matters else "",
-            dataset=job.dataset,
+            dataset=self.sinks.destination(job),
             nonce=job.id if job.again else "",
         )
         return self.store.jobs.identify(
@@ -128,7 +143,7 @@ class Workshop:
                 versions_used=job.schema_versions,
             ),
             schemas=self._follower(job),
-            sink=self.sink_of(job),
+            sink=self.sinks.open(job),
             quarantine=self.quarantine,
             control=control,
             progress=progress,

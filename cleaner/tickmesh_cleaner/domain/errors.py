@@ -238,12 +238,87 @@ class NothingInForceError(RegistryUnavailableError):
         CleanerError.__init__(self, message, subject=subject)
 
 
-class TickStoreUnavailableError(CleanerError):
+class SinkUnavailableError(CleanerError):
+    """The sink does not answer, or takes no rows for now."""
+
+    reason = "SINK_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+
+class TickStoreUnavailableError(SinkUnavailableError):
     """The tick store does not answer, or takes no rows for now."""
 
     reason = "TICKSTORE_UNAVAILABLE"
-    retry_after_seconds = 1.0
 
     def __init__(self, detail: str = "") -> None:
         what = f"takes no rows for now ({detail.rstrip('.')})" if detail else "does not answer"
         super().__init__(f"the tick store {what}; the job goes on by itself once it does")
+
+
+class LakeUnavailableError(SinkUnavailableError):
+    """The directory of a Parquet dataset cannot be written for now."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"the Parquet dataset cannot be written ({cause}); the job goes on by itself once it "
+            "can be",
+            cause=cause,
+        )
+
+
+class DatabaseUnavailableError(SinkUnavailableError):
+    """A configured database does not answer."""
+
+    def __init__(self, connection: str) -> None:
+        super().__init__(
+            f"the database {connection!r} does not answer; the job goes on by itself once it does",
+            connection=connection,
+        )
+
+
+class SourceUnavailableError(CleanerError):
+    """A feed or a database rows come from does not answer."""
+
+    reason = "SOURCE_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+    def __init__(self, name: str, *, cause: str = "it does not answer") -> None:
+        super().__init__(f"{name}: {cause}; the job tries again by itself", source=name)
+
+
+class InvalidSinkError(CleanerError):
+    """The sink cannot take these rows."""
+
+    reason = "INVALID_SINK"
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(f"sink: {message}", **metadata)
+        self.violations = (("sink", message),)
+
+
+class FencedError(CleanerError):
+    """Somebody else opened the producer since: this process owns it no longer."""
+
+    reason = "JOB_STATE"
+
+    def __init__(self, *, epoch: int, current: int) -> None:
+        super().__init__(
+            f"producer epoch {epoch} is fenced: epoch {current} was opened since, by another "
+            "cleaner; only one may carry a source to its sink",
+            epoch=str(epoch),
+            currentEpoch=str(current),
+        )
+
+
+class ConnectionNotFoundError(CleanerError):
+    """No database connection has this name."""
+
+    reason = "CONNECTION_NOT_FOUND"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no database connection is named {name!r}; the cleaner's configuration names them in "
+            "tables [cleaner.databases.NAME]",
+            connection=name,
+        )
+        self.resource = ("connection", name)

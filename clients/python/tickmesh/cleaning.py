@@ -16,6 +16,7 @@ from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2, job_pb2, quarantine_pb2
 from tickmesh.api.cleaner.v1.cleaner_service_pb2_grpc import CleanerServiceStub
+from tickmesh.cleaning_sinks import JobSink, TickStoreSink, sink_message
 from tickmesh.cleaning_sources import File, JobSource, Upload, source_message
 from tickmesh.config import load_client_config
 from tickmesh.errors import InvalidArgumentError, UnavailableError
@@ -95,6 +96,7 @@ class CleanerClient:
         source: JobSource | None = None,
         path: str | Path | None = None,
         upload_id: str | None = None,
+        sink: JobSink = TickStoreSink(),  # noqa: B008 - a frozen value without state
         file_name: str = "",
         source_spec: str = "",
         schema_change_policy: SchemaChangePolicyName | str = "quarantine",
@@ -104,10 +106,12 @@ class CleanerClient:
         """Make a job and start it.
 
         Args:
-            subject: The subject to judge under; good rows go to the dataset of its name.
+            subject: The subject to judge under.
             source: Where records come from: one of `tickmesh.cleaning_sources`.
             path: Short for `source=File(path)`: a file below one of the cleaner's source roots.
             upload_id: Short for `source=Upload(upload_id)`: what `upload` answered.
+            sink: Where good rows go: one of `tickmesh.cleaning_sinks`. By default the tick store,
+                to the dataset of the subject's name.
             file_name: The name that format and constants are taken from; the file's own when empty.
             source_spec: The source spec, TOML; empty when column names are the schema's.
             schema_change_policy: "quarantine", "pin" or "pause": what a breaking change does.
@@ -115,8 +119,10 @@ class CleanerClient:
             request_id: The same id answers the same job; a new one when None.
 
         Raises:
-            NotFoundError: There is no such subject, file (reason SOURCE_NOT_FOUND) or upload.
-            InvalidArgumentError: The source spec is wrong; names the key.
+            NotFoundError: There is no such subject, file (reason SOURCE_NOT_FOUND), upload or
+                database connection (CONNECTION_NOT_FOUND).
+            InvalidArgumentError: The source spec is wrong, which names the key, or the sink cannot
+                take such rows (INVALID_SINK).
         """
         named = [
             *([source] if source is not None else []),
@@ -128,6 +134,7 @@ class CleanerClient:
         request = cleaner_service_pb2.CreateJobRequest(
             subject=subject,
             source=source_message(named[0]),
+            sink=sink_message(sink),
             source_spec=source_spec,
             schema_change_policy=_policy(schema_change_policy),
             again=again,
@@ -146,7 +153,7 @@ class CleanerClient:
         return self.get_job(job_id).balance
 
     def audit(self, job_id: str) -> job_pb2.Balance:
-        """A job's balance recomputed from the tick store and the quarantine; scans the dataset."""
+        """A job's balance recomputed from sink and quarantine; scans what the sink holds."""
         request = cleaner_service_pb2.GetJobRequest(
             job_id=job_id, view=cleaner_service_pb2.JOB_VIEW_AUDITED
         )

@@ -30,6 +30,9 @@ from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.domain.job_sink import JobSink
+
 SUBJECT = "ticks.trades"
 
 
@@ -165,6 +168,22 @@ class MemorySink:
         return
 
 
+class MemorySinks:
+    """Every job's sink is the one tick store in memory."""
+
+    def __init__(self, store: MemoryTickStore) -> None:
+        self._store = store
+
+    def open(self, _job: Job) -> MemorySink:
+        return MemorySink(self._store)
+
+    def check(self, sink: JobSink, schema: pa.Schema | None) -> None:
+        return
+
+    def destination(self, job: Job) -> str:
+        return job.dataset
+
+
 class NumberSource:
     """Whole numbers as records, cut into batches of three."""
 
@@ -248,6 +267,7 @@ __all__ = [
     "SUBJECT",
     "MemorySchemas",
     "MemorySink",
+    "MemorySinks",
     "MemoryTickStore",
     "NumberSource",
     "SignJudge",

@@ -14,7 +14,7 @@ from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     schema_version,
 )
@@ -97,7 +97,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         roots=SourceRoots([tmp_path]),
         feeds=feeds_of(tmp_path, store, clock=clock),
         schemas=schemas,
-        sink_of=lambda _job: MemorySink(tick_store),
+        sinks=MemorySinks(tick_store),
         metrics=CleanerMetrics(CollectorRegistry()),
         clock=clock,
         engine="engine 1",
@@ -107,7 +107,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         workshop,
         runner,
         schemas=schemas,
-        auditor=Auditor(store, files, RowsOf(tick_store)),
+        auditor=Auditor(store, files, lambda _job: RowsOf(tick_store)),
         ids=ids,
         max_unfinished=4,
     )

@@ -12,7 +12,7 @@ from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     StoppedClock,
     schema_version,
@@ -70,7 +70,7 @@ class Cleaner:
             roots=SourceRoots([home]),
             feeds=feeds_of(home, self.store, clock=clock),
             schemas=self.schemas,
-            sink_of=lambda _job: MemorySink(self.tick_store),
+            sinks=MemorySinks(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
             clock=clock,
             engine="engine 1",
