@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import (
@@ -20,6 +21,7 @@ from tickmesh_cleaner.domain.job import (
 from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
+    FilesSource,
     JobSource,
     QuarantineSource,
     UploadedSource,
@@ -34,7 +36,6 @@ from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from tickmesh_cleaner.auditing import Auditor
     from tickmesh_cleaner.domain.balance import Balance
@@ -140,9 +141,7 @@ class CleanerApplication:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
         self._check_subject(order.subject)
-        path, name = self._find(order.source)
-        file_name = order.file_name or name
-        spec_of(order.source_spec, path=path, file_name=file_name)
+        name, file_name = self._check_source(order)
         self._check_room()
         job = self._store.jobs.create(
             Job(
@@ -306,14 +305,32 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _find(self, source: JobSource) -> tuple[Path, str]:
-        if isinstance(source, UploadedSource):
-            path, upload = self._workshop.uploads.path(source.upload_id)
-            return path, upload.file_name
-        if isinstance(source, FileSource):
-            path = self._workshop.roots.resolve(source.path)
-            return path, path.name
-        raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
+    def _check_source(self, order: JobOrder) -> tuple[str, str]:
+        """What to call the source of an order, and the file name its records go by."""
+        match order.source:
+            case UploadedSource(upload_id):
+                path, upload = self._workshop.uploads.path(upload_id)
+                name = upload.file_name
+            case FileSource(given):
+                path = self._workshop.roots.resolve(given)
+                name = path.name
+            case FilesSource(pattern):
+                self._check_files(pattern, order)
+                return Path(pattern).name, ""
+            case _:
+                kind = type(order.source).__name__
+                raise InvalidArgumentError("source", f"{kind} is not read here")
+        file_name = order.file_name or name
+        spec_of(order.source_spec, path=path, file_name=file_name)
+        return name, file_name
+
+    def _check_files(self, pattern: str, order: JobOrder) -> None:
+        if order.file_name:
+            raise InvalidArgumentError(
+                "file_name", "each of several files goes by its own name; leave it empty"
+            )
+        first = self._workshop.roots.match(pattern)[0].path
+        spec_of(order.source_spec, path=first, file_name=first.name)
 
     def _check_subject(self, subject: str) -> None:
         try:

@@ -18,7 +18,8 @@ from tickmesh_cleaner.domain.job import (
     check_can_pause,
     check_can_resume,
 )
-from tickmesh_cleaner.domain.job_source import QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_event import JobEvent
+from tickmesh_cleaner.domain.job_source import FilesSource, QuarantineSource, UploadedSource
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
 
@@ -101,14 +102,14 @@ class JobRunner:
             JobStateError: It has ended.
         """
         with self._lock:
-            check_can_resume(
-                self._jobs.get(job_id), has_open_intents=bool(self._open_intents(job_id))
-            )
+            check_can_resume(self._jobs.get(job_id), left_something=self._left_something(job_id))
             self._jobs.approve(job_id, approved_version)
             job = self._jobs.request(job_id, JobRequest.RUN)
             active = self._active.get(job_id)
             if active is None:
                 job = self._jobs.take_over(job_id, self._owner)
+                if job.state.ended:
+                    self._workshop.store.job_files.forget_untouched(job_id, owner=self._owner)
                 job = self._jobs.move(job_id, JobState.PENDING, owner=self._owner)
                 self.submit(job)
             else:
@@ -177,6 +178,15 @@ class JobRunner:
         opened = self._workshop.store.ledger.state(producer).open
         return [intent for intent in opened if intent.job_id == job_id]
 
+    def _left_something(self, job_id: str) -> bool:
+        """Whether a job that ended left rows of unknown fate, or failed before its last file."""
+        job = self._jobs.get(job_id)
+        failed_at_a_file = (
+            job.state is JobState.FAILED
+            and self._workshop.store.job_files.current(job_id) is not None
+        )
+        return failed_at_a_file or bool(self._open_intents(job_id))
+
     def _tell(self, job_id: str, requested: JobRequest) -> None:
         active = self._active.get(job_id)
         if active is not None:
@@ -204,21 +214,10 @@ class JobRunner:
         job = self._jobs.take_over(job_id, self._owner)
         active.control.request(job.requested)
         try:
-            self._await_turn(active)
-            try:
-                job = self._workshop.identify(job)
-            finally:
-                self._turns.release()
-            self._await_earlier(job, active)
-            self._await_turn(active)
-            with self._workshop.metrics.jobs_running.track_inprogress():
-                try:
-                    self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
-                    self._workshop.pipeline(
-                        self._jobs.get(job.id), control=active.control, progress=active.progress
-                    ).run()
-                finally:
-                    self._turns.release()
+            if isinstance(job.source, FilesSource):
+                self._clean_files(job, active)
+            else:
+                self._clean(job, active)
         except HaltedError as halted:
             if halted.requested is JobRequest.CANCEL:
                 self._end(job, JobState.CANCELLED)
@@ -242,6 +241,34 @@ class JobRunner:
         else:
             self._end(job, JobState.SUCCEEDED)
 
+    def _clean(self, job: Job, active: _ActiveJob) -> None:
+        """Carry one source to its end."""
+        self._await_turn(active)
+        try:
+            job = self._workshop.identify(job)
+        finally:
+            self._turns.release()
+        self._await_producer(job, active)
+        self._await_turn(active)
+        with self._workshop.metrics.jobs_running.track_inprogress():
+            try:
+                self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
+                self._workshop.pipeline(
+                    self._jobs.get(job.id), control=active.control, progress=active.progress
+                ).run()
+            finally:
+                self._turns.release()
+
+    def _clean_files(self, job: Job, active: _ActiveJob) -> None:
+        """Carry each file of a job to its end, beginning with the one the job was at."""
+        clock, files = self._workshop.clock, self._workshop.store.job_files
+        while (file := self._workshop.next_file(job)) is not None:
+            if job.identity is None:
+                started = JobEvent("FILE_STARTED", file.name, clock.now_ns())
+                job = self._jobs.note_event(job.id, started, owner=self._owner)
+            self._clean(job, active)
+            job = files.end(job, owner=self._owner, at_ns=clock.now_ns())
+
     def _await_turn(self, active: _ActiveJob) -> None:
         while not self._turns.acquire(timeout=_TURN_SECONDS):
             active.control.checkpoint()
@@ -251,17 +278,17 @@ class JobRunner:
             self._turns.release()
             raise
 
-    def _await_earlier(self, job: Job, active: _ActiveJob) -> None:
-        """Two jobs of one producer would take each other's numbers: the older one goes first."""
+    def _await_producer(self, job: Job, active: _ActiveJob) -> None:
+        """Two jobs of one producer would take each other's numbers: they go one after the other."""
         waited = ""
-        while (earlier := self._jobs.earlier_of_producer(job)) is not None:
-            if waited != earlier.id:
-                waited = earlier.id
+        while (holder := self._jobs.hold_producer(job)) is not None:
+            if waited != holder.id:
+                waited = holder.id
                 self._jobs.move(
                     job.id,
                     JobState.WAITING,
                     owner=self._owner,
-                    message=f"job {earlier.id} cleans the same source and is {earlier.state}; "
+                    message=f"job {holder.id} cleans the same source and is {holder.state}; "
                     "this one goes on when it has ended",
                 )
             active.control.wait(_TURN_SECONDS)

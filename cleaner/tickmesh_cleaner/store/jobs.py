@@ -6,12 +6,14 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
+from tickmesh_cleaner.domain.job_event import EVENTS_KEPT, JobEvent
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
-from tickmesh_cleaner.store.tables import JOBS
+from tickmesh_cleaner.store.source_rows import text_of_events
+from tickmesh_cleaner.store.tables import JOBS, PRODUCER_HOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +123,14 @@ class JobStore:
             ended_at_ns=ended_at_ns,
         )
 
+    def note_event(self, job_id: str, event: JobEvent, *, owner: str) -> Job:
+        """Keep something that happened to a job's source or schema; the oldest ones are dropped."""
+        with self._database.write() as connection:
+            job = read_job(connection, job_id)
+            check_owner(job, owner)
+            add_event(connection, job, event)
+            return read_job(connection, job_id)
+
     def identify(
         self, job_id: str, *, owner: str, producer_id: str, identity: SourceIdentity
     ) -> Job:
@@ -154,22 +164,27 @@ class JobStore:
         """Let a job paused by a breaking change go on, up to this schema version."""
         return self._change(job_id, approved_version=version)
 
-    def earlier_of_producer(self, job: Job) -> Job | None:
-        """The oldest other job of the same producer that was made before and has not ended."""
-        number = select(JOBS.c.number).where(JOBS.c.id == job.id).scalar_subquery()
-        query = (
+    def hold_producer(self, job: Job) -> Job | None:
+        """Give a job its producer's numbering until the job has ended, or ended with that source.
+
+        Returns:
+            The job that has the numbering and has not ended; None once it is this job's.
+        """
+        of_producer = PRODUCER_HOLDS.c.producer_id == job.producer_id
+        holder = (
             select(JOBS)
-            .where(
-                JOBS.c.producer_id == job.producer_id,
-                JOBS.c.number < number,
-                JOBS.c.state.not_in(_ENDED),
-            )
-            .order_by(JOBS.c.number)
-            .limit(1)
+            .join(PRODUCER_HOLDS, PRODUCER_HOLDS.c.job_id == JOBS.c.id)
+            .where(of_producer, JOBS.c.id != job.id, JOBS.c.state.not_in(_ENDED))
         )
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return job_of_row(row) if row else None
+        with self._database.write() as connection:
+            row = connection.execute(holder).mappings().first()
+            if row is not None:
+                return job_of_row(row)
+            connection.execute(delete(PRODUCER_HOLDS).where(of_producer))
+            connection.execute(
+                PRODUCER_HOLDS.insert().values(producer_id=job.producer_id, job_id=job.id)
+            )
+        return None
 
     def _change(
         self, job_id: str, *, only_owner: bool = False, owner: str | None = None, **values: object
@@ -200,6 +215,12 @@ def read_job(connection: Connection, job_id: str) -> Job:
     if row is None:
         raise JobNotFoundError(job_id)
     return job_of_row(row)
+
+
+def add_event(connection: Connection, job: Job, event: JobEvent) -> None:
+    """Keep an event of a job within a transaction."""
+    events = text_of_events([*job.events, event][-EVENTS_KEPT:])
+    connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(events=events))
 
 
 def insert_job(connection: Connection, job: Job) -> Job:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from tickmesh_cleaner.domain.job_file import batch_of_part
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
+from tickmesh_cleaner.store.job_files import current_part
 from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def insert_entries(
     """Enter the rows of a batch's quarantine file, in the file's order."""
     if not records:
         return
+    part = current_part(connection, job)
     highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
     first_id = connection.execute(highest).scalar_one() + 1
     connection.execute(
@@ -41,13 +44,14 @@ def insert_entries(
             {
                 "id": first_id + row,
                 "job_id": job.id,
+                "part": part,
                 "subject": job.subject,
                 "state": QuarantineState.QUARANTINED.value,
                 "replay_job_id": "",
                 "claimed_by": "",
                 "claim_position": 0,
                 "file_job_id": job.id,
-                "file_n": n,
+                "file_n": batch_of_part(part, n),
                 "file_row": row,
             }
             for row in range(len(records))
