@@ -162,7 +162,9 @@ class Workshop:
             job_id=job.id,
             subject=job.subject,
             policy=job.schema_change_policy,
-            version=self.store.ledger.state(job.producer_id).schema_version,
+            version=self.store.ledger.state(job.producer_id).schema_version
+            # The next one of several files goes on under the version the last one was judged under.
+            or max(job.schema_versions, default=0),
             approved_version=job.approved_version,
             metrics=self.metrics,
         )
