@@ -22,6 +22,7 @@ from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
     FilesSource,
+    FollowedSource,
     JobSource,
     QuarantineSource,
     UploadedSource,
@@ -32,6 +33,7 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineState,
     ReasonCount,
 )
+from tickmesh_cleaner.followed_jobs import check_lines
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
@@ -317,6 +319,12 @@ class CleanerApplication:
             case FilesSource(pattern):
                 self._check_files(pattern, order)
                 return Path(pattern).name, ""
+            case FollowedSource(given):
+                self._workshop.roots.resolve_awaited(given)
+                if order.source_spec:
+                    check_lines(parse_spec(order.source_spec))
+                name = Path(given).name
+                return name, order.file_name or name
             case _:
                 kind = type(order.source).__name__
                 raise InvalidArgumentError("source", f"{kind} is not read here")

@@ -19,7 +19,12 @@ from tickmesh_cleaner.domain.job import (
     check_can_resume,
 )
 from tickmesh_cleaner.domain.job_event import JobEvent
-from tickmesh_cleaner.domain.job_source import FilesSource, QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_source import (
+    FilesSource,
+    FollowedSource,
+    QuarantineSource,
+    UploadedSource,
+)
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.jobs")
 
 _TURN_SECONDS = 0.5
+_LAYOUT_SECONDS = 0.1
 
 
 class _ActiveJob:
@@ -248,16 +254,24 @@ class JobRunner:
             job = self._workshop.identify(job)
         finally:
             self._turns.release()
+        job = self._await_layout(job, active)
         self._await_producer(job, active)
+        if isinstance(job.source, FollowedSource):
+            # It waits most of its time, and never ends by itself: it would keep its turn for good.
+            self._run_pipeline(job, active)
+            return
         self._await_turn(active)
+        try:
+            self._run_pipeline(job, active)
+        finally:
+            self._turns.release()
+
+    def _run_pipeline(self, job: Job, active: _ActiveJob) -> None:
         with self._workshop.metrics.jobs_running.track_inprogress():
-            try:
-                self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
-                self._workshop.pipeline(
-                    self._jobs.get(job.id), control=active.control, progress=active.progress
-                ).run()
-            finally:
-                self._turns.release()
+            self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
+            self._workshop.pipeline(
+                self._jobs.get(job.id), control=active.control, progress=active.progress
+            ).run()
 
     def _clean_files(self, job: Job, active: _ActiveJob) -> None:
         """Carry each file of a job to its end, beginning with the one the job was at."""
@@ -277,6 +291,17 @@ class JobRunner:
         except BaseException:
             self._turns.release()
             raise
+
+    def _await_layout(self, job: Job, active: _ActiveJob) -> Job:
+        """A file that is followed may not be there yet."""
+        waited = False
+        while (laid_out := self._workshop.lay_out(job)) is None:
+            if not waited:
+                waited = True
+                message = f"waits for the first line of {job.source_name}"
+                self._jobs.move(job.id, JobState.WAITING, owner=self._owner, message=message)
+            active.control.wait(_LAYOUT_SECONDS)
+        return laid_out
 
     def _await_producer(self, job: Job, active: _ActiveJob) -> None:
         """Two jobs of one producer would take each other's numbers: they go one after the other."""

@@ -32,9 +32,10 @@ from tickmesh_cleaner.domain.errors import (
 from tickmesh_cleaner.domain.intent import Commit, Intent
 from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.judged import Judge, JudgedBatch, merge
+from tickmesh_cleaner.sources.source import LiveSource, Quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.metrics import CleanerMetrics
@@ -194,9 +195,8 @@ class Pipeline:
 
     def _go_on(self, *, after: str | None, n: int) -> None:
         version = self._ledger.state(self._job.producer_id).schema_version
-        with closing(self._source.read(start=after, end=None)) as batches:
+        with closing(self._batches(after)) as batches:
             for batch in batches:
-                self._control.checkpoint()
                 schema = self._patiently(self._schemas.next)
                 delay_ns = None
                 if version not in {0, schema.version}:
@@ -220,6 +220,28 @@ class Pipeline:
                     self._ledger.write_intent(intent, owner=self._owner)
                     self._launch(intent, judged, schema)
 
+    def _batches(self, after: str | None) -> Generator[SourceBatch, None, None]:
+        """The batches behind a position, with a checkpoint before each and while none comes."""
+        source = self._source
+        if not isinstance(source, LiveSource):
+            with closing(source.read(start=after, end=None)) as batches:
+                for batch in batches:
+                    self._control.checkpoint()
+                    yield batch
+            return
+        reported = ""
+        with closing(source.follow(start=after)) as items:
+            for item in items:
+                self._control.checkpoint()
+                message = item.message if isinstance(item, Quiet) else ""
+                if message != reported:
+                    reported = message
+                    self._move(JobState.WAITING if message else JobState.RUNNING, message=message)
+                if isinstance(item, Quiet):
+                    self._commit_due()
+                else:
+                    yield item
+
     def _pieces(
         self, batch: SourceBatch, schema: RegisteredSchema
     ) -> Iterator[tuple[SourceBatch, JudgedBatch]]:
@@ -241,9 +263,12 @@ class Pipeline:
         self._in_flight.append(flying)
         self._send(flying)
         self._progress.in_flight(len(self._in_flight))
-        while len(self._in_flight) >= BATCHES_IN_FLIGHT or (
-            self._in_flight and self._in_flight[0].answer.done()
-        ):
+        while len(self._in_flight) >= BATCHES_IN_FLIGHT:
+            self._commit_oldest()
+        self._commit_due()
+
+    def _commit_due(self) -> None:
+        while self._in_flight and self._in_flight[0].answer.done():
             self._commit_oldest()
 
     def _send(self, flying: _InFlight) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from tickmesh_cleaner.domain.job_file import JobFile, JobFileState
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
     FilesSource,
+    FollowedSource,
     QuarantineSource,
     UploadedSource,
 )
+from tickmesh_cleaner.followed_jobs import FollowedJobs
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
@@ -98,6 +101,8 @@ class Workshop:
         Raises:
             CleanerError: The source is not there, has changed, or its spec is wrong.
         """
+        if isinstance(job.source, FollowedSource):
+            return self.followed.begin(job)
         source, spec = self._source(job)
         if job.identity is not None:
             source.verify(job.identity)
@@ -124,9 +129,17 @@ class Workshop:
             job.id, owner=job.owner, producer_id=producer, identity=identity
         )
 
+    def lay_out(self, job: Job) -> Job | None:
+        """The job once it is known how its source is read; None while that must be waited for.
+
+        Raises:
+            CleanerError: The source cannot be read.
+        """
+        return self.followed.lay_out(job) if isinstance(job.source, FollowedSource) else job
+
     def pipeline(self, job: Job, *, control: JobControl, progress: Progress) -> Pipeline:
         """The pipeline of an identified job; nothing runs yet."""
-        source, spec = self._source(job)
+        source, spec = self._source(job, control)
         fingerprint = rule_set_fingerprint(
             spec_fingerprint=spec.fingerprint if spec else "", engine=self.engine
         )
@@ -169,7 +182,14 @@ class Workshop:
             metrics=self.metrics,
         )
 
-    def _source(self, job: Job) -> tuple[Source, SourceSpec | None]:
+    @property
+    def followed(self) -> FollowedJobs:
+        """What is done for jobs that follow a file."""
+        return FollowedJobs(self.store, self.roots, self.clock)
+
+    def _source(
+        self, job: Job, control: JobControl | None = None
+    ) -> tuple[Source, SourceSpec | None]:
         if isinstance(job.source, QuarantineSource):
             records = QuarantinedRecords(
                 job.id,
@@ -186,6 +206,9 @@ class Workshop:
                 path = self.roots.resolve(name)
             case FilesSource():
                 return self._file_at_work(job)
+            case FollowedSource():
+                wait = control.wait if control else time.sleep
+                return self.followed.records(job, wait=wait), parse_spec(job.layout)
             case _:
                 raise SourceNotFoundError(job.source_name)
         spec = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_FILES = 10_000
 """The most files of one job."""
 
+_LOOKS = 5
 _WILDCARDS = frozenset("*?[")
 _ANY_DEPTH = "**"
 
@@ -68,11 +69,13 @@ class SourceRoots:
         """
         given = Path(path)
         if given.name and self._real(str(given.parent)) is not None:
-            real = self._real(path)
-            if real is not None and real.is_file():
-                return real
-            if real is None and not os.path.lexists(given):
-                return None
+            # Looked at several times: it may come and go between two looks at it.
+            for _ in range(_LOOKS):
+                real = self._real(path)
+                if real is not None and real.is_file():
+                    return real
+                if not os.path.lexists(given):
+                    return None
         raise SourceNotFoundError(_last_part(path))
 
     def match(self, pattern: str) -> list[FoundFile]:
