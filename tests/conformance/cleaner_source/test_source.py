@@ -103,7 +103,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
         yield Made(followed(csv(tmp_path / "trades.csv")))
     elif name == "among others":
         path = csv(tmp_path / "trades.csv")
-        yield Made(among_others(path), lambda: path.write_bytes(path.read_bytes() + b"more"))
+        yield Made(among_others(path), lambda: append(path, b"more"))
     else:
         path = FILES[name](tmp_path / name)
         spec = spec_of("", path=path, file_name=name)
@@ -112,9 +112,14 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
         def change() -> None:
             # Packed content goes on with a further member; anything else would be damage.
             more = gzip.compress(b"more") if path.suffix == ".gz" else b"more"
-            path.write_bytes(path.read_bytes() + more)
+            append(path, more)
 
         yield Made(records, change)
+
+
+def append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
 
 
 def among_others(path: Path) -> Source:
