@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import MOST_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -108,14 +108,14 @@ class Source(Protocol):
         ...
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
         """Records from a position (the beginning when None) to another (the end when None).
 
         Args:
             start: Where to begin: the start or end of a batch it yielded before.
             end: Where to stop.
-            batch_records: Most records of a batch.
+            batch_records: Most records of a batch; a source may cut to fewer.
 
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.

@@ -23,12 +23,13 @@ from tickmesh_cleaner.domain.errors import (
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 SUBJECT = "ticks.trades"
 
@@ -117,8 +118,16 @@ class MemoryTickStore:
 class LateAnswer(Future[Written]):
     """Already decided, but not known to be before somebody waits for it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited = False
+
     def done(self) -> bool:
-        return False
+        return self._awaited
+
+    def add_done_callback(self, fn: Callable[[Future[Written]], object]) -> None:
+        self._awaited = True
+        fn(self)
 
 
 class MemorySink:
@@ -220,7 +229,7 @@ class SignJudge:
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(
             good=pa.RecordBatch.from_pydict({"x": pa.array(good, pa.int64())}),
-            records=tuple(record_of(number, schema) for number in bad),
+            held=HeldRows.of([record_of(number, schema) for number in bad]),
             balance=Balance(
                 records=len(numbers), rows_in=len(numbers), stored=len(good), quarantined=len(bad)
             ),
