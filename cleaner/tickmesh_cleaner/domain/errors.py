@@ -148,6 +148,21 @@ class SourceChangedError(CleanerError):
         )
 
 
+class SourceRangeLostError(CleanerError):
+    """Bytes that are needed a second time are not there any more."""
+
+    reason = "SOURCE_CHANGED"
+
+    def __init__(self, name: str, *, first: int, last: int) -> None:
+        super().__init__(
+            f"bytes {first} to {last} of an earlier {name} are needed again, and no file beside it "
+            "holds them any more; put the rotated file back and resume the job",
+            source=name,
+            first=str(first),
+            last=str(last),
+        )
+
+
 class JobStateError(CleanerError):
     """The job's state does not allow this."""
 

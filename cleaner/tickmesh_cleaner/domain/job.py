@@ -134,12 +134,13 @@ def check_can_pause(job: Job) -> None:
         )
 
 
-def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
+def check_can_resume(job: Job, *, left_something: bool) -> None:
     """Raise JobStateError when the job has ended and left nothing open.
 
-    One that ended while the fate of some rows was unknown may be resumed to settle them.
+    One that ended while the fate of some rows was unknown may be resumed to settle them, and one
+    that failed at one of its files may go on once that file is mended.
     """
-    if job.state is JobState.SUCCEEDED or (job.state.ended and not has_open_intents):
+    if job.state is JobState.SUCCEEDED or (job.state.ended and not left_something):
         raise JobStateError(
             f"job {job.id} is {job.state} and left nothing open; make a new job: "
             "rows already stored are counted as duplicates",

@@ -12,6 +12,7 @@ from tickmesh_cleaner.traces import JobTrace
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Collection, Mapping
 
     import pyarrow as pa
 
@@ -121,9 +122,11 @@ class LakeRows:
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def rows_by_sequence(self, _dataset: str, producer_id: str) -> Counter[int]:
-        """A producer's rows by batch; see `RowCounter.rows_by_sequence`."""
-        return parquet.rows_by_sequence(self._place, producer_id)
+    def rows_by_sequence(
+        self, _dataset: str, producer_ids: Collection[str]
+    ) -> Mapping[str, Counter[int]]:
+        """The rows of producers by batch; see `RowCounter.rows_by_sequence`."""
+        return {name: parquet.rows_by_sequence(self._place, name) for name in producer_ids}
 
 
 class TableRows:
@@ -133,6 +136,11 @@ class TableRows:
         self._database = there
         self._table = table
 
-    def rows_by_sequence(self, _dataset: str, producer_id: str) -> Counter[int]:
-        """A producer's rows by batch; see `RowCounter.rows_by_sequence`."""
-        return database.rows_by_sequence(self._database, self._table, producer_id)
+    def rows_by_sequence(
+        self, _dataset: str, producer_ids: Collection[str]
+    ) -> Mapping[str, Counter[int]]:
+        """The rows of producers by batch; see `RowCounter.rows_by_sequence`."""
+        return {
+            name: database.rows_by_sequence(self._database, self._table, name)
+            for name in producer_ids
+        }
