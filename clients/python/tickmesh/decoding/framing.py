@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
-from tickmesh.decoding.quoting import record_ends
+from tickmesh.decoding.quoting import line_ends, record_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,7 +151,7 @@ class _Cutter:
         self._remaining = None if end is None else end.offset - start.offset
         self._batch_bytes = batch_bytes
         self._buffer = b""
-        self._newlines = 0
+        self._line_ends = np.zeros(0, dtype=np.int64)
         self._ended = False
         self.failure: DecodeError | None = None
         if start.offset == 0:
@@ -161,17 +161,19 @@ class _Cutter:
         self, *, quote: bytes, delimiter: bytes, batch_records: int, max_record_bytes: int
     ) -> Frame | None:
         """The next frame, or None at the end of the content."""
+        self._read(lines=batch_records, size=self._batch_bytes)
         while True:
-            self._fill(batch_records)
             if not self._buffer:
                 return None
-            window = self._buffer[: self._batch_bytes]
+            window, lines = self._buffer, self._line_ends
+            if len(window) > self._batch_bytes:
+                window = window[: self._batch_bytes]
+                lines = lines[: np.searchsorted(lines, self._batch_bytes, side="right")]
             whole = self._ended and len(window) == len(self._buffer)
-            ends = record_ends(window, quote=quote, delimiter=delimiter)
-            blank = _blank(window, ends)
-            records = len(ends) - int(np.count_nonzero(blank))
+            ends = record_ends(window, quote=quote, delimiter=delimiter, lines=lines)
+            records = len(ends) - int(np.count_nonzero(_blank(window, ends)))
             if not (whole or len(window) == self._batch_bytes or records >= batch_records):
-                self._read()
+                self._read(size=len(self._buffer) + 1)
                 continue
             unended = not len(ends) or ends[-1] < len(window)
             if (
@@ -181,18 +183,13 @@ class _Cutter:
                 and not (quote and _open_at_end(window, ends, quote=quote, delimiter=delimiter))
             ):
                 ends = np.append(ends, len(window))
-            frame = self._cut(
-                window,
-                ends,
-                batch_records,
-                max_record_bytes,
-                quoted=bool(quote) and quote in window,
-            )
+            quoted = bool(quote) and quote in window
+            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=quoted)
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
                 return None
-            return self._cut_first_line(max_record_bytes, unclosed=bool(quote) and quote in window)
+            return self._cut_first_line(max_record_bytes, unclosed=quoted)
 
     def _cut(
         self,
@@ -225,8 +222,8 @@ class _Cutter:
             line = self._position.line
             lines = np.arange(line, line + len(begin), dtype=np.int64)
         else:
-            newlines = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
-            lines = np.searchsorted(newlines, begin).astype(np.int64) + self._position.line
+            before = np.searchsorted(self._line_ends, begin, side="right")
+            lines = before.astype(np.int64) + self._position.line
         offsets = begin + self._position.offset
         bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
         return self._frame(taken, bounds, offsets, lines, used=used)
@@ -241,15 +238,14 @@ class _Cutter:
         used: int,
         rejects: tuple[RecordReject, ...] = (),
     ) -> Frame:
-        newlines = self._buffer.count(b"\n", 0, used)
+        newlines = int(np.searchsorted(self._line_ends, used, side="right"))
         start = self._position
         self._position = Position(
             offset=start.offset + used,
             line=start.line + newlines,
             record=start.record + len(offsets) + len(rejects),
         )
-        self._buffer = self._buffer[used:]
-        self._newlines -= newlines
+        self._drop(used, newlines)
         return Frame(start, self._position, data, bounds, offsets, lines, rejects)
 
     def _cut_first_line(self, max_record_bytes: int, *, unclosed: bool) -> Frame:
@@ -276,12 +272,11 @@ class _Cutter:
         skipped = 0
         while place < 0 and not self._ended:
             skipped += len(self._buffer)
-            self._buffer = b""
-            self._read()
+            self._drop(len(self._buffer), 0)
+            self._read(size=1)
             place = self._buffer.find(b"\n")
         used = place + 1 if place >= 0 else len(self._buffer)
-        self._buffer = self._buffer[used:]
-        self._newlines = self._buffer.count(b"\n")
+        self._drop(used, int(place >= 0))
         self._position = Position(
             offset=start.offset + skipped + used,
             line=start.line + (place >= 0),
@@ -291,65 +286,70 @@ class _Cutter:
         bounds = np.zeros(1, dtype=np.int64)
         return Frame(start, self._position, b"", bounds, none, none, (reject,))
 
-    def _fill(self, batch_records: int) -> None:
-        while (
-            not self._ended
-            and self._newlines < batch_records
-            and len(self._buffer) < self._batch_bytes
-        ):
-            self._read()
+    def _drop(self, used: int, newlines: int) -> None:
+        """Forget the first bytes of the buffer, in which so many lines end."""
+        self._buffer = self._buffer[used:]
+        self._line_ends = self._line_ends[newlines:] - used
 
-    def _read(self) -> None:
-        """Append one chunk, or note the end or the failure of the content."""
-        if self._ended:
-            return
+    def _read(self, *, size: int, lines: int | None = None) -> None:
+        """Read until the buffer holds so many bytes, or line ends if that is less; or its end."""
+        parts, ends = [self._buffer], [self._line_ends]
+        held, found = len(self._buffer), len(self._line_ends)
+        while not self._ended and held < size and (lines is None or found < lines):
+            chunk = self._chunk(held=held)
+            parts.append(chunk)
+            ends.append(line_ends(chunk) + held)
+            held, found = held + len(chunk), found + len(ends[-1])
+        if len(parts) > 1:
+            self._buffer, self._line_ends = b"".join(parts), np.concatenate(ends)
+
+    def _chunk(self, *, held: int) -> bytes:
+        """The next bytes of the content, after those held; none once it has ended or failed."""
         if self._remaining == 0:
             self._ended = True
-            return
+            return b""
         try:
             chunk = next(self._content, b"")
         except DecodeError as error:
             self.failure = error
             self._ended = True
-            return
+            return b""
         if not chunk:
             self._ended = True
             if self._remaining:
                 self.failure = DecodeError(
                     "SOURCE_CHANGED",
                     f"the source ends {self._remaining} bytes before the range to be read again",
-                    offset=self._position.offset + len(self._buffer),
+                    offset=self._position.offset + held,
                 )
-            return
-        if self._remaining is not None:
+        elif self._remaining is not None:
             chunk = chunk[: self._remaining]
             self._remaining -= len(chunk)
-        self._buffer += chunk
-        self._newlines += chunk.count(b"\n")
+        return chunk
 
     def _leave_out_byte_order_mark(self) -> None:
-        while len(self._buffer) < 3 and not self._ended:
-            self._read()
+        self._read(size=3)
         if self._buffer[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DecodeError(
                 "ENCODING", "the text begins with a UTF-16 byte order mark; convert it to UTF-8"
             )
         if self._buffer.startswith(_BYTE_ORDER_MARK):
-            self._buffer = self._buffer[3:]
+            self._drop(3, 0)
             self._position = Position(offset=3)
 
 
 def _blank(window: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which lines are empty but for their line end."""
-    if not len(ends):
-        return np.zeros(0, dtype=bool)
-    data = np.frombuffer(window, dtype=np.uint8)
-    starts = np.concatenate(([0], ends[:-1]))
-    first = data[starts]
-    return np.asarray(
-        (first == _NEWLINE)
-        | ((ends - starts == 2) & (first == _CARRIAGE_RETURN) & (data[ends - 1] == _NEWLINE))
-    )
+    lengths = np.diff(ends, prepend=0)
+    blank: NDArray[np.bool_] = lengths <= 2
+    if blank.any():
+        data = np.frombuffer(window, dtype=np.uint8)
+        short = np.flatnonzero(blank)
+        first, last = data[ends[short] - lengths[short]], data[ends[short] - 1]
+        blank[short] = (first == _NEWLINE) | (
+            (lengths[short] == 2) & (first == _CARRIAGE_RETURN) & (last == _NEWLINE)
+        )
+    return blank
 
 
 def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:

@@ -15,16 +15,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def record_ends(data: bytes, *, quote: bytes, delimiter: bytes) -> NDArray[np.int64]:
-    """Offsets just after each line end that ends a record; ``data`` begins at a record."""
-    octets = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(octets == 10)
+def line_ends(data: bytes) -> NDArray[np.int64]:
+    """Offsets just after each line end."""
+    newlines = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    return np.asarray(newlines + 1, dtype=np.int64)
+
+
+def record_ends(
+    data: bytes, *, quote: bytes, delimiter: bytes, lines: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Offsets just after each line end that ends a record; ``data`` begins at a record.
+
+    Args:
+        data: The bytes.
+        quote: Quote character; empty for none.
+        delimiter: Character between fields.
+        lines: What ``line_ends`` gives for the data, where it is known already.
+    """
+    if lines is None:
+        lines = line_ends(data)
     if not quote or quote not in data:
-        return np.asarray(newlines + 1, dtype=np.int64)
+        return lines
+    octets = np.frombuffer(data, dtype=np.uint8)
+    newlines = lines - 1
     quotes = np.flatnonzero(octets == quote[0])
     if _balanced(octets, quotes, delimiter=delimiter[0], quote=quote[0]):
         outside = np.searchsorted(quotes, newlines) % 2 == 0
-        return np.asarray(newlines[outside] + 1, dtype=np.int64)
+        return np.asarray(lines[outside], dtype=np.int64)
     return np.asarray(_walk(data, newlines, quote=quote, delimiter=delimiter), dtype=np.int64)
 
 

@@ -19,6 +19,7 @@ import pyarrow.types as pt
 from tickmesh.decoding.arrow import all_true, nulls, pc
 from tickmesh.decoding.conversion import cells, grammar, numbers, scaling
 from tickmesh.decoding.conversion.cells import Converted, Failures, Outcome, convert_the_rest
+from tickmesh.decoding.conversion.proofs import outline
 from tickmesh.decoding.source_spec import TimeUnit
 
 if TYPE_CHECKING:
@@ -93,12 +94,16 @@ def from_text(column: Array, *, zone: str | None) -> Converted:
     """
     form = rf"{grammar.DATE}[T ]{grammar.TIME}"
     pattern = form if zone else form + grammar.OFFSET
-    sure = pc.match_substring_regex(column, grammar.whole(pattern))
-    plain = (
-        column
-        if all_true(sure)
-        else pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
-    )
+    look = outline(column)
+    if look is not None and re.fullmatch(pattern, look):
+        sure, plain = column.is_valid(), column
+    else:
+        sure = pc.match_substring_regex(column, grammar.whole(pattern))
+        plain = (
+            column
+            if all_true(sure)
+            else pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
+        )
     try:
         if zone is None:
             return convert_the_rest(column, plain.cast(INSTANT), sure, _exactly(zone))
