@@ -165,26 +165,28 @@ class _Cutter:
         while True:
             if not self._buffer:
                 return None
-            window, lines = self._buffer, self._line_ends
-            if len(window) > self._batch_bytes:
-                window = window[: self._batch_bytes]
-                lines = lines[: np.searchsorted(lines, self._batch_bytes, side="right")]
-            whole = self._ended and len(window) == len(self._buffer)
-            ends = record_ends(window, quote=quote, delimiter=delimiter, lines=lines)
-            records = len(ends) - int(np.count_nonzero(_blank(window, ends)))
-            if not (whole or len(window) == self._batch_bytes or records >= batch_records):
-                self._read(size=len(self._buffer) + 1)
+            data, lines = self._buffer, self._line_ends
+            limit = min(len(data), self._batch_bytes)
+            if limit < len(data):
+                lines = lines[: np.searchsorted(lines, limit, side="right")]
+            whole = self._ended and limit == len(data)
+            quoted = bool(quote) and data.find(quote, 0, limit) >= 0
+            ends = lines
+            if quoted:
+                ends = record_ends(data[:limit], quote=quote, delimiter=delimiter, lines=lines)
+            records = len(ends) - int(np.count_nonzero(_blank(data, ends)))
+            if not (whole or limit == self._batch_bytes or records >= batch_records):
+                self._read(size=len(data) + 1)
                 continue
-            unended = not len(ends) or ends[-1] < len(window)
+            unended = not len(ends) or ends[-1] < limit
             if (
                 whole
                 and self.failure is None
                 and unended
-                and not (quote and _open_at_end(window, ends, quote=quote, delimiter=delimiter))
+                and not (quoted and _open_at_end(data, ends, quote=quote, delimiter=delimiter))
             ):
-                ends = np.append(ends, len(window))
-            quoted = bool(quote) and quote in window
-            frame = self._cut(window, ends, batch_records, max_record_bytes, quoted=quoted)
+                ends = np.append(ends, limit)
+            frame = self._cut(data, ends, batch_records, max_record_bytes, quoted=quoted)
             if frame is not None:
                 return frame
             if whole and self.failure is not None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.decoding.conversion.fields import FieldConverter, days_of
-from tickmesh.decoding.json_columns import MAX_EXTRA_NAMES, OTHER_EXTRAS
+from tickmesh.decoding.json_found import MAX_EXTRA_NAMES, OTHER_EXTRAS
 from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
 from tickmesh.decoding.source_spec import Extras, Format, RecordKind, SourceSpec
 

@@ -48,8 +48,7 @@ def from_text(column: Array, target: pa.DataType) -> Converted:
     if pt.is_decimal(target):
         return _decimals_from_text(column, target, exact, plain=proof is not None)
     if proof is not None and target == pa.float64() and proof.longest <= _SURE_DIGITS + 1:
-        with contextlib.suppress(pa.ArrowInvalid):  # a value with two points
-            return Converted(column.cast(target))
+        return Converted(column.cast(target))
     sure = pc.match_substring_regex(column, grammar.whole(grammar.NUMBER))
     values = _cast_where(column, sure, pa.float64())
     sure = pc.and_kleene(sure, pc.is_finite(values))

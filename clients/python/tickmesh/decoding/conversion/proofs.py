@@ -1,8 +1,8 @@
 """What can be shown of a whole text column by a look at its bytes, without an expression a value.
 
 Arrow's casts read more than JSON's grammar admits (`007`, ` 1`, `0x1F`, `nan`). Where a proof here
-holds, a cast either reads every value as the grammar does or refuses the column; where none holds,
-the caller looks at the values one by one with an expression.
+holds, a cast reads every value as the grammar does or refuses the column because its type cannot
+hold them; where none holds, the caller looks at the values one by one with an expression.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROWS_AT_ONCE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class PlainNumbers:
-    """A column of digits, each value with at most a minus before and a point within.
+    """A column of JSON numbers without exponents.
 
     Attributes:
         fractions: Whether some value has a point.
@@ -40,8 +40,6 @@ class PlainNumbers:
 
 def plain_numbers(column: Array) -> PlainNumbers | None:
     """Show that no value has a leading zero, a bare point, an exponent, or anything but digits.
-
-    A value with two points passes; no cast to a number does.
 
     Args:
         column: utf8; nulls are passed over.
@@ -69,7 +67,11 @@ def plain_numbers(column: Array) -> PlainNumbers | None:
     padded = np.flatnonzero((first == _ZERO) & (last > begin))
     if len(padded) and bool((octets[begin[padded] + 1] != _POINT).any()):
         return None
-    return PlainNumbers(fractions=bool((octets == _POINT).any()), longest=longest)
+    points = np.flatnonzero(octets == _POINT)
+    owners = np.searchsorted(bounds, points, side="right")
+    if bool((owners[1:] == owners[:-1]).any()):
+        return None
+    return PlainNumbers(fractions=len(points) > 0, longest=longest)
 
 
 def outline(column: Array) -> str | None:
