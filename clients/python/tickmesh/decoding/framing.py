@@ -75,7 +75,7 @@ class Frame:
                 RecordReject(
                     offset=int(self.offsets[index]),
                     line=int(self.lines[index]),
-                    raw=self.record(index)[:MAX_RECORD_BYTES],
+                    raw=self.record(index),
                     code=code,
                     message=message,
                 )
@@ -162,6 +162,8 @@ class _Cutter:
     ) -> Frame | None:
         """The next frame, or None at the end of the content."""
         self._read(lines=batch_records, size=self._batch_bytes)
+        if self._position.inside:
+            return self._cut_line_part(max_record_bytes) if self._buffer else None
         while True:
             if not self._buffer:
                 return None
@@ -253,36 +255,44 @@ class _Cutter:
     def _cut_first_line(self, max_record_bytes: int, *, unclosed: bool) -> Frame:
         """A frame that only rejects the line at the front: too long, or with a quote left open."""
         place = self._buffer.find(b"\n")
-        raw = self._buffer[: place if place >= 0 else None]
-        if unclosed and 0 <= len(raw) <= max_record_bytes:
-            code = "UNTERMINATED_QUOTE"
-            message = (
-                f"a quote opened on this line is not closed within {max_record_bytes} bytes or "
-                "before the end of the source; double it, or set `quote` of [csv]"
-            )
-        else:
-            code = "LINE_TOO_LONG"
-            message = f"expected a record of at most {max_record_bytes} bytes"
+        length = place if place >= 0 else len(self._buffer)
+        if not (unclosed and length <= max_record_bytes):
+            return self._cut_line_part(max_record_bytes)
+        message = (
+            f"a quote opened on this line is not closed within {max_record_bytes} bytes or "
+            "before the end of the source; double it, or set `quote` of [csv]"
+        )
+        return self._reject(length, code="UNTERMINATED_QUOTE", message=message)
+
+    def _cut_line_part(self, max_record_bytes: int) -> Frame:
+        """A frame that only rejects the line at the front, or as much of it as a batch holds."""
+        self._read(size=self._batch_bytes + 1)
+        place = self._buffer.find(b"\n", 0, self._batch_bytes + 1)
+        length = place if place >= 0 else min(len(self._buffer), self._batch_bytes)
+        whole = place >= 0 or (self._ended and length == len(self._buffer))
+        part = "" if whole and not self._position.inside else "; this is a part of a longer one"
+        message = f"expected a record of at most {max_record_bytes} bytes{part}"
+        return self._reject(length, code="LINE_TOO_LONG", message=message)
+
+    def _reject(self, length: int, *, code: str, message: str) -> Frame:
+        """A frame that only rejects the first bytes: of a line, or of a part of one."""
+        start = self._position
+        raw = self._buffer[:length]
+        line_end = self._buffer[length : length + 1] == b"\n"
         reject = RecordReject(
-            offset=self._position.offset,
-            line=self._position.line,
-            raw=raw[:max_record_bytes].rstrip(b"\r"),
+            offset=start.offset,
+            line=start.line,
+            raw=raw.rstrip(b"\r") if line_end else raw,
             code=code,
             message=message,
         )
-        start = self._position
-        skipped = 0
-        while place < 0 and not self._ended:
-            skipped += len(self._buffer)
-            self._drop(len(self._buffer), 0)
-            self._read(size=1)
-            place = self._buffer.find(b"\n")
-        used = place + 1 if place >= 0 else len(self._buffer)
-        self._drop(used, int(place >= 0))
+        used = length + line_end
+        self._drop(used, int(line_end))
         self._position = Position(
-            offset=start.offset + skipped + used,
-            line=start.line + (place >= 0),
+            offset=start.offset + used,
+            line=start.line + line_end,
             record=start.record + 1,
+            inside=not line_end,
         )
         none = np.zeros(0, dtype=np.int64)
         bounds = np.zeros(1, dtype=np.int64)
