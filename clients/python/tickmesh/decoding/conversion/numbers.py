@@ -47,7 +47,7 @@ def from_text(column: Array, target: pa.DataType) -> Converted:
     proof = plain_numbers(column)
     if pt.is_decimal(target):
         return _decimals_from_text(column, target, exact, plain=proof is not None)
-    if proof is not None and target == pa.float64() and proof.longest <= _SURE_DIGITS + 1:
+    if proof is not None and target == pa.float64() and proof.longest <= _SURE_DIGITS:
         return Converted(column.cast(target))
     sure = pc.match_substring_regex(column, grammar.whole(grammar.NUMBER))
     values = _cast_where(column, sure, pa.float64())
@@ -106,7 +106,7 @@ def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array
 def _count_rounded(column: Array, sure: Array) -> int:
     """How many of the numbers in text are not kept digit by digit in a double."""
     doubtful = pc.or_(
-        pc.greater(pc.binary_length(column), _SURE_DIGITS + 1),
+        pc.greater(pc.binary_length(column), _SURE_DIGITS),
         pc.match_substring(column, "e", ignore_case=True),
     )
     long = pc.and_kleene(sure, doubtful)
