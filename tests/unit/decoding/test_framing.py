@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.decoding import in_steps
 from tickmesh.decoding.decoded import DecodeError, Position
 from tickmesh.decoding.framing import Frame, frames
-from tickmesh.decoding.quoting import record_ends
+from tickmesh.decoding.quoting import Marks, record_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def ends_by_state_machine(data: bytes) -> list[int]:
 @given(st.text(alphabet='",\na', max_size=16))
 def test_a_line_end_inside_quotes_ends_no_record(text: str) -> None:
     data = text.encode()
-    found = record_ends(data, quote=b'"', delimiter=b",")
+    found = record_ends(data, Marks(quote=b'"'))
     assert found.tolist() == ends_by_state_machine(data)
 
 
@@ -66,7 +66,7 @@ def test_batches_do_not_depend_on_how_the_bytes_arrive(
 ) -> None:
     content = "\n".join(texts).encode()
     options: dict[str, Any] = {
-        "quote": b'"' if quoted else b"",
+        "marks": Marks(quote=b'"' if quoted else b""),
         "batch_records": batch_records,
         "batch_bytes": 64,
     }
@@ -87,7 +87,7 @@ def test_a_range_decoded_again_yields_the_same_batch(
 ) -> None:
     content = "\n".join(texts).encode()
     options: dict[str, Any] = {
-        "quote": b'"' if quoted else b"",
+        "marks": Marks(quote=b'"' if quoted else b""),
         "batch_records": batch_records,
         "batch_bytes": 64,
         "max_record_bytes": 32,
@@ -139,7 +139,7 @@ def test_whatever_is_rejected_no_byte_is_lost(texts: list[str], step: int, quote
     found = cut(
         content,
         step=step,
-        quote=b'"' if quoted else b"",
+        marks=Marks(quote=b'"' if quoted else b""),
         batch_bytes=64,
         max_record_bytes=32,
     )
@@ -158,7 +158,7 @@ def test_whatever_is_rejected_no_byte_is_lost(texts: list[str], step: int, quote
 
 def test_a_quote_never_closed_costs_one_line_not_the_rest_of_the_file() -> None:
     content = b'a,"b\n' + b"c,d\n" * 100
-    found = cut(content, quote=b'"')
+    found = cut(content, marks=Marks(quote=b'"'))
     (reject,) = [reject for frame in found for reject in frame.rejects]
     assert (reject.code, reject.line, reject.raw) == ("UNTERMINATED_QUOTE", 1, b'a,"b')
     assert len(records(found)) == 100

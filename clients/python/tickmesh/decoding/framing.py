@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
-from tickmesh.decoding.quoting import line_ends, record_ends
+from tickmesh.decoding.quoting import Marks, line_ends, record_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ MAX_RECORD_BYTES: Final = 1 << 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NEWLINE: Final = 10
 _CARRIAGE_RETURN: Final = 13
+_NO_MARKS: Final = Marks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,7 @@ def frames(
     *,
     start: Position,
     end: Position | None,
-    quote: bytes = b"",
-    delimiter: bytes = b",",
+    marks: Marks = _NO_MARKS,
     batch_records: int = BATCH_RECORDS,
     batch_bytes: int = BATCH_BYTES,
     max_record_bytes: int = MAX_RECORD_BYTES,
@@ -114,8 +114,7 @@ def frames(
         content: The unpacked bytes from ``start`` on.
         start: Where the content begins.
         end: Where to stop; None means where the content ends.
-        quote: Quote character inside which a line end does not end a record; empty for none.
-        delimiter: Character between fields, read only with ``quote``.
+        marks: The characters that decide where records end.
         batch_records: Most records of a frame.
         batch_bytes: Most bytes of a frame.
         max_record_bytes: A longer record is rejected as LINE_TOO_LONG.
@@ -127,10 +126,7 @@ def frames(
     cutter = _Cutter(content, start=start, end=end, batch_bytes=batch_bytes)
     while True:
         frame = cutter.next_frame(
-            quote=quote,
-            delimiter=delimiter,
-            batch_records=batch_records,
-            max_record_bytes=max_record_bytes,
+            marks=marks, batch_records=batch_records, max_record_bytes=max_record_bytes
         )
         if frame is None:
             break
@@ -158,7 +154,7 @@ class _Cutter:
             self._leave_out_byte_order_mark()
 
     def next_frame(
-        self, *, quote: bytes, delimiter: bytes, batch_records: int, max_record_bytes: int
+        self, *, marks: Marks, batch_records: int, max_record_bytes: int
     ) -> Frame | None:
         """The next frame, or None at the end of the content."""
         self._read(lines=batch_records, size=self._batch_bytes)
@@ -172,11 +168,9 @@ class _Cutter:
             if limit < len(data):
                 lines = lines[: np.searchsorted(lines, limit, side="right")]
             whole = self._ended and limit == len(data)
-            quoted = bool(quote) and data.find(quote, 0, limit) >= 0
-            ends = lines
-            if quoted:
-                ends = record_ends(data[:limit], quote=quote, delimiter=delimiter, lines=lines)
-            records = len(ends) - int(np.count_nonzero(_blank(data, ends)))
+            spanning = marks.span_lines(data, end=limit)
+            ends = record_ends(data[:limit], marks, lines=lines) if spanning else lines
+            records = len(ends) - int(np.count_nonzero(_no_record(data, ends, marks)))
             if not (whole or limit == self._batch_bytes or records >= batch_records):
                 self._read(size=len(data) + 1)
                 continue
@@ -185,15 +179,15 @@ class _Cutter:
                 whole
                 and self.failure is None
                 and unended
-                and not (quoted and _open_at_end(data, ends, quote=quote, delimiter=delimiter))
+                and not (spanning and _open_at_end(data, ends, marks))
             ):
                 ends = np.append(ends, limit)
-            frame = self._cut(data, ends, batch_records, max_record_bytes, quoted=quoted)
+            frame = self._cut(data, ends, batch_records, max_record_bytes, marks)
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
                 return None
-            return self._cut_first_line(max_record_bytes, unclosed=quoted)
+            return self._cut_first_line(max_record_bytes, unclosed=spanning)
 
     def _cut(
         self,
@@ -201,12 +195,12 @@ class _Cutter:
         ends: NDArray[np.int64],
         batch_records: int,
         max_record_bytes: int,
-        *,
-        quoted: bool,
+        marks: Marks,
     ) -> Frame | None:
         """A frame of the records that end at ``ends``; None when there are none to take."""
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64) if len(ends) else ends
-        if quoted and len(ends):
+        spanning = len(ends) > 0 and marks.span_lines(window, end=int(ends[-1]))
+        if spanning:
             long = np.flatnonzero(ends - starts > max_record_bytes)
             for index in long:
                 if window.find(b"\n", int(starts[index]), int(ends[index]) - 1) >= 0:
@@ -215,14 +209,14 @@ class _Cutter:
                     break
         if not len(ends):
             return None
-        records = np.flatnonzero(~_blank(window, ends))
+        unrecorded = _no_record(window, ends, marks)
+        records = np.flatnonzero(~unrecorded)
         if len(records) >= batch_records:
             records = records[:batch_records]
             ends = ends[: records[-1] + 1]
         used = int(ends[-1])
-        taken = window[:used]
         begin = starts[records]
-        if len(records) == len(ends) and not quoted:
+        if len(records) == len(ends) and not spanning:
             line = self._position.line
             lines = np.arange(line, line + len(begin), dtype=np.int64)
         else:
@@ -230,6 +224,11 @@ class _Cutter:
             lines = before.astype(np.int64) + self._position.line
         offsets = begin + self._position.offset
         bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
+        taken = window[:used]
+        if marks.comment and len(records) < len(ends):
+            taken = b"".join(window[starts[index] : ends[index]] for index in records.tolist())
+            lengths = ends[records] - begin
+            bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         return self._frame(taken, bounds, offsets, lines, used=used)
 
     def _frame(
@@ -350,24 +349,26 @@ class _Cutter:
             self._position = Position(offset=3)
 
 
-def _blank(window: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which lines are empty but for their line end."""
+def _no_record(window: bytes, ends: NDArray[np.int64], marks: Marks) -> NDArray[np.bool_]:
+    """Which lines are empty but for their line end, or comments."""
     lengths = np.diff(ends, prepend=0)
+    data = np.frombuffer(window, dtype=np.uint8)
     blank: NDArray[np.bool_] = lengths <= 2
     if blank.any():
-        data = np.frombuffer(window, dtype=np.uint8)
         short = np.flatnonzero(blank)
         first, last = data[ends[short] - lengths[short]], data[ends[short] - 1]
         blank[short] = (first == _NEWLINE) | (
             (lengths[short] == 2) & (first == _CARRIAGE_RETURN) & (last == _NEWLINE)
         )
+    if marks.comment and len(ends):
+        blank |= data[ends - lengths] == ord(marks.comment)
     return blank
 
 
-def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
+def _open_at_end(window: bytes, ends: NDArray[np.int64], marks: Marks) -> bool:
     """Whether the last, unended line of the window leaves a quote open."""
     tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
-    found = record_ends(tail, quote=quote, delimiter=delimiter)
+    found = record_ends(tail, marks)
     return not len(found) or int(found[-1]) < len(tail)
 
 

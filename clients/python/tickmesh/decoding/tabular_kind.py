@@ -39,7 +39,9 @@ class TabularKind:
             if mapping.path is None
         }
         self._converters = [
-            FieldConverter(mapping, targets[mapping.target], lexical=lexical)
+            FieldConverter(
+                mapping, targets[mapping.target], lexical=lexical, decimal=spec.csv.decimal
+            )
             for mapping in kind.fields
             if mapping.path is not None
         ]

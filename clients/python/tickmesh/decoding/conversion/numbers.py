@@ -52,7 +52,7 @@ def from_text(column: Array, target: pa.DataType) -> Converted:
     sure = pc.match_substring_regex(column, grammar.whole(grammar.NUMBER))
     values = _cast_where(column, sure, pa.float64())
     sure = pc.and_kleene(sure, pc.is_finite(values))
-    rounded = _count_rounded(column, sure)
+    rounded = _count_rounded(column, sure, values)
     if target != pa.float64():
         values = values.cast(target, safe=False)
         sure = pc.and_kleene(sure, pc.is_finite(values))
@@ -103,13 +103,17 @@ def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array
     return column.cast(target)
 
 
-def _count_rounded(column: Array, sure: Array) -> int:
-    """How many of the numbers in text are not kept digit by digit in a double."""
+def _count_rounded(column: Array, sure: Array, values: Array) -> int:
+    """How many of the numbers in text are not kept digit by digit in the doubles nearest to them."""
     doubtful = pc.or_(
         pc.greater(pc.binary_length(column), _SURE_DIGITS),
         pc.match_substring(column, "e", ignore_case=True),
     )
     long = pc.and_kleene(sure, doubtful)
+    if not any_true(long):
+        return 0
+    # Most long numbers are doubles that were written out: the shortest text that gives the double.
+    long = pc.and_kleene(long, pc.not_equal(values.cast(pa.string()), column))
     if not any_true(long):
         return 0
     counted = column.filter(long).value_counts()
