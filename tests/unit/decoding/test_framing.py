@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.decoding import in_steps
 from tickmesh.decoding.decoded import DecodeError, Position
 from tickmesh.decoding.framing import Frame, frames
-from tickmesh.decoding.quoting import record_ends
+from tickmesh.decoding.quoting import Marks, record_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def ends_by_state_machine(data: bytes) -> list[int]:
 @given(st.text(alphabet='",\na', max_size=16))
 def test_a_line_end_inside_quotes_ends_no_record(text: str) -> None:
     data = text.encode()
-    found = record_ends(data, quote=b'"', delimiter=b",")
+    found = record_ends(data, Marks(quote=b'"'))
     assert found.tolist() == ends_by_state_machine(data)
 
 
@@ -66,7 +66,7 @@ def test_batches_do_not_depend_on_how_the_bytes_arrive(
 ) -> None:
     content = "\n".join(texts).encode()
     options: dict[str, Any] = {
-        "quote": b'"' if quoted else b"",
+        "marks": Marks(quote=b'"' if quoted else b""),
         "batch_records": batch_records,
         "batch_bytes": 64,
     }
@@ -87,7 +87,7 @@ def test_a_range_decoded_again_yields_the_same_batch(
 ) -> None:
     content = "\n".join(texts).encode()
     options: dict[str, Any] = {
-        "quote": b'"' if quoted else b"",
+        "marks": Marks(quote=b'"' if quoted else b""),
         "batch_records": batch_records,
         "batch_bytes": 64,
         "max_record_bytes": 32,
@@ -122,15 +122,43 @@ def test_a_line_beyond_the_bound_is_rejected_with_its_place_and_the_rest_goes_on
     content = b"first\n" + b"x" * 10_000_000 + b"\nlast\n"
     found = cut(content, step=1 << 20)
     assert records(found) == [b"first", b"last"]
-    (reject,) = [reject for frame in found for reject in frame.rejects]
-    assert (reject.code, reject.offset, reject.line) == ("LINE_TOO_LONG", 6, 2)
-    assert len(reject.raw) == 1 << 20
+    rejects = [reject for frame in found for reject in frame.rejects]
+    places = [(reject.code, reject.offset, reject.line) for reject in rejects]
+    assert places == [("LINE_TOO_LONG", 6, 2), ("LINE_TOO_LONG", 6 + (8 << 20), 2)]
+    assert b"".join(reject.raw for reject in rejects) == b"x" * 10_000_000
     assert [int(line) for frame in found for line in frame.lines] == [1, 3]
+
+
+@given(
+    st.lists(st.text(alphabet='ab"', max_size=300), max_size=6),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_whatever_is_rejected_no_byte_is_lost(texts: list[str], step: int, quoted: bool) -> None:
+    content = "\n".join(texts).encode()
+    found = cut(
+        content,
+        step=step,
+        marks=Marks(quote=b'"' if quoted else b""),
+        batch_bytes=64,
+        max_record_bytes=32,
+    )
+    pieces = [
+        (int(offset), frame.record(index))
+        for frame in found
+        for index, offset in enumerate(frame.offsets)
+    ]
+    pieces += [(reject.offset, reject.raw) for frame in found for reject in frame.rejects]
+    rebuilt = bytearray(b"\n" * len(content))
+    for offset, raw in pieces:
+        rebuilt[offset : offset + len(raw)] = raw
+    assert bytes(rebuilt) == content
+    assert [frame.start for frame in found[1:]] == [frame.end for frame in found[:-1]]
 
 
 def test_a_quote_never_closed_costs_one_line_not_the_rest_of_the_file() -> None:
     content = b'a,"b\n' + b"c,d\n" * 100
-    found = cut(content, quote=b'"')
+    found = cut(content, marks=Marks(quote=b'"'))
     (reject,) = [reject for frame in found for reject in frame.rejects]
     assert (reject.code, reject.line, reject.raw) == ("UNTERMINATED_QUOTE", 1, b'a,"b')
     assert len(records(found)) == 100
@@ -181,6 +209,8 @@ def test_frames_are_bounded_in_records_and_bytes() -> None:
 
 
 def test_positions_go_through_text() -> None:
+    position = Position(offset=3, line=2, record=1, inside=True)
+    assert Position.parse(position.token()) == position
     position = Position(offset=3, line=2, record=1)
     assert Position.parse(position.token()) == position
     with pytest.raises(ValueError, match="not a source position"):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickmesh.decoding.conversion import times
-from tickmesh.decoding.source_spec import TimeUnit
+from tickmesh.decoding.source_spec import LocalTime, TimeUnit
 
 if TYPE_CHECKING:
     from tickmesh.decoding.conversion.cells import Converted
@@ -60,12 +60,12 @@ def test_milliseconds_since_local_midnight_follow_the_clock_of_the_zone(
     day: date, count: int
 ) -> None:
     converted = times.since_midnight(
-        pa.array([count]), TimeUnit.MILLISECOND, day=pa.array([day]), zone=NEW_YORK
+        pa.array([count]), TimeUnit.MILLISECOND, day=pa.array([day]), clock=times.Clock(NEW_YORK)
     )
     wall = datetime(day.year, day.month, day.day) + timedelta(milliseconds=count)  # noqa: DTZ001
     first, second = (wall.replace(tzinfo=ZoneInfo(NEW_YORK), fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
-        assert codes(converted) == [(0, "AMBIGUOUS_TIME")]
+        assert codes(converted) in ([(0, "AMBIGUOUS_TIME")], [(0, "NONEXISTENT_TIME")])
     else:
         elapsed = first.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
         assert nanoseconds(converted) == [elapsed // timedelta(microseconds=1) * 1_000]
@@ -75,11 +75,11 @@ def test_daylight_saving_begins_and_ends_as_in_new_york() -> None:
     hours = [1, 2, 3, 9]
     column = pa.array([hour * 3_600_000 for hour in hours])
     spring = times.since_midnight(
-        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 3, 10)] * 4), zone=NEW_YORK
+        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 3, 10)] * 4), clock=times.Clock(NEW_YORK)
     )
-    assert codes(spring) == [(1, "AMBIGUOUS_TIME")]
+    assert codes(spring) == [(1, "NONEXISTENT_TIME")]
     autumn = times.since_midnight(
-        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 11, 3)] * 4), zone=NEW_YORK
+        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 11, 3)] * 4), clock=times.Clock(NEW_YORK)
     )
     assert codes(autumn) == [(0, "AMBIGUOUS_TIME")]
     nine = [nanoseconds(each)[3] for each in (spring, autumn)]
@@ -90,7 +90,7 @@ def test_daylight_saving_begins_and_ends_as_in_new_york() -> None:
 def test_a_day_has_no_time_before_midnight_or_after_it() -> None:
     column = pa.array([-1, 0, 86_399_999, 86_400_000])
     converted = times.since_midnight(
-        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 1, 2)] * 4), zone="UTC"
+        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 1, 2)] * 4), clock=times.Clock("UTC")
     )
     assert codes(converted) == [(0, "NOT_A_TIME"), (3, "NOT_A_TIME")]
 
@@ -114,7 +114,7 @@ def test_a_day_has_no_time_before_midnight_or_after_it() -> None:
 )
 def test_text_times_are_read_by_the_standard(text: str, expected: int | str) -> None:
     beside = "2024-01-31T09:30:00Z"
-    converted = times.from_text(pa.array([text, beside]), zone=None)
+    converted = times.from_text(pa.array([text, beside]), clock=None)
     assert nanoseconds(converted)[1] == 1_706_693_400_000_000_000
     if isinstance(expected, str):
         assert codes(converted) == [(0, expected)]
@@ -124,7 +124,7 @@ def test_text_times_are_read_by_the_standard(text: str, expected: int | str) -> 
 
 def test_local_text_times_take_the_zone_and_may_state_an_offset() -> None:
     column = pa.array(["2024-01-31 09:30:00", "2024-07-31 09:30:00.5", "2024-07-31T09:30:00Z"])
-    converted = times.from_text(column, zone=NEW_YORK)
+    converted = times.from_text(column, clock=times.Clock(NEW_YORK))
     texts = [
         datetime.fromtimestamp((count or 0) / 10**9, UTC).isoformat()
         for count in nanoseconds(converted)
@@ -170,3 +170,24 @@ def test_a_time_of_day_is_that_in_utc_and_what_no_clock_shows_fails() -> None:
         *column.to_pylist()[4:6],
         *column.to_pylist()[6:],
     ]
+
+
+@pytest.mark.parametrize("through_text", [False, True])
+def test_a_time_the_clock_shows_twice_or_skips_is_what_the_spec_says_and_counted(
+    *, through_text: bool
+) -> None:
+    local = ["2024-11-03 01:30:00", "2024-03-10 02:30:00", "2024-06-01 12:00:00"]
+    if through_text:
+        local.append("2024-02-31 00:00:00")  # no such day: every value is read one by one
+    wanted = {
+        LocalTime.EARLIEST: ["2024-11-03T05:30:00", "2024-03-10T06:59:59.999999999"],
+        LocalTime.LATEST: ["2024-11-03T06:30:00", "2024-03-10T07:00:00"],
+    }
+    for choice, instants in wanted.items():
+        clock = times.Clock(NEW_YORK, ambiguous=choice, nonexistent=choice)
+        converted = times.from_text(pa.array(local), clock=clock)
+        expected = pa.array([*instants, "2024-06-01T16:00:00"]).cast(pa.timestamp("ns"))
+        assert nanoseconds(converted)[:3] == expected.cast(pa.int64()).to_pylist()
+        assert converted.coercions["LOCAL_TIME_RESOLVED"] == 2
+    refused = times.from_text(pa.array(local[:3]), clock=times.Clock(NEW_YORK))
+    assert sorted(codes(refused)) == [(0, "AMBIGUOUS_TIME"), (1, "NONEXISTENT_TIME")]

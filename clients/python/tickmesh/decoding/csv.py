@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -11,6 +10,7 @@ from pyarrow import csv as arrow_csv
 from tickmesh.decoding.arrow import int64_array
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import Frame, frames
+from tickmesh.decoding.quoting import Marks
 from tickmesh.decoding.source_spec import MAX_NAMES, CsvDialect
 
 if TYPE_CHECKING:
@@ -19,8 +19,42 @@ if TYPE_CHECKING:
 _LIKELY_DELIMITERS: Final = (",", ";", "\t", "|")
 
 
-def header_frame(content: Iterator[bytes], dialect: CsvDialect) -> Frame:
+def marks_of(dialect: CsvDialect) -> Marks:
+    """The characters that decide where the records of a dialect end."""
+    return Marks(
+        quote=dialect.quote.encode(),
+        delimiter=dialect.delimiter.encode(),
+        escape=dialect.escape.encode(),
+        comment=dialect.comment.encode(),
+    )
+
+
+def after_lines(content: Iterator[bytes], count: int) -> Position:
+    """The place after some lines of the content, from its beginning.
+
+    Raises:
+        DecodeError: EMPTY when there is nothing after them.
+    """
+    offset = found = 0
+    for chunk in content:
+        place = 0
+        while found < count and (place := chunk.find(b"\n", place) + 1):
+            found += 1
+            if found == count and place < len(chunk):
+                return Position(offset=offset + place, line=count + 1)
+        if found == count and chunk and not place:
+            return Position(offset=offset, line=count + 1)
+        offset += len(chunk)
+    raise DecodeError("EMPTY", f"the source has nothing after the {count} lines to be skipped")
+
+
+def header_frame(content: Iterator[bytes], dialect: CsvDialect, *, start: Position) -> Frame:
     """The first record of the content, which names the columns.
+
+    Args:
+        content: Unpacked bytes from ``start`` on.
+        dialect: How the file is written.
+        start: Where the content begins.
 
     Raises:
         DecodeError: EMPTY when there is no record.
@@ -28,10 +62,9 @@ def header_frame(content: Iterator[bytes], dialect: CsvDialect) -> Frame:
     found = next(
         frames(
             content,
-            start=Position(),
+            start=start,
             end=None,
-            quote=dialect.quote.encode(),
-            delimiter=dialect.delimiter.encode(),
+            marks=marks_of(dialect),
             batch_records=1,
         ),
         None,
@@ -111,8 +144,7 @@ def decode(
         content,
         start=start,
         end=end,
-        quote=dialect.quote.encode(),
-        delimiter=dialect.delimiter.encode(),
+        marks=marks_of(dialect),
         batch_records=batch_records,
     ):
         columns, kept = _columns(frame, dialect, names)
@@ -200,8 +232,9 @@ def _read(
     names: Sequence[str] | None,
     note: Callable[[arrow_csv.InvalidRow], Literal["skip", "error"]] | None = None,
 ) -> pa.Table:
+    source: Any = pa.BufferReader(data)  # the stubs name no stream of Arrow's own
     return arrow_csv.read_csv(
-        io.BytesIO(data),
+        source,
         read_options=arrow_csv.ReadOptions(
             use_threads=False,
             # One chunk: the reader then numbers rows from the first, and never splits a record.
@@ -213,7 +246,8 @@ def _read(
             delimiter=dialect.delimiter,
             quote_char=dialect.quote or False,
             double_quote=bool(dialect.quote),
-            newlines_in_values=bool(dialect.quote) and dialect.quote.encode() in data,
+            escape_char=dialect.escape or False,
+            newlines_in_values=marks_of(dialect).span_lines(data),
             invalid_row_handler=note,
         ),
         convert_options=arrow_csv.ConvertOptions(
@@ -221,6 +255,7 @@ def _read(
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
+            check_utf8=False,  # frames hold nothing else
         ),
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-_TOKEN: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.(\d{1,19})")
+_TOKEN: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.(\d{1,19})(\.inside)?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,15 +24,18 @@ class Position:
         line: Number of the line that begins here, from 1; in Parquet and Arrow files that of the
             row, from 1.
         record: Number of records before it.
+        inside: Whether it lies within a line that is too long to be read, so that what follows up
+            to the line's end belongs to that line.
     """
 
     offset: int = 0
     line: int = 1
     record: int = 0
+    inside: bool = False
 
     def token(self) -> str:
         """The position as short text, to be kept and given back."""
-        return f"{self.offset}.{self.line}.{self.record}"
+        return f"{self.offset}.{self.line}.{self.record}" + (".inside" if self.inside else "")
 
     @classmethod
     def parse(cls, token: str) -> Position:
@@ -44,8 +47,8 @@ class Position:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise ValueError(f"not a source position: {token[:80]!r}")
-        offset, line, record = (int(part) for part in match.groups())
-        return cls(offset=offset, line=line, record=record)
+        offset, line, record = (int(part) for part in match.groups()[:3])
+        return cls(offset=offset, line=line, record=record, inside=match[4] is not None)
 
 
 class DecodeError(Exception):
@@ -77,7 +80,8 @@ class RecordReject:
     Attributes:
         offset: Byte offset of the record in the uncompressed content.
         line: Number of its first line.
-        raw: The record's bytes; cut to a bound when the record is longer than may be read.
+        raw: The record's bytes. A record that is longer than a batch is rejected in several parts,
+            which follow one another.
         code: UPPER_SNAKE, such as RAGGED, MALFORMED, DUPLICATE_KEY, BAD_UTF8, LINE_TOO_LONG.
         message: What was expected and what came.
     """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tickmesh.decoding.decoded import DecodeError, Position, RecordReject
-from tickmesh.decoding.quoting import record_ends
+from tickmesh.decoding.quoting import Marks, line_ends, record_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ MAX_RECORD_BYTES: Final = 1 << 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NEWLINE: Final = 10
 _CARRIAGE_RETURN: Final = 13
+_NO_MARKS: Final = Marks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Frame:
                 RecordReject(
                     offset=int(self.offsets[index]),
                     line=int(self.lines[index]),
-                    raw=self.record(index)[:MAX_RECORD_BYTES],
+                    raw=self.record(index),
                     code=code,
                     message=message,
                 )
@@ -102,8 +103,7 @@ def frames(
     *,
     start: Position,
     end: Position | None,
-    quote: bytes = b"",
-    delimiter: bytes = b",",
+    marks: Marks = _NO_MARKS,
     batch_records: int = BATCH_RECORDS,
     batch_bytes: int = BATCH_BYTES,
     max_record_bytes: int = MAX_RECORD_BYTES,
@@ -114,8 +114,7 @@ def frames(
         content: The unpacked bytes from ``start`` on.
         start: Where the content begins.
         end: Where to stop; None means where the content ends.
-        quote: Quote character inside which a line end does not end a record; empty for none.
-        delimiter: Character between fields, read only with ``quote``.
+        marks: The characters that decide where records end.
         batch_records: Most records of a frame.
         batch_bytes: Most bytes of a frame.
         max_record_bytes: A longer record is rejected as LINE_TOO_LONG.
@@ -127,10 +126,7 @@ def frames(
     cutter = _Cutter(content, start=start, end=end, batch_bytes=batch_bytes)
     while True:
         frame = cutter.next_frame(
-            quote=quote,
-            delimiter=delimiter,
-            batch_records=batch_records,
-            max_record_bytes=max_record_bytes,
+            marks=marks, batch_records=batch_records, max_record_bytes=max_record_bytes
         )
         if frame is None:
             break
@@ -151,48 +147,47 @@ class _Cutter:
         self._remaining = None if end is None else end.offset - start.offset
         self._batch_bytes = batch_bytes
         self._buffer = b""
-        self._newlines = 0
+        self._line_ends = np.zeros(0, dtype=np.int64)
         self._ended = False
         self.failure: DecodeError | None = None
         if start.offset == 0:
             self._leave_out_byte_order_mark()
 
     def next_frame(
-        self, *, quote: bytes, delimiter: bytes, batch_records: int, max_record_bytes: int
+        self, *, marks: Marks, batch_records: int, max_record_bytes: int
     ) -> Frame | None:
         """The next frame, or None at the end of the content."""
+        self._read(lines=batch_records, size=self._batch_bytes)
+        if self._position.inside:
+            return self._cut_line_part(max_record_bytes) if self._buffer else None
         while True:
-            self._fill(batch_records)
             if not self._buffer:
                 return None
-            window = self._buffer[: self._batch_bytes]
-            whole = self._ended and len(window) == len(self._buffer)
-            ends = record_ends(window, quote=quote, delimiter=delimiter)
-            blank = _blank(window, ends)
-            records = len(ends) - int(np.count_nonzero(blank))
-            if not (whole or len(window) == self._batch_bytes or records >= batch_records):
-                self._read()
+            data, lines = self._buffer, self._line_ends
+            limit = min(len(data), self._batch_bytes)
+            if limit < len(data):
+                lines = lines[: np.searchsorted(lines, limit, side="right")]
+            whole = self._ended and limit == len(data)
+            spanning = marks.span_lines(data, end=limit)
+            ends = record_ends(data[:limit], marks, lines=lines) if spanning else lines
+            records = len(ends) - int(np.count_nonzero(_no_record(data, ends, marks)))
+            if not (whole or limit == self._batch_bytes or records >= batch_records):
+                self._read(size=len(data) + 1)
                 continue
-            unended = not len(ends) or ends[-1] < len(window)
+            unended = not len(ends) or ends[-1] < limit
             if (
                 whole
                 and self.failure is None
                 and unended
-                and not (quote and _open_at_end(window, ends, quote=quote, delimiter=delimiter))
+                and not (spanning and _open_at_end(data, ends, marks))
             ):
-                ends = np.append(ends, len(window))
-            frame = self._cut(
-                window,
-                ends,
-                batch_records,
-                max_record_bytes,
-                quoted=bool(quote) and quote in window,
-            )
+                ends = np.append(ends, limit)
+            frame = self._cut(data, ends, batch_records, max_record_bytes, marks)
             if frame is not None:
                 return frame
             if whole and self.failure is not None:
                 return None
-            return self._cut_first_line(max_record_bytes, unclosed=bool(quote) and quote in window)
+            return self._cut_first_line(max_record_bytes, unclosed=spanning)
 
     def _cut(
         self,
@@ -200,12 +195,12 @@ class _Cutter:
         ends: NDArray[np.int64],
         batch_records: int,
         max_record_bytes: int,
-        *,
-        quoted: bool,
+        marks: Marks,
     ) -> Frame | None:
         """A frame of the records that end at ``ends``; None when there are none to take."""
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64) if len(ends) else ends
-        if quoted and len(ends):
+        spanning = len(ends) > 0 and marks.span_lines(window, end=int(ends[-1]))
+        if spanning:
             long = np.flatnonzero(ends - starts > max_record_bytes)
             for index in long:
                 if window.find(b"\n", int(starts[index]), int(ends[index]) - 1) >= 0:
@@ -214,21 +209,26 @@ class _Cutter:
                     break
         if not len(ends):
             return None
-        records = np.flatnonzero(~_blank(window, ends))
+        unrecorded = _no_record(window, ends, marks)
+        records = np.flatnonzero(~unrecorded)
         if len(records) >= batch_records:
             records = records[:batch_records]
             ends = ends[: records[-1] + 1]
         used = int(ends[-1])
-        taken = window[:used]
         begin = starts[records]
-        if len(records) == len(ends) and not quoted:
+        if len(records) == len(ends) and not spanning:
             line = self._position.line
             lines = np.arange(line, line + len(begin), dtype=np.int64)
         else:
-            newlines = np.flatnonzero(np.frombuffer(taken, dtype=np.uint8) == _NEWLINE)
-            lines = np.searchsorted(newlines, begin).astype(np.int64) + self._position.line
+            before = np.searchsorted(self._line_ends, begin, side="right")
+            lines = before.astype(np.int64) + self._position.line
         offsets = begin + self._position.offset
         bounds = np.append(begin, used) if len(begin) else np.zeros(1, dtype=np.int64)
+        taken = window[:used]
+        if marks.comment and len(records) < len(ends):
+            taken = b"".join(window[starts[index] : ends[index]] for index in records.tolist())
+            lengths = ends[records] - begin
+            bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         return self._frame(taken, bounds, offsets, lines, used=used)
 
     def _frame(
@@ -241,121 +241,134 @@ class _Cutter:
         used: int,
         rejects: tuple[RecordReject, ...] = (),
     ) -> Frame:
-        newlines = self._buffer.count(b"\n", 0, used)
+        newlines = int(np.searchsorted(self._line_ends, used, side="right"))
         start = self._position
         self._position = Position(
             offset=start.offset + used,
             line=start.line + newlines,
             record=start.record + len(offsets) + len(rejects),
         )
-        self._buffer = self._buffer[used:]
-        self._newlines -= newlines
+        self._drop(used, newlines)
         return Frame(start, self._position, data, bounds, offsets, lines, rejects)
 
     def _cut_first_line(self, max_record_bytes: int, *, unclosed: bool) -> Frame:
         """A frame that only rejects the line at the front: too long, or with a quote left open."""
         place = self._buffer.find(b"\n")
-        raw = self._buffer[: place if place >= 0 else None]
-        if unclosed and 0 <= len(raw) <= max_record_bytes:
-            code = "UNTERMINATED_QUOTE"
-            message = (
-                f"a quote opened on this line is not closed within {max_record_bytes} bytes or "
-                "before the end of the source; double it, or set `quote` of [csv]"
-            )
-        else:
-            code = "LINE_TOO_LONG"
-            message = f"expected a record of at most {max_record_bytes} bytes"
+        length = place if place >= 0 else len(self._buffer)
+        if not (unclosed and length <= max_record_bytes):
+            return self._cut_line_part(max_record_bytes)
+        message = (
+            f"a quote opened on this line is not closed within {max_record_bytes} bytes or "
+            "before the end of the source; double it, or set `quote` of [csv]"
+        )
+        return self._reject(length, code="UNTERMINATED_QUOTE", message=message)
+
+    def _cut_line_part(self, max_record_bytes: int) -> Frame:
+        """A frame that only rejects the line at the front, or as much of it as a batch holds."""
+        self._read(size=self._batch_bytes + 1)
+        place = self._buffer.find(b"\n", 0, self._batch_bytes + 1)
+        length = place if place >= 0 else min(len(self._buffer), self._batch_bytes)
+        whole = place >= 0 or (self._ended and length == len(self._buffer))
+        part = "" if whole and not self._position.inside else "; this is a part of a longer one"
+        message = f"expected a record of at most {max_record_bytes} bytes{part}"
+        return self._reject(length, code="LINE_TOO_LONG", message=message)
+
+    def _reject(self, length: int, *, code: str, message: str) -> Frame:
+        """A frame that only rejects the first bytes: of a line, or of a part of one."""
+        start = self._position
+        raw = self._buffer[:length]
+        line_end = self._buffer[length : length + 1] == b"\n"
         reject = RecordReject(
-            offset=self._position.offset,
-            line=self._position.line,
-            raw=raw[:max_record_bytes].rstrip(b"\r"),
+            offset=start.offset,
+            line=start.line,
+            raw=raw.rstrip(b"\r") if line_end else raw,
             code=code,
             message=message,
         )
-        start = self._position
-        skipped = 0
-        while place < 0 and not self._ended:
-            skipped += len(self._buffer)
-            self._buffer = b""
-            self._read()
-            place = self._buffer.find(b"\n")
-        used = place + 1 if place >= 0 else len(self._buffer)
-        self._buffer = self._buffer[used:]
-        self._newlines = self._buffer.count(b"\n")
+        used = length + line_end
+        self._drop(used, int(line_end))
         self._position = Position(
-            offset=start.offset + skipped + used,
-            line=start.line + (place >= 0),
+            offset=start.offset + used,
+            line=start.line + line_end,
             record=start.record + 1,
+            inside=not line_end,
         )
         none = np.zeros(0, dtype=np.int64)
         bounds = np.zeros(1, dtype=np.int64)
         return Frame(start, self._position, b"", bounds, none, none, (reject,))
 
-    def _fill(self, batch_records: int) -> None:
-        while (
-            not self._ended
-            and self._newlines < batch_records
-            and len(self._buffer) < self._batch_bytes
-        ):
-            self._read()
+    def _drop(self, used: int, newlines: int) -> None:
+        """Forget the first bytes of the buffer, in which so many lines end."""
+        self._buffer = self._buffer[used:]
+        self._line_ends = self._line_ends[newlines:] - used
 
-    def _read(self) -> None:
-        """Append one chunk, or note the end or the failure of the content."""
-        if self._ended:
-            return
+    def _read(self, *, size: int, lines: int | None = None) -> None:
+        """Read until the buffer holds so many bytes, or line ends if that is less; or its end."""
+        parts, ends = [self._buffer], [self._line_ends]
+        held, found = len(self._buffer), len(self._line_ends)
+        while not self._ended and held < size and (lines is None or found < lines):
+            chunk = self._chunk(held=held)
+            parts.append(chunk)
+            ends.append(line_ends(chunk) + held)
+            held, found = held + len(chunk), found + len(ends[-1])
+        if len(parts) > 1:
+            self._buffer, self._line_ends = b"".join(parts), np.concatenate(ends)
+
+    def _chunk(self, *, held: int) -> bytes:
+        """The next bytes of the content, after those held; none once it has ended or failed."""
         if self._remaining == 0:
             self._ended = True
-            return
+            return b""
         try:
             chunk = next(self._content, b"")
         except DecodeError as error:
             self.failure = error
             self._ended = True
-            return
+            return b""
         if not chunk:
             self._ended = True
             if self._remaining:
                 self.failure = DecodeError(
                     "SOURCE_CHANGED",
                     f"the source ends {self._remaining} bytes before the range to be read again",
-                    offset=self._position.offset + len(self._buffer),
+                    offset=self._position.offset + held,
                 )
-            return
-        if self._remaining is not None:
+        elif self._remaining is not None:
             chunk = chunk[: self._remaining]
             self._remaining -= len(chunk)
-        self._buffer += chunk
-        self._newlines += chunk.count(b"\n")
+        return chunk
 
     def _leave_out_byte_order_mark(self) -> None:
-        while len(self._buffer) < 3 and not self._ended:
-            self._read()
+        self._read(size=3)
         if self._buffer[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DecodeError(
                 "ENCODING", "the text begins with a UTF-16 byte order mark; convert it to UTF-8"
             )
         if self._buffer.startswith(_BYTE_ORDER_MARK):
-            self._buffer = self._buffer[3:]
+            self._drop(3, 0)
             self._position = Position(offset=3)
 
 
-def _blank(window: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which lines are empty but for their line end."""
-    if not len(ends):
-        return np.zeros(0, dtype=bool)
+def _no_record(window: bytes, ends: NDArray[np.int64], marks: Marks) -> NDArray[np.bool_]:
+    """Which lines are empty but for their line end, or comments."""
+    lengths = np.diff(ends, prepend=0)
     data = np.frombuffer(window, dtype=np.uint8)
-    starts = np.concatenate(([0], ends[:-1]))
-    first = data[starts]
-    return np.asarray(
-        (first == _NEWLINE)
-        | ((ends - starts == 2) & (first == _CARRIAGE_RETURN) & (data[ends - 1] == _NEWLINE))
-    )
+    blank: NDArray[np.bool_] = lengths <= 2
+    if blank.any():
+        short = np.flatnonzero(blank)
+        first, last = data[ends[short] - lengths[short]], data[ends[short] - 1]
+        blank[short] = (first == _NEWLINE) | (
+            (lengths[short] == 2) & (first == _CARRIAGE_RETURN) & (last == _NEWLINE)
+        )
+    if marks.comment and len(ends):
+        blank |= data[ends - lengths] == ord(marks.comment)
+    return blank
 
 
-def _open_at_end(window: bytes, ends: NDArray[np.int64], *, quote: bytes, delimiter: bytes) -> bool:
+def _open_at_end(window: bytes, ends: NDArray[np.int64], marks: Marks) -> bool:
     """Whether the last, unended line of the window leaves a quote open."""
     tail = window[int(ends[-1]) if len(ends) else 0 :] + b"\n"
-    found = record_ends(tail, quote=quote, delimiter=delimiter)
+    found = record_ends(tail, marks)
     return not len(found) or int(found[-1]) < len(tail)
 
 

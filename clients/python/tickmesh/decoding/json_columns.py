@@ -9,10 +9,9 @@ any of these, and pieces in which a single line is ill-typed, are read by
 
 from __future__ import annotations
 
+import functools
 import re
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from pyarrow import json as arrow_json
 
 from tickmesh.decoding.arrow import all_true, any_true, int64_array, nulls, pc, whole
 from tickmesh.decoding.conversion.cells import Outcome
+from tickmesh.decoding.json_by_layout import LayoutReader
 from tickmesh.decoding.json_documents import (
     NotARecordError,
     join_path,
@@ -29,6 +29,7 @@ from tickmesh.decoding.json_documents import (
     unread_paths,
     value_at,
 )
+from tickmesh.decoding.json_found import JsonColumns
 from tickmesh.decoding.json_values import fitting, has_map
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
 
 _PIECE_LINES: Final = 1_024
 _PIECE_BYTES: Final = 256 << 10
-_MOST_ATTEMPTS: Final = 3
+_FEW_LINES: Final = 16
 _ROW_OF_ERROR: Final = re.compile(r"in row ([0-9]+)")
 _DEEP: Final = 4_096
-MAX_EXTRA_NAMES: Final = 1_000
-OTHER_EXTRAS: Final = "(others)"
+
+Part: TypeAlias = "tuple[NDArray[np.int64], dict[str, Array]]"
+"""Some rows, and a column of their values by path."""
 
 _DOUBTFUL_NULL: Final = r"[\[{},]\s*null"
 _DOUBTFUL_NUMBER: Final = r"[:\[,]\s*[-+]?(NaN|Inf)"
@@ -53,27 +55,6 @@ _DOUBTFUL: Final = {
     b"NaN": re.compile(_DOUBTFUL_NUMBER.encode()),
     b"Inf": re.compile(_DOUBTFUL_NUMBER.encode()),
 }
-
-
-@dataclass(slots=True)
-class JsonColumns:
-    """Columns read from JSON texts, one row a text.
-
-    Attributes:
-        columns: Column by path; null where absent, null or failed.
-        rejects: Texts that are no records: (row, code, message).
-        failures: By path, values not of the wanted type: (row, code, JSON text).
-        coercions: How many values were changed to fit, by path and code.
-        extras: Values under paths that are not read, by dotted path.
-        extra_rows: Rows that have such values.
-    """
-
-    columns: dict[str, Array]
-    rejects: list[tuple[int, str, str]] = field(default_factory=list)
-    failures: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
-    coercions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    extras: Counter[str] = field(default_factory=Counter)
-    extra_rows: set[int] = field(default_factory=set)
 
 
 class JsonReader:
@@ -103,7 +84,6 @@ class JsonReader:
             for path, kind in wanted.items()
         }
         self._always_slow = bool(json_texts) or any(map(has_map, wanted.values()))
-        self._attempts = _MOST_ATTEMPTS
         self._ignore = ignore
         self._count_extras = extras != "ignore"
         self._locate_extras = extras == "locate"
@@ -113,6 +93,14 @@ class JsonReader:
             for name in names[:-1]:
                 node = node.setdefault(name, {})
             node[names[-1]] = kind
+        self._by_layout = LayoutReader(
+            self._wanted,
+            self._tree,
+            number_texts=number_texts,
+            ignore=ignore,
+            count_extras=self._count_extras,
+            locate_extras=self._locate_extras,
+        )
         self._options = arrow_json.ParseOptions(
             explicit_schema=pa.schema(_fields(self._tree)),
             unexpected_field_behavior="infer" if self._count_extras else "ignore",
@@ -121,47 +109,65 @@ class JsonReader:
     def read(self, texts: Array) -> JsonColumns:
         """Read texts, each with its line end."""
         found = JsonColumns({})
-        parts: list[dict[str, Array]] = []
-        for first, last in _pieces(texts):
-            self._read_piece(texts.slice(first, last - first), first, found, parts)
+        parts: list[Part] = []
+        if self._always_slow:
+            rows = np.arange(len(texts), dtype=np.int64)
+            parts.append((rows, self._slow(texts, rows.tolist(), found)))
+        else:
+            rows = self._by_layout.read(texts, found, parts)
+            rest = texts if len(rows) == len(texts) else texts.take(int64_array(rows))
+            for first, last in _pieces(rest):
+                self._read_piece(rest.slice(first, last - first), rows[first:last], found, parts)
+        order = np.concatenate([rows for rows, _ in parts]) if parts else np.zeros(0, np.int64)
+        sorted_already = bool((order[1:] > order[:-1]).all())
+        place_of = int64_array(np.argsort(order))
         for path, (_, kind) in self._wanted.items():
-            arrays = [part[path] for part in parts]
-            found.columns[path] = pa.concat_arrays(arrays) if arrays else nulls(0, kind)
+            arrays = [columns[path] for _, columns in parts]
+            column = pa.concat_arrays(arrays) if arrays else nulls(0, kind)
+            found.columns[path] = column if sorted_already else column.take(place_of)
         return found
 
     def _read_piece(
-        self, texts: Array, first: int, found: JsonColumns, parts: list[dict[str, Array]]
+        self, texts: Array, rows: NDArray[np.int64], found: JsonColumns, parts: list[Part]
     ) -> None:
-        """Read a piece fast, without the few lines that its reader names as bad; or else slowly."""
-        rows = np.arange(first, first + len(texts))
-        bad: list[int] = []
-        table: pa.Table | None = None
-        if not (self._always_slow or _doubtful(texts)):
+        """Read lines fast but for those that are doubtful, which are read one by one."""
+        doubtful = _doubtful(texts)
+        if doubtful is not None:
+            slow = np.flatnonzero(doubtful.to_numpy(zero_copy_only=False))
+            self._one_by_one(texts.take(int64_array(slow)), rows[slow], found, parts)
+            texts, rows = texts.filter(pc.invert(doubtful)), np.delete(rows, slow)
+        self._read_run(texts, rows, found, parts)
+
+    def _read_run(
+        self, texts: Array, rows: NDArray[np.int64], found: JsonColumns, parts: list[Part]
+    ) -> None:
+        """Read lines fast, and around those that the fast reader refuses."""
+        while len(texts) > _FEW_LINES:
             table, line = self._fast(texts)
-            while table is None and line is not None and len(bad) < self._attempts:
-                bad.append(int(rows[line]) - first)
-                rows = np.delete(rows, line)
-                if len(rows):
-                    table, line = self._fast(texts.take(int64_array(rows - first)))
-            # A feed that is bad all over is not worth an attempt a piece; a cleaner one is again.
             if table is not None:
-                self._attempts = min(self._attempts + 1, _MOST_ATTEMPTS)
-            elif len(bad) == self._attempts:
-                self._attempts = 0
-        if table is None:
-            parts.append(self._slow(texts, range(first, first + len(texts)), found))
-            return
-        columns = self._columns_of(table)
-        if self._count_extras:
-            self._note_extras(table, rows, found)
-        if bad:
-            bad_rows = [first + line for line in bad]
-            slow = self._slow(texts.take(pa.array(bad)), bad_rows, found)
-            order = int64_array(np.argsort(np.concatenate((rows, bad_rows))))
-            columns = {
-                path: pa.concat_arrays([columns[path], slow[path]]).take(order) for path in columns
-            }
-        parts.append(columns)
+                parts.append((rows, self._columns_of(table)))
+                if self._count_extras:
+                    self._note_extras(table, rows, found)
+                return
+            if line is None:  # it does not say which: look in either half
+                line = len(texts) // 2
+                self._read_run(texts.slice(0, line), rows[:line], found, parts)
+            elif line > _FEW_LINES:
+                self._read_run(texts.slice(0, line), rows[:line], found, parts)
+                self._one_by_one(texts.slice(line, 1), rows[line : line + 1], found, parts)
+                line += 1
+            else:
+                # Where every other line is bad, an attempt a line would cost more than it saves.
+                line = _FEW_LINES
+                self._one_by_one(texts.slice(0, line), rows[:line], found, parts)
+            texts, rows = texts.slice(line), rows[line:]
+        self._one_by_one(texts, rows, found, parts)
+
+    def _one_by_one(
+        self, texts: Array, rows: NDArray[np.int64], found: JsonColumns, parts: list[Part]
+    ) -> None:
+        if len(rows):
+            parts.append((rows, self._slow(texts, rows.tolist(), found)))
 
     def _fast(self, texts: Array) -> tuple[pa.Table | None, int | None]:
         """The table of the texts, or else the line that could not be read, if that is known."""
@@ -217,12 +223,8 @@ class JsonReader:
                 self._note_extra(join_path(names), rows[valid].tolist(), found)
 
     def _note_extra(self, path: str, rows: Sequence[int], found: JsonColumns) -> None:
-        if path in self._ignore:
-            return
-        known = path in found.extras or len(found.extras) < MAX_EXTRA_NAMES
-        found.extras[path if known else OTHER_EXTRAS] += len(rows)
-        if self._locate_extras:
-            found.extra_rows.update(rows)
+        if path not in self._ignore:
+            found.note_extra(path, rows, locate=self._locate_extras)
 
 
 def _fields(tree: Mapping[str, Any]) -> list[pa.Field[Any]]:
@@ -272,8 +274,8 @@ def _joined(texts: Array) -> Any:
     return data.slice(begin, end - begin)
 
 
-def _doubtful(texts: Array) -> bool:
-    """Whether there are lines that Arrow's reader might misread."""
+def _doubtful(texts: Array) -> Array | None:
+    """Which lines Arrow's reader might misread; None when none is."""
     data = memoryview(_joined(texts)).tobytes()
     masks = [
         pc.match_substring_regex(texts, pattern.pattern.decode())
@@ -286,4 +288,5 @@ def _doubtful(texts: Array) -> bool:
     if any_true(pc.greater(pc.binary_length(texts), _DEEP)):
         openings = pc.add(pc.count_substring(texts, "["), pc.count_substring(texts, "{"))
         masks.append(pc.greater(openings, _DEEP))
-    return any(map(any_true, masks))
+    doubtful = functools.reduce(pc.or_, masks)
+    return doubtful if any_true(doubtful) else None

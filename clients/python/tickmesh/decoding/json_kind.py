@@ -14,8 +14,9 @@ from tickmesh.decoding.arrow import any_true, int64_array, nulls, pc
 from tickmesh.decoding.conversion import numbers
 from tickmesh.decoding.conversion.cells import Converted, Failures
 from tickmesh.decoding.conversion.fields import FieldConverter, Target, days_of
-from tickmesh.decoding.json_columns import JsonColumns, JsonReader
+from tickmesh.decoding.json_columns import JsonReader
 from tickmesh.decoding.json_documents import read_record, split_path, value_at
+from tickmesh.decoding.json_found import JsonColumns
 from tickmesh.decoding.jsonl import JSON_COLUMN, prefix_path
 from tickmesh.decoding.mapped import ABSENT, NULL
 from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
@@ -174,26 +175,26 @@ class JsonKind:
             if not (refuses or needs) or not column.null_count:
                 continue
             names = split_path(path)
-            key = re.escape(json.dumps(names[-1], ensure_ascii=False))
-            lines = _rows_of(texts, rows.records)
-            # A cheap sign of an explicit null; an escaped key is read exactly to be sure.
-            sign = pc.match_substring_regex(lines, rf"{key}\s*:\s*null|\\u")
             failed = {
                 row
                 for item in rows.columns[mapping.target].failures
                 for row in item.rows.to_pylist()
             }
-            doubtful = pc.and_(column.is_null(), sign) if refuses else column.is_null()
-            if not any_true(doubtful):
+            empty = pc.indices_nonzero(column.is_null())
+            lines = texts.take(int64_array(rows.records[np.asarray(empty)]))
+            # A cheap sign of an explicit null; an escaped key is read exactly to be sure.
+            key = re.escape(json.dumps(names[-1], ensure_ascii=False))
+            sign = pc.match_substring_regex(lines, rf"{key}\s*:\s*null|\\u")
+            if refuses and not any_true(sign):
                 continue
             code = NULL if refuses else ABSENT
             found = []
-            for row in pc.indices_nonzero(doubtful).to_pylist():
-                if row in failed:
+            for row, line, signed in zip(
+                empty.to_pylist(), lines.to_pylist(), sign.to_pylist(), strict=True
+            ):
+                if row in failed or (refuses and not signed):
                     continue
-                present = False
-                if refuses or sign[row].as_py():
-                    present, _ = value_at(read_record(lines[row].as_py()), names)
+                present = signed and value_at(read_record(line), names)[0]
                 if present == refuses:
                     found.append(row)
             if found:

@@ -89,14 +89,23 @@ def _csv(
 ) -> Iterator[DecodedBatch]:
     dialect = spec.csv
     names = dialect.names
-    if not names:
-        home = stream.tell() if stream.seekable() else 0
-        header = csv.header_frame(chunks(stream, spec.compression), dialect)
-        names = csv.header_names(header, dialect, expected=expected_columns(spec))
+    if not names or dialect.skip_lines:
         if not stream.seekable():
-            raise DecodeError("NOT_SEEKABLE", "a CSV source with a header must be seekable")
-        stream.seek(home)
-        start = max(start, Position(offset=header.end.offset, line=header.end.line))
+            raise DecodeError(
+                "NOT_SEEKABLE", "a CSV source with a header or lines to skip must be seekable"
+            )
+        home = stream.tell()
+        begin = Position()
+        if dialect.skip_lines:
+            begin = csv.after_lines(chunks(stream, spec.compression), dialect.skip_lines)
+            stream.seek(home)
+        if not names:
+            head = chunks(stream, spec.compression, skip_bytes=begin.offset)
+            header = csv.header_frame(head, dialect, start=begin)
+            names = csv.header_names(header, dialect, expected=expected_columns(spec))
+            begin = Position(offset=header.end.offset, line=header.end.line)
+            stream.seek(home)
+        start = max(start, begin)
     content = chunks(stream, spec.compression, skip_bytes=start.offset)
     if dialect.names:
         content = _refuse_empty(content, start)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MAX_NAMES: Final = 4_096
+MAX_SKIPPED_LINES: Final = 1_000
 
 
 class SourceSpecError(ValueError):
@@ -84,6 +85,14 @@ class Cast(StrEnum):
     TEXT = "text"
 
 
+class LocalTime(StrEnum):
+    """What becomes of a local time that the clock shows twice, or skips."""
+
+    REFUSE = "refuse"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
 class Case(StrEnum):
     """A change of letter case that the spec asks for."""
 
@@ -103,12 +112,18 @@ class TimeMapping:
         date: For MIDNIGHT, the local date: ``2013-10-09``, or ``file:GROUP`` for a group of
             ``file_name`` holding ``YYYYMMDD`` or ``YYYY-MM-DD``, or ``field:PATH`` for a raw
             field.
+        ambiguous: What becomes of a local time that the clock shows twice: it fails, or it is the
+            earlier or the later of the two instants, which is counted.
+        nonexistent: What becomes of a local time that the clock skips: it fails, or it is the last
+            instant before the gap or the first one after it, which is counted.
     """
 
     unit: TimeUnit | None = None
     since: Since = Since.EPOCH
     zone: str | None = None
     date: str | None = None
+    ambiguous: LocalTime = LocalTime.REFUSE
+    nonexistent: LocalTime = LocalTime.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,11 +240,19 @@ class CsvDialect:
         delimiter: One character between fields.
         quote: The quote character, doubled inside quotes; empty when quotes are ordinary text.
         names: Column names of a file without a header; empty when the first record is the header.
+        escape: The character that makes the next one ordinary text; empty for none.
+        comment: The character that begins a line which is no record; empty for none.
+        skip_lines: Lines at the beginning of the file that are neither header nor records.
+        decimal: What stands before the fraction of a number: a point or a comma.
     """
 
     delimiter: str = ","
     quote: str = '"'
     names: tuple[str, ...] = ()
+    escape: str = ""
+    comment: str = ""
+    skip_lines: int = 0
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,6 +391,23 @@ def _check_dialect(spec: SourceSpec) -> None:
             f"expected one ASCII character other than the delimiter, or '', got {dialect.quote!r}",
             key="csv.quote",
         )
+    taken = {dialect.delimiter, dialect.quote}
+    for name, mark in (("escape", dialect.escape), ("comment", dialect.comment)):
+        if mark and (len(mark) > 1 or not mark.isascii() or mark in "\r\n" or mark in taken):
+            raise SourceSpecError(
+                f"expected one ASCII character of no other meaning, or '', got {mark!r}",
+                key=f"csv.{name}",
+            )
+        taken.add(mark)
+    if dialect.decimal not in (".", ",") or dialect.decimal == dialect.delimiter:
+        raise SourceSpecError(
+            f"expected '.' or ',' and not the delimiter, got {dialect.decimal!r}",
+            key="csv.decimal",
+        )
+    if not 0 <= dialect.skip_lines <= MAX_SKIPPED_LINES:
+        raise SourceSpecError(
+            f"expected 0 to {MAX_SKIPPED_LINES}, got {dialect.skip_lines}", key="csv.skip_lines"
+        )
     if len(set(dialect.names)) != len(dialect.names):
         raise SourceSpecError("a column name is given twice", key="csv.names")
     if len(dialect.names) > MAX_NAMES:
@@ -462,6 +502,9 @@ def _check_time(time: TimeMapping, *, groups: set[str], key: str) -> None:
                 f"no such time zone {time.zone!r}: expected a name such as America/New_York",
                 key=f"{key}.zone",
             ) from None
+    for name, choice in (("ambiguous", time.ambiguous), ("nonexistent", time.nonexistent)):
+        if choice is not LocalTime.REFUSE and time.zone is None:
+            raise SourceSpecError("is read only with a zone", key=f"{key}.{name}")
     if time.since is Since.EPOCH:
         if time.date is not None:
             raise SourceSpecError('date is read only with since = "midnight"', key=f"{key}.date")

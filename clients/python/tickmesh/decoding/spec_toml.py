@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import re
@@ -20,6 +21,7 @@ from tickmesh.decoding.source_spec import (
     Extras,
     FieldMapping,
     Format,
+    LocalTime,
     Prefix,
     RecordKind,
     Since,
@@ -159,6 +161,10 @@ def _dialect(table: _Table | None) -> CsvDialect:
         delimiter=standard.delimiter if delimiter is None else delimiter,
         quote=standard.quote if quote is None else quote,
         names=table.texts("names"),
+        escape=table.text("escape") or "",
+        comment=table.text("comment") or "",
+        skip_lines=table.number("skip_lines") or 0,
+        decimal=table.text("decimal") or standard.decimal,
     )
     table.finish()
     return dialect
@@ -224,9 +230,19 @@ def _field(target: str, table: _Table) -> FieldMapping:
     values = table.table("values")
     unit, since = table.choice("unit", TimeUnit), table.choice("since", Since)
     zone, date = table.text("zone"), table.text("date")
+    ambiguous, nonexistent = (
+        table.choice(name, LocalTime) for name in ("ambiguous", "nonexistent")
+    )
     time = None
-    if any(part is not None for part in (unit, since, zone, date)):
-        time = TimeMapping(unit=unit, since=since or Since.EPOCH, zone=zone, date=date)
+    if any(part is not None for part in (unit, since, zone, date, ambiguous, nonexistent)):
+        time = TimeMapping(
+            unit=unit,
+            since=since or Since.EPOCH,
+            zone=zone,
+            date=date,
+            ambiguous=ambiguous or LocalTime.REFUSE,
+            nonexistent=nonexistent or LocalTime.REFUSE,
+        )
     mapping = FieldMapping(
         target=target,
         path=table.text("from"),
@@ -298,7 +314,7 @@ def _layout(spec: SourceSpec) -> Iterator[str]:
     if spec.csv != CsvDialect():
         yield from ("", "[csv]")
         standard = CsvDialect()
-        for name in ("delimiter", "quote", "names"):
+        for name in (each.name for each in dataclasses.fields(CsvDialect)):
             value = getattr(spec.csv, name)
             if value != getattr(standard, name):
                 yield _pair(name, list(value) if isinstance(value, tuple) else value)
@@ -332,6 +348,8 @@ def _field_table(mapping: FieldMapping) -> dict[str, Any]:
         "since": time.since.value if time and time.since is not Since.EPOCH else None,
         "zone": time and time.zone,
         "date": time and time.date,
+        "ambiguous": _unless_refused(time and time.ambiguous),
+        "nonexistent": _unless_refused(time and time.nonexistent),
         "divide_by": mapping.divide_by,
         "multiply_by": mapping.multiply_by,
         "null_values": list(mapping.null_values) or None,
@@ -340,6 +358,10 @@ def _field_table(mapping: FieldMapping) -> dict[str, Any]:
         "case": mapping.case and mapping.case.value,
     }
     return {name: value for name, value in table.items() if value is not None}
+
+
+def _unless_refused(choice: LocalTime | None) -> str | None:
+    return None if choice in (None, LocalTime.REFUSE) else str(choice)
 
 
 def _pair(name: str, value: object) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.decoding.conversion.fields import FieldConverter, days_of
-from tickmesh.decoding.json_columns import MAX_EXTRA_NAMES, OTHER_EXTRAS
+from tickmesh.decoding.json_found import MAX_EXTRA_NAMES, OTHER_EXTRAS
 from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
 from tickmesh.decoding.source_spec import Extras, Format, RecordKind, SourceSpec
 
@@ -39,7 +39,9 @@ class TabularKind:
             if mapping.path is None
         }
         self._converters = [
-            FieldConverter(mapping, targets[mapping.target], lexical=lexical)
+            FieldConverter(
+                mapping, targets[mapping.target], lexical=lexical, decimal=spec.csv.decimal
+            )
             for mapping in kind.fields
             if mapping.path is not None
         ]

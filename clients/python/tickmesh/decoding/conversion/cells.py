@@ -31,6 +31,7 @@ NONFINITE: Final = "NONFINITE"
 REPR_OVERFLOW: Final = "REPR_OVERFLOW"
 REPR_PRECISION: Final = "REPR_PRECISION"
 AMBIGUOUS_TIME: Final = "AMBIGUOUS_TIME"
+NONEXISTENT_TIME: Final = "NONEXISTENT_TIME"
 UNMAPPED_VALUE: Final = "UNMAPPED_VALUE"
 
 FAILURE_MESSAGES: Final = {
@@ -44,7 +45,10 @@ FAILURE_MESSAGES: Final = {
     NONFINITE: "expected a finite number",
     REPR_OVERFLOW: "the value is beyond what the field's Arrow type can hold",
     REPR_PRECISION: "the value has more digits than the field's Arrow type can hold",
-    AMBIGUOUS_TIME: "the local time happens twice or never on that day; give UTC or an offset",
+    AMBIGUOUS_TIME: "the clock shows that local time twice on that day; give UTC or an offset, or "
+    "say with `ambiguous` which it is",
+    NONEXISTENT_TIME: "the clock skips that local time on that day; give UTC or an offset, or say "
+    "with `nonexistent` what it is",
     UNMAPPED_VALUE: "the source spec maps other values of this field, not this one",
 }
 
@@ -57,6 +61,9 @@ CASE_CHANGED: Final = "CASE_CHANGED"
 SCALED: Final = "SCALED"
 TIME_CONVERTED: Final = "TIME_CONVERTED"
 ROUNDED_TO_DOUBLE: Final = "ROUNDED_TO_DOUBLE"
+LOCAL_TIME_RESOLVED: Final = "LOCAL_TIME_RESOLVED"
+DECIMAL_COMMA: Final = "DECIMAL_COMMA"
+VALUE_EXTRACTED: Final = "VALUE_EXTRACTED"
 
 
 class Outcome(NamedTuple):

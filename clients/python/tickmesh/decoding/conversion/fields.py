@@ -70,11 +70,21 @@ class Target:
 class FieldConverter:
     """Converts raw columns for one field."""
 
-    def __init__(self, mapping: FieldMapping, target: Target, *, lexical: bool) -> None:
-        """Args: as the attributes; ``lexical`` says that text is how any value is written (CSV)."""
+    def __init__(
+        self, mapping: FieldMapping, target: Target, *, lexical: bool, decimal: str = "."
+    ) -> None:
+        """Prepare the conversion.
+
+        Args:
+            mapping: Where the values come from and what is done with them.
+            target: The field.
+            lexical: Text is how any value is written (CSV).
+            decimal: What stands before the fraction of a number in text.
+        """
         self.mapping = mapping
         self.target = target
         self._lexical = lexical or mapping.constant is not None or mapping.file_group is not None
+        self._comma = decimal == ","
         self._factor = scaling.factor_of(
             divide_by=mapping.divide_by, multiply_by=mapping.multiply_by
         )
@@ -97,7 +107,14 @@ class FieldConverter:
             converted = converted.then(self._in_case)
         if self.mapping.values:
             converted = converted.then(self._mapped)
+        if self._comma and pt.is_string(column.type) and self._is_of_numbers:
+            converted = converted.then(self._with_points)
         converted = converted.then(lambda values: self._to_target(values, day))
+        if self._comma and pt.is_string(column.type):
+            converted.failures = [
+                Failures(failures.code, failures.rows, column.take(failures.rows))
+                for failures in converted.failures
+            ]
         if converted.failures and not self._lexical and pt.is_string(column.type):
             converted.failures = [_quoted(failures) for failures in converted.failures]
         return converted
@@ -132,6 +149,22 @@ class FieldConverter:
         kept = pc.if_else(hit, pa.scalar(None, column.type), column)
         converted = Converted(kept)
         converted.coercions[cells.NULL_VALUE] = count
+        return converted
+
+    @property
+    def _is_of_numbers(self) -> bool:
+        time = self.mapping.time
+        return numbers.is_number(self.target.number_type) or (
+            time is not None and time.unit is not None
+        )
+
+    def _with_points(self, column: Array) -> Converted:
+        """Numbers with a decimal comma as numbers with a point; those with a point fail."""
+        commas = pc.match_substring(column, ",")
+        points = pc.match_substring(column, ".")
+        texts = pc.replace_substring(column, ",", ".")
+        converted = cells.fail_where(column, points, cells.NOT_A_NUMBER, texts)
+        converted.coercions[cells.DECIMAL_COMMA] = pc.and_not(commas, points).true_count
         return converted
 
     def _in_case(self, column: Array) -> Converted:
@@ -185,22 +218,24 @@ class FieldConverter:
 
     def _instants(self, column: Array, day: Array | None, *, lexical: bool) -> Converted:
         time = self.mapping.time
-        zone = None if time is None else time.zone
+        clock = None
+        if time is not None and time.zone is not None:
+            clock = times.Clock(time.zone, time.ambiguous, time.nonexistent)
         if pt.is_timestamp(column.type):
-            return times.from_timestamps(column, zone=zone)
+            return times.from_timestamps(column, clock=clock)
         if time is not None and time.unit is not None:
             if pt.is_string(column.type) and not self._text_is_number(lexical):
                 return all_failed(column, cells.NOT_A_NUMBER, times.INSTANT)
             if time.since is Since.EPOCH:
                 return times.since_epoch(column, time.unit)
             assert day is not None
-            assert time.zone is not None
-            return times.since_midnight(column, time.unit, day=day, zone=time.zone)
+            assert clock is not None
+            return times.since_midnight(column, time.unit, day=day, clock=clock)
         if self.target.integer and (pt.is_integer(column.type) or lexical):
             # The schema itself says: an integer of the Arrow type's unit.
             return times.since_epoch(column, TimeUnit(self.target.type.unit))
         if pt.is_string(column.type):
-            return times.from_text(column, zone=zone)
+            return times.from_text(column, clock=clock)
         return all_failed(column, cells.NOT_A_TIME, times.INSTANT)
 
     def _numbers(self, column: Array, *, lexical: bool) -> Converted:

@@ -14,6 +14,7 @@ import pyarrow.types as pt
 from tickmesh.decoding.arrow import all_true, any_true, nulls, pc
 from tickmesh.decoding.conversion import cells, grammar
 from tickmesh.decoding.conversion.cells import Converted, Outcome, convert_the_rest
+from tickmesh.decoding.conversion.proofs import plain_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,17 +44,15 @@ def from_text(column: Array, target: pa.DataType) -> Converted:
     exact = exactly(target)
     if pt.is_integer(target):
         return _integers_from_text(column, target, exact)
+    proof = plain_numbers(column)
     if pt.is_decimal(target):
-        digits = target.precision - target.scale
-        pattern = rf"-?(0|[1-9][0-9]{{0,{max(digits - 1, 0)}}})"
-        if target.scale > 0:
-            pattern += rf"(\.[0-9]{{1,{target.scale}}})?"
-        sure = pc.match_substring_regex(column, grammar.whole(pattern if digits > 0 else "0"))
-        return convert_the_rest(column, _cast_where(column, sure, target), sure, exact)
+        return _decimals_from_text(column, target, exact, plain=proof is not None)
+    if proof is not None and target == pa.float64() and proof.longest <= _SURE_DIGITS:
+        return Converted(column.cast(target))
     sure = pc.match_substring_regex(column, grammar.whole(grammar.NUMBER))
     values = _cast_where(column, sure, pa.float64())
     sure = pc.and_kleene(sure, pc.is_finite(values))
-    rounded = _count_rounded(column, sure)
+    rounded = _count_rounded(column, sure, values)
     if target != pa.float64():
         values = values.cast(target, safe=False)
         sure = pc.and_kleene(sure, pc.is_finite(values))
@@ -64,12 +63,27 @@ def from_text(column: Array, target: pa.DataType) -> Converted:
     return converted
 
 
+def _decimals_from_text(
+    column: Array, target: Any, exact: Callable[[Any], Outcome], *, plain: bool
+) -> Converted:
+    if plain:
+        with contextlib.suppress(pa.ArrowInvalid):  # a digit too many
+            return Converted(column.cast(target))
+    digits = target.precision - target.scale
+    pattern = rf"-?(0|[1-9][0-9]{{0,{max(digits - 1, 0)}}})"
+    if target.scale > 0:
+        pattern += rf"(\.[0-9]{{1,{target.scale}}})?"
+    sure = pc.match_substring_regex(column, grammar.whole(pattern if digits > 0 else "0"))
+    return convert_the_rest(column, _cast_where(column, sure, target), sure, exact)
+
+
 def _integers_from_text(
     column: Array, target: pa.DataType, exact: Callable[[Any], Outcome]
 ) -> Converted:
     sure: Array | None = None
     values: Array | None = None
-    if _plain_digits(column):
+    proof = plain_numbers(column)
+    if proof is not None and not proof.fractions:
         with contextlib.suppress(pa.ArrowInvalid):  # 19 digits may be beyond int64
             values = column.cast(pa.int64())
     if values is None:
@@ -83,30 +97,23 @@ def _integers_from_text(
     return Converted(values) if sure is None else convert_the_rest(column, values, sure, exact)
 
 
-def _plain_digits(column: Array) -> bool:
-    """Whether every value is 1 to 19 digits, no leading zero: cheaper to see than by a regex."""
-    lengths = pc.binary_length(column)
-    longest = pc.max(lengths).as_py()
-    if longest is None:
-        return True
-    if longest > 19 or not all_true(pc.ascii_is_decimal(column)):
-        return False
-    return not any_true(pc.and_(pc.starts_with(column, "0"), pc.greater(lengths, 1)))
-
-
 def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array:
     if sure is not None and not all_true(sure):
         column = pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
     return column.cast(target)
 
 
-def _count_rounded(column: Array, sure: Array) -> int:
-    """How many of the numbers in text are not kept digit by digit in a double."""
+def _count_rounded(column: Array, sure: Array, values: Array) -> int:
+    """How many of the numbers in text are not kept digit by digit in the doubles nearest to them."""
     doubtful = pc.or_(
-        pc.greater(pc.binary_length(column), _SURE_DIGITS + 1),
+        pc.greater(pc.binary_length(column), _SURE_DIGITS),
         pc.match_substring(column, "e", ignore_case=True),
     )
     long = pc.and_kleene(sure, doubtful)
+    if not any_true(long):
+        return 0
+    # Most long numbers are doubles that were written out: the shortest text that gives the double.
+    long = pc.and_kleene(long, pc.not_equal(values.cast(pa.string()), column))
     if not any_true(long):
         return 0
     counted = column.filter(long).value_counts()

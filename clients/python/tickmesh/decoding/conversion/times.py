@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -19,7 +19,8 @@ import pyarrow.types as pt
 from tickmesh.decoding.arrow import all_true, nulls, pc
 from tickmesh.decoding.conversion import cells, grammar, numbers, scaling
 from tickmesh.decoding.conversion.cells import Converted, Failures, Outcome, convert_the_rest
-from tickmesh.decoding.source_spec import TimeUnit
+from tickmesh.decoding.conversion.proofs import outline
+from tickmesh.decoding.source_spec import LocalTime, TimeUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,21 @@ _TEXT: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A local clock.
+
+    Attributes:
+        zone: IANA name of its zone.
+        ambiguous: What becomes of a time it shows twice.
+        nonexistent: What becomes of a time it skips.
+    """
+
+    zone: str
+    ambiguous: LocalTime = LocalTime.REFUSE
+    nonexistent: LocalTime = LocalTime.REFUSE
+
+
 def since_epoch(column: Array, unit: TimeUnit) -> Converted:
     """Numbers of a unit since 1970-01-01T00:00Z."""
     counted = _nanoseconds(column, unit)
@@ -44,14 +60,14 @@ def since_epoch(column: Array, unit: TimeUnit) -> Converted:
     return counted
 
 
-def since_midnight(column: Array, unit: TimeUnit, *, day: Array, zone: str) -> Converted:
+def since_midnight(column: Array, unit: TimeUnit, *, day: Array, clock: Clock) -> Converted:
     """Numbers of a unit on the local clock since 00:00 of a local day.
 
     Args:
         column: The numbers.
         unit: Their unit.
         day: ``date32``, one for each row; where null, so is the instant.
-        zone: The zone of the clock; daylight saving is applied.
+        clock: The clock; daylight saving is applied.
     """
     counted = _nanoseconds(column, unit)
     outside = pc.or_(pc.less(counted.values, 0), pc.greater_equal(counted.values, _DAY_NS))
@@ -60,81 +76,97 @@ def since_midnight(column: Array, unit: TimeUnit, *, day: Array, zone: str) -> C
     )
     midnight = day.cast(_LOCAL).cast(pa.int64())
     local = pc.add(counted.values, midnight).cast(_LOCAL)
-    localised = counted.then(lambda _: localise(local, zone, column))
-    localised.coercions = _converted(localised.values)
-    return localised
+    return _counted(counted.then(lambda _: localise(local, clock, column)))
 
 
-def localise(local: Array, zone: str, raw: Array) -> Converted:
-    """Local clock times to instants; times that happen twice or never fail.
+def localise(local: Array, clock: Clock, raw: Array) -> Converted:
+    """Local clock times to instants.
 
     Args:
         local: Zone-less timestamps.
-        zone: IANA name of their zone.
+        clock: The clock that showed them, and what becomes of those it shows twice or never.
         raw: What is shown for times that fail.
     """
     local = local if local.type == _LOCAL else local.cast(_LOCAL)
     try:
-        return Converted(pc.assume_timezone(local, zone).cast(INSTANT))
+        return Converted(pc.assume_timezone(local, clock.zone).cast(INSTANT))
     except pa.ArrowInvalid:
         early, late = (
-            pc.assume_timezone(local, zone, ambiguous=choice, nonexistent=choice).cast(INSTANT)
+            pc.assume_timezone(local, clock.zone, ambiguous=choice, nonexistent=choice)
             for choice in ("earliest", "latest")
         )
-        return cells.fail_where(raw, pc.not_equal(early, late), cells.AMBIGUOUS_TIME, early)
+    doubtful = pc.not_equal(early, late)
+    shown = pc.equal(pc.local_timestamp(early), local)
+    converted = Converted(early.cast(INSTANT))
+    for choice, mask, code in (
+        (clock.ambiguous, pc.and_(doubtful, shown), cells.AMBIGUOUS_TIME),
+        (clock.nonexistent, pc.and_(doubtful, pc.invert(shown)), cells.NONEXISTENT_TIME),
+    ):
+        if choice is LocalTime.REFUSE:
+            refused = cells.fail_where(raw, mask, code, converted.values)
+            converted = Converted(
+                refused.values, converted.failures + refused.failures, converted.coercions
+            )
+            continue
+        converted.coercions[cells.LOCAL_TIME_RESOLVED] += mask.true_count
+        if choice is LocalTime.LATEST:
+            converted.values = pc.if_else(mask, late.cast(INSTANT), converted.values)
+    return converted
 
 
-def from_text(column: Array, *, zone: str | None) -> Converted:
+def from_text(column: Array, *, clock: Clock | None) -> Converted:
     """ISO 8601 text, such as ``2024-01-31T09:30:00.5Z`` or ``2024-01-31 09:30:00.5-05:00``.
 
     Args:
         column: utf8.
-        zone: Zone of times without an offset; None refuses them.
+        clock: The clock of times without an offset; None refuses them.
     """
     form = rf"{grammar.DATE}[T ]{grammar.TIME}"
-    pattern = form if zone else form + grammar.OFFSET
-    sure = pc.match_substring_regex(column, grammar.whole(pattern))
-    plain = (
-        column
-        if all_true(sure)
-        else pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
-    )
+    pattern = form if clock else form + grammar.OFFSET
+    look = outline(column)
+    if look is not None and re.fullmatch(pattern, look):
+        sure, plain = column.is_valid(), column
+    else:
+        sure = pc.match_substring_regex(column, grammar.whole(pattern))
+        plain = (
+            column
+            if all_true(sure)
+            else pc.if_else(sure.fill_null(False), column, pa.scalar(None, column.type))
+        )
     try:
-        if zone is None:
-            return convert_the_rest(column, plain.cast(INSTANT), sure, _exactly(zone))
+        if clock is None:
+            return convert_the_rest(column, plain.cast(INSTANT), sure, _exactly(clock))
         local = plain.cast(_LOCAL)
     except pa.ArrowInvalid:  # a 31st of February, or a year that nanoseconds cannot hold
-        return convert_the_rest(column, nulls(len(column), INSTANT), None, _exactly(zone))
-    localised = localise(local, zone, column).then(
-        lambda values: convert_the_rest(column, values, sure, _exactly(zone))
+        return convert_the_rest(column, nulls(len(column), INSTANT), None, _exactly(clock))
+    return _counted(
+        localise(local, clock, column).then(
+            lambda values: convert_the_rest(column, values, sure, _exactly(clock))
+        )
     )
-    localised.coercions = _converted(localised.values)
-    return localised
 
 
-def from_timestamps(column: Array, *, zone: str | None) -> Converted:
+def from_timestamps(column: Array, *, clock: Clock | None) -> Converted:
     """Arrow timestamps; those without a zone need one."""
-    if column.type.tz is None and zone is None:
+    if column.type.tz is None and clock is None:
         return cells.all_failed(column, cells.NOT_A_TIME, INSTANT)
     try:
         if column.type.tz is not None:
             return Converted(column.cast(INSTANT))
         local = column.cast(_LOCAL)
     except pa.ArrowInvalid:
-        return _timestamps_one_by_one(column, zone=zone)
-    assert zone is not None
-    localised = localise(local, zone, column)
-    localised.coercions = _converted(localised.values)
-    return localised
+        return _timestamps_one_by_one(column, clock=clock)
+    assert clock is not None
+    return _counted(localise(local, clock, column))
 
 
-def _timestamps_one_by_one(column: Array, *, zone: str | None) -> Converted:
+def _timestamps_one_by_one(column: Array, *, clock: Clock | None) -> Converted:
     """Timestamps of which some are beyond what nanoseconds since the epoch can hold."""
     counts = column.cast(pa.int64())
     counted = _nanoseconds(counts, TimeUnit(column.type.unit))
     fits = pc.and_(counted.values.is_valid(), column.is_valid())
     inside = pc.if_else(fits, column, pa.scalar(None, column.type))
-    return counted.then(lambda _: from_timestamps(inside, zone=zone))
+    return counted.then(lambda _: from_timestamps(inside, clock=clock))
 
 
 def to_unit(instants: Array, target: pa.DataType, *, raw: Array) -> Converted:
@@ -157,7 +189,7 @@ def dates_from_text(column: Array) -> Converted:
 def times_of_day_from_text(column: Array) -> Converted:
     """Text such as ``09:30:00.5-05:00``, a time of day with its offset, as that in UTC."""
     dated = pc.binary_join_element_wise("1970-01-01T", column, "")
-    converted = from_text(dated, zone=None)
+    converted = from_text(dated, clock=None)
     days = pc.floor_temporal(converted.values, unit="day")
     converted.values = pc.subtract(converted.values, days).cast(pa.int64()).cast(TIME_OF_DAY)
     converted.failures = [
@@ -209,7 +241,12 @@ def _converted(values: Array) -> Counter[str]:
     return Counter({cells.TIME_CONVERTED: len(values) - values.null_count})
 
 
-def _exactly(zone: str | None) -> Callable[[Any], Outcome]:
+def _counted(localised: Converted) -> Converted:
+    localised.coercions = localised.coercions + _converted(localised.values)
+    return localised
+
+
+def _exactly(clock: Clock | None) -> Callable[[Any], Outcome]:
     """A converter of one ISO 8601 text."""
 
     def convert(text: Any) -> Outcome:
@@ -217,7 +254,7 @@ def _exactly(zone: str | None) -> Callable[[Any], Outcome]:
         if match is None:
             return Outcome(failure=cells.NOT_A_TIME)
         day, hour, minute, second, fraction, offset = match.groups()
-        if offset is None and zone is None:
+        if offset is None and clock is None:
             return Outcome(failure=cells.NOT_A_TIME)
         fraction = (fraction or "").rstrip("0")
         try:
@@ -230,17 +267,27 @@ def _exactly(zone: str | None) -> Callable[[Any], Outcome]:
             return Outcome(failure=cells.NOT_A_TIME)
         if len(fraction) > 9:
             return Outcome(failure=cells.REPR_PRECISION)
-        shift = _offset(offset) if offset else _zone_offset(moment, str(zone))
+        shift = _offset(offset) if offset else timedelta()
         if shift is None:
-            return Outcome(failure=cells.AMBIGUOUS_TIME if offset is None else cells.NOT_A_TIME)
+            return Outcome(failure=cells.NOT_A_TIME)
         elapsed = moment - datetime(1970, 1, 1) - shift  # noqa: DTZ001 - clock readings, no zone
         count = (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000_000
         count += int(fraction.ljust(9, "0"))
-        if not -(1 << 63) <= count < 1 << 63:
+        margin = 0 if offset else _DAY_NS
+        if not -(1 << 63) + margin <= count < (1 << 63) - margin:
             return Outcome(failure=cells.REPR_OVERFLOW)
-        return Outcome(count)
+        return Outcome(count) if offset or clock is None else _localised(count, clock, text)
 
     return convert
+
+
+def _localised(count: int, clock: Clock, text: str) -> Outcome:
+    """A local time, as nanoseconds on its clock since 1970, as an instant."""
+    found = localise(pa.array([count], _LOCAL), clock, pa.array([text]))
+    if found.failures:
+        return Outcome(failure=found.failures[0].code)
+    coercion = cells.LOCAL_TIME_RESOLVED if +found.coercions else None
+    return Outcome(found.values.cast(pa.int64())[0].as_py(), coercion=coercion)
 
 
 def _offset(text: str) -> timedelta | None:
@@ -250,11 +297,3 @@ def _offset(text: str) -> timedelta | None:
     if hours > 23 or minutes > 59:
         return None
     return timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1)
-
-
-def _zone_offset(moment: datetime, zone: str) -> timedelta | None:
-    """The offset of a clock reading; None when it happens twice or never."""
-    first, second = (
-        moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)
-    )
-    return first if first == second else None
