@@ -2,24 +2,25 @@
 
 A mask says of every row: surely valid (true), surely invalid (false) or undecided (null).
 A mask that says the same of every row is one of three constants, so that keywords an Arrow type
-settles by itself cost nothing per row.  Kleene logic makes the algebra exact: ``false AND
-undecided`` is false, ``true OR undecided`` is true.
+settles by itself cost nothing per row.  A mask that refuses few rows names them (`AllBut`): market
+data are nearly all good, and in small batches every call of a kernel counts.  Kleene logic makes
+the algebra exact: ``false AND undecided`` is false, ``true OR undecided`` is true.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from tickmesh.schema.validation import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from tickmesh.schema.validation.kernels import Array
+    from numpy.typing import NDArray
 
 
 class Constant(Enum):
@@ -35,13 +36,34 @@ VALID, INVALID, UNDECIDED = Constant.VALID, Constant.INVALID, Constant.UNDECIDED
 TruthValue: TypeAlias = bool | None
 """Yes, no, or not settled."""
 
-Mask: TypeAlias = Constant | pa.BooleanArray
+
+class AllBut:
+    """Valid for every row but a few, which are surely invalid.
+
+    Args:
+        rows: The invalid rows, at least one, in any order, perhaps repeated.
+        length: How many rows there are.
+    """
+
+    __slots__ = ("length", "rows")
+
+    def __init__(self, rows: NDArray[np.int64], length: int) -> None:
+        self.rows = rows
+        self.length = length
+
+
+Mask: TypeAlias = Constant | AllBut | pa.BooleanArray
+
+# Up to this many rows, or this share of them, invalid rows are named one by one.
+_SMALL_BATCH = 8192
+_FEW = 8
 
 _SCALARS: dict[Constant, Any] = {
     VALID: pa.scalar(True),
     INVALID: pa.scalar(False),
     UNDECIDED: pa.scalar(None, pa.bool_()),
 }
+_NO = _SCALARS[INVALID]
 
 
 def constant(verdict: TruthValue) -> Constant:
@@ -50,35 +72,83 @@ def constant(verdict: TruthValue) -> Constant:
 
 
 def settle(mask: pa.BooleanArray, missing: int = 0) -> Mask:
-    """Replace a mask that found nothing wrong by the constant.
+    """Replace a mask that found little or nothing wrong by a cheaper one.
 
     Args:
         mask: A leaf kernel's answer; rows whose cell is null answer null or false.
         missing: How many rows have a null cell; the caller overrides those.
     """
-    return VALID if mask.true_count + missing == len(mask) else mask
+    if mask.true_count + missing == len(mask):
+        return VALID
+    return mask if mask.null_count else of_flags(flags_of(mask))
+
+
+def of_flags(valid: NDArray[np.bool_]) -> Mask:
+    """The mask of one boolean a row: whether it is surely valid, else it is surely invalid."""
+    length = len(valid)
+    failing = length - np.count_nonzero(valid)
+    if not failing:
+        return VALID
+    if length <= _SMALL_BATCH or failing * _FEW <= length:
+        return AllBut((~valid).nonzero()[0], length)
+    return packed(valid)
+
+
+def all_but(rows: NDArray[np.int64], length: int) -> Mask:
+    """Valid for every row but these, of which there may be none."""
+    return AllBut(rows, length) if len(rows) else VALID
+
+
+def flags_of(mask: pa.BooleanArray) -> NDArray[np.bool_]:
+    """One boolean a row, of any value where the mask is undecided."""
+    if not len(mask):
+        return np.empty(0, np.bool_)
+    return unpacked(mask.buffers()[1], mask.offset, len(mask))
+
+
+def unpacked(bits: Any, offset: int, length: int) -> NDArray[np.bool_]:
+    """One boolean for each bit of a buffer, from an offset on."""
+    flags = np.unpackbits(np.frombuffer(bits, np.uint8), count=offset + length, bitorder="little")
+    return flags[offset:].view(np.bool_)
+
+
+def packed(flags: NDArray[np.bool_]) -> pa.BooleanArray:
+    """The Arrow array of one boolean a row."""
+    bytes_: Any = np.packbits(flags, bitorder="little")
+    bits: Any = pa.py_buffer(bytes_)
+    array: Any = pa.Array.from_buffers(pa.bool_(), len(flags), [None, bits], 0)
+    mask: pa.BooleanArray = array
+    return mask
 
 
 def expand(mask: Mask, length: int) -> pa.BooleanArray:
     """The mask as an array of ``length`` rows."""
     if isinstance(mask, Constant):
         return _repeated(mask, length)
-    return mask
+    return _dense(mask)
 
 
 def conjunction(masks: Iterable[Mask]) -> Mask:
     """Valid where all are valid, invalid where one is invalid."""
     result: Mask = VALID
+    few: list[AllBut] = []
     for mask in masks:
         if mask is VALID:
             continue
         if mask is INVALID:
             return INVALID
-        if result is VALID:
+        if isinstance(mask, AllBut):
+            few.append(mask)
+        elif result is VALID:
             result = mask
         elif result is not mask:
             result = kernels.and_kleene([_operand(result), _operand(mask)])
-    return result
+    if not few:
+        return result
+    together = few[0]
+    if len(few) > 1:
+        together = AllBut(np.concatenate([mask.rows for mask in few]), together.length)
+    return together if result is VALID else kernels.and_kleene([_operand(result), _dense(together)])
 
 
 def disjunction(masks: Iterable[Mask]) -> Mask:
@@ -100,7 +170,7 @@ def negation(mask: Mask) -> Mask:
     """Swap valid and invalid; what is undecided stays so."""
     if isinstance(mask, Constant):
         return constant(None if mask.value is None else not mask.value)
-    return kernels.invert([mask])
+    return kernels.invert([_dense(mask)])
 
 
 def exactly_one(masks: Iterable[Mask]) -> Mask:
@@ -132,31 +202,32 @@ def choose(condition: Mask, then: Mask, otherwise: Mask) -> Mask:
     )
 
 
-def override(missing: pa.BooleanArray, verdict: Mask, mask: Mask) -> Mask:
-    """``verdict`` where ``missing``, ``mask`` elsewhere; ``missing`` holds no nulls."""
+def override(missing: NDArray[np.bool_], verdict: Mask, mask: Mask) -> Mask:
+    """``verdict`` where ``missing``, ``mask`` elsewhere."""
     if mask is verdict:
         return mask
-    return kernels.if_else_mask([missing, _operand(verdict), _operand(mask)])
+    if isinstance(mask, AllBut) and verdict is VALID:
+        return all_but(mask.rows[~missing[mask.rows]], mask.length)
+    if mask is VALID and verdict is INVALID:
+        return of_flags(~missing)
+    return kernels.if_else_mask([packed(missing), _operand(verdict), _operand(mask)])
 
 
-def failures(mask: Mask, length: int) -> pa.BooleanArray:
-    """The rows that are surely invalid, without nulls."""
+def failing_rows(mask: Mask, length: int) -> NDArray[np.int64]:
+    """The rows that are surely invalid, in any order, perhaps repeated."""
+    if isinstance(mask, AllBut):
+        return mask.rows
     if isinstance(mask, Constant):
-        return _repeated(constant(mask is INVALID), length)
-    return kernels.coalesce_mask([kernels.invert([mask]), _SCALARS[INVALID]])
-
-
-def bits_of_failures(mask: Mask, bit: int, length: int) -> Array:
-    """``bit`` in every row that is surely invalid, 0 in the others, as 64-bit words."""
-    if isinstance(mask, Constant) or mask.null_count:
-        return kernels.if_else([failures(mask, length), _word(bit), _word(0)])
-    return kernels.if_else([mask, _word(0), _word(bit)])
+        return np.arange(length if mask is INVALID else 0)
+    return np.flatnonzero(flags_of(kernels.coalesce_mask([kernels.invert([mask]), _NO])))
 
 
 def undecided(mask: Mask, length: int) -> pa.BooleanArray:
     """The rows that are undecided, without nulls."""
     if isinstance(mask, Constant):
         return _repeated(constant(mask is UNDECIDED), length)
+    if isinstance(mask, AllBut):
+        return _repeated(INVALID, length)
     return kernels.is_null([mask])
 
 
@@ -164,26 +235,42 @@ def has_failures(mask: Mask) -> bool:
     """Whether some row is surely invalid."""
     if isinstance(mask, Constant):
         return mask is INVALID
-    return mask.false_count > 0
+    return isinstance(mask, AllBut) or mask.false_count > 0
 
 
 def has_undecided(mask: Mask) -> bool:
     """Whether some row is undecided."""
     if isinstance(mask, Constant):
         return mask is UNDECIDED
-    return mask.null_count > 0
+    return not isinstance(mask, AllBut) and mask.null_count > 0
 
 
 def is_clean(mask: Mask) -> bool:
     """Whether every row is surely valid."""
     if isinstance(mask, Constant):
         return mask is VALID
-    return mask.true_count == len(mask)
+    return not isinstance(mask, AllBut) and mask.true_count == len(mask)
 
 
-@cache
-def _word(bits: int) -> pa.Scalar[Any]:
-    return pa.scalar(bits, pa.uint64())
+def joined(masks: Sequence[Mask], lengths: Sequence[int]) -> Mask:
+    """The mask over the rows of several batches, one after another."""
+    if all(mask is VALID or isinstance(mask, AllBut) for mask in masks):
+        starts = np.cumsum([0, *lengths])
+        rows = [
+            mask.rows + start
+            for mask, start in zip(masks, starts, strict=False)
+            if isinstance(mask, AllBut)
+        ]
+        return all_but(np.concatenate(rows), sum(lengths)) if rows else VALID
+    return pa.concat_arrays([expand(*each) for each in zip(masks, lengths, strict=True)])
+
+
+def _dense(mask: AllBut | pa.BooleanArray) -> pa.BooleanArray:
+    if not isinstance(mask, AllBut):
+        return mask
+    flags = np.ones(mask.length, np.bool_)
+    flags[mask.rows] = False
+    return packed(flags)
 
 
 def _repeated(verdict: Constant, length: int) -> pa.BooleanArray:
@@ -192,4 +279,4 @@ def _repeated(verdict: Constant, length: int) -> pa.BooleanArray:
 
 
 def _operand(mask: Mask) -> object:
-    return _SCALARS[mask] if isinstance(mask, Constant) else mask
+    return _SCALARS[mask] if isinstance(mask, Constant) else _dense(mask)

@@ -188,17 +188,18 @@ def _upwards(tokens: Pointer) -> Iterator[str]:
 
 
 def _concatenated(parts: list[_Judged]) -> _Judged:
-    verdicts = [masks.expand(part.verdict, part.rows) for part in parts]
-    verdict = pa.concat_arrays(verdicts) if verdicts else masks.VALID
-    findings: Findings = []
-    before, total = 0, sum(part.rows for part in parts)
-    for part in parts:
-        after = total - before - part.rows
+    by_site: dict[int, list[Mask]] = {}
+    for number, part in enumerate(parts):
         for site, mask in part.findings:
-            pieces = [(masks.VALID, before), (mask, part.rows), (masks.VALID, after)]
-            findings.append((site, pa.concat_arrays([masks.expand(*piece) for piece in pieces])))
-        before += part.rows
-    return _Judged(total, verdict, findings, sum(part.oracle_rows for part in parts))
+            found = by_site.setdefault(site, [masks.VALID] * len(parts))
+            found[number] = masks.conjunction([found[number], mask])
+    lengths = [part.rows for part in parts]
+    return _Judged(
+        sum(lengths),
+        masks.joined([part.verdict for part in parts], lengths),
+        [(site, masks.joined(found, lengths)) for site, found in by_site.items()],
+        sum(part.oracle_rows for part in parts),
+    )
 
 
 def _fields(schema: pa.Schema) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from tickmesh.schema.validation import kernels, masks
@@ -12,6 +13,8 @@ from tickmesh.schema.validation.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from tickmesh.schema.validation.documents import Rows
     from tickmesh.schema.validation.kernels import Array
@@ -25,7 +28,6 @@ OTHER_BIT = 63
 _DISAGREEMENT = Reason(
     "ORACLE_DISAGREES", "", "", "refused on columns, but the row oracle finds no reason"
 )
-_NO_BIT: Any = pa.scalar(0, pa.uint64())
 
 
 class Verdicts:
@@ -94,32 +96,33 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        words: Any = _zeros(len(self)) if self.all_good else self._words()
-        mask: pa.UInt64Array = words
+        words = np.zeros(len(self), np.uint64)
+        if not self.all_good:
+            self._blame(words)
+        found: Any = pa.array(words)
+        mask: pa.UInt64Array = found
         return mask
 
-    def _words(self) -> Array:
-        words: Array | None = None
-        unsure: Mask = masks.INVALID
+    def _blame(self, words: NDArray[np.uint64]) -> None:
+        unsure: NDArray[np.bool_] | None = None
         for site, mask in self._findings:
             if masks.has_failures(mask):
-                word = masks.bits_of_failures(mask, 1 << min(site, OTHER_BIT), len(self))
-                words = word if words is None else kernels.bit_or([words, word])
+                words[masks.failing_rows(mask, len(self))] |= np.uint64(1 << min(site, OTHER_BIT))
             if masks.has_undecided(mask):
-                unsure = masks.disjunction([unsure, masks.undecided(mask, len(self))])
-        words = _zeros(len(self)) if words is None else words
+                flags = masks.flags_of(masks.undecided(mask, len(self)))
+                unsure = flags if unsure is None else unsure | flags
+        bad = masks.failing_rows(self._verdict, len(self))
         if self.oracle_rows:
             # Another reading of its null cells may have saved a row that a keyword refused.
-            words = kernels.if_else([self.good, _NO_BIT, words])
+            words[masks.flags_of(self.good)] = 0
         # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
-        unsure = masks.disjunction([unsure, kernels.equal([words, _NO_BIT])])
-        chosen = masks.expand(masks.conjunction([unsure, self._bad]), len(self))
-        if not chosen.true_count:
-            return words
-        found = self._explain(self._rows, kernels.true_indices([chosen]))
-        further = [self._word_of(reasons) for reasons in found]
-        bits = kernels.bit_or([words.filter(chosen), pa.array(further, pa.uint64())])
-        return kernels.replace([words, chosen, bits])
+        unblamed = words[bad] == 0
+        if unsure is not None:
+            unblamed |= unsure[bad]
+        if unblamed.any():
+            rows = bad[unblamed]
+            found = self._explain(self._rows, pa.array(rows))
+            words[rows] |= np.array([self._word_of(reasons) for reasons in found], np.uint64)
 
     @cached_property
     def _bad(self) -> pa.BooleanArray:
@@ -143,8 +146,3 @@ class Verdicts:
         bad = self._bad.take(wanted)
         reasons = iter(self._explain(self._rows, wanted.filter(bad)))
         return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
-
-
-def _zeros(length: int) -> Array:
-    zeros: Array = pa.repeat(_NO_BIT, length)
-    return zeros
