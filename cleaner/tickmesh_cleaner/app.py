@@ -11,6 +11,7 @@ from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh.schema.validation import SelfCheck
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.error_table import error_table
@@ -53,6 +54,7 @@ class _Life:
         runner: JobRunner,
         registry: RegistryClient,
         tick_store: TickConnection,
+        self_check: SelfCheck,
         *,
         drain_seconds: float,
     ) -> None:
@@ -60,6 +62,7 @@ class _Life:
         self._runner = runner
         self._registry = registry
         self._tick_store = tick_store
+        self._self_check = self_check
         self._drain_seconds = drain_seconds
 
     async def start(self) -> None:
@@ -72,6 +75,7 @@ class _Life:
 
     async def stop(self) -> None:
         """Close connections and files."""
+        await asyncio.to_thread(self._self_check.close)
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -124,6 +128,8 @@ def build_cleaner(
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
+    cleaner_metrics = CleanerMetrics(metrics)
+    self_check = SelfCheck(on_recheck=cleaner_metrics.rechecked)
     workshop = Workshop(
         store=store,
         quarantine=files,
@@ -138,9 +144,10 @@ def build_cleaner(
         roots=SourceRoots(config.sources.roots),
         schemas=schemas,
         sink_of=lambda job: _sink(tick_store, job),
-        metrics=CleanerMetrics(metrics),
+        metrics=cleaner_metrics,
         clock=clock,
         engine=engine_name(),
+        self_check=self_check,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
     application = CleanerApplication(
@@ -165,7 +172,14 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
+            _Life(
+                store,
+                runner,
+                registry,
+                tick_store,
+                self_check,
+                drain_seconds=config.serving.drain_seconds,
+            )
         ],
         metrics=metrics,
         clock=clock,

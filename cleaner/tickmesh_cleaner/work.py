@@ -23,6 +23,7 @@ from tickmesh_cleaner.sources.quarantined import (
 
 if TYPE_CHECKING:
     from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh.schema.validation import SelfCheck
     from tickmesh_cleaner.control import JobControl
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
@@ -51,6 +52,7 @@ class Workshop:
         metrics: What is counted.
         clock: The clock.
         engine: The name and version of this cleaner.
+        self_check: Judges a sample of the verdicts of all jobs again; None to go without.
     """
 
     store: CleanerStore
@@ -62,6 +64,7 @@ class Workshop:
     metrics: CleanerMetrics
     clock: Clock
     engine: str
+    self_check: SelfCheck | None = None
 
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
@@ -110,6 +113,7 @@ class Workshop:
                 engine=self.engine,
                 clock=self.clock,
                 versions_used=job.schema_versions,
+                self_check=self.self_check,
             ),
             schemas=self._follower(job),
             sink=self.sink_of(job),

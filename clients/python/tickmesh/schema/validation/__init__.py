@@ -15,17 +15,21 @@ from tickmesh.schema.validation.documents import NullMeans, row_documents
 from tickmesh.schema.validation.explanation import Decision, ExplainedKeyword, Explanation, Method
 from tickmesh.schema.validation.oracle import FormatMode
 from tickmesh.schema.validation.reasons import Reason, Site
+from tickmesh.schema.validation.self_check import Disagreement, Recheck, SelfCheck
 from tickmesh.schema.validation.validator import Validator
 from tickmesh.schema.validation.verdicts import Verdicts
 
 __all__ = [
     "Decision",
+    "Disagreement",
     "ExplainedKeyword",
     "Explanation",
     "FormatMode",
     "Method",
     "NullMeans",
     "Reason",
+    "Recheck",
+    "SelfCheck",
     "Site",
     "UnsupportedSchemaError",
     "Validator",

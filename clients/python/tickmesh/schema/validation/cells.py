@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = "NDArray[Any]"
 
-# What stands in the buffer of each type, and what to compute with; others are words of 64 bits.
-_NUMBERS: dict[int, tuple[Any, Any]] = {
-    pa.int8().id: (np.int8, np.int8),
-    pa.int16().id: (np.int16, np.int16),
-    pa.int32().id: (np.int32, np.int32),
-    pa.uint8().id: (np.uint8, np.uint8),
-    pa.uint16().id: (np.uint16, np.uint16),
-    pa.uint32().id: (np.uint32, np.uint32),
-    pa.uint64().id: (np.uint64, np.uint64),
-    pa.float16().id: (np.float16, np.float64),
-    pa.float32().id: (np.float32, np.float64),
-    pa.float64().id: (np.float64, np.float64),
-    pa.date32().id: (np.int32, np.int32),
+# What stands in the buffer of each type; others hold words of 64 bits.
+_NUMBERS: dict[int, np.dtype[Any]] = {
+    pa.int8().id: np.dtype(np.int8),
+    pa.int16().id: np.dtype(np.int16),
+    pa.int32().id: np.dtype(np.int32),
+    pa.uint8().id: np.dtype(np.uint8),
+    pa.uint16().id: np.dtype(np.uint16),
+    pa.uint32().id: np.dtype(np.uint32),
+    pa.uint64().id: np.dtype(np.uint64),
+    pa.float16().id: np.dtype(np.float16),
+    pa.float32().id: np.dtype(np.float32),
+    pa.float64().id: np.dtype(np.float64),
+    pa.date32().id: np.dtype(np.int32),
 }
-_WORD = (np.int64, np.int64)
+_WORD: np.dtype[Any] = np.dtype(np.int64)
+_NARROW_FLOATS = frozenset({np.dtype(np.float16), np.dtype(np.float32)})
 
 
 class Cells:
@@ -125,14 +126,12 @@ class Cells:
         What stands under null cells is of no meaning; floats that are not finite are still there.
         """
         array = self.array
-        stored, computed = _NUMBERS.get(array.type.id, _WORD)
+        stored = _NUMBERS.get(array.type.id, _WORD)
         held: Any = array.buffers()[1]
-        if held is None:
-            return np.zeros(self.length, computed)
-        numbers = np.frombuffer(held, stored)
-        if len(numbers) != self.length:
-            numbers = numbers[array.offset : array.offset + self.length]
-        return numbers if stored is computed else numbers.astype(computed)
+        if held is None or not self.length:
+            return np.zeros(self.length, stored)
+        numbers = np.frombuffer(held, stored, self.length, array.offset * stored.itemsize)
+        return numbers.astype(np.float64) if stored in _NARROW_FLOATS else numbers
 
     @once
     def extremes(self) -> tuple[Any, Any] | None:

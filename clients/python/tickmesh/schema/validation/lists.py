@@ -101,11 +101,11 @@ def _every(mask: Mask, parents: Array, length: int) -> Mask:
     if mask is VALID:
         return VALID
     owners: Any = parents.to_numpy(zero_copy_only=False)
-    failed = masks.all_but(owners[masks.failing_rows(mask, len(parents))], length)
+    failed = masks.all_but(owners[masks.failing(mask, len(parents))], length)
     if not masks.has_undecided(mask):
         return failed
     unsure = np.zeros(length, np.bool_)
-    unsure[owners[masks.flags_of(masks.undecided(mask, len(parents)))]] = True
+    unsure[owners[masks.undecided(mask, len(parents))]] = True
     return masks.conjunction([failed, masks.override(unsure, UNDECIDED, VALID)])
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 
 from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.cells import Cells
-from tickmesh.schema.validation.masks import UNDECIDED, VALID, AllBut, Constant, Mask
+from tickmesh.schema.validation.masks import UNDECIDED, VALID, Constant, Mask
 
 if TYPE_CHECKING:
     from tickmesh.schema.validation.kernels import Array
@@ -211,11 +210,9 @@ def scatter(cells: Cells, null: Constant, mask: Mask) -> Mask:
         return mask
     if isinstance(mask, Constant):
         return masks.override(cells.absent, null, mask)
-    if isinstance(mask, AllBut) and null is VALID:
-        return masks.all_but(np.flatnonzero(~cells.absent)[mask.rows], cells.length)
     base = masks.expand(null, cells.length)
     present = masks.expand(mask, cells.present.length)
-    return kernels.replace_mask([base, masks.packed(~cells.absent), present])
+    return masks.settle(kernels.replace_mask([base, masks.packed(~cells.absent), present]))
 
 
 def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:

@@ -164,17 +164,14 @@ class FixedLength:
         text = cells.utf8
         if not cells.missing and text.uniform_length == self._length:
             return masks.all_but(self._outside(text.data), cells.length)
-        fitting = text.lengths == self._length
+        valid = text.lengths == self._length
         if cells.missing:
-            fitting &= ~cells.absent
-        chosen = kernels.filtered([cells.array, masks.packed(fitting)])
+            valid &= ~cells.absent
+        chosen = kernels.filtered([cells.array, masks.packed(valid)])
         outside = self._outside(Utf8(chosen).data)
-        others = (~fitting).nonzero()[0]
-        if cells.missing:
-            others = others[~cells.absent[others]]
-        if not len(outside):
-            return masks.all_but(others, cells.length)
-        return masks.all_but(np.concatenate([others, fitting.nonzero()[0][outside]]), cells.length)
+        if len(outside):
+            valid[valid.nonzero()[0][outside]] = False
+        return cells.verdict(valid)
 
     def _outside(self, data: Bytes) -> NDArray[np.int64]:
         """The rows of cells of the right length that hold a byte outside its class."""
@@ -202,14 +199,11 @@ class HeadAndRun:
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
         text = cells.utf8
+        valid = (text.lengths >= self._low) & (text.lengths <= self._high)
         places = self._outside(text)
-        rows = text.rows_of(places) if len(places) else places
-        misfits = (text.lengths < self._low) | (text.lengths > self._high)
-        if np.count_nonzero(misfits):
-            rows = np.concatenate([rows, misfits.nonzero()[0]])
-        if cells.missing:
-            rows = rows[~cells.absent[rows]]
-        return masks.all_but(rows, cells.length)
+        if len(places):
+            valid[text.rows_of(places)] = False
+        return cells.verdict(valid)
 
     def _outside(self, text: Utf8) -> NDArray[np.int64]:
         if not self._heads:

@@ -38,11 +38,11 @@ class MaximumLength:
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
         text = cells.utf8
-        longer = text.lengths > self._limit
-        if not np.count_nonzero(longer):
-            return VALID
-        long = longer.nonzero()[0]
-        return _all_but(cells, long if text.is_ascii else long[_count(cells, long) > self._limit])
+        valid = text.lengths <= self._limit
+        if np.count_nonzero(valid) < cells.length and not text.is_ascii:
+            long = (~valid).nonzero()[0]
+            valid[long] = _count(cells, long) <= self._limit
+        return cells.verdict(valid)
 
 
 class MinimumLength:
@@ -57,14 +57,14 @@ class MinimumLength:
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
         text = cells.utf8
-        ascii_only = text.is_ascii
-        shorter = text.lengths < (1 if ascii_only else _BYTES_OF_A_CHARACTER) * self._limit
-        if not np.count_nonzero(shorter):
+        valid = text.lengths >= self._limit * _BYTES_OF_A_CHARACTER
+        if np.count_nonzero(valid) == cells.length:
             return VALID
-        short = shorter.nonzero()[0]
-        if ascii_only:
-            return _all_but(cells, short)
-        return _all_but(cells, short[_count(cells, short) < self._limit])
+        if text.is_ascii:
+            return cells.verdict(text.lengths >= self._limit)
+        short = (~valid).nonzero()[0]
+        valid[short] = _count(cells, short) >= self._limit
+        return cells.verdict(valid)
 
 
 def _count(cells: Cells, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -73,12 +73,6 @@ def _count(cells: Cells, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     counts = kernels.utf8_length([cells.array.take(wanted)])
     found: NDArray[np.int64] = counts.fill_null(0).to_numpy(zero_copy_only=False)
     return found
-
-
-def _all_but(cells: Cells, rows: NDArray[np.int64]) -> Mask:
-    if cells.missing:
-        rows = rows[~cells.absent[rows]]
-    return masks.all_but(rows, cells.length)
 
 
 def pattern(source: str, data_type: pa.DataType) -> Kernel:

@@ -18,7 +18,10 @@ Integers: TypeAlias = "NDArray[Any]"
 KEY_BYTES = 7
 """Texts of up to this many bytes have a key: their bytes and their length in one word."""
 
-_OFFSETS: dict[int, Any] = {pa.string().id: np.int32, pa.large_string().id: np.int64}
+_OFFSETS: dict[int, np.dtype[Any]] = {
+    pa.string().id: np.dtype(np.int32),
+    pa.large_string().id: np.dtype(np.int64),
+}
 _NOTHING = np.empty(0, np.uint8)
 _WORDS: dict[int, str] = {1: "u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _KEY_MASKS = np.array([(1 << 8 * size) - 1 for size in range(KEY_BYTES + 1)], np.uint64)
@@ -41,9 +44,8 @@ class Utf8:
         if not length or offsets is None:
             self._offsets: Any = np.zeros(length + 1, np.int32)
         else:
-            self._offsets = np.frombuffer(offsets, _OFFSETS[array.type.id])
-            if len(self._offsets) != length + 1:
-                self._offsets = self._offsets[array.offset : array.offset + length + 1]
+            width = _OFFSETS[array.type.id]
+            self._offsets = np.frombuffer(offsets, width, length + 1, array.offset * width.itemsize)
         first, last = int(self._offsets[0]), int(self._offsets[-1])
         data: Any = _NOTHING if held is None else np.frombuffer(held, np.uint8)
         self.data: Bytes = data if len(data) == last - first else data[first:last]
@@ -73,10 +75,9 @@ class Utf8:
 
     def rows_of(self, places: Integers) -> Integers:
         """The rows that places in `data`, ascending, belong to."""
-        if len(places) * 8 > len(self.lengths):
-            owners = np.repeat(np.arange(len(self.lengths)), self.lengths)
-            rows: Integers = owners[places]
-            return rows
+        if len(places) * 16 > len(self.lengths):
+            rows: Integers = np.arange(len(self.lengths), dtype=np.int32).repeat(self.lengths)
+            return rows[places]
         after: Integers = np.searchsorted(self._offsets, places + self._offsets[0], side="right")
         return after - 1
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh.schema.errors import pointer_of
-from tickmesh.schema.validation import kernels, masks
+from tickmesh.schema.validation import masks
 from tickmesh.schema.validation.cells import BatchCells
 from tickmesh.schema.validation.compiler import Compiler
 from tickmesh.schema.validation.dialects import Pointer, dialect_of, pointer_tokens
@@ -128,14 +128,15 @@ class Validator:
         unsure = masks.undecided(mask, batch.num_rows) if masks.has_undecided(mask) else None
         if self._open_columns and masks.has_failures(mask) and self._may_read_otherwise(batch):
             # Another reading of a null cell may save a row that the preferred one refuses.
-            unsure = kernels.invert([masks.expand(mask, batch.num_rows)])
-            unsure = kernels.coalesce_mask([unsure, pa.scalar(True)])
+            failing = masks.failing(mask, batch.num_rows)
+            unsure = failing if unsure is None else failing | unsure
         if unsure is None:
             return _Judged(batch.num_rows, mask, findings, 0)
-        rows = self._rendering.rows(batch, kernels.true_indices([unsure]))
-        found = pa.array([self._oracle.is_valid(row) for row in rows], pa.bool_())
-        verdict = kernels.replace_mask([masks.expand(mask, batch.num_rows), unsure, found])
-        return _Judged(batch.num_rows, verdict, findings, len(rows))
+        indices: Any = unsure.nonzero()[0]
+        rows = self._rendering.rows(batch, pa.array(indices))
+        valid = ~masks.failing(mask, batch.num_rows)
+        valid[indices] = [self._oracle.is_valid(row) for row in rows]
+        return _Judged(batch.num_rows, masks.of_flags(valid), findings, len(rows))
 
     def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self._decoded is self.arrow_schema:

@@ -12,7 +12,7 @@ from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -96,33 +96,40 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        words = np.zeros(len(self), np.uint64)
-        if not self.all_good:
-            self._blame(words)
+        words = np.zeros(len(self), np.uint64) if self.all_good else self._words()
         found: Any = pa.array(words)
         mask: pa.UInt64Array = found
         return mask
 
-    def _blame(self, words: NDArray[np.uint64]) -> None:
-        unsure: NDArray[np.bool_] | None = None
+    def _words(self) -> NDArray[np.uint64]:
+        # Eight sites share a byte of the word: bytes cost an eighth of words.
+        parts: dict[int, NDArray[np.uint8]] = {}
+        unsure: masks.Flags | None = None
         for site, mask in self._findings:
             if masks.has_failures(mask):
-                words[masks.failing_rows(mask, len(self))] |= np.uint64(1 << min(site, OTHER_BIT))
+                place, bit = divmod(min(site, OTHER_BIT), 8)
+                # 0 for a valid row, 255 for any other: of those, the bit alone.
+                bits = ~masks.failing(mask, len(self)).view(np.uint8) + np.uint8(1)
+                bits &= np.uint8(1 << bit)
+                parts[place] = parts[place] | bits if place in parts else bits
             if masks.has_undecided(mask):
-                flags = masks.flags_of(masks.undecided(mask, len(self)))
+                flags = masks.undecided(mask, len(self))
                 unsure = flags if unsure is None else unsure | flags
-        bad = masks.failing_rows(self._verdict, len(self))
+        words = _word_of_bytes(parts, len(self))
+        bad = masks.failing(self._verdict, len(self))
         if self.oracle_rows:
             # Another reading of its null cells may have saved a row that a keyword refused.
-            words[masks.flags_of(self.good)] = 0
+            words[~bad] = 0
         # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
-        unblamed = words[bad] == 0
+        unblamed = bad & (words == 0)
         if unsure is not None:
-            unblamed |= unsure[bad]
-        if unblamed.any():
-            rows = bad[unblamed]
+            unblamed |= unsure & bad
+        words = words.astype(np.uint64)
+        if np.count_nonzero(unblamed):
+            rows: Any = unblamed.nonzero()[0]
             found = self._explain(self._rows, pa.array(rows))
             words[rows] |= np.array([self._word_of(reasons) for reasons in found], np.uint64)
+        return words
 
     @cached_property
     def _bad(self) -> pa.BooleanArray:
@@ -136,6 +143,10 @@ class Verdicts:
         """
         return self.reasons_of([row])[0]
 
+    def by_oracle(self, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
+        """The reasons of rows by the row oracle alone, whatever the columns say; none if good."""
+        return self._explain(self._rows, pa.array(rows, pa.int64()))
+
     def reasons_of(self, rows: Sequence[int] | Array) -> list[tuple[Reason, ...]]:
         """The reasons of several rows, in their order: cheaper than one by one.
 
@@ -146,3 +157,13 @@ class Verdicts:
         bad = self._bad.take(wanted)
         reasons = iter(self._explain(self._rows, wanted.filter(bad)))
         return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
+
+
+def _word_of_bytes(parts: Mapping[int, NDArray[np.uint8]], length: int) -> NDArray[Any]:
+    """Words of as few bytes as hold all parts, the first of which is the lowest."""
+    size = next(size for size in (1, 2, 4, 8) if max(parts, default=0) < size)
+    words = np.zeros(length, f"<u{size}")
+    by_byte = words.view(np.uint8).reshape(length, size)
+    for place, bits in parts.items():
+        by_byte[:, place] = bits
+    return words
