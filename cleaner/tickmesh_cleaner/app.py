@@ -11,6 +11,7 @@ from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh.schema.validation import SelfCheck
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.databases.connections import Connections
@@ -58,6 +59,7 @@ class _Life:
         feeds: Feeds,
         registry: RegistryClient,
         tick_store: TickConnection,
+        self_check: SelfCheck,
         *,
         drain_seconds: float,
     ) -> None:
@@ -66,6 +68,7 @@ class _Life:
         self._feeds = feeds
         self._registry = registry
         self._tick_store = tick_store
+        self._self_check = self_check
         self._drain_seconds = drain_seconds
 
     async def start(self) -> None:
@@ -79,6 +82,7 @@ class _Life:
     async def stop(self) -> None:
         """Close connections and files."""
         await asyncio.to_thread(self._feeds.close)
+        await asyncio.to_thread(self._self_check.close)
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -156,6 +160,8 @@ def build_cleaner(
         clock=clock,
         max_answer_bytes=config.feeds.max_answer_bytes,
     )
+    cleaner_metrics = CleanerMetrics(metrics)
+    self_check = SelfCheck(on_recheck=cleaner_metrics.rechecked)
     workshop = Workshop(
         store=store,
         quarantine=files,
@@ -164,9 +170,10 @@ def build_cleaner(
         roots=SourceRoots(config.sources.roots),
         schemas=schemas,
         sinks=sinks,
-        metrics=CleanerMetrics(metrics),
+        metrics=cleaner_metrics,
         clock=clock,
         engine=engine_name(),
+        self_check=self_check,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
     application = CleanerApplication(
@@ -197,6 +204,7 @@ def build_cleaner(
                 feeds,
                 registry,
                 tick_store,
+                self_check,
                 drain_seconds=config.serving.drain_seconds,
             )
         ],

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh.schema.validation import SelfCheck
     from tickmesh_cleaner.control import JobControl
     from tickmesh_cleaner.domain.job import Job
     from tickmesh_cleaner.domain.job_sink import JobSink
@@ -84,6 +85,7 @@ class Workshop:
         metrics: What is counted.
         clock: The clock.
         engine: The name and version of this cleaner.
+        self_check: Judges a sample of the verdicts of all jobs again; None to go without.
     """
 
     store: CleanerStore
@@ -96,6 +98,7 @@ class Workshop:
     metrics: CleanerMetrics
     clock: Clock
     engine: str
+    self_check: SelfCheck | None = None
 
     def next_file(self, job: Job) -> JobFile | None:
         """The file a job with several is at; None once it has ended them all.
@@ -180,6 +183,7 @@ class Workshop:
                 engine=self.engine,
                 clock=self.clock,
                 versions_used=job.schema_versions,
+                self_check=self.self_check,
             ),
             schemas=self._follower(job),
             sink=self.sinks.open(job),

@@ -231,8 +231,21 @@ def row_documents(
     return [row.document for row in rendering.rows(rows, indices)]
 
 
+_PLAIN: list[pa.DataType] = [
+    pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(),
+    pa.uint32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.string(),
+    pa.large_string(), pa.binary(), pa.large_binary(), pa.date32(), pa.date64(),
+    pa.time32("s"), pa.time64("ns"), pa.timestamp("ns"), pa.duration("ns"),
+    pa.decimal128(1), pa.decimal256(1),
+]  # fmt: skip
+PLAIN_TYPES = frozenset(data_type.id for data_type in _PLAIN)
+"""The ids of the types whose arrays stand for themselves and count their own nulls."""
+
+
 def decode(array: Array) -> Array:
     """Undo the dictionary, run-end and view encodings of a column, which few kernels take."""
+    if array.type.id in PLAIN_TYPES:
+        return array
     if isinstance(array, pa.RunEndEncodedArray):
         return decode(kernels.run_end_decode([array]))
     if isinstance(array, pa.DictionaryArray):
