@@ -145,8 +145,11 @@ class Pipeline:
         """
         effects = self._make_effects(self._ledger.adopt(self._job))
         try:
-            effects.begin()
             state = self._ledger.state(self._job.producer_id)
+            if not state.last_n:
+                # A sink may ask for a version in force before it makes room for the first rows.
+                self._patience.ask(self._schemas.next)
+            effects.begin()
             try:
                 for intent in state.open:
                     self._carry_out_again(intent, effects)
