@@ -68,7 +68,9 @@ def batch_lines(
     for row, record in enumerate(mapped.record_index.to_pylist()):
         line = batch.lines[record].as_py()
         failures = {
-            failure.column: failure for failure in mapped.failures if row in failure.rows.to_pylist()
+            failure.column: failure
+            for failure in mapped.failures
+            if row in failure.rows.to_pylist()
         }
         text = json.dumps(documents[row], ensure_ascii=False, default=str)
         if good[row] and not failures:

@@ -76,7 +76,10 @@ class LayoutReader:
         self._failures = 0
 
     def read(
-        self, texts: Array, found: JsonColumns, parts: list[tuple[NDArray[np.int64], dict[str, Array]]]
+        self,
+        texts: Array,
+        found: JsonColumns,
+        parts: list[tuple[NDArray[np.int64], dict[str, Array]]],
     ) -> NDArray[np.int64]:
         """Read the texts of known or repeated layouts.
 
@@ -148,7 +151,9 @@ class LayoutReader:
         columns: dict[str, int | None] = {}
         for path, (names, kind) in self._wanted.items():
             number = places.get(names)
-            if names in containers or (number is not None and not self._readable(layout, number, kind)):
+            if names in containers or (
+                number is not None and not self._readable(layout, number, kind)
+            ):
                 return None
             columns[path] = number
         extras: dict[str, int | None] = {}

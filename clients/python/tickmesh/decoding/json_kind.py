@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh.decoding.arrow import any_true, int64_array, nulls, pc
+from tickmesh.decoding.arrow import any_true, int64_array, pc
 from tickmesh.decoding.conversion import numbers
 from tickmesh.decoding.conversion.cells import Converted, Failures
+from tickmesh.decoding.conversion.composition import Composed, EachConverter, element_part
 from tickmesh.decoding.conversion.fields import FieldConverter, Target, days_of
 from tickmesh.decoding.json_columns import JsonReader
 from tickmesh.decoding.json_documents import read_record, split_path, value_at
 from tickmesh.decoding.json_found import JsonColumns
 from tickmesh.decoding.jsonl import JSON_COLUMN, prefix_path
 from tickmesh.decoding.mapped import ABSENT, NULL
-from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
+from tickmesh.decoding.rows import (
+    Constant,
+    FileName,
+    KindRows,
+    days,
+    one_after_another,
+    targets_of,
+)
 from tickmesh.decoding.source_spec import (
     Cast,
     Explode,
@@ -32,10 +40,15 @@ from tickmesh.decoding.source_spec import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
     from tickmesh.decoding.schema_facts import SchemaFacts
+
+Part: TypeAlias = "Constant | FieldConverter | EachConverter"
+"""What fills a part of a composed field."""
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
@@ -57,10 +70,16 @@ class JsonKind:
         self._explode = kind.explode
         prefix = spec.prefix.names if spec.prefix else ()
         self._prefix = frozenset(map(prefix_path, prefix))
+        plain = [mapping for mapping in kind.fields if not mapping.is_composed]
         self._constants = {
             mapping.target: Constant(mapping, targets[mapping.target], name)
-            for mapping in kind.fields
+            for mapping in plain
             if mapping.path is None and mapping.element is None
+        }
+        self._composed = {
+            mapping.target: Composed.of(mapping, targets[mapping.target], self._leaf)
+            for mapping in kind.fields
+            if mapping.is_composed
         }
         self._explode_constants = [
             {
@@ -71,10 +90,17 @@ class JsonKind:
         ]
         self._converters = [
             FieldConverter(mapping, targets[mapping.target], lexical=mapping.path in self._prefix)
-            for mapping in kind.fields
+            for mapping in plain
             if mapping.path is not None or mapping.element is not None
         ]
         self._reader = self._open_reader(spec)
+
+    def _leaf(self, mapping: FieldMapping, target: Target) -> Part:
+        if mapping.each is not None:
+            return EachConverter(mapping, target, lexical=False)
+        if mapping.path is None and mapping.element is None:
+            return Constant(mapping, target, self._name)
+        return FieldConverter(mapping, target, lexical=mapping.path in self._prefix)
 
     def rows(self, columns: pa.RecordBatch) -> KindRows:
         """The rows of some records."""
@@ -99,7 +125,7 @@ class JsonKind:
                 self._exploded(read, good, explode, constants)
                 for explode, constants in zip(self._explode, self._explode_constants, strict=True)
             ]
-            rows = _one_after_another(parts)
+            rows = one_after_another(parts)
         else:
             records = np.flatnonzero(good)
             rows = KindRows({}, records)
@@ -107,6 +133,10 @@ class JsonKind:
                 rows.columns[target] = constant.column(len(records))
             for converter in self._converters:
                 rows.columns[converter.mapping.target] = self._scalar(converter, read, records)
+            for target, composed in self._composed.items():
+                rows.columns[target] = composed.convert(
+                    lambda part: self._part(part, read, records, elements=None)
+                )
             self._judge_presence(texts, read, rows)
         rows.rejects = read.rejects
         rows.extras = read.extras
@@ -126,16 +156,29 @@ class JsonKind:
         column = _rows_of(read.columns[mapping.path], records)
         if converter.target.json_text and mapping.path not in self._prefix:
             return Converted(column)  # the reader has kept the JSON as it stands
-        converted = converter.convert(column, day=day)
-        for code in sorted({code for _, code, _ in read.failures.get(mapping.path, ())}):
-            raw = {row: text for row, each, text in read.failures[mapping.path] if each == code}
-            rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
-            texts = pa.array([raw[record] for record in records[rows].tolist()], pa.string())
-            converted.failures.append(Failures(code, int64_array(rows), texts))
-        for (path_read, code), count in read.coercions.items():
-            if path_read == mapping.path:
-                converted.coercions[code] += count
-        return converted
+        return _with_reading(converter.convert(column, day=day), mapping.path, read, records)
+
+    def _part(
+        self,
+        part: Part,
+        read: JsonColumns,
+        records: NDArray[np.int64],
+        *,
+        elements: Array | None,
+    ) -> Converted:
+        """A part of a composed field, for rows of the given records or their elements."""
+        if isinstance(part, Constant):
+            return part.column(len(records))
+        path = part.mapping.path
+        if isinstance(part, EachConverter):
+            assert path is not None
+            converted = part.convert(_rows_of(read.columns[path], records))
+            return _with_reading(converted, path, read, records)
+        if part.mapping.element is None:
+            return self._scalar(part, read, records)
+        assert elements is not None
+        raw = element_part(elements, part.mapping.element)
+        return part.convert(raw, day=days(part.mapping, self._name, len(records)))
 
     def _exploded(
         self,
@@ -158,13 +201,19 @@ class JsonKind:
                 converted = self._scalar(converter, read, records)
             else:
                 day = days(converter.mapping, self._name, len(records))
-                converted = converter.convert(_part(elements, element), day=day)
+                converted = converter.convert(element_part(elements, element), day=day)
             rows.columns[converter.mapping.target] = converted
+        for target, composed in self._composed.items():
+            rows.columns[target] = composed.convert(
+                lambda part: self._part(part, read, records, elements=elements)
+            )
         return rows
 
     def _judge_presence(self, texts: Array, read: JsonColumns, rows: KindRows) -> None:
         """Tell null from absent where the verdict depends on it: JSON can, columns cannot."""
-        for converter in self._converters:
+        whole = [composed.leaf for composed in self._composed.values()]
+        arrays = [part for part in whole if isinstance(part, EachConverter)]
+        for converter in (*self._converters, *arrays):
             mapping = converter.mapping
             path = mapping.path
             if path is None or path in self._prefix:
@@ -207,7 +256,18 @@ class JsonKind:
         wanted: dict[str, pa.DataType] = {}
         number_texts: set[str] = set()
         json_texts: set[str] = set()
-        for converter in self._converters:
+        parts = [part for composed in self._composed.values() for part in composed.leaves]
+        converters = [
+            *self._converters,
+            *(part for part in parts if isinstance(part, FieldConverter)),
+        ]
+        for each in parts:
+            if isinstance(each, EachConverter):
+                assert each.mapping.path is not None
+                wanted[each.mapping.path] = pa.list_(_element_type(each.parts))
+                if any(part.mapping.cast is Cast.NUMBER for part in each.parts):
+                    number_texts.add(each.mapping.path)
+        for converter in converters:
             mapping = converter.mapping
             path = mapping.path
             if path is not None and path not in self._prefix:
@@ -231,13 +291,11 @@ class JsonKind:
                     f"{path!r} and {outer[0]!r} cannot both be read: one lies within the other",
                     key="records",
                 )
+        elements = [each for each in converters if each.mapping.element is not None]
         for explode in self._explode:
-            wanted[explode.path] = pa.list_(self._element_type())
-            number_texts |= {
-                explode.path
-                for converter in self._converters
-                if converter.mapping.element is not None and converter.mapping.cast is Cast.NUMBER
-            }
+            wanted[explode.path] = pa.list_(_element_type(elements))
+            if any(each.mapping.cast is Cast.NUMBER for each in elements):
+                number_texts.add(explode.path)
         for condition in spec.conditions:
             if condition is None or condition.present or condition.path in self._prefix:
                 continue
@@ -252,22 +310,40 @@ class JsonKind:
             extras="locate" if spec.extras is Extras.QUARANTINE else "count",
         )
 
-    def _element_type(self) -> pa.DataType:
-        parts = {
-            converter.mapping.element: reading_type(converter.mapping, converter.target)
-            for converter in self._converters
-            if converter.mapping.element is not None
-        }
-        if all(isinstance(element, str) for element in parts):
-            return pa.struct([pa.field(str(name), kind) for name, kind in parts.items()])
-        kinds = set(parts.values())
-        if len(kinds) != 1 or any(isinstance(element, str) for element in parts):
-            raise SourceSpecError(
-                "the parts of an array's elements must be read alike, got "
-                + ", ".join(sorted(map(str, kinds))),
-                key="explode",
-            )
-        return pa.list_(kinds.pop())
+
+def _with_reading(
+    converted: Converted, path: str, read: JsonColumns, records: NDArray[np.int64]
+) -> Converted:
+    """The conversion, with what reading found of the path."""
+    for code in sorted({code for _, code, _ in read.failures.get(path, ())}):
+        raw = {row: text for row, each, text in read.failures[path] if each == code}
+        rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
+        texts = pa.array([raw[record] for record in records[rows].tolist()], pa.string())
+        converted.failures.append(Failures(code, int64_array(rows), texts))
+    for (path_read, code), count in read.coercions.items():
+        if path_read == path:
+            converted.coercions[code] += count
+    return converted
+
+
+def _element_type(converters: Sequence[FieldConverter]) -> pa.DataType:
+    """The type that the elements of an array are read as, from what reads them or parts of them."""
+    parts = {
+        converter.mapping.element: reading_type(converter.mapping, converter.target)
+        for converter in converters
+    }
+    if None in parts:
+        return parts[None]
+    if all(isinstance(element, str) for element in parts):
+        return pa.struct([pa.field(str(name), kind) for name, kind in parts.items()])
+    kinds = set(parts.values())
+    if len(kinds) != 1 or any(isinstance(element, str) for element in parts):
+        raise SourceSpecError(
+            "the parts of an array's elements must be read alike, got "
+            + ", ".join(sorted(map(str, kinds))),
+            key="explode",
+        )
+    return pa.list_(kinds.pop())
 
 
 def reading_type(mapping: FieldMapping, target: Target) -> pa.DataType:
@@ -326,31 +402,3 @@ def _rows_of(column: Array, records: NDArray[np.int64]) -> Array:
     if len(records) == len(column) and bool((records == np.arange(len(column))).all()):
         return column
     return column.take(int64_array(records))
-
-
-def _part(elements: Array, element: int | str) -> Array:
-    """One part of each element; null where the element has none."""
-    if isinstance(element, str):
-        return pc.struct_field(elements, element)
-    long_enough = pc.greater(pc.list_value_length(elements), element)
-    if not pc.all(long_enough, min_count=0).as_py() or long_enough.null_count:
-        elements = pc.if_else(
-            long_enough.fill_null(False), elements, pa.scalar(None, elements.type)
-        )
-    return (
-        pc.list_element(elements, element) if len(elements) else nulls(0, elements.type.value_type)
-    )
-
-
-def _one_after_another(parts: list[KindRows]) -> KindRows:
-    """The rows of all parts; fields that one part lacks are null there."""
-    names = {name for part in parts for name in part.columns}
-    columns: dict[str, Converted] = {}
-    for name in names:
-        kind = next(part.columns[name].values.type for part in parts if name in part.columns)
-        joined = Converted(nulls(0, kind))
-        for part in parts:
-            following = part.columns.get(name) or Converted(nulls(len(part.records), kind))
-            joined = joined.followed_by(following)
-        columns[name] = joined
-    return KindRows(columns, np.concatenate([part.records for part in parts]))
