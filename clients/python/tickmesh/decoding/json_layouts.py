@@ -215,7 +215,7 @@ class Lines:
         return (runs[0] if len(runs) == 1 else np.concatenate(runs)).reshape(-1, count)
 
     def _eligible(self) -> NDArray[np.bool_]:
-        """Lines in which quotes can be counted: no escape, no control character but the line end."""
+        """Lines in which quotes can be counted: no escape, no control character but line ends."""
         lengths = np.diff(self._bounds)
         eligible: NDArray[np.bool_] = lengths >= _WORD_BYTES
         ends = self._bounds[1:]

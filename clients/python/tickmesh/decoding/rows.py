@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.conversion.composition import EachConverter
     from tickmesh.decoding.schema_facts import SchemaFacts
+
+
+Part: TypeAlias = "Constant | FieldConverter | EachConverter"
+"""What fills a field, or a part of one."""
 
 
 @dataclass(slots=True)

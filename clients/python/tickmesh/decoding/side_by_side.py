@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from tickmesh.decoding.rows import KindRows, one_after_another
-from tickmesh.decoding.source_spec import RecordKind, SourceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from tickmesh.decoding.source_spec import RecordKind, SourceSpec
 
 
 class Kind(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +24,8 @@ from tickmesh.decoding.source_spec import (
 if TYPE_CHECKING:
     from tickmesh.decoding.arrow import Array
     from tickmesh.decoding.conversion.cells import Converted
+    from tickmesh.decoding.rows import Part
     from tickmesh.decoding.schema_facts import SchemaFacts
-
-
-Part: TypeAlias = "Constant | FieldConverter | EachConverter"
-"""What fills a field, or a part of one."""
 
 
 class TabularKind:

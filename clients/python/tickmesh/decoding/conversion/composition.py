@@ -147,7 +147,7 @@ class EachConverter:
                 mask=elements.is_null(),
             )
         lengths = pc.fill_null(pc.list_value_length(column), 0)
-        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+        offsets: Any = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
         built = pa.ListArray.from_arrays(offsets, items, mask=column.is_null()).cast(kind)
         parents = np.asarray(pc.list_parent_indices(column), dtype=np.int64)
         firsts = np.asarray(offsets, dtype=np.int64)[:-1]
@@ -193,8 +193,8 @@ def _lists(items: Sequence[Converted], kind: Any) -> Converted:
     valid = np.column_stack([_mask(item.values.is_valid()) for item in items])
     places = np.arange(length)[:, None] + np.arange(len(items)) * length
     values = pa.concat_arrays([item.values for item in items]).take(int64_array(places[valid]))
-    offsets = np.concatenate(([0], np.cumsum(valid.sum(axis=1)))).astype(np.int32)
-    built = pa.ListArray.from_arrays(pa.array(offsets), values).cast(kind)
+    offsets: Any = pa.array(np.append(0, np.cumsum(valid.sum(axis=1))).astype(np.int32))
+    built = pa.ListArray.from_arrays(offsets, values).cast(kind)
     return _whole(built, [(str(number), item) for number, item in enumerate(items)])
 
 
