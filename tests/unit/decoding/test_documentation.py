@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.support.decoding import map_all, schema_of
+from tickmesh.decoding.conversion import cells
 from tickmesh.decoding.conversion.cells import FAILURE_MESSAGES
 from tickmesh.decoding.mapped import ABSENT, NULL
 from tickmesh.decoding.source_spec import SourceSpec
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "source-specs.md"
+EXAMPLES = 5
 INSTANT = {"type": "string", "format": "date-time"}
 TEXT = {"type": "string"}
 NUMBER = {"type": "number", "arrow": "decimal128(18, 4)"}
+LEVELS = {
+    "type": "array",
+    "items": {"type": "object", "properties": {"price": NUMBER, "size": NUMBER}},
+}
 SCHEMA = schema_of(
     {
         "ts": INSTANT,
@@ -26,6 +32,9 @@ SCHEMA = schema_of(
         "suspicious": {"type": "boolean"},
         "venue": TEXT,
         "side": TEXT,
+        "best": {"type": "object", "properties": {"bid": NUMBER, "ask": NUMBER}},
+        "bids": LEVELS,
+        "asks": LEVELS,
     }
 )
 
@@ -33,11 +42,14 @@ SCHEMA = schema_of(
 def examples() -> list[tuple[str, str, str]]:
     blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     texts = [text for _, text in blocks]
-    assert [kind for kind, _ in blocks] == ["csv", "toml", "json", "text", "toml", "json"]
-    return [(texts[place], texts[place + 1], texts[place + 2]) for place in (0, 3)]
+    kinds = [kind for kind, _ in blocks]
+    assert all(kind in ("csv", "text") for kind in kinds[::3])
+    assert kinds[1::3] == ["toml"] * EXAMPLES
+    assert kinds[2::3] == ["json"] * EXAMPLES
+    return [(texts[place], texts[place + 1], texts[place + 2]) for place in range(0, len(texts), 3)]
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", range(EXAMPLES))
 def test_an_example_gives_the_rows_it_shows(number: int) -> None:
     source, spec, rows = examples()[number]
     found = map_all(
@@ -52,4 +64,6 @@ def test_an_example_gives_the_rows_it_shows(number: int) -> None:
 
 def test_every_code_of_a_cell_is_on_the_page() -> None:
     page = PAGE.read_text()
-    assert [code for code in (*FAILURE_MESSAGES, NULL, ABSENT) if code not in page] == []
+    codes = {value for name, value in vars(cells).items() if name == value}
+    assert codes > set(FAILURE_MESSAGES)
+    assert [code for code in sorted({*codes, NULL, ABSENT}) if code not in page] == []

@@ -192,3 +192,110 @@ def test_the_schema_is_json_with_what_was_seen() -> None:
     assert schema["title"] == "ticks.x"
     assert "1 record" in schema["$comment"]
     assert schema["properties"]["a"]["$comment"] == "observed 1 to 1"
+
+
+def test_levels_of_a_book_in_columns_become_lists() -> None:
+    names = "ts,symbol," + ",".join(
+        f"{side}_{part}_{level:02}"
+        for level in range(3)
+        for side in ("bid", "ask")
+        for part in ("px", "sz", "ct")
+    )
+    rows = []
+    for number in range(40):
+        cells = [f"1.{number:02}", "5", "1", f"2.{number:02}", "7", "2"] * 3
+        if number % 2:
+            cells[12:] = [""] * 6
+        rows.append(f"{1_700_000_000_000 + number * 9},ES," + ",".join(cells))
+    found = infer_checked(lines(names, *rows))
+    (kind,) = found.spec.records
+    assert kind.name == "book"
+    assert [each.target for each in kind.fields] == ["ts", "symbol", "bids", "asks"]
+    level = properties(found)["bids"]["items"]["properties"]
+    assert {name: schema["type"] for name, schema in level.items()} == {
+        "price": "number",
+        "size": "integer",
+        "count": "integer",
+    }
+    document = parse_schema(found.schema_text)
+    mapped = map_all(lines(names, *rows), found.spec, document).mapped[0]
+    assert [len(row["bids"]) for row in mapped.documents([0, 1])] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["asks[0].price", "asks[0].amount", "asks[1].price", "asks[1].amount"],
+        ["askPrice1", "askSize1", "askPrice2", "askSize2"],
+    ],
+)
+def test_levels_are_known_in_other_spellings(columns: list[str]) -> None:
+    found = infer_checked(lines(",".join(columns), *["1.5,2,1.6,3"] * 5))
+    (kind,) = found.spec.records
+    assert [each.target for each in kind.fields] == ["asks"]
+    assert len(kind.fields[0].items) == 2
+
+
+def test_levels_of_a_book_in_arrays_become_lists_of_prices_and_sizes() -> None:
+    texts = [
+        f'{{"T":{1_700_000_000_000 + number * 7},"b":[["1.{number}","5"],["1.0","7"]],"a":[]}}'
+        for number in range(20)
+    ]
+    found = infer_checked(lines(*texts))
+    assert properties(found)["b"]["items"]["required"] == ["price", "size"]
+    assert mapping(found, "b").each is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ("time,bid,ask", "quote"),
+        ("ts,bidPrice,bidSize,askPrice,askSize", "quote"),
+        ("ts,price,size", "trade"),
+        ("ts,px,qty", "trade"),
+        ("a,b,c", "record"),
+    ],
+)
+def test_quotes_and_trades_are_known_by_their_names(names: str, kind: str) -> None:
+    row = ",".join(["1"] * len(names.split(",")))
+    found = infer_checked(lines(names, *[row] * 5))
+    assert found.spec.records[0].name == kind
+
+
+def test_the_zone_is_guessed_from_the_hours_of_trading_with_its_evidence() -> None:
+    opening = [f"{34_200_100 + number * 200_000},{number}" for number in range(100)]
+    found = infer_checked(lines(*opening), file_name="x_20131009.csv")
+    assert mapping(found, "column_1").time.zone == "UTC"  # New York and Hong Kong open alike
+    early = [f"{14_400_521 + number * 2_000},{number}" for number in range(100)]
+    found = infer_checked(lines(*early), file_name="x_20131009.csv")
+    assert mapping(found, "column_1").time.zone == "America/New_York"
+    assert "begins with trading at 04:00:00" in mapping(found, "column_1").comment
+    busy = [27_000_000 + number * 100_000 for number in range(70)]
+    busy += [34_200_000 + number * 1_000 for number in range(400)]
+    found = infer_checked(
+        lines(*(f"{count},x" for count in sorted(busy))), file_name="x_20131009.csv"
+    )
+    assert mapping(found, "column_1").time.zone == "America/New_York"
+    assert "300 records in the five minutes after 09:30:00, 1 in those before" in found.spec_text
+
+
+def test_local_times_in_text_and_instants_are_held_against_trading_hours() -> None:
+    local = [f"2024-03-11 08:00:{second:02}.5,{second}" for second in range(60)]
+    found = infer_checked(lines("time,n", *local))
+    assert mapping(found, "time").time.zone == "Europe/London"
+    first = 1_710_163_800  # 09:30 in New York on the first Monday of its summer time
+    instants = [f"{(first + number) * 1_000},{number}" for number in range(60)]
+    found = infer_checked(lines("ts,n", *instants))
+    assert "on the clock of America/New_York, 09:30:00 to 09:30:59" in found.spec_text
+
+
+def test_a_symbol_of_another_name_is_marked_as_one() -> None:
+    found = infer_checked(lines("ticker,price,size", *["X,1.5,1", "Y,1.5,2"] * 5))
+    assert found.schema["properties"]["ticker"]["x-tick-role"] == "symbol"
+
+
+def test_a_recording_that_begins_at_midnight_tells_nothing_of_trading_hours() -> None:
+    for first in (1_709_251_200, 1_709_397_000):  # 00:00 on a Friday; 09:30 in London, a Saturday
+        instants = [f"{(first + number) * 1_000},{number}" for number in range(60)]
+        found = infer_checked(lines("ts,n", *instants))
+        assert "on the clock of" not in found.spec_text

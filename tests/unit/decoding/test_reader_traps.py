@@ -68,7 +68,9 @@ def batch_lines(
     for row, record in enumerate(mapped.record_index.to_pylist()):
         line = batch.lines[record].as_py()
         failures = {
-            failure.column: failure for failure in mapped.failures if row in failure.rows.to_pylist()
+            failure.column: failure
+            for failure in mapped.failures
+            if row in failure.rows.to_pylist()
         }
         text = json.dumps(documents[row], ensure_ascii=False, default=str)
         if good[row] and not failures:
@@ -77,8 +79,10 @@ def batch_lines(
         found = [f"  line {line} bad  {text}"]
         for column, failure in failures.items():
             found.append(f"         {failure.code} /{column}: {failure.message}")
-        for reason in reasons_of_document(document, documents[row]):
-            found.append(f"         {reason.code} {reason.instance_path or '/'}")
+        found += [
+            f"         {reason.code} {reason.instance_path or '/'}"
+            for reason in reasons_of_document(document, documents[row])
+        ]
         records.append((line, found))
     yield "records"
     for _, found in sorted(records, key=lambda each: each[0]):

@@ -75,11 +75,17 @@ def test_daylight_saving_begins_and_ends_as_in_new_york() -> None:
     hours = [1, 2, 3, 9]
     column = pa.array([hour * 3_600_000 for hour in hours])
     spring = times.since_midnight(
-        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 3, 10)] * 4), clock=times.Clock(NEW_YORK)
+        column,
+        TimeUnit.MILLISECOND,
+        day=pa.array([date(2024, 3, 10)] * 4),
+        clock=times.Clock(NEW_YORK),
     )
     assert codes(spring) == [(1, "NONEXISTENT_TIME")]
     autumn = times.since_midnight(
-        column, TimeUnit.MILLISECOND, day=pa.array([date(2024, 11, 3)] * 4), clock=times.Clock(NEW_YORK)
+        column,
+        TimeUnit.MILLISECOND,
+        day=pa.array([date(2024, 11, 3)] * 4),
+        clock=times.Clock(NEW_YORK),
     )
     assert codes(autumn) == [(0, "AMBIGUOUS_TIME")]
     nine = [nanoseconds(each)[3] for each in (spring, autumn)]

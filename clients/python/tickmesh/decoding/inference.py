@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -23,6 +23,7 @@ from tickmesh.decoding.json_documents import (
 )
 from tickmesh.decoding.jsonl import JSON_COLUMN
 from tickmesh.decoding.mapping import RowMapper
+from tickmesh.decoding.market_shapes import Ladder, ladders_of, record_name, role_of
 from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.profiles import ABSENT, FieldGuess, anything, guess
 from tickmesh.decoding.shapes import Shape, leaves_of, shapes_of
@@ -112,8 +113,13 @@ def infer(
             break
         lexical = detected.format is Format.CSV
         guesses = [
-            anything(each, lexical=lexical) if each.mapping.target in failing else each
+            left
             for each in guesses
+            for left in (
+                [each]
+                if each.mapping.target not in failing
+                else each.members or [anything(each, lexical=lexical)]
+            )
         ]
         notes += tuple(f"{target}: left as it is" for target in sorted(failing))
     notes += tuple(note for each in guesses for note in each.notes)
@@ -140,6 +146,7 @@ def _from_columns(
 ) -> list[FieldGuess]:
     lexical = detected.format is Format.CSV
     guesses = []
+    values_of: dict[str, list[Any]] = {}
     for field, column in zip(sample.columns.schema, sample.columns.columns, strict=True):
         name = field.name
         if pt.is_timestamp(field.type):
@@ -148,9 +155,56 @@ def _from_columns(
         values = [_raw_value(value) for value in column.to_pylist()]
         if lexical:
             values = [ABSENT if value is None else value for value in values]
+        values_of[name] = values
         each = guess(values, target=name, path=name, lexical=lexical, file_date=file_date)
         guesses.append(each)
+    for ladder in ladders_of(sample.columns.schema.names):
+        guesses = _with_ladder(guesses, ladder, values_of, lexical=lexical)
     return guesses
+
+
+def _with_ladder(
+    guesses: Sequence[FieldGuess],
+    ladder: Ladder,
+    values_of: Mapping[str, list[Any]],
+    *,
+    lexical: bool,
+) -> list[FieldGuess]:
+    """The guesses with the columns of a book's side as one list of levels."""
+    columns = {name for level in ladder.levels for name in level.values()}
+    members = tuple(each for each in guesses if each.mapping.path in columns)
+    if any(each.mapping.target == ladder.name for each in guesses) or not all(
+        name in values_of for name in columns
+    ):
+        return list(guesses)
+    parts = {}
+    for part in ladder.levels[0]:
+        values = [value for level in ladder.levels for value in values_of[level[part]]]
+        parts[part] = guess(values, target=part, path=part, lexical=lexical, file_date=False)
+    if not all(each.schema.get("type") in ("number", "integer") for each in parts.values()):
+        return list(guesses)
+    items = tuple(
+        FieldMapping(
+            target="item",
+            fields=tuple(
+                replace(parts[part].mapping, path=name, comment="") for part, name in level.items()
+            ),
+        )
+        for level in ladder.levels
+    )
+    schema = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {part: each.schema for part, each in parts.items()},
+        },
+    }
+    comment = f"{len(ladder.levels)} levels"
+    mapping = FieldMapping(target=ladder.name, items=items, comment=comment)
+    built = FieldGuess(schema, mapping, required=True, members=members)
+    place = guesses.index(members[0])
+    others = [each for each in guesses if each.mapping.path not in columns]
+    return [*others[:place], built, *others[place:]]
 
 
 def _from_timestamps(field: pa.Field[Any], null_count: int) -> FieldGuess:
@@ -238,6 +292,10 @@ def _assemble(
     for each in guesses:
         note = each.mapping.comment
         properties[each.mapping.target] = {**each.schema, **({"$comment": note} if note else {})}
+        role = role_of(each.mapping.target)
+        if role is not None and each.required and each.schema.get("type") == "string":
+            properties[each.mapping.target]["x-tick-role"] = role
+    told = record_name(each.mapping.target for each in guesses)
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": subject,
@@ -257,7 +315,7 @@ def _assemble(
         file_name=_FILE_DATE_EXPRESSION if needs_date else None,
         records=(
             RecordKind(
-                name=main.name,
+                name=main.name if main.when is not None or told is None else told,
                 when=main.when,
                 fields=tuple(each.mapping for each in guesses),
                 comment=f"{len(main.documents)} of {count} records" if main.when else "",

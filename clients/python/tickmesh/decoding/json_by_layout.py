@@ -11,7 +11,6 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.arrow import any_true, nulls, pc
 from tickmesh.decoding.conversion import cells, numbers
-from tickmesh.decoding.conversion.cells import Converted
 from tickmesh.decoding.json_documents import join_path
 from tickmesh.decoding.json_layouts import Layout, Lines, Split
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.conversion.cells import Converted
     from tickmesh.decoding.json_found import JsonColumns
 
 _LINES_AT_ONCE: Final = 8_192
@@ -76,7 +76,10 @@ class LayoutReader:
         self._failures = 0
 
     def read(
-        self, texts: Array, found: JsonColumns, parts: list[tuple[NDArray[np.int64], dict[str, Array]]]
+        self,
+        texts: Array,
+        found: JsonColumns,
+        parts: list[tuple[NDArray[np.int64], dict[str, Array]]],
     ) -> NDArray[np.int64]:
         """Read the texts of known or repeated layouts.
 
@@ -117,8 +120,8 @@ class LayoutReader:
             parts.append((rows, self._columns(plan, split, rows, found)))
             return len(rows)
 
-        for layout, plan in self._plans.items():
-            take(layout, plan)
+        for known, where in self._plans.items():
+            take(known, where)
         tried = 0
         while tried < _TRIED_LINES and len(self._plans) < _MOST_LAYOUTS:
             candidates = np.flatnonzero(remaining & lines.eligible)
@@ -148,7 +151,9 @@ class LayoutReader:
         columns: dict[str, int | None] = {}
         for path, (names, kind) in self._wanted.items():
             number = places.get(names)
-            if names in containers or (number is not None and not self._readable(layout, number, kind)):
+            if names in containers or (
+                number is not None and not self._readable(layout, number, kind)
+            ):
                 return None
             columns[path] = number
         extras: dict[str, int | None] = {}

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.types as pt
 
-from tickmesh.decoding.arrow import any_true, int64_array, nulls, pc
-from tickmesh.decoding.conversion import numbers
+from tickmesh.decoding.arrow import any_true, int64_array, pc
 from tickmesh.decoding.conversion.cells import Converted, Failures
+from tickmesh.decoding.conversion.composition import Composed, EachConverter, element_part
 from tickmesh.decoding.conversion.fields import FieldConverter, Target, days_of
-from tickmesh.decoding.json_columns import JsonReader
 from tickmesh.decoding.json_documents import read_record, split_path, value_at
-from tickmesh.decoding.json_found import JsonColumns
+from tickmesh.decoding.json_wanted import open_reader
 from tickmesh.decoding.jsonl import JSON_COLUMN, prefix_path
 from tickmesh.decoding.mapped import ABSENT, NULL
-from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
-from tickmesh.decoding.source_spec import (
-    Cast,
-    Explode,
-    Extras,
-    FieldMapping,
-    RecordKind,
-    SourceSpec,
-    SourceSpecError,
-    TimeUnit,
+from tickmesh.decoding.rows import (
+    Constant,
+    FileName,
+    KindRows,
+    days,
+    one_after_another,
+    targets_of,
 )
+from tickmesh.decoding.source_spec import Explode, FieldMapping, RecordKind, SourceSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.json_found import JsonColumns
+    from tickmesh.decoding.rows import Part
     from tickmesh.decoding.schema_facts import SchemaFacts
-
-_INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 class JsonKind:
@@ -57,10 +53,9 @@ class JsonKind:
         self._explode = kind.explode
         prefix = spec.prefix.names if spec.prefix else ()
         self._prefix = frozenset(map(prefix_path, prefix))
-        self._constants = {
-            mapping.target: Constant(mapping, targets[mapping.target], name)
+        self._fields = {
+            mapping.target: Composed.of(mapping, targets[mapping.target], self._leaf)
             for mapping in kind.fields
-            if mapping.path is None and mapping.element is None
         }
         self._explode_constants = [
             {
@@ -69,12 +64,15 @@ class JsonKind:
             }
             for explode in kind.explode
         ]
-        self._converters = [
-            FieldConverter(mapping, targets[mapping.target], lexical=mapping.path in self._prefix)
-            for mapping in kind.fields
-            if mapping.path is not None or mapping.element is not None
-        ]
-        self._reader = self._open_reader(spec)
+        leaves = [leaf for field in self._fields.values() for leaf in field.leaves]
+        self._reader = open_reader(leaves, kind.explode, spec, prefix=self._prefix)
+
+    def _leaf(self, mapping: FieldMapping, target: Target) -> Part:
+        if mapping.each is not None:
+            return EachConverter(mapping, target, lexical=False)
+        if mapping.path is None and mapping.element is None:
+            return Constant(mapping, target, self._name)
+        return FieldConverter(mapping, target, lexical=mapping.path in self._prefix)
 
     def rows(self, columns: pa.RecordBatch) -> KindRows:
         """The rows of some records."""
@@ -99,14 +97,11 @@ class JsonKind:
                 self._exploded(read, good, explode, constants)
                 for explode, constants in zip(self._explode, self._explode_constants, strict=True)
             ]
-            rows = _one_after_another(parts)
+            rows = one_after_another(parts)
         else:
             records = np.flatnonzero(good)
             rows = KindRows({}, records)
-            for target, constant in self._constants.items():
-                rows.columns[target] = constant.column(len(records))
-            for converter in self._converters:
-                rows.columns[converter.mapping.target] = self._scalar(converter, read, records)
+            self._fill(rows, read)
             self._judge_presence(texts, read, rows)
         rows.rejects = read.rejects
         rows.extras = read.extras
@@ -126,16 +121,28 @@ class JsonKind:
         column = _rows_of(read.columns[mapping.path], records)
         if converter.target.json_text and mapping.path not in self._prefix:
             return Converted(column)  # the reader has kept the JSON as it stands
-        converted = converter.convert(column, day=day)
-        for code in sorted({code for _, code, _ in read.failures.get(mapping.path, ())}):
-            raw = {row: text for row, each, text in read.failures[mapping.path] if each == code}
-            rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
-            texts = pa.array([raw[record] for record in records[rows].tolist()], pa.string())
-            converted.failures.append(Failures(code, int64_array(rows), texts))
-        for (path_read, code), count in read.coercions.items():
-            if path_read == mapping.path:
-                converted.coercions[code] += count
-        return converted
+        return _with_reading(converter.convert(column, day=day), mapping.path, read, records)
+
+    def _part(
+        self,
+        part: Part,
+        read: JsonColumns,
+        records: NDArray[np.int64],
+        elements: Array | None,
+    ) -> Converted:
+        """A part of a composed field, for rows of the given records or their elements."""
+        if isinstance(part, Constant):
+            return part.column(len(records))
+        path = part.mapping.path
+        if isinstance(part, EachConverter):
+            assert path is not None
+            converted = part.convert(_rows_of(read.columns[path], records))
+            return _with_reading(converted, path, read, records)
+        if part.mapping.element is None:
+            return self._scalar(part, read, records)
+        assert elements is not None
+        raw = element_part(elements, part.mapping.element)
+        return part.convert(raw, day=days(part.mapping, self._name, len(records)))
 
     def _exploded(
         self,
@@ -150,21 +157,24 @@ class JsonKind:
         elements = arrays.flatten()
         records = np.asarray(pc.list_parent_indices(arrays), dtype=np.int64)
         rows = KindRows({}, records)
-        for target, constant in {**self._constants, **constants}.items():
+        for target, constant in constants.items():
             rows.columns[target] = constant.column(len(records))
-        for converter in self._converters:
-            element = converter.mapping.element
-            if element is None:
-                converted = self._scalar(converter, read, records)
-            else:
-                day = days(converter.mapping, self._name, len(records))
-                converted = converter.convert(_part(elements, element), day=day)
-            rows.columns[converter.mapping.target] = converted
+        self._fill(rows, read, elements=elements)
         return rows
+
+    def _fill(self, rows: KindRows, read: JsonColumns, *, elements: Array | None = None) -> None:
+        """Fill the fields of rows, each a record or one of the elements."""
+        for target, field in self._fields.items():
+            rows.columns[target] = field.convert(
+                lambda part: self._part(part, read, rows.records, elements)
+            )
 
     def _judge_presence(self, texts: Array, read: JsonColumns, rows: KindRows) -> None:
         """Tell null from absent where the verdict depends on it: JSON can, columns cannot."""
-        for converter in self._converters:
+        for field in self._fields.values():
+            converter = field.leaf
+            if converter is None or isinstance(converter, Constant):
+                continue
             mapping = converter.mapping
             path = mapping.path
             if path is None or path in self._prefix:
@@ -203,154 +213,23 @@ class JsonKind:
                     Failures(code, pa.array(found, pa.int64()), raw)
                 )
 
-    def _open_reader(self, spec: SourceSpec) -> JsonReader:
-        wanted: dict[str, pa.DataType] = {}
-        number_texts: set[str] = set()
-        json_texts: set[str] = set()
-        for converter in self._converters:
-            mapping = converter.mapping
-            path = mapping.path
-            if path is not None and path not in self._prefix:
-                kind = reading_type(mapping, converter.target)
-                if wanted.setdefault(path, kind) != kind:
-                    raise SourceSpecError(
-                        f"{path!r} is read as {wanted[path]} by another field and as {kind} here",
-                        key=f"fields.{mapping.target}",
-                    )
-                if mapping.cast is Cast.NUMBER:
-                    number_texts.add(path)
-                if converter.target.json_text:
-                    json_texts.add(path)
-            day = mapping.day_path
-            if day is not None:
-                wanted.setdefault(day, pa.string())
-        for path in wanted:
-            outer = [other for other in wanted if other != path and _within(path, other)]
-            if outer:
-                raise SourceSpecError(
-                    f"{path!r} and {outer[0]!r} cannot both be read: one lies within the other",
-                    key="records",
-                )
-        for explode in self._explode:
-            wanted[explode.path] = pa.list_(self._element_type())
-            number_texts |= {
-                explode.path
-                for converter in self._converters
-                if converter.mapping.element is not None and converter.mapping.cast is Cast.NUMBER
-            }
-        for condition in spec.conditions:
-            if condition is None or condition.present or condition.path in self._prefix:
-                continue
-            if not any(_within(condition.path, path) for path in wanted):
-                whole = isinstance(condition.equals, int)
-                wanted[condition.path] = pa.int64() if whole else pa.string()
-        return JsonReader(
-            wanted,
-            number_texts=frozenset(number_texts),
-            json_texts=frozenset(json_texts),
-            ignore=frozenset(spec.ignore),
-            extras="locate" if spec.extras is Extras.QUARANTINE else "count",
-        )
 
-    def _element_type(self) -> pa.DataType:
-        parts = {
-            converter.mapping.element: reading_type(converter.mapping, converter.target)
-            for converter in self._converters
-            if converter.mapping.element is not None
-        }
-        if all(isinstance(element, str) for element in parts):
-            return pa.struct([pa.field(str(name), kind) for name, kind in parts.items()])
-        kinds = set(parts.values())
-        if len(kinds) != 1 or any(isinstance(element, str) for element in parts):
-            raise SourceSpecError(
-                "the parts of an array's elements must be read alike, got "
-                + ", ".join(sorted(map(str, kinds))),
-                key="explode",
-            )
-        return pa.list_(kinds.pop())
-
-
-def reading_type(mapping: FieldMapping, target: Target) -> pa.DataType:
-    """The Arrow type that JSON values of a mapped field are read as, before they are converted."""
-    if target.json_text or mapping.cast is Cast.NUMBER:
-        return pa.string()
-    if mapping.values:
-        return _type_of_keys([raw for raw, _ in mapping.values])
-    if mapping.cast is Cast.TEXT:
-        return pa.int64()
-    time = mapping.time
-    if time is not None and time.unit is not None:
-        if time.unit is TimeUnit.SECOND:
-            return pa.decimal128(38, 9)
-        return pa.int64()
-    if mapping.divide_by is not None or mapping.multiply_by is not None:
-        return pa.decimal128(38, 9)
-    return _plain_reading_type(target.number_type, integer=target.integer)
-
-
-def _plain_reading_type(kind: pa.DataType, *, integer: bool = False) -> pa.DataType:
-    if pt.is_timestamp(kind):
-        return pa.int64() if integer else pa.string()
-    if pt.is_integer(kind) or pt.is_duration(kind):
-        return pa.uint64() if pt.is_uint64(kind) else pa.int64()
-    if pt.is_floating(kind):
-        return pa.float64()
-    if numbers.is_number(kind) or pt.is_boolean(kind):
-        return kind
-    if pt.is_list(kind):
-        return pa.list_(_reading_type_of(kind.value_field))
-    if pt.is_struct(kind):
-        return pa.struct([field.with_type(_reading_type_of(field)) for field in kind])
-    if pt.is_map(kind):
-        return pa.map_(kind.key_type, _reading_type_of(kind.item_field))
-    return pa.string()
-
-
-def _reading_type_of(field: pa.Field[Any]) -> pa.DataType:
-    """The reading type of a nested field, a scaled integer's being that of its number."""
-    return _plain_reading_type(Target.of(field, integer=False).number_type)
-
-
-def _type_of_keys(keys: list[str]) -> pa.DataType:
-    if all(key in ("true", "false") for key in keys):
-        return pa.bool_()
-    return pa.int64() if all(map(_INTEGER.fullmatch, keys)) else pa.string()
-
-
-def _within(path: str, other: str) -> bool:
-    """Whether one path is, or lies within, the other."""
-    return path == other or path.startswith(other + ".") or other.startswith(path + ".")
+def _with_reading(
+    converted: Converted, path: str, read: JsonColumns, records: NDArray[np.int64]
+) -> Converted:
+    """The conversion, with what reading found of the path."""
+    for code in sorted({code for _, code, _ in read.failures.get(path, ())}):
+        raw = {row: text for row, each, text in read.failures[path] if each == code}
+        rows = np.flatnonzero(np.isin(records, np.fromiter(raw, dtype=np.int64)))
+        texts = pa.array([raw[record] for record in records[rows].tolist()], pa.string())
+        converted.failures.append(Failures(code, int64_array(rows), texts))
+    for (path_read, code), count in read.coercions.items():
+        if path_read == path:
+            converted.coercions[code] += count
+    return converted
 
 
 def _rows_of(column: Array, records: NDArray[np.int64]) -> Array:
     if len(records) == len(column) and bool((records == np.arange(len(column))).all()):
         return column
     return column.take(int64_array(records))
-
-
-def _part(elements: Array, element: int | str) -> Array:
-    """One part of each element; null where the element has none."""
-    if isinstance(element, str):
-        return pc.struct_field(elements, element)
-    long_enough = pc.greater(pc.list_value_length(elements), element)
-    if not pc.all(long_enough, min_count=0).as_py() or long_enough.null_count:
-        elements = pc.if_else(
-            long_enough.fill_null(False), elements, pa.scalar(None, elements.type)
-        )
-    return (
-        pc.list_element(elements, element) if len(elements) else nulls(0, elements.type.value_type)
-    )
-
-
-def _one_after_another(parts: list[KindRows]) -> KindRows:
-    """The rows of all parts; fields that one part lacks are null there."""
-    names = {name for part in parts for name in part.columns}
-    columns: dict[str, Converted] = {}
-    for name in names:
-        kind = next(part.columns[name].values.type for part in parts if name in part.columns)
-        joined = Converted(nulls(0, kind))
-        for part in parts:
-            following = part.columns.get(name) or Converted(nulls(len(part.records), kind))
-            joined = joined.followed_by(following)
-        columns[name] = joined
-    return KindRows(columns, np.concatenate([part.records for part in parts]))

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from tickmesh.decoding.arrow import Array
 
-_TOKEN: Final = re.compile(rb'(?P<space>\s+)|"(?P<text>[^"\\]*)"|(?P<mark>[{}\[\]:,])|[^\s"{}\[\]:,]+')
+_TOKEN: Final = re.compile(
+    rb'(?P<space>\s+)|"(?P<text>[^"\\]*)"|(?P<mark>[{}\[\]:,])|[^\s"{}\[\]:,]+'
+)
 _LITERAL: Final = grammar.whole(rf"true|false|null|{grammar.NUMBER}")
 _WORDS: Final = pa.array(["true", "false", "null"])
 _WORD_BYTES: Final = 8
@@ -213,7 +215,7 @@ class Lines:
         return (runs[0] if len(runs) == 1 else np.concatenate(runs)).reshape(-1, count)
 
     def _eligible(self) -> NDArray[np.bool_]:
-        """Lines in which quotes can be counted: no escape, no control character but the line end."""
+        """Lines in which quotes can be counted: no escape, no control character but line ends."""
         lengths = np.diff(self._bounds)
         eligible: NDArray[np.bool_] = lengths >= _WORD_BYTES
         ends = self._bounds[1:]
@@ -276,9 +278,7 @@ class Lines:
     def _segments(self, edges: NDArray[np.int64]) -> Array:
         """The values, and between them what is not wanted, as texts over the lines' own bytes."""
         places = np.ascontiguousarray(edges[1:-1].T, dtype=np.int32).reshape(-1)
-        return pa.StringArray.from_buffers(
-            len(places) - 1, pa.py_buffer(places.data), self._data
-        )
+        return pa.StringArray.from_buffers(len(places) - 1, pa.py_buffer(places.data), self._data)
 
 
 @dataclass(frozen=True)

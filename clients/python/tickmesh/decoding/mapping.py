@@ -18,6 +18,7 @@ from tickmesh.decoding.kinds import NO_KIND, kinds_of_columns, kinds_of_texts
 from tickmesh.decoding.mapped import CellFailure, MappedBatch
 from tickmesh.decoding.rows import FileName, KindRows
 from tickmesh.decoding.schema_facts import PlainDocument, SchemaFacts
+from tickmesh.decoding.side_by_side import Kind, SideBySide
 from tickmesh.decoding.source_spec import Extras, FieldMapping, Format, RecordKind, SourceSpec
 from tickmesh.decoding.tabular_kind import TabularKind
 
@@ -62,8 +63,13 @@ class RowMapper:
         name = FileName(spec, file_name)
         kinds = spec.records or (_identity_kind(arrow_schema, escaped=self._json),)
         kind_type = JsonKind if self._json else TabularKind
-        self._kinds: list[JsonKind | TabularKind] = [
-            kind_type(kind, spec, arrow_schema, self._facts, name) for kind in kinds
+
+        def open_kind(kind: RecordKind, spec: SourceSpec) -> Kind:
+            return kind_type(kind, spec, arrow_schema, self._facts, name)
+
+        self._kinds = [
+            SideBySide(kind, spec, open_kind) if kind.rows else open_kind(kind, spec)
+            for kind in kinds
         ]
         self._conditions = spec.conditions if spec.records else (None,)
         self._null_fields = frozenset(filter(self._facts.needs_presence, arrow_schema.names))
@@ -200,7 +206,7 @@ class RowMapper:
                 rows=int64_array(rows[order]),
                 code=item.code,
                 raw=item.raw.take(int64_array(order)),
-                form="text" if self._spec.format is Format.CSV else "json",
+                form="text" if self._spec.format is Format.CSV and not item.parts else "json",
             )
 
 

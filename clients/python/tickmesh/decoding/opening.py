@@ -73,9 +73,9 @@ def open_decoder(
 
 def expected_columns(spec: SourceSpec) -> frozenset[str]:
     """The raw columns that a spec reads."""
-    names = {mapping.path for kind in spec.records for mapping in kind.fields}
+    leaves = [leaf for kind in spec.records for leaf in kind.leaves]
+    names = {leaf.path for leaf in leaves} | {leaf.day_path for leaf in leaves}
     names |= {condition.path for condition in spec.conditions if condition is not None}
-    names |= {mapping.day_path for kind in spec.records for mapping in kind.fields}
     return frozenset(name for name in names if name is not None)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tickmesh.decoding.conversion import grammar
 from tickmesh.decoding.shapes import kind_of
 from tickmesh.decoding.source_spec import Cast, FieldMapping, Since, TimeMapping, TimeUnit
+from tickmesh.decoding.trading_hours import clock_of_instants, local_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ _TIME_NAME: Final = re.compile(
     r"(^|[_.])(ts|time|timestamp|date|datetime|at)([_.]|$)|time", re.IGNORECASE
 )
 _QUANTITY_NAME: Final = re.compile(r"size|qty|quantity|amount|volume|price|bid|ask", re.IGNORECASE)
+_LADDER_NAME: Final = re.compile(r"(.*_)?(bids?|asks?|b|a)", re.IGNORECASE)
 _DECIMAL: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 _ISO_TIME: Final = re.compile(rf"{grammar.DATE}[T ]{grammar.TIME}({grammar.OFFSET})?")
 _ISO_DATE: Final = re.compile(grammar.DATE)
@@ -44,12 +46,14 @@ class FieldGuess:
         mapping: Its mapping.
         required: Whether every record of the sample has it.
         notes: What a person should confirm.
+        members: Of a field built of several raw columns, the guesses for each by itself.
     """
 
     schema: dict[str, Any]
     mapping: FieldMapping
     required: bool
     notes: tuple[str, ...] = field(default=())
+    members: tuple[FieldGuess, ...] = field(default=())
 
 
 def guess(
@@ -77,7 +81,9 @@ def guess(
     elif kinds == {"string"}:
         built = _texts(list(map(str, valued)), base, lexical=lexical, file_date=file_date)
     elif kinds == {"array"}:
-        built = FieldGuess({"type": "array", **_items(valued)}, base, required=True)
+        built = _pairs(valued, base) or FieldGuess(
+            {"type": "array", **_items(valued)}, base, required=True
+        )
     else:
         built = FieldGuess({}, base, required=True)
     schema = dict(built.schema)
@@ -148,9 +154,12 @@ def _iso_times(values: list[str], base: FieldMapping) -> FieldGuess:
     comment = _range(sorted(values))
     if with_offset:
         return FieldGuess(schema, replace(base, comment=comment), required=True)
-    time = TimeMapping(zone="UTC")
-    note = f"{base.target}: times without an offset are taken as UTC; confirm the zone"
-    mapping = replace(base, time=time, comment=f"CONFIRM the zone; {comment}")
+    clock = local_clock([_second_of_day(value) for value in values])
+    zone, why = ("UTC", "") if clock is None else (clock.zone, f": {clock.reason}")
+    note = f"{base.target}: times without an offset are taken as {zone}{why}; confirm the zone"
+    mapping = replace(
+        base, time=TimeMapping(zone=zone), comment=f"CONFIRM the zone{why}; {comment}"
+    )
     return FieldGuess(schema, mapping, required=True, notes=(note,))
 
 
@@ -196,11 +205,13 @@ def _time(
         in_range = _FIRST_SECOND * per_second <= least and most < _LAST_SECOND * per_second
         close = most - least < 400 * 86_400 * per_second
         if in_range and (named or (in_order and close and unit is not TimeUnit.SECOND)):
+            clock = clock_of_instants([count / per_second for count in counts])
+            hours = "" if clock is None else f"; on the clock of {clock.zone}, {clock.reason}"
             mapping = replace(
                 base,
                 time=TimeMapping(unit=unit),
                 cast=cast,
-                comment=f"CONFIRM: {unit.value} since 1970 UTC; observed {least} to {most}",
+                comment=f"CONFIRM: {unit.value} since 1970 UTC; observed {least} to {most}{hours}",
             )
             note = f"{target}: whole numbers taken as {unit.value} since 1970 UTC; confirm"
             return FieldGuess(schema, mapping, required=True, notes=(note,))
@@ -209,15 +220,58 @@ def _time(
     if not ((named or unnamed) and file_date and in_order) or numbered:
         return None
     if least >= 0 and _DAY_MS // 10 < most < _DAY_MS:
+        clock = local_clock([count / 1_000 for count in counts])
+        zone, why = ("UTC", "") if clock is None else (clock.zone, f": {clock.reason}")
         time = TimeMapping(
-            unit=TimeUnit.MILLISECOND, since=Since.MIDNIGHT, zone="UTC", date="file:date"
+            unit=TimeUnit.MILLISECOND, since=Since.MIDNIGHT, zone=zone, date="file:date"
         )
         mapping = replace(
-            base, time=time, cast=cast, comment=f"CONFIRM the zone; observed {least} to {most}"
+            base,
+            time=time,
+            cast=cast,
+            comment=f"CONFIRM the zone{why}; observed {least} to {most}",
         )
-        note = f"{target}: taken as ms since midnight UTC of the file's date; confirm the zone"
+        note = (
+            f"{target}: taken as ms since midnight of the file's date in {zone}{why}; "
+            "confirm the zone"
+        )
         return FieldGuess(schema, mapping, required=True, notes=(note,))
     return None
+
+
+def _second_of_day(text: str) -> float:
+    """Of an ISO 8601 time, whose clock stands at the same place in every one."""
+    return int(text[11:13]) * 3_600 + int(text[14:16]) * 60 + int(text[17:19])
+
+
+def _pairs(arrays: Sequence[list[Any]], base: FieldMapping) -> FieldGuess | None:
+    """Levels of a book: arrays of a price and a size each."""
+    items = [item for array in arrays for item in array]
+    if not (_LADDER_NAME.fullmatch(base.target) and items):
+        return None
+    if not all(isinstance(item, list) and len(item) == 2 for item in items):
+        return None
+    kinds = {kind_of(value) for item in items for value in item}
+    if len(kinds) != 1 or not all(
+        grammar.NUMBER_PATTERN.fullmatch(str(value)) for item in items for value in item
+    ):
+        return None
+    cast = Cast.NUMBER if kinds == {"string"} else None
+    parts, properties = [], {}
+    for element, name in enumerate(("price", "size")):
+        part = FieldMapping(target=name, element=element)
+        values = [str(item[element]) for item in items]
+        guessed = _numbers(values, replace(part, target="level"), cast=cast, file_date=False)
+        # Numbers that stand in one array are read alike.
+        properties[name] = guessed.schema if cast else {"type": "number"}
+        parts.append(replace(part, cast=cast))
+    item_schema = {"type": "object", "properties": properties, "required": ["price", "size"]}
+    mapping = replace(
+        base,
+        each=FieldMapping(target="item", fields=tuple(parts)),
+        comment=f"up to {max(map(len, arrays))} levels, price first",
+    )
+    return FieldGuess({"type": "array", "items": item_schema}, mapping, required=True)
 
 
 def _is_integer_token(value: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +22,17 @@ from tickmesh.decoding.source_spec import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.conversion.composition import EachConverter
     from tickmesh.decoding.schema_facts import SchemaFacts
+
+
+Part: TypeAlias = "Constant | FieldConverter | EachConverter"
+"""What fills a field, or a part of one."""
 
 
 @dataclass(slots=True)
@@ -50,7 +57,10 @@ class KindRows:
         """The rows of the other records."""
         if not refused:
             return self
-        keep = ~np.isin(self.records, np.fromiter(refused, dtype=np.int64))
+        return self.chosen(~np.isin(self.records, np.fromiter(refused, dtype=np.int64)))
+
+    def chosen(self, keep: NDArray[np.bool_]) -> KindRows:
+        """Some of the rows."""
         columns = {name: column.filtered(keep) for name, column in self.columns.items()}
         return KindRows(columns, self.records[keep], self.rejects, self.extras, self.extra_records)
 
@@ -138,3 +148,17 @@ def days(mapping: FieldMapping, name: FileName, length: int) -> Array | None:
     if mapping.time is None or mapping.time.date is None or mapping.day_path is not None:
         return None
     return pa.array([name.day(mapping.time.date)], pa.date32()).take(pa.repeat(0, length))
+
+
+def one_after_another(parts: Sequence[KindRows]) -> KindRows:
+    """The rows of all parts; fields that one part lacks are null there."""
+    names = {name for part in parts for name in part.columns}
+    columns: dict[str, Converted] = {}
+    for name in names:
+        kind = next(part.columns[name].values.type for part in parts if name in part.columns)
+        joined = Converted(nulls(0, kind))
+        for part in parts:
+            following = part.columns.get(name) or Converted(nulls(len(part.records), kind))
+            joined = joined.followed_by(following)
+        columns[name] = joined
+    return KindRows(columns, np.concatenate([part.records for part in parts]))

@@ -22,7 +22,7 @@ _PARQUET_MAGIC: Final = b"PAR1"
 _STREAM_MAGIC: Final = b"\xff\xff\xff\xff"
 _MOST_PREFIX_PARTS: Final = 4
 _STANDARD_DIALECT: Final = CsvDialect()
-_NAME: Final = re.compile(r"[^\W\d][\w .:/()%#-]*")
+_NAME: Final = re.compile(r"[^\W\d][\w .:/()\[\]%#-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MAX_NAMES: Final = 4_096
 MAX_SKIPPED_LINES: Final = 1_000
+MAX_ITEMS: Final = 1_000
 
 
 class SourceSpecError(ValueError):
@@ -128,15 +129,24 @@ class TimeMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldMapping:
-    """One field of the schema and where its value comes from: exactly one of the four origins.
+    """One field of the schema and where its value comes from: exactly one origin.
 
     Attributes:
-        target: Name of the schema's field.
+        target: Name of the schema's field, or of a part of it.
         path: Raw column or JSON path (``data.p``; ``prefix.NAME`` for a part of a log line's
             prefix).
         element: Part of one exploded element: an index for arrays, a name for objects.
         constant: The same value in every row.
         file_group: Named group of the spec's ``file_name`` expression.
+        fields: The parts of an object, each with an origin of its own. An object whose parts all
+            lack a value is no value.
+        items: The items of a list, each with an origin of its own. Items without a value are left
+            out.
+        each: How the elements of the array at ``path`` become the items of a list; it takes an
+            element whole, or its parts by ``element``.
+        separator: The value is one part of the raw text, cut at this text; with ``part``.
+        part: Which part, from 0; from the end when negative.
+        extract: The value is what the group ``value`` of this RE2 expression finds in the raw text.
         time: How the value becomes an instant.
         divide_by: The raw number is this many times too large (prices x 10,000); exact.
         multiply_by: The raw number is this many times too small; exact.
@@ -152,6 +162,12 @@ class FieldMapping:
     element: int | str | None = None
     constant: str | int | float | bool | None = None
     file_group: str | None = None
+    fields: tuple[FieldMapping, ...] = ()
+    items: tuple[FieldMapping, ...] = ()
+    each: FieldMapping | None = None
+    separator: str | None = None
+    part: int | None = None
+    extract: str | None = None
     time: TimeMapping | None = None
     divide_by: int | None = None
     multiply_by: int | None = None
@@ -160,6 +176,19 @@ class FieldMapping:
     cast: Cast | None = None
     case: Case | None = None
     comment: str = field(default="", compare=False)
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether the value is built of parts."""
+        return bool(self.fields or self.items or self.each is not None)
+
+    @property
+    def leaves(self) -> tuple[FieldMapping, ...]:
+        """The mapping itself, or those of all parts that have an origin in the record."""
+        parts = (*self.fields, *self.items)
+        if not parts:
+            return (self,)
+        return tuple(leaf for part in parts for leaf in part.leaves)
 
     @property
     def day_path(self) -> str | None:
@@ -207,6 +236,8 @@ class RecordKind:
         when: Which records it takes; None takes every record not taken by an earlier kind.
         fields: How the schema's fields are filled.
         explode: Arrays whose elements become rows; none means one row a record.
+        rows: Where a record holds several rows side by side, the fields that each has besides
+            ``fields``. A row none of whose raw values is there is left out.
         comment: A remark for readers.
     """
 
@@ -214,7 +245,14 @@ class RecordKind:
     fields: tuple[FieldMapping, ...]
     when: Condition | None = None
     explode: tuple[Explode, ...] = ()
+    rows: tuple[tuple[FieldMapping, ...], ...] = ()
     comment: str = field(default="", compare=False)
+
+    @property
+    def leaves(self) -> tuple[FieldMapping, ...]:
+        """The mappings of all fields and parts of fields, of every row."""
+        mappings = (*self.fields, *(mapping for row in self.rows for mapping in row))
+        return tuple(leaf for mapping in mappings for leaf in mapping.leaves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,17 +470,19 @@ def _check_condition(condition: Condition, *, key: str) -> None:
 
 
 def _check_kind(spec: SourceSpec, kind: RecordKind, *, groups: set[str], key: str) -> None:
-    if kind.explode and spec.format is Format.CSV:
-        raise SourceSpecError("a CSV record holds no arrays to explode", key=f"{key}.explode")
+    if kind.explode and spec.format is not Format.JSONL:
+        raise SourceSpecError("only arrays of JSON records are exploded", key=f"{key}.explode")
     if kind.when is not None:
         _check_condition(kind.when, key=f"{key}.when")
-    targets: set[str] = set()
-    for mapping in kind.fields:
-        place = f"{key}.fields.{mapping.target}"
-        if mapping.target in targets:
-            raise SourceSpecError("the field is mapped twice", key=place)
-        targets.add(mapping.target)
-        _check_field(mapping, kind=kind, groups=groups, key=place)
+    if kind.explode and kind.rows:
+        raise SourceSpecError("explode and rows exclude each other", key=f"{key}.rows")
+    targets = _check_fields(kind.fields, kind=kind, groups=groups, key=f"{key}.fields")
+    for index, row in enumerate(kind.rows):
+        place = f"{key}.rows[{index}]"
+        for target in _check_fields(row, kind=kind, groups=groups, key=place) & targets:
+            raise SourceSpecError("the field is also mapped under fields", key=f"{place}.{target}")
+        if not any(leaf.path is not None for mapping in row for leaf in mapping.leaves):
+            raise SourceSpecError("needs a field that is read from the record", key=place)
     for index, explode in enumerate(kind.explode):
         for name, _ in explode.constants:
             if name in targets:
@@ -450,6 +490,49 @@ def _check_kind(spec: SourceSpec, kind: RecordKind, *, groups: set[str], key: st
                     f"{name!r} is also mapped under fields",
                     key=f"{key}.explode[{index}].constants",
                 )
+
+
+def _check_fields(
+    mappings: tuple[FieldMapping, ...], *, kind: RecordKind, groups: set[str], key: str
+) -> set[str]:
+    targets: set[str] = set()
+    for mapping in mappings:
+        place = f"{key}.{mapping.target}"
+        if mapping.target in targets:
+            raise SourceSpecError("the field is mapped twice", key=place)
+        targets.add(mapping.target)
+        _check_field(mapping, kind=kind, groups=groups, key=place)
+    return targets
+
+
+def _check_parts(mapping: FieldMapping, *, kind: RecordKind, groups: set[str], key: str) -> None:
+    """Check a mapping that is built of parts."""
+    plain = FieldMapping(
+        target=mapping.target,
+        path=mapping.path if mapping.each is not None else None,
+        fields=mapping.fields,
+        items=mapping.items,
+        each=mapping.each,
+    )
+    if mapping != plain:
+        raise SourceSpecError("a value built of parts takes nothing but its parts", key=key)
+    if len(mapping.items) > MAX_ITEMS:
+        raise SourceSpecError(f"more than {MAX_ITEMS} items", key=f"{key}.items")
+    _check_fields(mapping.fields, kind=kind, groups=groups, key=f"{key}.fields")
+    for index, item in enumerate(mapping.items):
+        _check_field(item, kind=kind, groups=groups, key=f"{key}.items[{index}]")
+    if mapping.each is None:
+        return
+    if mapping.path is None:
+        raise SourceSpecError("needs `from`, the array", key=key)
+    for part in mapping.each.fields or (mapping.each,):
+        own = (part.path, part.constant, part.file_group)
+        if part.is_composed or any(value is not None for value in own):
+            raise SourceSpecError("takes the elements of the array alone", key=f"{key}.each")
+        if (part.element is None) == bool(mapping.each.fields):
+            raise SourceSpecError(
+                "expected `element` in each of the fields, and only there", key=f"{key}.each"
+            )
 
 
 def _check_field(mapping: FieldMapping, *, kind: RecordKind, groups: set[str], key: str) -> None:
@@ -460,15 +543,21 @@ def _check_field(mapping: FieldMapping, *, kind: RecordKind, groups: set[str], k
             ("element", mapping.element),
             ("constant", mapping.constant),
             ("file_name", mapping.file_group),
+            ("fields", mapping.fields or None),
+            ("items", mapping.items or None),
         )
         if value is not None
     ]
     if len(origins) != 1:
         raise SourceSpecError(
-            "expected exactly one of from, element, constant, file_name; got "
+            "expected exactly one of from, element, constant, file_name, fields, items; got "
             + (", ".join(origins) or "none"),
             key=key,
         )
+    if mapping.is_composed:
+        _check_parts(mapping, kind=kind, groups=groups, key=key)
+        return
+    _check_cutting(mapping, key=key)
     if mapping.element is not None and not kind.explode:
         raise SourceSpecError("element needs an `explode` in this kind", key=f"{key}.element")
     if mapping.file_group is not None and mapping.file_group not in groups:
@@ -491,6 +580,19 @@ def _check_field(mapping: FieldMapping, *, kind: RecordKind, groups: set[str], k
         raise SourceSpecError(f"{' and '.join(chosen)} exclude each other", key=key)
     if mapping.time is not None:
         _check_time(mapping.time, groups=groups, key=key)
+
+
+def _check_cutting(mapping: FieldMapping, *, key: str) -> None:
+    if (mapping.separator is None) != (mapping.part is None):
+        raise SourceSpecError("separator and part need each other", key=key)
+    if mapping.separator == "":
+        raise SourceSpecError("expected at least one character", key=f"{key}.separator")
+    if mapping.separator is not None and mapping.extract is not None:
+        raise SourceSpecError("separator and extract exclude each other", key=key)
+    if mapping.extract is not None:
+        pattern = _compiled(mapping.extract, key=f"{key}.extract")
+        if list(pattern.groupindex) != ["value"] or pattern.groups != 1:
+            raise SourceSpecError("expected exactly one group, (?P<value>…)", key=f"{key}.extract")
 
 
 def _check_time(time: TimeMapping, *, groups: set[str], key: str) -> None:

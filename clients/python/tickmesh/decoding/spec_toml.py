@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from tickmesh.decoding.source_spec import (
+    MAX_ITEMS,
     Case,
     Cast,
     Compression,
@@ -35,6 +36,11 @@ from tickmesh.decoding.source_spec import (
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _MISSING: Final = object()
+_RANGE: Final = re.compile(r"([0-9]{1,6})\.\.([0-9]{1,6})")
+_NUMBER_PLACE: Final = re.compile(r"\{(?::0([1-9]))?\}")
+
+ITEM: Final = "item"
+"""What the mapping of a list's item is called."""
 
 
 class _Table:
@@ -103,6 +109,10 @@ class _Table:
     def members(self) -> list[tuple[str, Any]]:
         self._asked.extend(self._value)
         return list(self._value.items())
+
+    def numbered(self, number: int) -> _Table:
+        """The table with a number put into its texts."""
+        return _Table(_numbered(self._value, number), self._key)
 
     def finish(self) -> None:
         """Refuse keys nobody asked for."""
@@ -199,12 +209,15 @@ def _record_kind(table: _Table) -> RecordKind:
         name=table.needed("name"),
         when=None if when is None else _condition(when),
         explode=tuple(map(_explode, table.tables("explode"))),
-        fields=tuple(
-            _field(name, _Table(value, fields.key(name))) for name, value in fields.members()
-        ),
+        fields=_fields(fields),
+        rows=tuple(map(_fields, table.tables("rows"))),
     )
     table.finish()
     return kind
+
+
+def _fields(table: _Table) -> tuple[FieldMapping, ...]:
+    return tuple(_field(name, _Table(value, table.key(name))) for name, value in table.members())
 
 
 def _skip_kind(table: _Table) -> SkipKind:
@@ -243,9 +256,16 @@ def _field(target: str, table: _Table) -> FieldMapping:
             ambiguous=ambiguous or LocalTime.REFUSE,
             nonexistent=nonexistent or LocalTime.REFUSE,
         )
+    parts, each = table.table("fields"), table.table("each")
     mapping = FieldMapping(
         target=target,
         path=table.text("from"),
+        fields=() if parts is None else _fields(parts),
+        items=_items(table),
+        each=None if each is None else _field(ITEM, each),
+        separator=table.text("separator"),
+        part=table.number("part"),
+        extract=table.text("extract"),
         element=table.get("element", (int, str)),
         constant=table.get("constant", (str, int, float, bool)),
         file_group=table.text("file_name"),
@@ -259,6 +279,35 @@ def _field(target: str, table: _Table) -> FieldMapping:
     )
     table.finish()
     return mapping
+
+
+def _items(table: _Table) -> tuple[FieldMapping, ...]:
+    """The items of a list, one by one, or one for all with a range of numbers to be put in."""
+    items = tuple(_field(ITEM, item) for item in table.tables("items"))
+    numbers = table.text("numbers")
+    item = table.table("item")
+    if (numbers is None) != (item is None):
+        raise SourceSpecError("item and numbers need each other", key=table.key("item"))
+    if numbers is None or item is None:
+        return items
+    span = _RANGE.fullmatch(numbers)
+    if span is None or not 0 <= int(span[2]) - int(span[1]) < MAX_ITEMS:
+        raise SourceSpecError(
+            f"expected such as '1..10', {MAX_ITEMS} numbers at most, got {numbers!r}",
+            key=table.key("numbers"),
+        )
+    return items + tuple(
+        _field(ITEM, item.numbered(number)) for number in range(int(span[1]), int(span[2]) + 1)
+    )
+
+
+def _numbered(value: Any, number: int) -> Any:
+    """The value with a number put in for each ``{}``, or ``{:02}`` for two digits, of its texts."""
+    if isinstance(value, str):
+        return _NUMBER_PLACE.sub(lambda found: f"{number:0{int(found[1] or 1)}}", value)
+    if isinstance(value, dict):
+        return {name: _numbered(part, number) for name, part in value.items()}
+    return value
 
 
 def _pairs(table: _Table) -> tuple[tuple[str, str], ...]:
@@ -301,13 +350,21 @@ def _lines(spec: SourceSpec) -> Iterator[str]:
             ]
             yield _pair("explode", parts)
         yield "[records.fields]"
-        width = max((len(_key(mapping.target)) for mapping in kind.fields), default=0)
-        for mapping in kind.fields:
-            line = f"{_key(mapping.target):{width}} = {_value(_field_table(mapping))}"
-            yield f"{line}  # {mapping.comment}" if mapping.comment else line
+        yield from _field_lines(kind.fields)
+        for row in kind.rows:
+            yield "[[records.rows]]"
+            yield from _field_lines(row)
     for skipped in spec.skip:
         yield from ("", "[[skip]]")
         yield from _kind_head(skipped)
+
+
+def _field_lines(mappings: Iterable[FieldMapping]) -> Iterator[str]:
+    mappings = tuple(mappings)
+    width = max((len(_key(mapping.target)) for mapping in mappings), default=0)
+    for mapping in mappings:
+        line = f"{_key(mapping.target):{width}} = {_value(_field_table(mapping))}"
+        yield f"{line}  # {mapping.comment}" if mapping.comment else line
 
 
 def _layout(spec: SourceSpec) -> Iterator[str]:
@@ -344,12 +401,18 @@ def _field_table(mapping: FieldMapping) -> dict[str, Any]:
         "element": mapping.element,
         "constant": mapping.constant,
         "file_name": mapping.file_group,
+        "fields": {part.target: _field_table(part) for part in mapping.fields} or None,
+        "items": [_field_table(item) for item in mapping.items] or None,
+        "each": mapping.each and _field_table(mapping.each),
+        "separator": mapping.separator,
+        "part": mapping.part,
+        "extract": mapping.extract,
         "unit": time and time.unit and time.unit.value,
         "since": time.since.value if time and time.since is not Since.EPOCH else None,
         "zone": time and time.zone,
         "date": time and time.date,
-        "ambiguous": _unless_refused(time and time.ambiguous),
-        "nonexistent": _unless_refused(time and time.nonexistent),
+        "ambiguous": _unless_refused(time.ambiguous if time else None),
+        "nonexistent": _unless_refused(time.nonexistent if time else None),
         "divide_by": mapping.divide_by,
         "multiply_by": mapping.multiply_by,
         "null_values": list(mapping.null_values) or None,

@@ -8,13 +8,23 @@ import numpy as np
 import pyarrow as pa
 
 from tickmesh.decoding.arrow import nulls, pc
-from tickmesh.decoding.conversion.fields import FieldConverter, days_of
+from tickmesh.decoding.conversion.composition import Composed, EachConverter
+from tickmesh.decoding.conversion.fields import FieldConverter, Target, days_of
 from tickmesh.decoding.json_found import MAX_EXTRA_NAMES, OTHER_EXTRAS
 from tickmesh.decoding.rows import Constant, FileName, KindRows, days, targets_of
-from tickmesh.decoding.source_spec import Extras, Format, RecordKind, SourceSpec
+from tickmesh.decoding.source_spec import (
+    Extras,
+    FieldMapping,
+    Format,
+    RecordKind,
+    SourceSpec,
+    SourceSpecError,
+)
 
 if TYPE_CHECKING:
     from tickmesh.decoding.arrow import Array
+    from tickmesh.decoding.conversion.cells import Converted
+    from tickmesh.decoding.rows import Part
     from tickmesh.decoding.schema_facts import SchemaFacts
 
 
@@ -33,42 +43,46 @@ class TabularKind:
         self._name = name
         self._locate_extras = spec.extras is Extras.QUARANTINE
         lexical = spec.format is Format.CSV
-        self._constants = {
-            mapping.target: Constant(mapping, targets[mapping.target], name)
+        self._lexical = lexical
+        self._decimal = spec.csv.decimal
+        self._fields = {
+            mapping.target: Composed.of(mapping, targets[mapping.target], self._leaf)
             for mapping in kind.fields
-            if mapping.path is None
         }
-        self._converters = [
-            FieldConverter(
-                mapping, targets[mapping.target], lexical=lexical, decimal=spec.csv.decimal
-            )
-            for mapping in kind.fields
-            if mapping.path is not None
-        ]
-        mappings = [converter.mapping for converter in self._converters]
-        self._read = {mapping.path for mapping in mappings} | {
-            mapping.day_path for mapping in mappings
-        }
+        self._read = {leaf.path for leaf in kind.leaves} | {leaf.day_path for leaf in kind.leaves}
         self._read |= {condition.path for condition in spec.conditions if condition is not None}
         self._read |= set(spec.ignore)
 
+    def _leaf(self, mapping: FieldMapping, target: Target) -> Part:
+        if mapping.each is not None:
+            if self._lexical:
+                raise SourceSpecError("a CSV record holds no arrays", key=f"fields.{target.name}")
+            return EachConverter(mapping, target, lexical=False)
+        if mapping.path is None:
+            return Constant(mapping, target, self._name)
+        return FieldConverter(mapping, target, lexical=self._lexical, decimal=self._decimal)
+
     def rows(self, columns: pa.RecordBatch) -> KindRows:
         """The rows of some records."""
-        length = columns.num_rows
-        rows = KindRows({}, np.arange(length, dtype=np.int64))
-        for target, constant in self._constants.items():
-            rows.columns[target] = constant.column(length)
-        for converter in self._converters:
-            mapping = converter.mapping
-            day = days(mapping, self._name, length)
-            path = mapping.day_path
-            if path is not None:
-                day = days_of(_column(columns, path))
-            assert mapping.path is not None
-            column = _column(columns, mapping.path)
-            rows.columns[mapping.target] = converter.convert(column, day=day)
+        rows = KindRows({}, np.arange(columns.num_rows, dtype=np.int64))
+        for target, field in self._fields.items():
+            rows.columns[target] = field.convert(lambda part: self._part(part, columns))
         self._note_extras(columns, rows)
         return rows
+
+    def _part(self, part: Part, columns: pa.RecordBatch) -> Converted:
+        """A field, or a part of one."""
+        if isinstance(part, Constant):
+            return part.column(columns.num_rows)
+        mapping = part.mapping
+        assert mapping.path is not None
+        column = _column(columns, mapping.path)
+        if isinstance(part, EachConverter):
+            return part.convert(column)
+        day = days(mapping, self._name, columns.num_rows)
+        if mapping.day_path is not None:
+            day = days_of(_column(columns, mapping.day_path))
+        return part.convert(column, day=day)
 
     def _note_extras(self, columns: pa.RecordBatch, rows: KindRows) -> None:
         for place, name in enumerate(columns.schema.names):

@@ -33,6 +33,7 @@ REPR_PRECISION: Final = "REPR_PRECISION"
 AMBIGUOUS_TIME: Final = "AMBIGUOUS_TIME"
 NONEXISTENT_TIME: Final = "NONEXISTENT_TIME"
 UNMAPPED_VALUE: Final = "UNMAPPED_VALUE"
+NO_SUCH_PART: Final = "NO_SUCH_PART"
 
 FAILURE_MESSAGES: Final = {
     NOT_A_NUMBER: "expected a number in JSON's grammar",
@@ -49,6 +50,7 @@ FAILURE_MESSAGES: Final = {
     "say with `ambiguous` which it is",
     NONEXISTENT_TIME: "the clock skips that local time on that day; give UTC or an offset, or say "
     "with `nonexistent` what it is",
+    NO_SUCH_PART: "the source spec takes a part of the text that is not there",
     UNMAPPED_VALUE: "the source spec maps other values of this field, not this one",
 }
 
@@ -82,11 +84,13 @@ class Failures:
         code: The reason, UPPER_SNAKE; ``FAILURE_MESSAGES`` says it in words.
         rows: Their rows.
         raw: What stood there: source text, or JSON text when the source is typed.
+        parts: Whether ``raw`` is a JSON object of the parts that failed, by their paths.
     """
 
     code: str
     rows: Array
     raw: Array
+    parts: bool = False
 
 
 @dataclass(slots=True)
@@ -119,13 +123,17 @@ class Converted:
             kept = keep[rows]
             if kept.any():
                 raw = item.raw.filter(pa.array(kept))
-                failures.append(Failures(item.code, int64_array(place[rows[kept]]), raw))
+                moved = int64_array(place[rows[kept]])
+                failures.append(Failures(item.code, moved, raw, item.parts))
         return Converted(self.values.filter(pa.array(keep)), failures, self.coercions)
 
     def followed_by(self, other: Converted) -> Converted:
         """These cells and then those of another column of the same type."""
         first = len(self.values)
-        moved = [Failures(item.code, pc.add(item.rows, first), item.raw) for item in other.failures]
+        moved = [
+            Failures(item.code, pc.add(item.rows, first), item.raw, item.parts)
+            for item in other.failures
+        ]
         values = [self.values, other.values]
         if pa.types.is_dictionary(self.values.type):
             values = pa.chunked_array(values).unify_dictionaries().chunks

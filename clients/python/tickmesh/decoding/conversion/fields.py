@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
@@ -101,6 +102,8 @@ class FieldConverter:
         if pt.is_null(column.type):
             return Converted(nulls(len(column), self.target.type))
         converted = Converted(column)
+        if self.mapping.separator is not None or self.mapping.extract is not None:
+            converted = converted.then(self._cut)
         if self.mapping.null_values:
             converted = converted.then(self._without_null_values)
         if self.mapping.case is not None:
@@ -122,6 +125,13 @@ class FieldConverter:
     def _check(self) -> None:
         mapping, target = self.mapping, self.target
         key = f"fields.{target.name}"
+        if mapping.extract is not None:
+            try:
+                pc.extract_regex(pa.array([""]), mapping.extract)
+            except pa.ArrowInvalid as error:
+                raise SourceSpecError(
+                    f"no expression of RE2: {str(error)[:200]}", key=f"{key}.extract"
+                ) from None
         if mapping.time is not None and not (
             pt.is_timestamp(target.type) or pt.is_date(target.type)
         ):
@@ -135,6 +145,28 @@ class FieldConverter:
                 f"{target.type}",
                 key=key,
             )
+
+    def _cut(self, column: Array) -> Converted:
+        """One part of each text; a text that lacks it fails."""
+        if not pt.is_string(column.type):
+            return all_failed(column, cells.NO_SUCH_PART, pa.string())
+        mapping = self.mapping
+        if mapping.extract is not None:
+            parts = pc.struct_field(pc.extract_regex(column, mapping.extract), "value")
+        else:
+            assert mapping.part is not None
+            pieces = pc.split_pattern(column, pattern=mapping.separator)
+            lengths = pc.list_value_length(pieces)
+            place = mapping.part
+            there = pc.greater(lengths, place) if place >= 0 else pc.greater_equal(lengths, -place)
+            starts = pa.array(np.asarray(pieces.offsets)[:-1], pa.int64())
+            places = pc.add(starts, place if place >= 0 else pc.add(lengths, place))
+            kept = pc.if_else(there.fill_null(False), places, pa.scalar(None, pa.int64()))
+            parts = pieces.values.take(kept)
+        missing = pc.and_(column.is_valid(), parts.is_null())
+        converted = cells.fail_where(column, missing, cells.NO_SUCH_PART, parts)
+        converted.coercions[cells.VALUE_EXTRACTED] = len(parts) - converted.values.null_count
+        return converted
 
     def _without_null_values(self, column: Array) -> Converted:
         listed = pa.array(self.mapping.null_values, pa.string())

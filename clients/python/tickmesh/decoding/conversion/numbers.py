@@ -104,7 +104,7 @@ def _cast_where(column: Array, sure: Array | None, target: pa.DataType) -> Array
 
 
 def _count_rounded(column: Array, sure: Array, values: Array) -> int:
-    """How many of the numbers in text are not kept digit by digit in the doubles nearest to them."""
+    """How many numbers in text are not kept digit by digit in the doubles nearest to them."""
     doubtful = pc.or_(
         pc.greater(pc.binary_length(column), _SURE_DIGITS),
         pc.match_substring(column, "e", ignore_case=True),

@@ -106,7 +106,7 @@ def outline(column: Array) -> str | None:
 
 
 def _valid_bytes(column: Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """The bytes of all values that are not null, and where each begins; then where the last ends."""
+    """The bytes of all values that are not null, and where each begins and the last ends."""
     if column.null_count:
         column = column.drop_null()
     if not len(column):
