@@ -128,7 +128,8 @@ class Cells:
         array = self.array
         stored = _NUMBERS.get(array.type.id, _WORD)
         held: Any = array.buffers()[1]
-        if held is None or not self.length:
+        if held is None or self.missing == self.length:
+            # Arrow may leave out what nobody can see.
             return np.zeros(self.length, stored)
         numbers = np.frombuffer(held, stored, self.length, array.offset * stored.itemsize)
         return numbers.astype(np.float64) if stored in _NARROW_FLOATS else numbers

@@ -266,6 +266,19 @@ def _without_views(data_type: pa.DataType) -> pa.DataType:
         if all(new is field.type for new, field in zip(plain, fields, strict=True)):
             return data_type
         return pa.struct([f.with_type(t) for f, t in zip(fields, plain, strict=True)])
+    if pt.is_map(data_type):
+        parts = [data_type.key_type, data_type.item_type]
+        plain = [_without_views(part) for part in parts]
+        if all(new is part for new, part in zip(plain, parts, strict=True)):
+            return data_type
+        mapped: pa.DataType = pa.map_(*plain)
+        return mapped
+    if pt.is_fixed_size_list(data_type):
+        item = item_field(data_type)
+        plain_item = _without_views(item.type)
+        if plain_item is not item.type:
+            return pa.list_(item.with_type(plain_item), data_type.list_size)
+        return data_type
     views = pt.is_list_view(data_type) or pt.is_large_list_view(data_type)
     if views or pt.is_list(data_type) or pt.is_large_list(data_type):
         item = item_field(data_type)

@@ -142,13 +142,13 @@ class Scalar:
             return self.node.judge(cells, findings)
         found: Findings = []
         mask = self.node.judge(cells, found)
-        return self._fix(cells, mask, found, findings)
-
-    def _fix(self, cells: Cells, mask: Mask, found: Findings, findings: Findings) -> Mask:
         if self.floating and cells.nonfinite is not None:
             # Not a number at all: the row is bad by NONFINITE, and no keyword is to blame.
             mask = masks.override(cells.nonfinite, VALID, mask)
             found = [(site, masks.override(cells.nonfinite, VALID, each)) for site, each in found]
+        return self._with_nulls(cells, mask, found, findings)
+
+    def _with_nulls(self, cells: Cells, mask: Mask, found: Findings, findings: Findings) -> Mask:
         if cells.missing:
             mask = masks.override(cells.absent, self.null, mask)
             found = [(site, masks.override(cells.absent, VALID, each)) for site, each in found]
@@ -168,7 +168,7 @@ class Scalar:
         if self.floating and values.nonfinite is not None:
             return self.judge(cells.decoded, findings)
         found = [(site, _take(each, values, array.indices)) for site, each in found]
-        return self._fix(cells, _take(mask, values, array.indices), found, findings)
+        return self._with_nulls(cells, _take(mask, values, array.indices), found, findings)
 
 
 @dataclass(slots=True)

@@ -167,8 +167,8 @@ class FixedLength:
         valid = text.lengths == self._length
         if cells.missing:
             valid &= ~cells.absent
-        chosen = kernels.filtered([cells.array, masks.packed(valid)])
-        outside = self._outside(Utf8(chosen).data)
+        chosen = Utf8(kernels.filtered([cells.array, masks.packed(valid)]))
+        outside = self._outside(chosen.data)
         if len(outside):
             valid[valid.nonzero()[0][outside]] = False
         return cells.verdict(valid)
@@ -200,20 +200,19 @@ class HeadAndRun:
         """The mask of the cells."""
         text = cells.utf8
         valid = (text.lengths >= self._low) & (text.lengths <= self._high)
-        places = self._outside(text)
-        if len(places):
-            valid[text.rows_of(places)] = False
+        inside = self._inside(text)
+        if np.count_nonzero(inside) < len(inside):
+            valid[text.rows_of((~inside).nonzero()[0])] = False
         return cells.verdict(valid)
 
-    def _outside(self, text: Utf8) -> NDArray[np.int64]:
-        if not self._heads:
-            return _outside(text.data, self._run)
+    def _inside(self, text: Utf8) -> NDArray[np.bool_]:
         inside = _inside(text.data, self._run)
-        starts = text.starts
-        for place, limits in enumerate(self._heads):
-            here = starts[text.lengths > place] + place
-            inside[here] = _inside(text.data.take(here), limits)
-        return (~inside).nonzero()[0]
+        if self._heads:
+            starts = text.starts
+            for place, limits in enumerate(self._heads):
+                here = starts[text.lengths > place] + place
+                inside[here] = _inside(text.data.take(here), limits)
+        return inside
 
 
 def _limits(ranges: Class) -> list[tuple[Any, Any]]:

@@ -41,7 +41,8 @@ class Utf8:
         buffers: Any = array.buffers()
         _, offsets, held = buffers
         length = len(array)
-        if not length or offsets is None:
+        if offsets is None or array.null_count == length:
+            # Arrow may leave out what nobody can see.
             self._offsets: Any = np.zeros(length + 1, np.int32)
         else:
             width = _OFFSETS[array.type.id]

@@ -102,20 +102,17 @@ class Verdicts:
         return mask
 
     def _words(self) -> NDArray[np.uint64]:
-        # Eight sites share a byte of the word: bytes cost an eighth of words.
-        parts: dict[int, NDArray[np.uint8]] = {}
+        by_bit: dict[int, masks.Flags] = {}
         unsure: masks.Flags | None = None
         for site, mask in self._findings:
             if masks.has_failures(mask):
-                place, bit = divmod(min(site, OTHER_BIT), 8)
-                # 0 for a valid row, 255 for any other: of those, the bit alone.
-                bits = ~masks.failing(mask, len(self)).view(np.uint8) + np.uint8(1)
-                bits &= np.uint8(1 << bit)
-                parts[place] = parts[place] | bits if place in parts else bits
+                valid = mask if isinstance(mask, np.ndarray) else ~masks.failing(mask, len(self))
+                bit = min(site, OTHER_BIT)
+                by_bit[bit] = by_bit[bit] & valid if bit in by_bit else valid
             if masks.has_undecided(mask):
                 flags = masks.undecided(mask, len(self))
                 unsure = flags if unsure is None else unsure | flags
-        words = _word_of_bytes(parts, len(self))
+        words = _words_of_bits(by_bit, len(self))
         bad = masks.failing(self._verdict, len(self))
         if self.oracle_rows:
             # Another reading of its null cells may have saved a row that a keyword refused.
@@ -159,11 +156,21 @@ class Verdicts:
         return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
 
 
-def _word_of_bytes(parts: Mapping[int, NDArray[np.uint8]], length: int) -> NDArray[Any]:
-    """Words of as few bytes as hold all parts, the first of which is the lowest."""
-    size = next(size for size in (1, 2, 4, 8) if max(parts, default=0) < size)
+def _words_of_bits(valid: Mapping[int, masks.Flags], length: int) -> NDArray[Any]:
+    """Words with a bit for each failure, in as few bytes as hold all bits."""
+    size = next(size for size in (1, 2, 4, 8) if max(valid, default=0) < 8 * size)
     words = np.zeros(length, f"<u{size}")
     by_byte = words.view(np.uint8).reshape(length, size)
-    for place, bits in parts.items():
-        by_byte[:, place] = bits
+    # Eight bits share a byte, and bytes cost an eighth of words; doubling makes room for the next.
+    for place in {bit // 8 for bit in valid}:
+        bits = np.zeros(length, np.uint8)
+        used = 0
+        for bit in range(7, -1, -1):
+            if used:
+                np.add(bits, bits, out=bits)
+            flags = valid.get(8 * place + bit)
+            if flags is not None:
+                used |= 1 << bit
+                np.bitwise_or(bits, flags.view(np.uint8), out=bits)
+        by_byte[:, place] = ~bits & np.uint8(used)
     return words
