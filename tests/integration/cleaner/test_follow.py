@@ -68,17 +68,21 @@ class Writer(threading.Thread):
         self._path = path
         self._chance = random.Random(seed)
         self._rotations = 0
+        self.may_finish = threading.Event()
+        """Set once the last third may be written."""
 
     def run(self) -> None:
         file = self._open()
         number = 0
         while number < ROWS:
+            if number >= ROWS * 2 // 3:
+                self.may_finish.wait(SETTLE_SECONDS)
             upto = min(number + self._chance.randint(1, 120), ROWS)
             text = "".join(map(line, range(number, upto)))
             cut = self._chance.randint(0, len(text))
             for piece in (text[:cut], text[cut:]):
                 os.write(file, piece.encode())
-                time.sleep(0.002)
+                time.sleep(0.005)
             number = upto
             match self._chance.randint(0, 40):
                 case 0:
@@ -127,9 +131,11 @@ def test_kill_9_while_a_file_is_written_and_rotated_loses_and_doubles_nothing(
     writer = Writer(path, seed=seed)
     writer.start()
     kills = [ROWS // 6, ROWS // 3, ROWS // 2]
+    deadline = time.monotonic() + SETTLE_SECONDS
     for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
         job = moment.job
         assert not job_ended(job), f"{job.message} (seed {seed})"
+        assert time.monotonic() < deadline, f"{job} (seed {seed})"
         if job.balance.rows_in >= ROWS:
             break
         if kills and job.balance.rows_in >= kills[0]:
@@ -137,6 +143,8 @@ def test_kill_9_while_a_file_is_written_and_rotated_loses_and_doubles_nothing(
             pid = services.mesh.pid("cleaner")
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
+            if not kills:
+                writer.may_finish.set()
     writer.join(SETTLE_SECONDS)
     assert not kills, f"the job was done before the last kill (seed {seed})"
     job = cancelled(services, job)
