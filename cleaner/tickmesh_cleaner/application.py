@@ -19,6 +19,7 @@ from tickmesh_cleaner.domain.job import (
 )
 from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
+    DatabaseSource,
     FileSource,
     JobSource,
     QuarantineSource,
@@ -142,9 +143,12 @@ class CleanerApplication:
         self._check_spec_size(order.source_spec)
         schema = self._check_subject(order.subject)
         self._workshop.sinks.check(order.sink, schema.arrow_schema if schema else None)
-        path, name = self._find(order.source)
-        file_name = order.file_name or name
-        spec_of(order.source_spec, path=path, file_name=file_name)
+        if isinstance(order.source, DatabaseSource):
+            name = file_name = self._workshop.queries.check(order.source, order.source_spec)
+        else:
+            path, name = self._find(order.source)
+            file_name = order.file_name or name
+            spec_of(order.source_spec, path=path, file_name=file_name)
         self._check_room()
         job = self._store.jobs.create(
             Job(

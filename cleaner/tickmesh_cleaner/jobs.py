@@ -213,6 +213,7 @@ class JobRunner:
         try:
             control = active.control
             with control.at_work(self._identifying):
+                self._workshop.fetch(job, control=control)
                 job = self._workshop.identify(job)
             self._await_earlier(job, active)
             with (
@@ -276,4 +277,6 @@ class JobRunner:
             )
         if isinstance(job.source, UploadedSource) and state is JobState.SUCCEEDED:
             self._drop_upload(job.source.upload_id)
+        if not self._open_intents(job.id):
+            self._workshop.queries.drop(job)
         _log.info("job.ended", job_id=job.id, state=state.value)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
-from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_source import (
+    DatabaseSource,
+    FileSource,
+    QuarantineSource,
+    UploadedSource,
+)
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
@@ -19,6 +24,7 @@ from tickmesh_cleaner.sources.quarantined import (
     RecordFormat,
     record_format,
 )
+from tickmesh_cleaner.waiting import Patience
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.progress import Progress
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
     from tickmesh_cleaner.sinks.sink import Sink
+    from tickmesh_cleaner.sources.queries import Queries
     from tickmesh_cleaner.sources.roots import SourceRoots
     from tickmesh_cleaner.sources.source import Source
     from tickmesh_cleaner.store import CleanerStore
@@ -63,6 +70,7 @@ class Workshop:
         quarantine: The quarantine files.
         uploads: The files that were sent.
         roots: The files that may be read.
+        queries: The queries that may be asked.
         schemas: The registry.
         sinks: Makes the sinks of jobs.
         metrics: What is counted.
@@ -74,11 +82,24 @@ class Workshop:
     quarantine: QuarantineFiles
     uploads: Uploads
     roots: SourceRoots
+    queries: Queries
     schemas: Schemas
     sinks: Sinks
     metrics: CleanerMetrics
     clock: Clock
     engine: str
+
+    def fetch(self, job: Job, *, control: JobControl) -> None:
+        """Bring here what can be identified only as a whole; the job waits for who has it.
+
+        Raises:
+            HaltedError: A pause or a cancel was asked for.
+            StoppedError: The process shuts down.
+            CleanerError: It cannot be had.
+        """
+        if isinstance(job.source, DatabaseSource):
+            patience = Patience(job, jobs=self.store.jobs, control=control)
+            patience.ask(lambda: self.queries.fetch(job, checkpoint=control.raise_if_asked))
 
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
@@ -93,6 +114,10 @@ class Workshop:
         if isinstance(source, FileRecords) and spec is not None:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
+            )
+        if isinstance(job.source, DatabaseSource) and spec is not None:
+            job = self.store.jobs.note_layout(
+                job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
         identity = source.identify()
         name_matters = spec is not None and spec.file_name is not None
@@ -163,6 +188,8 @@ class Workshop:
             )
             return records, None
         match job.source:
+            case DatabaseSource():
+                return self.queries.source(job), self.queries.spec(job)
             case UploadedSource(upload_id):
                 path = self.uploads.path(upload_id)[0]
             case FileSource(name):

@@ -17,6 +17,7 @@ from tests.unit.cleaner.parts import (
     schema_version,
 )
 from tickmesh_cleaner.control import JobControl
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
 from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource
@@ -24,6 +25,7 @@ from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
@@ -67,6 +69,7 @@ class Cleaner:
                 ids=RandomIds(),
             ),
             roots=SourceRoots([home]),
+            queries=Queries(Connections({}), home / "queries", max_bytes=1 << 20),
             schemas=self.schemas,
             sinks=MemorySinks(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
