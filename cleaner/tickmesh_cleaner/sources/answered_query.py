@@ -118,7 +118,7 @@ class AnsweredQuery:
             batch_records=batch_records,
         )
 
-    def progress(self, position: str) -> ReadProgress:
+    def progress(self, position: str) -> ReadProgress:  # noqa: ARG002 - the protocol's
         """Rows are no bytes."""
         return ReadProgress(0, 0)
 

@@ -131,7 +131,7 @@ class KeyedQuery:
         """Forget rows that are committed; see `LiveSource.committed`."""
         self._fetching.committed(Position.parse(position).record)
 
-    def progress(self, position: str) -> ReadProgress:
+    def progress(self, position: str) -> ReadProgress:  # noqa: ARG002 - the protocol's
         """Rows are no bytes."""
         return ReadProgress(0, 0)
 

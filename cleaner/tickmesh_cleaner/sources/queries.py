@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_QUERY: Final = 64 << 10
 _SELECT = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*(?:select|with|values)\b", re.IGNORECASE | re.DOTALL
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*(?:select|with)\b", re.IGNORECASE | re.DOTALL
 )
 
 

@@ -120,8 +120,7 @@ class QueryPages:
         tables = (page.table() for page in pages)
         schema = pa.unify_schemas([page.table().schema.remove_metadata() for page in pages])
         for page, table in zip(pages, tables, strict=True):
-            for batch in table.slice(max(row - page.first, 0)).cast(schema).to_batches():
-                yield batch
+            yield from table.slice(max(row - page.first, 0)).cast(schema).to_batches()
 
     def complete(self, digest: str) -> None:
         """Note that the pages are all of an answer."""
