@@ -30,7 +30,9 @@ class Table:
         self.connection.execute("CREATE TABLE feed (id INTEGER, at INTEGER)")
 
     def insert(self, *rows: tuple[int | None, int | None]) -> None:
+        self.connection.execute("BEGIN")
         self.connection.executemany("INSERT INTO feed VALUES (?, ?)", rows)
+        self.connection.execute("COMMIT")
 
     def fetching(self, query: str = "SELECT id, at FROM feed", **options: object) -> KeyedPages:
         url = SecretUrl(f"sqlite:///{self._path}")

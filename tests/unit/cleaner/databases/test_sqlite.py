@@ -17,6 +17,7 @@ from tickmesh_cleaner.databases.engine import (
     DatabaseSession,
     TableName,
     UnheldTypeError,
+    quoted,
 )
 from tickmesh_cleaner.databases.sqlite import SqliteTypes
 
@@ -61,9 +62,8 @@ def test_every_digit_of_every_value_is_kept(session: DatabaseSession) -> None:
     rows = pa.RecordBatch.from_pydict({name: column for name, (column, _) in columns.items()})
     table = TableName("kept")
     held = TYPES.columns(rows.schema)
-    session.execute(
-        f"CREATE TABLE kept ({', '.join(f'"{name}" {kind}' for name, kind in held.items())})"
-    )
+    made = ", ".join(f"{quoted(name)} {kind}" for name, kind in held.items())
+    session.execute(f"CREATE TABLE kept ({made})")
     session.insert(table, TYPES.encode(rows))
     session.commit()
     assert session.query("SELECT * FROM kept") == [tuple(value for _, value in columns.values())]
