@@ -15,6 +15,9 @@ from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.error_table import error_table
+from tickmesh_cleaner.feeds.feeds import Feeds
+from tickmesh_cleaner.feeds.hosts import FeedHosts
+from tickmesh_cleaner.feeds.loop import FeedLoop
 from tickmesh_cleaner.flight_service import QuarantineFlights
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.metrics import CleanerMetrics
@@ -26,6 +29,7 @@ from tickmesh_cleaner.sinks.configured import ConfiguredSinks
 from tickmesh_cleaner.sinks.lake import LakeRoots
 from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
+from tickmesh_cleaner.spool import SpoolSpace
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
@@ -52,6 +56,7 @@ class _Life:
         self,
         store: CleanerStore,
         runner: JobRunner,
+        feeds: Feeds,
         registry: RegistryClient,
         tick_store: TickConnection,
         *,
@@ -59,6 +64,7 @@ class _Life:
     ) -> None:
         self._store = store
         self._runner = runner
+        self._feeds = feeds
         self._registry = registry
         self._tick_store = tick_store
         self._drain_seconds = drain_seconds
@@ -73,6 +79,7 @@ class _Life:
 
     async def stop(self) -> None:
         """Close connections and files."""
+        await asyncio.to_thread(self._feeds.close)
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -131,17 +138,31 @@ def build_cleaner(
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
+    uploads = Uploads(
+        store.uploads,
+        directory / "uploads",
+        max_upload_bytes=config.sources.max_upload_bytes,
+        max_spool_bytes=config.sources.max_spool_bytes,
+        clock=clock,
+        ids=ids,
+    )
+    feeds = Feeds(
+        space=SpoolSpace(
+            directory / "feeds",
+            max_bytes=config.sources.max_spool_bytes,
+            taken_elsewhere=lambda: uploads.size_bytes,
+        ),
+        hosts=FeedHosts(config.sources.hosts, config.feeds.headers),
+        loop=FeedLoop(),
+        jobs=store.jobs,
+        clock=clock,
+        max_answer_bytes=config.feeds.max_answer_bytes,
+    )
     workshop = Workshop(
         store=store,
         quarantine=files,
-        uploads=Uploads(
-            store.uploads,
-            directory / "uploads",
-            max_upload_bytes=config.sources.max_upload_bytes,
-            max_spool_bytes=config.sources.max_spool_bytes,
-            clock=clock,
-            ids=ids,
-        ),
+        uploads=uploads,
+        feeds=feeds,
         roots=SourceRoots(config.sources.roots),
         queries=Queries(databases, directory / "queries", max_bytes=config.sources.max_spool_bytes),
         schemas=schemas,
@@ -173,7 +194,14 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
+            _Life(
+                store,
+                runner,
+                feeds,
+                registry,
+                tick_store,
+                drain_seconds=config.serving.drain_seconds,
+            )
         ],
         metrics=metrics,
         clock=clock,

@@ -21,9 +21,11 @@ from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
     DatabaseSource,
     FileSource,
+    HttpFeedSource,
     JobSource,
     QuarantineSource,
     UploadedSource,
+    WebSocketFeedSource,
 )
 from tickmesh_cleaner.domain.quarantine import (
     QuarantinedRow,
@@ -35,7 +37,6 @@ from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.auditing import Auditor
@@ -143,12 +144,7 @@ class CleanerApplication:
         self._check_spec_size(order.source_spec)
         schema = self._check_subject(order.subject)
         self._workshop.sinks.check(order.sink, schema.arrow_schema if schema else None)
-        if isinstance(order.source, DatabaseSource):
-            name = file_name = self._workshop.queries.check(order.source, order.source_spec)
-        else:
-            path, name = self._find(order.source)
-            file_name = order.file_name or name
-            spec_of(order.source_spec, path=path, file_name=file_name)
+        name, file_name = self._find(order)
         self._check_room()
         job = self._store.jobs.create(
             Job(
@@ -312,14 +308,26 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _find(self, source: JobSource) -> tuple[Path, str]:
+    def _find(self, order: JobOrder) -> tuple[str, str]:
+        """Refuse a source that cannot be read; answers its name, and the file name to go by."""
+        source = order.source
+        if isinstance(source, HttpFeedSource | WebSocketFeedSource):
+            name = self._workshop.feeds.check(source, order.source_spec)
+            return name, order.file_name or name.rpartition("/")[2]
+        if isinstance(source, DatabaseSource):
+            name = self._workshop.queries.check(source, order.source_spec)
+            return name, name
         if isinstance(source, UploadedSource):
             path, upload = self._workshop.uploads.path(source.upload_id)
-            return path, upload.file_name
-        if isinstance(source, FileSource):
+            name = upload.file_name
+        elif isinstance(source, FileSource):
             path = self._workshop.roots.resolve(source.path)
-            return path, path.name
-        raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
+            name = path.name
+        else:
+            raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
+        file_name = order.file_name or name
+        spec_of(order.source_spec, path=path, file_name=file_name)
+        return name, file_name
 
     def _check_subject(self, subject: str) -> RegisteredSchema | None:
         """The version in force; None while the registry is away."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tickmesh.settings import SecretUrl
-from tickmesh_serving.config import ServingConfig
+from tickmesh_cleaner.feeds.hosts import FeedHosts
+from tickmesh_serving.config import Secret, ServingConfig
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,33 @@ class SourcesConfig:
 
     roots: tuple[Path, ...] = ()
     """Directories whose files jobs may read, by their real paths; none unless named here."""
+    hosts: tuple[str, ...] = ()
+    """Hosts feeds may be read from: `host` (the usual port), `host:port` or `host:*`; no other is
+    ever connected, not by a redirect either."""
     max_upload_bytes: int = 16 << 30
     """The most one upload may hold."""
     max_spool_bytes: int = 64 << 30
-    """The most all uploads together may hold."""
+    """The most all uploads and the spools of all feeds together may hold."""
 
     def __post_init__(self) -> None:
         if not 0 < self.max_upload_bytes <= self.max_spool_bytes:
             raise ValueError("expected 0 < max_upload_bytes ≤ max_spool_bytes")
+        FeedHosts(self.hosts, {})
+
+
+@dataclass(frozen=True)
+class FeedsConfig:
+    """How feeds are read."""
+
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    """By `host` or `host:port`: header lines (`Name: value`) that this host alone is shown."""
+    max_answer_bytes: int = 64 << 20
+    """The most an answer over HTTP may hold, unpacked."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_answer_bytes < 1 << 31:
+            raise ValueError("expected 0 < max_answer_bytes < 2 GiB")
+        FeedHosts((), self.headers)
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,8 @@ class CleanerConfig:
     """Where it listens."""
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     """What jobs may read."""
+    feeds: FeedsConfig = field(default_factory=FeedsConfig)
+    """How feeds are read."""
     jobs: JobsConfig = field(default_factory=JobsConfig)
     """How many jobs there may be."""
     sinks: SinksConfig = field(default_factory=SinksConfig)

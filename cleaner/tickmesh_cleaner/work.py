@@ -11,13 +11,18 @@ from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job_source import (
     DatabaseSource,
     FileSource,
+    HttpFeedSource,
     QuarantineSource,
     UploadedSource,
+    WebSocketFeedSource,
 )
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
+from tickmesh_cleaner.sources.answered_query import AnsweredQuery
+from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
+from tickmesh_cleaner.sources.keyed_query import KeyedQuery
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 from tickmesh_cleaner.sources.quarantined import (
     QuarantinedRecords,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.control import JobControl
     from tickmesh_cleaner.domain.job import Job
     from tickmesh_cleaner.domain.job_sink import JobSink
+    from tickmesh_cleaner.feeds.feeds import Feeds
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
@@ -71,6 +77,7 @@ class Workshop:
         uploads: The files that were sent.
         roots: The files that may be read.
         queries: The queries that may be asked.
+        feeds: The feeds that may be read.
         schemas: The registry.
         sinks: Makes the sinks of jobs.
         metrics: What is counted.
@@ -83,6 +90,7 @@ class Workshop:
     uploads: Uploads
     roots: SourceRoots
     queries: Queries
+    feeds: Feeds
     schemas: Schemas
     sinks: Sinks
     metrics: CleanerMetrics
@@ -115,7 +123,7 @@ class Workshop:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
             )
-        if isinstance(job.source, DatabaseSource) and spec is not None:
+        if isinstance(source, FeedRecords | AnsweredQuery | KeyedQuery) and spec is not None:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
@@ -162,6 +170,11 @@ class Workshop:
             clock=self.clock,
         )
 
+    def drop_feed(self, job: Job) -> None:
+        """Free the spool of a feed job that has ended; say so if it held what was never judged."""
+        if isinstance(job.source, HttpFeedSource | WebSocketFeedSource):
+            self.feeds.drop(job, committed=self.store.ledger.state(job.producer_id).end)
+
     def _follower(self, job: Job) -> SchemaFollower:
         if isinstance(job.source, QuarantineSource) and job.source.schema_version:
             return FixedFollower(
@@ -190,6 +203,8 @@ class Workshop:
         match job.source:
             case DatabaseSource():
                 return self.queries.source(job), self.queries.spec(job)
+            case HttpFeedSource() | WebSocketFeedSource():
+                return self.feeds.source(job), self.feeds.spec(job)
             case UploadedSource(upload_id):
                 path = self.uploads.path(upload_id)[0]
             case FileSource(name):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tickmesh.decoding.source_spec import Format, SourceSpec, identity_spec
-from tickmesh_cleaner.domain.errors import InvalidArgumentError, InvalidSourceSpecError
+from tickmesh_cleaner.domain.errors import (
+    FeedRefusedError,
+    InvalidArgumentError,
+    InvalidSourceSpecError,
+)
+from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.domain.job_event import JobEvent
 from tickmesh_cleaner.domain.job_source import HttpFeedSource, WebSocketFeedSource
 from tickmesh_cleaner.feeds.answers import PageReader
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from tickmesh_cleaner.domain.job import Job
     from tickmesh_cleaner.feeds.hosts import FeedHosts
     from tickmesh_cleaner.feeds.loop import FeedLoop, Running
     from tickmesh_cleaner.spool import Spool, SpoolSpace
@@ -51,6 +55,7 @@ class Feeds:
         jobs: Where their events are kept.
         clock: The clock.
         max_answer_bytes: The most an answer over HTTP may hold, unpacked.
+        receiving: The latest receiver of each job.
     """
 
     space: SpoolSpace
@@ -59,6 +64,7 @@ class Feeds:
     jobs: JobStore
     clock: Clock
     max_answer_bytes: int
+    receiving: dict[str, _Receiving] = field(default_factory=dict)
 
     def check(self, source: FeedSource, source_spec: str) -> str:
         """Refuse a feed that cannot be read; answers its name, which shows no query.
@@ -91,7 +97,11 @@ class Feeds:
         try:
             spool = self.space.open(job.id)
         except SpoolDamagedError as error:
-            raise damaged(job.source_name, error) from error
+            raise FeedRefusedError(
+                job.source_name,
+                cause=f"its spool is damaged at offset {error.offset}; restore the cleaner's data "
+                "directory, or make a new job",
+            ) from error
         cutter: AnswerCutter | MessageCutter
         if isinstance(source, HttpFeedSource):
             cutter = AnswerCutter(
@@ -112,9 +122,41 @@ class Feeds:
             receive=lambda: self._receive(job, source, spec, url, spool),
         )
 
+    def drop(self, job: Job, *, committed: str | None) -> None:
+        """Free the spool of a job that has ended.
+
+        Args:
+            job: The job.
+            committed: The position up to which its ledger stands; None when it committed nothing.
+        """
+        earlier = self.receiving.pop(job.id, None)
+        if earlier is not None:
+            earlier.stop()
+        try:
+            held = self.space.open(job.id).durable
+        except SpoolDamagedError:
+            held = 0
+        left = held - (int(committed.partition(":")[0]) if committed else 0)
+        if left > 0 and job.state is not JobState.SUCCEEDED:
+            self._note_event(
+                job, "DROPPED", f"{left} bytes that were received and not judged were dropped"
+            )
+        self.space.drop(job.id)
+
+    def close(self) -> None:
+        """Stop all receivers and close the spools; jobs go on from there after a restart."""
+        for receiving in list(self.receiving.values()):
+            receiving.stop()
+        self.loop.close()
+        self.space.close()
+
     def _receive(
         self, job: Job, source: FeedSource, spec: SourceSpec, url: URL, spool: Spool
     ) -> _Receiving:
+        earlier = self.receiving.get(job.id)
+        if earlier is not None:
+            # Of a job that was paused and goes on: two may not fill one spool.
+            earlier.stop()
         intake = Intake(
             spool,
             self.space,
@@ -146,7 +188,8 @@ class Feeds:
                 finally:
                     await client.close()
 
-        return _Receiving(self.loop, receive, intake)
+        receiving = self.receiving[job.id] = _Receiving(self.loop, receive, intake)
+        return receiving
 
     def _url(self, source: FeedSource) -> URL:
         if isinstance(source, HttpFeedSource):
@@ -211,17 +254,6 @@ def feed_spec(source: FeedSource, text: str) -> SourceSpec:
             f"records_path and cursor_path need JSON, not {spec.format.value}", key="format"
         )
     return spec
-
-
-def damaged(name: str, error: SpoolDamagedError) -> Exception:
-    """The error of a job whose spool is damaged."""
-    from tickmesh_cleaner.domain.errors import FeedRefusedError
-
-    return FeedRefusedError(
-        name,
-        cause=f"the spool is damaged at offset {error.offset}; restore the cleaner's data "
-        "directory, or make a new job",
-    )
 
 
 def _check_fields(source: FeedSource) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh_cleaner.domain.errors import FeedRefusedError
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import MOST_RECORDS
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import QUIET_SECONDS, Quiet, ReadProgress, SourceBatch
 from tickmesh_cleaner.spool import SpoolDamagedError
@@ -96,7 +96,7 @@ class FeedRecords:
         return ReadProgress(self._cutter.offset_of(position), self._spool.end)
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
         """What was received by now; see `Source.read`."""
         if start is not None and self._cutter.offset_of(start) > self._spool.durable:
@@ -125,9 +125,10 @@ class FeedRecords:
                 if ended and held == self._spool.durable:
                     receiving.raise_failure()
                     return
+                # What comes in quick succession is gathered by who reads: no Quiet in between.
+                if not ended and self._spool.wait_beyond(held, timeout_seconds=QUIET_SECONDS):
+                    continue
                 yield Quiet(receiving.waiting)
-                if not receiving.ended:
-                    self._spool.wait_beyond(held, timeout_seconds=QUIET_SECONDS)
         finally:
             receiving.stop()
 

@@ -86,8 +86,7 @@ class Quiet:
 class Source(Protocol):
     """Where records come from.
 
-    Ranges are cut by the content alone: reading from a start again cuts the same batches. Only a
-    live source may cut by what has come so far: its batches are merged before they are numbered.
+    Ranges are cut by the content alone: reading from a start again cuts the same batches.
     """
 
     @property
@@ -98,11 +97,6 @@ class Source(Protocol):
     @property
     def replayable(self) -> bool:
         """Whether any range can be read again at any time; what cannot must be spooled first."""
-        ...
-
-    @property
-    def live(self) -> bool:
-        """Whether the source yields what has come, however little, and waits for more."""
         ...
 
     def identify(self) -> SourceIdentity:
@@ -122,9 +116,6 @@ class Source(Protocol):
             start: Where to begin: the start or end of a batch it yielded before.
             end: Where to stop.
             batch_records: Most records of a batch; a source may cut to fewer.
-
-        A live source waits inside for more; its generator is closed by the thread that reads it, at
-        the next batch, so it is not to wait for more than a second without looking up.
 
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.

@@ -58,6 +58,16 @@ JOBS = Table(
     Index("jobs_by_state", "state"),
 )
 
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("job_id", String, ForeignKey("jobs.id"), primary_key=True),
+    Column("owner", String, nullable=False),
+    # Until then nobody else may take the job, unless its owner gives it up.
+    Column("until_ns", BigInteger, nullable=False),
+    Index("leases_by_owner", "owner"),
+)
+
 INTENTS = Table(
     "intents",
     METADATA,

@@ -189,7 +189,6 @@ class NumberSource:
 
     name = "numbers"
     replayable = True
-    live = False
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
@@ -97,6 +98,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         ),
         roots=SourceRoots([tmp_path]),
         queries=Queries(Connections({}), tmp_path / "queries", max_bytes=1 << 20),
+        feeds=feeds_of(tmp_path, store, clock=clock),
         schemas=schemas,
         sinks=MemorySinks(tick_store),
         metrics=CleanerMetrics(CollectorRegistry()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
@@ -70,6 +71,7 @@ class Cleaner:
             ),
             roots=SourceRoots([home]),
             queries=Queries(Connections({}), home / "queries", max_bytes=1 << 20),
+            feeds=feeds_of(home, self.store, clock=clock),
             schemas=self.schemas,
             sinks=MemorySinks(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
