@@ -28,6 +28,7 @@ from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.configured import ConfiguredSinks
 from tickmesh_cleaner.sinks.lake import LakeRoots
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.spool import SpoolSpace
 from tickmesh_cleaner.store import CleanerStore
@@ -132,10 +133,11 @@ def build_cleaner(
         credentials=credentials_of(client),
         call_attempts=client.call_attempts,
     )
+    databases = Connections(config.databases)
     sinks = ConfiguredSinks(
         connection=tick_store,
         lake_roots=LakeRoots(config.sinks.lake_roots),
-        databases=Connections(config.databases),
+        databases=databases,
     )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
@@ -168,6 +170,7 @@ def build_cleaner(
         uploads=uploads,
         feeds=feeds,
         roots=SourceRoots(config.sources.roots),
+        queries=Queries(databases, directory / "queries", max_bytes=config.sources.max_spool_bytes),
         schemas=schemas,
         sinks=sinks,
         metrics=cleaner_metrics,

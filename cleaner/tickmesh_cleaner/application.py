@@ -20,6 +20,7 @@ from tickmesh_cleaner.domain.job import (
 )
 from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
+    DatabaseSource,
     FileSource,
     FilesSource,
     FollowedSource,
@@ -334,9 +335,13 @@ class CleanerApplication:
             case HttpFeedSource() | WebSocketFeedSource():
                 name = self._workshop.feeds.check(order.source, order.source_spec)
                 return name, order.file_name or name.rpartition("/")[2]
-            case _:
-                kind = type(order.source).__name__
-                raise InvalidArgumentError("source", f"{kind} is not read here")
+            case DatabaseSource():
+                name = self._workshop.queries.check(order.source, order.source_spec)
+                return name, name
+            case QuarantineSource():
+                raise InvalidArgumentError(
+                    "source", "quarantined rows are judged again by a replay"
+                )
         file_name = order.file_name or name
         spec_of(order.source_spec, path=path, file_name=file_name)
         return name, file_name

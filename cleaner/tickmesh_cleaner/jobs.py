@@ -298,6 +298,7 @@ class JobRunner:
         """Carry one source to its end."""
         control = active.control
         with control.at_work(self._identifying):
+            self._workshop.fetch(job, control=control)
             job = self._workshop.identify(job)
         job = self._await_layout(job, active)
         self._await_producer(job, active)
@@ -362,5 +363,6 @@ class JobRunner:
         if isinstance(job.source, UploadedSource) and state is JobState.SUCCEEDED:
             self._drop_upload(job.source.upload_id)
         if not self._open_intents(job.id):
+            self._workshop.queries.drop(job)
             self._workshop.drop_feed(self._jobs.get(job.id))
         _log.info("job.ended", job_id=job.id, state=state.value)

@@ -9,6 +9,7 @@ from tickmesh_cleaner.domain.errors import (
     CleanerError,
     RegistryUnavailableError,
     SinkUnavailableError,
+    SourceUnavailableError,
 )
 from tickmesh_cleaner.domain.job import Job, JobState
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
+
+_AWAY = (RegistryUnavailableError, SinkUnavailableError, SourceUnavailableError)
 
 Answer = TypeVar("Answer")
 
@@ -55,7 +58,7 @@ class Patience:
                 if error is None:
                     try:
                         return call()
-                    except (RegistryUnavailableError, SinkUnavailableError) as failure:
+                    except _AWAY as failure:
                         error = failure
                 if not waited:
                     waited = True

@@ -12,6 +12,7 @@ from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job_file import JobFile, JobFileState
 from tickmesh_cleaner.domain.job_source import (
+    DatabaseSource,
     FileSource,
     FilesSource,
     FollowedSource,
@@ -24,8 +25,10 @@ from tickmesh_cleaner.followed_jobs import FollowedJobs
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
+from tickmesh_cleaner.sources.answered_query import AnsweredQuery
 from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
+from tickmesh_cleaner.sources.keyed_query import KeyedQuery
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 from tickmesh_cleaner.sources.one_of_files import OneOfFiles
 from tickmesh_cleaner.sources.quarantined import (
@@ -33,6 +36,7 @@ from tickmesh_cleaner.sources.quarantined import (
     RecordFormat,
     record_format,
 )
+from tickmesh_cleaner.waiting import Patience
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.progress import Progress
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
     from tickmesh_cleaner.sinks.sink import Sink
+    from tickmesh_cleaner.sources.queries import Queries
     from tickmesh_cleaner.sources.roots import SourceRoots
     from tickmesh_cleaner.sources.source import Source
     from tickmesh_cleaner.store import CleanerStore
@@ -79,6 +84,7 @@ class Workshop:
         quarantine: The quarantine files.
         uploads: The files that were sent.
         roots: The files that may be read.
+        queries: The queries that may be asked.
         feeds: The feeds that may be read.
         schemas: The registry.
         sinks: Makes the sinks of jobs.
@@ -92,6 +98,7 @@ class Workshop:
     quarantine: QuarantineFiles
     uploads: Uploads
     roots: SourceRoots
+    queries: Queries
     feeds: Feeds
     schemas: Schemas
     sinks: Sinks
@@ -119,6 +126,18 @@ class Workshop:
             )
         return self.store.job_files.current(job.id)
 
+    def fetch(self, job: Job, *, control: JobControl) -> None:
+        """Bring here what can be identified only as a whole; the job waits for who has it.
+
+        Raises:
+            HaltedError: A pause or a cancel was asked for.
+            StoppedError: The process shuts down.
+            CleanerError: It cannot be had.
+        """
+        if isinstance(job.source, DatabaseSource):
+            patience = Patience(job, jobs=self.store.jobs, control=control)
+            patience.ask(lambda: self.queries.fetch(job, checkpoint=control.raise_if_asked))
+
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
 
@@ -135,7 +154,7 @@ class Workshop:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
             )
-        if isinstance(source, FeedRecords) and spec is not None:
+        if isinstance(source, FeedRecords | AnsweredQuery | KeyedQuery) and spec is not None:
             job = self.store.jobs.note_layout(
                 job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
@@ -234,6 +253,8 @@ class Workshop:
             )
             return records, None
         match job.source:
+            case DatabaseSource():
+                return self.queries.source(job), self.queries.spec(job)
             case HttpFeedSource() | WebSocketFeedSource():
                 return self.feeds.source(job), self.feeds.spec(job)
             case UploadedSource(upload_id):

@@ -92,7 +92,8 @@ class TableTypes(Protocol):
 class DatabaseSession(Protocol):
     """One connection; a transaction begins with the first statement after a commit or rollback.
 
-    Every method raises DatabaseAwayError or DatabaseRefusedError. Parameters are `?` in the text.
+    Every method raises DatabaseAwayError or DatabaseRefusedError. Parameters are `?` in the text,
+    except in that of `stream`, which may be anybody's: see `Database.literal`.
     """
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
@@ -147,6 +148,14 @@ class Database(Protocol):
     """The SQL type of a column that numbers rows by itself."""
     row_lock: str
     """What a SELECT ends with to keep its row from others; empty where writers are alone anyway."""
+
+    def literal(self, field: pa.Field[Any], value: pa.Scalar[Any], n: int) -> tuple[str, object]:
+        """A value of an answer's column as SQL takes it back: parameter n, and its value.
+
+        Raises:
+            DatabaseRefusedError: Values of this type are not compared.
+        """
+        ...
 
     def connect(self) -> DatabaseSession:
         """Open a connection.

@@ -36,6 +36,7 @@ _SILENCE_MILLISECONDS: Final = 30_000
 _LONGEST_NAME: Final = 63
 _LARGEST_PRECISION: Final = 1000
 _BATCH_BYTES: Final = 8 << 20
+_TYPE_KEY: Final = b"POSTGRESQL:type"
 _COPY_TEXTS: Final = frozenset({"text", "character varying"})
 
 _PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|25006|F0000")
@@ -119,6 +120,16 @@ class PostgresDatabase:
         """
         self.name = name
         self._config = config
+
+    def literal(self, field: pa.Field[Any], value: pa.Scalar[Any], n: int) -> tuple[str, object]:
+        """See `Database.literal`."""
+        there = (field.metadata or {}).get(_TYPE_KEY, b"").decode()
+        if not re.fullmatch(r"\w+", there) or is_bytes(field.type):
+            raise DatabaseRefusedError(
+                f"column {field.name!r} is {there or field.type}, whose values are not compared "
+                "here; cast it in the query, such as CAST(x AS text)"
+            )
+        return f"CAST(${n} AS {there})", value.cast(pa.string()).as_py()
 
     def connect(self) -> PostgresSession:
         """See `Database.connect`."""
@@ -250,7 +261,13 @@ def _numbered(statement: str) -> str:
 
 
 def _exact_schema(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([pa.field(field.name, _exact_type(field)) for field in schema])
+    kept = {field.name: (field.metadata or {}).get(_TYPE_KEY, b"") for field in schema}
+    return pa.schema(
+        [
+            pa.field(field.name, _exact_type(field), metadata={_TYPE_KEY: kept[field.name]})
+            for field in schema
+        ]
+    )
 
 
 def _exact_type(field: pa.Field[Any]) -> pa.DataType:

@@ -138,6 +138,10 @@ class SqliteDatabase:
             # What was answered as stored stays, also when the machine's power goes.
             connection.execute("PRAGMA synchronous=FULL")
 
+    def literal(self, _field: pa.Field[Any], value: pa.Scalar[Any], n: int) -> tuple[str, object]:
+        """See `Database.literal`."""
+        return f"?{n}", value.as_py()
+
     def connect(self) -> SqliteSession:
         """See `Database.connect`."""
         with _reported():

@@ -301,6 +301,15 @@ class SourceUnavailableError(CleanerError):
         super().__init__(f"{name}: {cause}; the job tries again by itself", source=name)
 
 
+class QueryRefusedError(CleanerError):
+    """A database refuses a query, or its answer is not what the source promises."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str) -> None:
+        super().__init__(f"{name}: {cause}", source=name)
+
+
 class InvalidSinkError(CleanerError):
     """The sink cannot take these rows."""
 

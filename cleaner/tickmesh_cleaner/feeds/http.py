@@ -104,6 +104,9 @@ class HttpReceiver:
     def _known(self) -> dict[str, str]:
         if self._last is None or self._last.request != str(self._url):
             return {}
+        if self._source.paging is HttpPaging.LINK:
+            # An ETag speaks of the body: a full last page that gets a next one would stay the same.
+            return {}
         return {"etag": self._last.etag, "modified": self._last.modified}
 
     async def _take(self, answer: Answer) -> bool:
@@ -121,18 +124,20 @@ class HttpReceiver:
         digest = hashlib.sha256(answer.body).hexdigest()
         last = self._last
         same_page = last is not None and last.request == str(self._url)
-        if same_page and last is not None and last.digest == digest:
-            return _Taken(None, self._url, walk_ended=True)
         page = self._pages.page(answer.body, answer.content_type)
         next_url = self._next(page, answer)
+        walk_ended = next_url == self._url
+        if same_page and last is not None and last.digest == digest:
+            return _Taken(None, next_url, walk_ended=walk_ended)
         size = size_of(page)
         skip = last.taken if same_page and last and self._has_grown(page, last, size) else 0
-        walk_ended = next_url == self._url
-        if last and not page.code and skip == size and walk_ended:
+        nothing_new = last is not None and not page.code and skip == size and walk_ended
+        # That a walk has ended is news where the job ends with it, even if its last page is empty.
+        if nothing_new and (same_page or not self._source.max_answers):
             return _Taken(None, next_url, walk_ended=True)
         origin = AnswerOrigin(
             answer=(last.answer if last else 0) + 1,
-            walks=(last.walks if last else 0) + walk_ended,
+            walks=(last.walks if last else 0) + (walk_ended and not page.code),
             request=str(self._url),
             etag=answer.etag,
             modified=answer.modified,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from tickmesh_cleaner.domain.errors import InvalidSinkError, LakeUnavailableError
+from tickmesh_cleaner.durable_files import make_directories, publish, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -196,32 +197,6 @@ class LakeDataset:
     def _keep(self, producer_id: str, state: ProducerState) -> None:
         path = self._place.kept_apart / f"{producer_id}.json"
         publish(path, json.dumps(asdict(state)).encode())
-
-
-def publish(path: Path, content: bytes) -> None:
-    """Put a file in its place, durable, in one step."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    synchronise(unfinished)
-    unfinished.replace(path)
-    synchronise(path.parent)
-
-
-def synchronise(path: Path) -> None:
-    """Make a file's content, or a directory's names, durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_directories(directory: Path) -> None:
-    """Make a directory and those above it, their names durable."""
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        synchronise(path.parent)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tickmesh_cleaner.domain.errors import FencedError, InvalidSinkError, LakeUnavailableError
+from tickmesh_cleaner.durable_files import publish
 from tickmesh_cleaner.sinks import stamps
-from tickmesh_cleaner.sinks.lake import LakeDataset, ProducerState, publish, reported
+from tickmesh_cleaner.sinks.lake import LakeDataset, ProducerState, reported
 from tickmesh_cleaner.sinks.ordered_writes import OrderedWrites
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 

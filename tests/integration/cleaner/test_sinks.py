@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.postgres import PostgresCluster
+    from tickmesh.config import ClientConfig
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +43,7 @@ class Places:
     """A mesh whose cleaner may write to a lake and two databases."""
 
     mesh: Mesh
+    config: ClientConfig
     registry: RegistryClient
     cleaner: CleanerClient
     sources: Path
@@ -82,7 +84,7 @@ def open_places(make: pytest.TempPathFactory, postgres: PostgresCluster) -> Iter
     with Mesh(home, free_ports=True, settings=settings) as mesh:
         config = load_client_config(home=home, environ=mesh.client_environment)
         with RegistryClient(config.registry) as registry, CleanerClient(config=config) as cleaner:
-            yield Places(mesh, registry, cleaner, sources, lake, urls)
+            yield Places(mesh, config, registry, cleaner, sources, lake, urls)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from tests.unit.cleaner.parts import (
 )
 from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import JobState
 from tickmesh_cleaner.domain.job_source import FileSource
@@ -27,6 +28,7 @@ from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
@@ -99,6 +101,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
             ids=ids,
         ),
         roots=SourceRoots([tmp_path]),
+        queries=Queries(Connections({}), tmp_path / "queries", max_bytes=1 << 20),
         feeds=feeds_of(tmp_path, store, clock=clock),
         schemas=schemas,
         sinks=MemorySinks(tick_store),

@@ -18,6 +18,7 @@ from tests.unit.cleaner.parts import (
     schema_version,
 )
 from tickmesh_cleaner.control import JobControl
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
 from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource
@@ -25,6 +26,7 @@ from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
@@ -68,6 +70,7 @@ class Cleaner:
                 ids=RandomIds(),
             ),
             roots=SourceRoots([home]),
+            queries=Queries(Connections({}), home / "queries", max_bytes=1 << 20),
             feeds=feeds_of(home, self.store, clock=clock),
             schemas=self.schemas,
             sinks=MemorySinks(self.tick_store),
