@@ -29,6 +29,8 @@ class JudgedBatch:
         released: Ids of quarantined rows that pass now.
         held_again: Quarantined rows that still fail; empty unless rows are replayed, and then
             `records` holds them and nothing is entered in the index anew.
+        rule_set_fingerprint: Names the source spec, the engine and the rules that judged.
+        rule_state: What the rules remember after the range, as text; empty without rules.
     """
 
     good: pa.RecordBatch
@@ -36,6 +38,8 @@ class JudgedBatch:
     balance: Balance
     released: tuple[int, ...] = ()
     held_again: tuple[HeldAgain, ...] = ()
+    rule_set_fingerprint: str = ""
+    rule_state: str = ""
 
     @property
     def entered(self) -> tuple[QuarantineRecord, ...]:
@@ -62,17 +66,26 @@ def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch
         balance=sum((part.balance for part in parts), Balance()),
         released=tuple(row_id for part in parts for row_id in part.released),
         held_again=tuple(held_again),
+        rule_set_fingerprint=parts[-1].rule_set_fingerprint if parts else "",
+        rule_state=parts[-1].rule_state if parts else "",
     )
 
 
 class Judge(Protocol):
-    """Judges batches under a schema. The same batch and schema give the same answer."""
+    """Judges batches under a schema. Equal arguments give equal answers, after a crash too."""
 
-    @property
-    def rule_set_fingerprint(self) -> str:
-        """Names the rules and the source spec, as intents record them."""
-        ...
+    def judge(
+        self, batch: SourceBatch, schema: RegisteredSchema, *, rule_state: str = ""
+    ) -> JudgedBatch:
+        """Split a batch.
 
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        """Split a batch."""
+        Args:
+            batch: The records.
+            schema: The version to judge under.
+            rule_state: What the rules remember of the rows before: the `rule_state` of the batch
+                before, empty for the first. Batches of a source must be judged in their order.
+
+        Raises:
+            InvalidRuleError: A tick rule of the schema is wrong.
+        """
         ...

@@ -183,13 +183,20 @@ class BatchJudge:
         self._clock = clock
         self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
 
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+    def judge(
+        self,
+        batch: SourceBatch,
+        schema: RegisteredSchema,
+        *,
+        rule_state: str = "",
+    ) -> JudgedBatch:
         """Split a batch; see `Judge.judge`."""
         mapper, validator = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
         rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))
         if batch.replayed:
-            return judge_replayed(rows, batch.replayed, record=self._record)
+            replayed = judge_replayed(rows, batch.replayed, record=self._record)
+            return replace(replayed, rule_set_fingerprint=self.rule_set_fingerprint)
         records = self._records(rows)
         good = rows.good_batch()
         rejected = len(batch.decoded.rejects) + len(mapped.rejects)
@@ -208,6 +215,8 @@ class BatchJudge:
                 extras=dict(mapped.extras),
                 coercions=dict(mapped.coercions),
             ),
+            rule_set_fingerprint=self.rule_set_fingerprint,
+            rule_state=rule_state,
         )
 
     def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:

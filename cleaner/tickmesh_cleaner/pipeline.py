@@ -157,9 +157,10 @@ class Pipeline:
         self._take_up(self._patiently(lambda: self._sink.open(self._job.producer_id)))
         state = self._ledger.state(self._job.producer_id)
         try:
+            rule_state = state.rule_state
             for intent in state.open:
-                self._carry_out_again(intent)
-            self._go_on(after=state.end, n=state.last_n)
+                rule_state = self._carry_out_again(intent)
+            self._go_on(after=state.end, n=state.last_n, rule_state=rule_state)
         except (HaltedError, CleanerError):
             self._drain()
             raise
@@ -186,13 +187,20 @@ class Pipeline:
                 acknowledged=str(committed),
             )
 
-    def _carry_out_again(self, intent: Intent) -> None:
+    def _carry_out_again(self, intent: Intent) -> str:
+        """Repeat the effects of an open intent; returns what the rules remember after it."""
         schema = self._patiently(lambda: self._schemas.get(intent.schema_version))
         with closing(self._source.read(start=intent.start, end=intent.end)) as batches:
-            parts = [self._judge.judge(batch, schema) for batch in batches]
-        self._launch(intent, merge(parts, schema), schema)
+            parts = []
+            rule_state = intent.rule_state
+            for batch in batches:
+                parts.append(self._judge.judge(batch, schema, rule_state=rule_state))
+                rule_state = parts[-1].rule_state
+        judged = merge(parts, schema)
+        self._launch(intent, judged, schema)
+        return judged.rule_state
 
-    def _go_on(self, *, after: str | None, n: int) -> None:
+    def _go_on(self, *, after: str | None, n: int, rule_state: str) -> None:
         version = self._ledger.state(self._job.producer_id).schema_version
         with closing(self._source.read(start=after, end=None)) as batches:
             for batch in batches:
@@ -204,7 +212,7 @@ class Pipeline:
                     delay_ns = self._clock.now_ns() - came_ns
                 version = schema.version
                 self._progress.judged(schema_version=version, change_delay_ns=delay_ns)
-                for piece, judged in self._pieces(batch, schema):
+                for piece, judged in self._pieces(batch, schema, rule_state):
                     n += 1
                     intent = Intent(
                         job_id=self._job.id,
@@ -215,16 +223,18 @@ class Pipeline:
                         end=piece.end,
                         schema_id=schema.schema_id,
                         schema_version=schema.version,
-                        rule_set_fingerprint=self._judge.rule_set_fingerprint,
+                        rule_set_fingerprint=judged.rule_set_fingerprint,
+                        rule_state=rule_state,
                     )
+                    rule_state = judged.rule_state
                     self._ledger.write_intent(intent, owner=self._owner)
                     self._launch(intent, judged, schema)
 
     def _pieces(
-        self, batch: SourceBatch, schema: RegisteredSchema
+        self, batch: SourceBatch, schema: RegisteredSchema, rule_state: str
     ) -> Iterator[tuple[SourceBatch, JudgedBatch]]:
         """The batch, judged; cut finer where its records make more rows than a message takes."""
-        judged = self._judge.judge(batch, schema)
+        judged = self._judge.judge(batch, schema, rule_state=rule_state)
         records = batch.decoded.record_count
         if judged.good.nbytes <= MESSAGE_BYTES or records == 1:
             yield batch, judged
@@ -232,7 +242,9 @@ class Pipeline:
         finer = self._source.read(start=batch.start, end=batch.end, batch_records=records // 2)
         with closing(finer):
             for piece in finer:
-                yield from self._pieces(piece, schema)
+                for smaller, judged in self._pieces(piece, schema, rule_state):
+                    rule_state = judged.rule_state
+                    yield smaller, judged
 
     def _launch(self, intent: Intent, judged: JudgedBatch, schema: RegisteredSchema) -> None:
         """Begin the effects of a batch, then commit what is due."""
@@ -275,6 +287,7 @@ class Pipeline:
                 balance=balance,
                 dataset_revision=written.dataset_revision if balance.stored else 0,
                 schema_version=intent.schema_version,
+                rule_state=flying.judged.rule_state,
             ),
             owner=self._owner,
             committed_at_ns=self._clock.now_ns(),

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
@@ -37,6 +37,7 @@ class LedgerState:
         schema_version: The version it is judged under; 0 when none has.
         open: Intents without a commit, ascending.
         last_committed_n: The last committed batch; 0 when none is.
+        rule_state: What the rules remember after the last committed batch; empty when none is.
     """
 
     last_n: int
@@ -44,6 +45,7 @@ class LedgerState:
     schema_version: int
     open: tuple[Intent, ...]
     last_committed_n: int
+    rule_state: str = ""
 
 
 class Ledger:
@@ -72,16 +74,18 @@ class Ledger:
             ).mappings()
             intents = tuple(Intent(**row) for row in open_rows)
             committed = connection.execute(
-                select(func.coalesce(func.max(COMMITS.c.n), 0)).where(
-                    COMMITS.c.producer_id == producer_id
-                )
-            ).scalar_one()
+                select(COMMITS.c.n, COMMITS.c.rule_state)
+                .where(COMMITS.c.producer_id == producer_id)
+                .order_by(COMMITS.c.n.desc())
+                .limit(1)
+            ).first()
         return LedgerState(
             last_n=last["n"] if last else 0,
             end=last["end"] if last else None,
             schema_version=last["schema_version"] if last else 0,
             open=intents,
-            last_committed_n=committed,
+            last_committed_n=committed.n if committed else 0,
+            rule_state=committed.rule_state if committed else "",
         )
 
     def adopt(self, job: Job) -> Job:
@@ -156,8 +160,10 @@ class Ledger:
                     dataset_revision=commit.dataset_revision,
                     schema_version=commit.schema_version,
                     committed_at_ns=committed_at_ns,
+                    rule_state=commit.rule_state,
                 )
             )
+            _forget_rule_states(connection, commit)
             insert_entries(connection, job, n=commit.n, records=held)
             release(connection, job, row_ids=released)
             hold_again(connection, job, n=commit.n, rows=held_again)
@@ -177,6 +183,17 @@ class Ledger:
         query = select(COMMITS.c.n).where(COMMITS.c.job_id == job_id).order_by(COMMITS.c.n)
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
+
+
+def _forget_rule_states(connection: Connection, commit: Commit) -> None:
+    """Drop the states no crash can ask for again: those before a batch that is done."""
+    for table, n in ((INTENTS, commit.n), (COMMITS, commit.n - 1)):
+        connection.execute(
+            update(table)
+            .where(table.c.producer_id == commit.producer_id, table.c.n == n)
+            .where(table.c.rule_state != "")
+            .values(rule_state="")
+        )
 
 
 def _is_committed() -> ColumnElement[bool]:
