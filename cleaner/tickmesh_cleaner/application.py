@@ -30,6 +30,7 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineState,
     ReasonCount,
 )
+from tickmesh_cleaner.judging import rules_of
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ class CleanerApplication:
         try:
             # Not from the cache: who registers a version and then makes a job means that version.
             self._schemas.refresh(subject)
-            self._schemas.in_force(subject)
+            rules_of(self._schemas.in_force(subject))
         except RegistryUnavailableError:
             # The job waits for the registry by itself.
             return

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.domain.repair import Repair
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
@@ -29,6 +30,7 @@ class JudgedBatch:
         released: Ids of quarantined rows that pass now.
         held_again: Quarantined rows that still fail; empty unless rows are replayed, and then
             `records` holds them and nothing is entered in the index anew.
+        repairs: What tick rules mended in good rows, in their order.
         rule_set_fingerprint: Names the source spec, the engine and the rules that judged.
         rule_state: What the rules remember after the range, as text; empty without rules.
     """
@@ -38,6 +40,7 @@ class JudgedBatch:
     balance: Balance
     released: tuple[int, ...] = ()
     held_again: tuple[HeldAgain, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     rule_set_fingerprint: str = ""
     rule_state: str = ""
 
@@ -66,6 +69,7 @@ def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch
         balance=sum((part.balance for part in parts), Balance()),
         released=tuple(row_id for part in parts for row_id in part.released),
         held_again=tuple(held_again),
+        repairs=tuple(repair for part in parts for repair in part.repairs),
         rule_set_fingerprint=parts[-1].rule_set_fingerprint if parts else "",
         rule_state=parts[-1].rule_state if parts else "",
     )

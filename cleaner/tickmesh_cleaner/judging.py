@@ -6,8 +6,8 @@ the row oracle as the document it was, with the raw values of cells that could n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +19,16 @@ from tickmesh.decoding.source_spec import SourceSpecError
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
+from tickmesh_cleaner.domain.errors import InvalidRuleError, InvalidSourceSpecError
+from tickmesh_cleaner.domain.identity import fingerprint_with
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.replaying import judge_replayed
+from tickmesh_cleaner.ruled import count_repairs, not_ruled, rule, rule_alone
+from tickmesh_cleaner.rules import RuleError, RuleSet, RuleState, compile_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -63,20 +66,35 @@ class RowsOfBatch:
     decoded: DecodedBatch
     mapped: MappedBatch
     verdicts: Verdicts
+    held: Mapping[int, tuple[RowReason, ...]] = field(default_factory=dict)
+    """Rows that tick rules refuse although the schema accepts them, with all reasons found."""
+    dropped: tuple[int, ...] = ()
+    """Rows that a tick rule leaves out as duplicates, ascending."""
 
     @cached_property
     def good(self) -> NDArray[np.bool_]:
         """One boolean a row."""
         good = np.asarray(self.verdicts.good.to_numpy(zero_copy_only=False))
-        return good & ~self._failed if self.mapped.failures else good
+        if self.mapped.failures:
+            good = good & ~self._failed
+        if self.held or self.dropped:
+            good = good.copy()
+            good[[*self.held, *self.dropped]] = False
+        return good
 
     @cached_property
     def bad_rows(self) -> list[int]:
-        """The rows that are not good, ascending."""
-        if self.verdicts.all_good and not self.mapped.failures:
+        """The rows that are held back, ascending."""
+        if self._all_good:
             return []
-        found: list[int] = np.flatnonzero(~self.good).tolist()
+        bad = ~self.good
+        bad[list(self.dropped)] = False
+        found: list[int] = np.flatnonzero(bad).tolist()
         return found
+
+    @property
+    def _all_good(self) -> bool:
+        return self.verdicts.all_good and not (self.mapped.failures or self.held or self.dropped)
 
     @cached_property
     def record_of_row(self) -> NDArray[np.int64]:
@@ -96,24 +114,30 @@ class RowsOfBatch:
 
     def good_batch(self) -> pa.RecordBatch:
         """The good rows."""
-        if not self.bad_rows:
+        if self._all_good:
             return self.mapped.batch
         return self.mapped.batch.filter(pa.array(self.good))
 
     def explain(self, rows: Sequence[int]) -> list[Explained]:
         """What some bad rows were, and all reasons they are held back for; ascending rows."""
         documents = self.mapped.documents(rows)
-        readable = [row for row in rows if row not in self._failures_of_row]
+        readable = [
+            row for row in rows if row not in self._failures_of_row and row not in self.held
+        ]
         found = iter(self.verdicts.reasons_of(readable))
         return [
-            Explained(
-                document,
-                self._reasons_of_failed(row, document)
-                if row in self._failures_of_row
-                else _row_reasons(next(found)),
-            )
+            Explained(document, self._reasons_of(row, document, found))
             for row, document in zip(rows, documents, strict=True)
         ]
+
+    def _reasons_of(
+        self, row: int, document: Mapping[str, Any], readable: Iterator[Sequence[Reason]]
+    ) -> tuple[RowReason, ...]:
+        if row in self.held:
+            return self.held[row]
+        if row in self._failures_of_row:
+            return self._reasons_of_failed(row, document)
+        return _row_reasons(next(readable))
 
     def _reasons_of_failed(self, row: int, document: Mapping[str, Any]) -> tuple[RowReason, ...]:
         found = reasons_of_document(self.schema.document, document)
@@ -181,7 +205,8 @@ class BatchJudge:
         self._engine = engine
         self._versions_used = versions_used
         self._clock = clock
-        self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
+        self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator, RuleSet]] = {}
+        self._latest = ("", RuleState())
 
     def judge(
         self,
@@ -191,14 +216,20 @@ class BatchJudge:
         rule_state: str = "",
     ) -> JudgedBatch:
         """Split a batch; see `Judge.judge`."""
-        mapper, validator = self._compile(batch, schema)
+        mapper, validator, rules = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
         rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))
+        fingerprint = fingerprint_with(self.rule_set_fingerprint, rules=rules.fingerprint)
+        record = partial(self._record, fingerprint=fingerprint)
         if batch.replayed:
-            replayed = judge_replayed(rows, batch.replayed, record=self._record)
-            return replace(replayed, rule_set_fingerprint=self.rule_set_fingerprint)
-        records = self._records(rows)
+            ruled = rule_alone(rows, rules) if rules else not_ruled(rows)
+            judged = judge_replayed(ruled, batch.replayed, rules=rules, record=record)
+            return replace(judged, rule_set_fingerprint=fingerprint)
+        ruled = rule(rows, rules, self._remembered(rule_state)) if rules else not_ruled(rows)
+        rows = ruled.rows
+        records = self._records(rows, record=record)
         good = rows.good_batch()
+        repairs = ruled.repairs(ruled.mended_rows)
         rejected = len(batch.decoded.rejects) + len(mapped.rejects)
         skipped = dict(mapped.skipped)
         if mapped.records_without_rows:
@@ -213,13 +244,29 @@ class BatchJudge:
                 quarantined=len(records),
                 skipped=skipped,
                 extras=dict(mapped.extras),
+                duplicates=len(rows.dropped),
                 coercions=dict(mapped.coercions),
+                flagged=ruled.flagged(rows.good),
+                repaired=count_repairs(repairs),
             ),
-            rule_set_fingerprint=self.rule_set_fingerprint,
-            rule_state=rule_state,
+            repairs=repairs,
+            rule_set_fingerprint=fingerprint,
+            rule_state=self._as_text(ruled.after),
         )
 
-    def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:
+    def _remembered(self, rule_state: str) -> RuleState:
+        """The state a text stands for; that of the batch before is not read again."""
+        if rule_state != self._latest[0]:
+            self._latest = (rule_state, RuleState.from_text(rule_state))
+        return self._latest[1]
+
+    def _as_text(self, state: RuleState) -> str:
+        self._latest = (state.to_text(), state)
+        return self._latest[0]
+
+    def _compile(
+        self, batch: SourceBatch, schema: RegisteredSchema
+    ) -> tuple[RowMapper, Validator, RuleSet]:
         key = (batch.spec.fingerprint, batch.file_name, schema.version)
         if key not in self._compiled:
             if len(self._compiled) >= _MAPPERS_KEPT:
@@ -233,31 +280,34 @@ class BatchJudge:
                 )
             except SourceSpecError as error:
                 raise InvalidSourceSpecError(error.message, key=error.key) from error
-            self._compiled[key] = (mapper, compile_schema(schema.document, schema.arrow_schema))
+            validator = compile_schema(schema.document, schema.arrow_schema)
+            self._compiled[key] = (mapper, validator, rules_of(schema))
         return self._compiled[key]
 
-    def _records(self, rows: RowsOfBatch) -> tuple[QuarantineRecord, ...]:
+    def _records(
+        self, rows: RowsOfBatch, *, record: Callable[..., QuarantineRecord]
+    ) -> tuple[QuarantineRecord, ...]:
         bad = rows.bad_rows
-        records = [rows.record_of_row[row].item() for row in bad]
-        raws = rows.decoded.raw(records) if bad else []
+        places = [rows.record_of_row[row].item() for row in bad]
+        raws = rows.decoded.raw(places) if bad else []
         now_ns = self._clock.now_ns()
         found = [
-            self._record(
+            record(
                 rows.schema,
-                offset=rows.decoded.offsets[record].as_py(),
-                line=rows.decoded.lines[record].as_py(),
+                offset=rows.decoded.offsets[place].as_py(),
+                line=rows.decoded.lines[place].as_py(),
                 row_in_record=rows.row_in_record[row].item(),
                 raw=raw,
                 document=document_text(explained.document),
                 reasons=explained.reasons,
                 first_seen_ns=now_ns,
             )
-            for row, record, raw, explained in zip(
-                bad, records, raws, rows.explain(bad) if bad else [], strict=True
+            for row, place, raw, explained in zip(
+                bad, places, raws, rows.explain(bad) if bad else [], strict=True
             )
         ]
         found.extend(
-            self._record(
+            record(
                 rows.schema,
                 offset=reject.offset,
                 line=reject.line,
@@ -269,7 +319,7 @@ class BatchJudge:
             )
             for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
         )
-        return tuple(sorted(found, key=lambda record: (record.offset, record.row_in_record)))
+        return tuple(sorted(found, key=lambda each: (each.offset, each.row_in_record)))
 
     def _record(
         self,
@@ -282,6 +332,7 @@ class BatchJudge:
         document: str,
         reasons: tuple[RowReason, ...],
         first_seen_ns: int,
+        fingerprint: str,
         source: str | None = None,
     ) -> QuarantineRecord:
         judged = row_in_record != WHOLE_RECORD or bool(document)
@@ -295,10 +346,22 @@ class BatchJudge:
             reasons=reasons,
             schema_id=schema.schema_id if judged else 0,
             schema_version=schema.version if judged else 0,
-            rule_set_fingerprint=self.rule_set_fingerprint,
+            rule_set_fingerprint=fingerprint,
             engine=self._engine,
             first_seen_ns=first_seen_ns,
         )
+
+
+def rules_of(schema: RegisteredSchema) -> RuleSet:
+    """The tick rules of a schema.
+
+    Raises:
+        InvalidRuleError: One of them is wrong.
+    """
+    try:
+        return compile_rules(schema.document, schema.arrow_schema)
+    except RuleError as error:
+        raise InvalidRuleError(error.message, pointer=error.pointer) from error
 
 
 def without_dropped(spec: SourceSpec, schema: RegisteredSchema) -> SourceSpec:

@@ -248,7 +248,9 @@ class Pipeline:
 
     def _launch(self, intent: Intent, judged: JudgedBatch, schema: RegisteredSchema) -> None:
         """Begin the effects of a batch, then commit what is due."""
-        self._quarantine.write(job_id=self._job.id, n=intent.n, records=judged.records)
+        self._quarantine.write(
+            job_id=self._job.id, n=intent.n, records=judged.records, repairs=judged.repairs
+        )
         flying = _InFlight(intent, judged, schema, Future())
         self._in_flight.append(flying)
         self._send(flying)

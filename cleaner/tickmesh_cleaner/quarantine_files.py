@@ -6,7 +6,6 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,14 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineRecord,
     RowReason,
 )
+from tickmesh_cleaner.repair_files import RepairFiles
+from tickmesh_cleaner.synchronised_files import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from tickmesh_cleaner.domain.repair import Repair
 
 REASON_TYPE = pa.struct(
     [
@@ -63,22 +66,29 @@ class QuarantineFiles:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        self.repairs = RepairFiles(directory.with_name("repairs"))
+        """What rules mended, in the directory `repairs` beside this one."""
 
-    def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
-        """Write and synchronise the file of one batch; nothing when it has no bad rows."""
+    def write(
+        self,
+        *,
+        job_id: str,
+        n: int,
+        records: Sequence[QuarantineRecord],
+        repairs: Sequence[Repair] = (),
+    ) -> None:
+        """Write and synchronise the file of one batch; nothing when it has no bad rows.
+
+        Args:
+            job_id: The job.
+            n: The batch.
+            records: Its bad rows.
+            repairs: What rules mended in its good rows; kept in a file beside the quarantine.
+        """
+        self.repairs.write(job_id=job_id, n=n, repairs=repairs)
         if not records:
             return
-        path = self._path(_FileName(job_id, n))
-        if not path.parent.exists():
-            path.parent.mkdir()
-            _synchronise_directory(self._directory)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            pq.write_table(table_of_records(records), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _synchronise_directory(path.parent)
+        write_table(table_of_records(records), self._path(_FileName(job_id, n)))
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""
@@ -146,11 +156,3 @@ def _record(found: dict[str, object]) -> QuarantineRecord:
         reasons=tuple(RowReason(**reason) for reason in reasons),
         **found,  # type: ignore[arg-type]  # the file's schema is the record's
     )
-
-
-def _synchronise_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,46 @@
+"""Which fields of a row are a quote, and which rows hold one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tickmesh_cleaner.rules.parameters import Parameters
+    from tickmesh_cleaner.rules.rows import Booleans, Floats, Rows
+
+_USUAL_BIDS = ("bid", "bid_price")
+_USUAL_ASKS = ("ask", "ask_price")
+
+
+class QuoteFields:
+    """The bid and the ask of a row.
+
+    A row holds a quote when both are there. A side that is 0 is no quote, as in the files of the
+    consolidated tapes, unless the parameter `zero` says that 0 is a price.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        """Read the parameters `bid`, `ask` and `zero`."""
+        self.bid = parameters.numeric_field("bid", usual=_USUAL_BIDS)
+        self.ask = parameters.numeric_field("ask", usual=_USUAL_ASKS)
+        zero = parameters.choice("zero", ("absent", "price"), default="absent")
+        self._zero_is_absent = zero == "absent"
+
+    def quoted(self, rows: Rows) -> Booleans:
+        """Which rows hold both sides."""
+        if self._zero_is_absent:
+            bid, ask = rows.floats(self.bid), rows.floats(self.ask)
+            # NaN stands for null, and no number times NaN is a number.
+            product = bid * ask
+            return (product != 0.0) & ~np.isnan(product)
+        return rows.present(self.bid) & rows.present(self.ask)
+
+    def spread(self, rows: Rows) -> Floats:
+        """Ask less bid."""
+        return rows.floats(self.ask) - rows.floats(self.bid)
+
+    def mid(self, rows: Rows) -> Floats:
+        """Half way between bid and ask."""
+        return (rows.floats(self.ask) + rows.floats(self.bid)) * 0.5
