@@ -41,7 +41,7 @@ class Ruled:
 
     def repairs(self, stored: Sequence[int]) -> tuple[Repair, ...]:
         """What was mended in some rows."""
-        found = []
+        found: list[Repair] = []
         for row in stored:
             record = self.rows.record_of_row[row].item()
             found.extend(
@@ -115,4 +115,4 @@ def _spread(column: pa.Array[Any], index: NDArray[Any], changed: pa.Array[Any]) 
         return changed
     places = np.arange(len(column))
     places[index] = len(column) + np.arange(len(index))
-    return pa.concat_arrays([column, changed]).take(pa.array(places))
+    return pa.concat_arrays([column, changed]).take(pa.array(places, pa.int64()))

@@ -109,11 +109,8 @@ class RuleState:
         memories: dict[str, Memory] = {}
         for key, parts in head["memories"].items():
             memory = Memory()
-            for columns, described in (
-                (memory.cells, parts["cells"]),
-                (memory.ring, parts["ring"]),
-            ):
-                for name, (dtype, shape) in described.items():
+            for columns, kind in ((memory.cells, "cells"), (memory.ring, "ring")):
+                for name, (dtype, shape) in parts[kind].items():
                     count = int(np.prod(shape, dtype=np.int64))
                     columns[name] = np.frombuffer(content, dtype, count, at).reshape(shape)
                     at += columns[name].nbytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow.types as pt
 
@@ -45,7 +45,7 @@ class Parameters:
     def __init__(
         self,
         keyword: str,
-        value: object,
+        value: Any,
         *,
         pointer: str,
         field: str | None,
@@ -84,7 +84,7 @@ class Parameters:
             self.refuse(f"expected {kinds}, not {_shown(value)}")
         self._values: Mapping[str, Any] = value
 
-    def refuse(self, message: str, *steps: object) -> Any:
+    def refuse(self, message: str, *steps: object) -> NoReturn:
         """Raise RuleError at the keyword, or at a parameter below it."""
         raise RuleError(message, pointer=self.pointer + pointer_of(steps))
 
@@ -174,7 +174,7 @@ class Parameters:
         if not fits(self._columns.field(self.field).type):
             kind = self._columns.field(self.field).type
             self.refuse(f"{self.keyword} stands at a field that holds {holds}; this one is {kind}")
-        return str(self.field)
+        return self.field
 
     def type_of(self, field: str) -> Any:
         """The Arrow type of a field of the row."""

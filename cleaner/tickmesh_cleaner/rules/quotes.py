@@ -34,7 +34,8 @@ class QuoteFields:
             bid, ask = rows.floats(self.bid), rows.floats(self.ask)
             # NaN stands for null, and no number times NaN is a number.
             product = bid * ask
-            return (product != 0.0) & ~np.isnan(product)
+            quoted: Booleans = (product != 0.0) & ~np.isnan(product)
+            return quoted
         return rows.present(self.bid) & rows.present(self.ask)
 
     def spread(self, rows: Rows) -> Floats:

@@ -222,11 +222,11 @@ class RuleSet:
         known_gone = 0
         for rule in self.rules:
             if rule.remembers:
-                gone = len(judging.held) + len(judging.dropped)
-                if gone > known_gone:
+                gone_by_now = len(judging.held) + len(judging.dropped)
+                if gone_by_now > known_gone:
                     index = np.flatnonzero(~judging.gone())
                     rows = _taken(decoded, index, recollection.slots[codes])
-                    known_gone = gone
+                    known_gone = gone_by_now
             memory = recollection.of(rule.fingerprint, rule.cells()) if rule.remembers else Memory()
             for found in judge(rule, rows, memory):
                 column = rows.column(rule.field) if rule.field is not None else None
@@ -278,13 +278,14 @@ class RuleSet:
         """A decoded column as the schema's own type holds it."""
         kind = self._columns.field(name).type
         if column.type == kind:
-            encoded: pa.Array[Any] = column
-            return encoded
+            same: pa.Array[Any] = column
+            return same
         scale = column.type.scale
-        return pa.array(
+        encoded: pa.Array[Any] = pa.array(
             [None if value is None else int(value.scaleb(scale)) for value in column.to_pylist()],
             kind,
         )
+        return encoded
 
 
 def count_flags(flags: Integers) -> dict[str, int]:
@@ -369,7 +370,7 @@ def _flags_field(placed: Placed, columns: pa.Schema) -> str:
 def _taken(decoded: pa.RecordBatch, index: Integers, slots: Integers) -> Rows:
     if len(index) == decoded.num_rows:
         return Rows(decoded, slots)
-    return Rows(decoded.take(pa.array(index)), slots[index])
+    return Rows(decoded.take(pa.array(index, pa.int64())), slots[index])
 
 
 def _with_values(batch: pa.RecordBatch, name: str, rows: Integers, found: Breach) -> pa.RecordBatch:
@@ -378,4 +379,6 @@ def _with_values(batch: pa.RecordBatch, name: str, rows: Integers, found: Breach
     source = pa.concat_arrays([column, found.repaired])
     places = np.arange(len(column))
     places[rows] = len(column) + np.arange(len(rows))
-    return batch.set_column(batch.schema.get_field_index(name), name, source.take(pa.array(places)))
+    return batch.set_column(
+        batch.schema.get_field_index(name), name, source.take(pa.array(places, pa.int64()))
+    )

@@ -87,7 +87,14 @@ class TickSize(Rule):
         if self.severity is Severity.REPAIR:
             values = [self._nearest(column[row].as_py()) for row in between.tolist()]
             repaired = _as_column(values, column.type)
-        return (Breach("TICK_SIZE", between, lambda place: self._say(column[between[place]]), repaired=repaired),)  # fmt: skip
+        return (
+            Breach(
+                "TICK_SIZE",
+                between,
+                lambda place: self._say(column[between[place]]),
+                repaired=repaired,
+            ),
+        )
 
     def _between(self, column: Any, rows: Rows) -> Booleans:
         present = rows.present(self._name)
@@ -104,7 +111,8 @@ class TickSize(Rule):
         else:
             # Modulo the tick first, so that no product leaves 64 bits.
             remainder = ((units % ticks) * (10 ** (self._digits - scale) % ticks)) % ticks
-        return (remainder != 0) & present
+        between: Booleans = (remainder != 0) & present
+        return between
 
     def _between_doubles(self, values: Floats, present: Booleans) -> Booleans:
         power = 10.0**self._digits
@@ -114,7 +122,7 @@ class TickSize(Rule):
             units = np.rint(values * power / ticks) * ticks
             # Both are whole numbers that doubles hold exactly, so the quotient is the double
             # nearest to the multiple.
-            between = (units / power != values) & present
+            between: Booleans = (units / power != values) & present
             unsure = present & ~(np.abs(units) < _EXACT_DOUBLES)
         for row in np.flatnonzero(unsure).tolist():
             between[row] = self._nearest(values[row].item()) != values[row]
