@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tickmesh_cleaner.rules.brownlees_gallo import BrownleesGallo
+from tickmesh_cleaner.rules.conditions import Conditions
 from tickmesh_cleaner.rules.crossed import Crossed
 from tickmesh_cleaner.rules.duplicates import Duplicates
+from tickmesh_cleaner.rules.mid_deviation import MidDeviation
 from tickmesh_cleaner.rules.order import Order
+from tickmesh_cleaner.rules.quote_bounds import QuoteBounds
 from tickmesh_cleaner.rules.session import SessionHours
+from tickmesh_cleaner.rules.spread import Spread
 from tickmesh_cleaner.rules.tick_size import TickSize
 
 if TYPE_CHECKING:
@@ -20,9 +25,14 @@ _RULES: tuple[type[Rule], ...] = (
     SessionHours,
     TickSize,
     Crossed,
+    Conditions,
     # What was sent twice is left out before anybody asks whether it comes late.
     Duplicates,
     Order,
+    QuoteBounds,
+    Spread,
+    MidDeviation,
+    BrownleesGallo,
 )
 
 RULES: dict[str, type[Rule]] = {rule.keyword: rule for rule in _RULES}
