@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh_cleaner.rules.memory import Cell
@@ -60,7 +61,10 @@ class Order(Rule):
         return breach(
             "TICK_ORDER",
             late,
-            lambda row: f"{column[row]} comes after {_shown(column, largest[row])} of its symbol",
+            lambda row: (
+                f"{_shown(column, values[row])} comes after {_shown(column, largest[row])} "
+                "of its symbol"
+            ),
         )
 
     def _plainly_rises(self, rows: Rows, values: Integers, largest: Integers) -> bool:
@@ -99,9 +103,8 @@ def _largest_before(values: Integers, groups: Groups, largest: Integers) -> Inte
 
 
 def _shown(column: Any, value: Any) -> str:
-    import pyarrow as pa
-
     if not pt.is_timestamp(column.type):
         return str(value)
     instant = pa.scalar(int(value), pa.timestamp("ns", column.type.tz))
-    return str(instant.cast(column.type))
+    # Through a cast, since Python's own datetime holds no nanoseconds.
+    return str(instant.cast(pa.string()))
