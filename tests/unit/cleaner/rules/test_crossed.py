@@ -37,7 +37,7 @@ def test_it_finds_what_looking_row_by_row_finds(
         if bid == ask:
             equal.append(row)
     found = Verdicts.of(rules.judge([{"bid": bid, "ask": ask} for bid, ask in quotes]))
-    assert found.held == ({row: ("TICK_LOCKED",) for row in equal} if locked == "reject" else {})
+    assert found.held == (dict.fromkeys(equal, ("TICK_LOCKED",)) if locked == "reject" else {})
     assert [row for row, bits in enumerate(found.flags) if bits & 1 << 2] == crossed
     flagged = equal if locked == "flag" else []
     assert [row for row, bits in enumerate(found.flags) if bits & 1 << 3] == flagged

@@ -58,7 +58,7 @@ def test_it_finds_what_looking_row_by_row_finds_however_the_rows_are_cut(
     same, other = one_by_one(ticks, by_id=True, window=window)
     found = by_id.verdicts_in_pieces(rows_of(ticks), cuts)
     assert found.dropped == tuple(same)
-    assert found.held == {row: ("TICK_CONFLICT",) for row in other}
+    assert found.held == dict.fromkeys(other, ("TICK_CONFLICT",))
 
 
 def test_beyond_the_seconds_of_its_window_a_repeated_row_is_another_tick() -> None:
