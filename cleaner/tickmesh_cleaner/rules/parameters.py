@@ -198,7 +198,9 @@ class Parameters:
             for candidate in usual:
                 if candidate in self._columns.names and fits(self._columns.field(candidate).type):
                     return candidate
-            self.refuse(f"name the field that holds the {name} ({holds}) as {name!r}")
+            self.refuse(
+                f"expected {name!r} to name a field of {holds}: none is the usual one", name
+            )
         if not isinstance(value, str) or value not in self._columns.names:
             self.refuse(f"the row has no field {_shown(value)}", name)
         kind = self._columns.field(value).type

@@ -212,7 +212,8 @@ class RuleSet:
         before: RuleState,
         judge: Callable[[Rule, Rows, Memory], Sequence[Breach]],
     ) -> Ruling:
-        decoded = decoded_batch(batch, self._decoded)
+        batch = decoded_batch(batch, self._decoded)
+        decoded = batch
         codes, symbols = self._symbols(decoded)
         recollection = Recollection(before, symbols)
         rows = Rows(decoded, recollection.slots[codes])
@@ -243,7 +244,10 @@ class RuleSet:
             dropped=sorted(judging.dropped - judging.held.keys()),
             flags=judging.flags,
             repaired=[value for value in judging.repaired if not gone[value.row]],
-            columns={name: self._encoded(name, column) for name, column in columns.items()},
+            columns={
+                name: self._encoded(name, _kept(batch.column(name), column, gone))
+                for name, column in columns.items()
+            },
             after=recollection.after() if any(rule.remembers for rule in self.rules) else before,
         )
 
@@ -371,6 +375,15 @@ def _taken(decoded: pa.RecordBatch, index: Integers, slots: Integers) -> Rows:
     if len(index) == decoded.num_rows:
         return Rows(decoded, slots)
     return Rows(decoded.take(pa.array(index, pa.int64())), slots[index])
+
+
+def _kept(before: pa.Array[Any], after: pa.Array[Any], gone: Booleans) -> pa.Array[Any]:
+    """A changed column, but with what stood there in rows that are refused or left out."""
+    if not gone.any():
+        return after
+    places = np.arange(len(gone))
+    both = pa.concat_arrays([before, after])
+    return both.take(pa.array(np.where(gone, places, places + len(gone)), pa.int64()))
 
 
 def _with_values(batch: pa.RecordBatch, name: str, rows: Integers, found: Breach) -> pa.RecordBatch:

@@ -34,8 +34,8 @@ class SessionHours(Rule):
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
-        self._by = parameters.time_field("by")
         self._calendar = _calendar(parameters)
+        self._by = parameters.time_field("by")
         self.data_version = f"{self._calendar.name} {self._calendar.version}"
         self.severity = parameters.severity(default=Severity.REJECT, allowed=REJECT_OR_FLAG)
 

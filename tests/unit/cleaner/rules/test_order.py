@@ -23,7 +23,7 @@ def late_one_by_one(
     ticks: list[tuple[str | None, int | None]], *, strictly: bool
 ) -> dict[int, tuple[str, ...]]:
     largest: dict[str | None, int] = {}
-    late = {}
+    late: dict[int, tuple[str, ...]] = {}
     for row, (symbol, value) in enumerate(ticks):
         if value is None:
             continue

@@ -38,7 +38,7 @@ def flagged(flags: tuple[int, ...] | list[int]) -> list[int]:
 
 def test_a_spread_of_more_than_fifty_medians_is_flagged_and_stored() -> None:
     rules = table({"x-tick-spread": {"window": 4}})
-    ticks: list[Tick] = [("A", 0.5)] * 5 + [("A", 25.0), ("A", 25.5), ("B", 99.0)]
+    ticks: list[Tick] = [*[("A", 0.5)] * 5, ("A", 25.0), ("A", 25.5), ("B", 99.0)]
     ruling = rules.judge(rows_of(ticks))
     assert not ruling.held
     assert flagged(ruling.flags.tolist()) == [6]
