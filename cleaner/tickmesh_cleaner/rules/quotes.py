@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from tickmesh_cleaner.rules.parameters import Parameters
-    from tickmesh_cleaner.rules.rows import Booleans, Floats, Rows
+    from tickmesh_cleaner.rules.rows import Booleans, Floats, Integers, Rows
 
 _USUAL_BIDS = ("bid", "bid_price")
 _USUAL_ASKS = ("ask", "ask_price")
@@ -39,9 +39,30 @@ class QuoteFields:
         return rows.present(self.bid) & rows.present(self.ask)
 
     def spread(self, rows: Rows) -> Floats:
-        """Ask less bid."""
-        return rows.floats(self.ask) - rows.floats(self.bid)
+        """Ask less bid; exact on decimals of one scale, where doubles would add noise."""
+        units = self._units(rows)
+        if units is None:
+            return rows.floats(self.ask) - rows.floats(self.bid)
+        bid, ask, scale = units
+        return self._absent(rows, (ask - bid) / scale)
 
     def mid(self, rows: Rows) -> Floats:
-        """Half way between bid and ask."""
-        return (rows.floats(self.ask) + rows.floats(self.bid)) * 0.5
+        """Half way between bid and ask; exact on decimals of one scale."""
+        units = self._units(rows)
+        if units is None:
+            return (rows.floats(self.ask) + rows.floats(self.bid)) * 0.5
+        bid, ask, scale = units
+        return self._absent(rows, (ask + bid) / (2 * scale))
+
+    def _units(self, rows: Rows) -> tuple[Integers, Integers, float] | None:
+        bid, ask = rows.units(self.bid), rows.units(self.ask)
+        kind: Any = rows.column(self.bid).type
+        if bid is None or ask is None or rows.column(self.ask).type.scale != kind.scale:
+            return None
+        return bid, ask, 10.0**kind.scale
+
+    def _absent(self, rows: Rows, values: Floats) -> Floats:
+        """The values, NaN where a side is null."""
+        if rows.column(self.bid).null_count or rows.column(self.ask).null_count:
+            values[~(rows.present(self.bid) & rows.present(self.ask))] = np.nan
+        return values

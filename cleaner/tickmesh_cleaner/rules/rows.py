@@ -20,6 +20,11 @@ Booleans: TypeAlias = "NDArray[np.bool_]"
 Integers: TypeAlias = "NDArray[np.int64]"
 Floats: TypeAlias = "NDArray[np.float64]"
 
+_LARGEST_PLACE = 2**63
+_EXACT_DOUBLES = 2**53
+_EXACT_POWER = 22
+"""10 to this power is the last that a double holds exactly."""
+
 _NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
@@ -61,6 +66,7 @@ class Rows:
         self.slots = slots
         self._floats: dict[str, Floats] = {}
         self._instants: dict[str, Integers] = {}
+        self._units: dict[str, Integers | None] = {}
 
     def __len__(self) -> int:
         return self.batch.num_rows
@@ -77,13 +83,37 @@ class Rows:
         return mask_of(column.is_valid())
 
     def floats(self, name: str) -> Floats:
-        """A column of numbers as doubles, NaN where it is null."""
+        """A column of numbers as the doubles nearest to them, NaN where it is null."""
         if name not in self._floats:
             column = self.column(name)
-            if not pt.is_float64(column.type):
-                column = pc.cast(column, pa.float64(), safe=False)
-            self._floats[name] = column.to_numpy(zero_copy_only=False)
+            if pt.is_decimal(column.type) and (units := self.units(name)) is not None:
+                # Arrow's own cast may miss the nearest double by one.
+                values = units / 10.0**column.type.scale
+                if column.null_count:
+                    values[~self.present(name)] = np.nan
+            else:
+                if not pt.is_float64(column.type):
+                    column = pc.cast(column, pa.float64(), safe=False)
+                values = column.to_numpy(zero_copy_only=False)
+            self._floats[name] = values
         return self._floats[name]
+
+    def units(self, name: str) -> Integers | None:
+        """A column of decimals as whole numbers of its smallest digit, 0 where it is null.
+
+        None unless a double holds each of them, and 10 to the scale, exactly: then the quotient of
+        both, and of their sums and differences, is the double nearest to the number.
+        """
+        if name not in self._units:
+            column = self.column(name)
+            units = None
+            if pt.is_decimal(column.type) and column.type.scale <= _EXACT_POWER:
+                units = units_of(column)
+            if units is not None and len(units):
+                largest = max(int(units.max()), -int(units.min()))
+                units = units if largest < _EXACT_DOUBLES // 2 else None
+            self._units[name] = units
+        return self._units[name]
 
     def integers(self, name: str) -> Integers:
         """A column of instants (ns since the epoch) or integers; 0 where it is null.
@@ -116,6 +146,29 @@ class Rows:
     @cached_property
     def _all_groups(self) -> Groups:
         return _grouped(np.arange(len(self)), self.slots)
+
+
+def units_of(column: Any) -> Integers | None:
+    """A column as whole numbers of its smallest digit; None where they leave 64 bits."""
+    if pt.is_uint64(column.type) or pt.is_decimal256(column.type):
+        try:
+            column = column.cast(
+                pa.int64() if pt.is_uint64(column.type) else pa.decimal128(38, column.type.scale)
+            )
+        except pa.ArrowInvalid:
+            return None
+    if pt.is_integer(column.type):
+        units: Integers = column.cast(pa.int64()).fill_null(0).to_numpy()
+        return None if len(units) and int(units.min()) == -_LARGEST_PLACE else units
+    words = np.frombuffer(column.buffers()[1], dtype=np.int64)
+    words = words[2 * column.offset : 2 * (column.offset + len(column))]
+    low, high = words[0::2], words[1::2]
+    fits = high == (low >> 63)
+    if column.null_count:
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        low = np.where(valid, low, 0)
+        fits |= ~valid
+    return low if bool(fits.all()) else None
 
 
 def _grouped(rows: Integers, slots: Integers) -> Groups:

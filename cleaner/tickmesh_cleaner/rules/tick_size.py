@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh_cleaner.rules.rows import Breach
+from tickmesh_cleaner.rules.rows import Breach, units_of
 from tickmesh_cleaner.rules.rule import Rule
 from tickmesh_cleaner.rules.severity import Severity
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tickmesh_cleaner.rules.memory import Memory
     from tickmesh_cleaner.rules.parameters import Parameters
-    from tickmesh_cleaner.rules.rows import Booleans, Floats, Integers, Rows
+    from tickmesh_cleaner.rules.rows import Booleans, Floats, Rows
 
 _MOST_DIGITS = 12
 _MOST_UNITS = 2**31
@@ -101,7 +101,7 @@ class TickSize(Rule):
         if pt.is_floating(column.type):
             return self._between_doubles(rows.floats(self._name), present)
         scale = column.type.scale if pt.is_decimal(column.type) else 0
-        units = _units(column)
+        units = units_of(column)
         if units is None:
             return self._one_by_one(column, present)
         level = self._level_of(np.abs(units), [start.scaleb(scale) for start in self._starts])
@@ -200,29 +200,6 @@ def _levels_of(parameters: Parameters) -> tuple[Level, ...]:
             parameters.refuse("levels begin at 0 and rise", "levels", place, "from")
         found.append(level)
     return tuple(found)
-
-
-def _units(column: Any) -> Integers | None:
-    """A column as whole numbers of its smallest digit; None where they leave 64 bits."""
-    if pt.is_uint64(column.type) or pt.is_decimal256(column.type):
-        try:
-            column = column.cast(
-                pa.int64() if pt.is_uint64(column.type) else pa.decimal128(38, column.type.scale)
-            )
-        except pa.ArrowInvalid:
-            return None
-    if pt.is_integer(column.type):
-        units: Integers = column.cast(pa.int64()).fill_null(0).to_numpy()
-        return None if len(units) and int(units.min()) == -_LARGEST_PLACE else units
-    words = np.frombuffer(column.buffers()[1], dtype=np.int64)
-    words = words[2 * column.offset : 2 * (column.offset + len(column))]
-    low, high = words[0::2], words[1::2]
-    fits = high == (low >> 63)
-    if column.null_count:
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        low = np.where(valid, low, 0)
-        fits |= ~valid
-    return low if bool(fits.all()) else None
 
 
 def _as_column(values: list[Any], kind: Any) -> Any:
