@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
 from tickmesh_cleaner.rules.quotes import QuoteFields
-from tickmesh_cleaner.rules.rows import breach, mask_of
+from tickmesh_cleaner.rules.rows import breach
 from tickmesh_cleaner.rules.rule import Rule
 from tickmesh_cleaner.rules.severity import REJECT_OR_FLAG, Severity
 
@@ -40,14 +38,14 @@ class Crossed(Rule):
         quoted = self._quote.quoted(rows)
         found = breach(
             "TICK_CROSSED",
-            mask_of(pc.greater(bid, ask)) & quoted,
+            self._quote.crossed(rows) & quoted,
             lambda row: f"the bid {bid[row]} is above the ask {ask[row]}",
         )
         if self._locked == "allow":
             return found
         locked = breach(
             "TICK_LOCKED",
-            mask_of(pc.equal(bid, ask)) & quoted,
+            self._quote.locked(rows) & quoted,
             lambda row: f"the bid equals the ask: both are {bid[row]}",
             severity=self._locked,
         )

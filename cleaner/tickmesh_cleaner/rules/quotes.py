@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
+
+from tickmesh_cleaner.rules.rows import mask_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh_cleaner.rules.parameters import Parameters
     from tickmesh_cleaner.rules.rows import Booleans, Floats, Integers, Rows
 
@@ -30,6 +35,10 @@ class QuoteFields:
 
     def quoted(self, rows: Rows) -> Booleans:
         """Which rows hold both sides."""
+        units = self._units(rows)
+        if self._zero_is_absent and units is not None:
+            # Nulls are 0 there as well.
+            return (units[0] != 0) & (units[1] != 0)
         if self._zero_is_absent:
             bid, ask = rows.floats(self.bid), rows.floats(self.ask)
             # NaN stands for null, and no number times NaN is a number.
@@ -37,6 +46,23 @@ class QuoteFields:
             quoted: Booleans = (product != 0.0) & ~np.isnan(product)
             return quoted
         return rows.present(self.bid) & rows.present(self.ask)
+
+    def crossed(self, rows: Rows) -> Booleans:
+        """Where the bid is above the ask; anything where a side is not there."""
+        return self._compared(rows, np.greater, pc.greater)
+
+    def locked(self, rows: Rows) -> Booleans:
+        """Where the bid equals the ask; anything where a side is not there."""
+        return self._compared(rows, np.equal, pc.equal)
+
+    def _compared(
+        self, rows: Rows, of_units: Callable[..., Any], of_columns: Callable[..., Any]
+    ) -> Booleans:
+        units = self._units(rows)
+        if units is not None:
+            compared: Booleans = of_units(units[0], units[1])
+            return compared
+        return mask_of(of_columns(rows.column(self.bid), rows.column(self.ask)))
 
     def spread(self, rows: Rows) -> Floats:
         """Ask less bid; exact on decimals of one scale, where doubles would add noise."""
