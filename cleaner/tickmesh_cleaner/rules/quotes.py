@@ -38,7 +38,8 @@ class QuoteFields:
         units = self._units(rows)
         if self._zero_is_absent and units is not None:
             # Nulls are 0 there as well.
-            return (units[0] != 0) & (units[1] != 0)
+            both: Booleans = (units[0] != 0) & (units[1] != 0)
+            return both
         if self._zero_is_absent:
             bid, ask = rows.floats(self.bid), rows.floats(self.ask)
             # NaN stands for null, and no number times NaN is a number.
