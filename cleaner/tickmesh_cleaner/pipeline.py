@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tickmesh_cleaner.control import HaltedError, JobControl
@@ -280,7 +280,7 @@ class Pipeline:
         intent = flying.intent
         balance = flying.judged.balance
         if intent.n <= (self._job.stored_before or 0):
-            balance = replace(balance, stored=0, duplicates=balance.duplicates + balance.stored)
+            balance = balance.stored_before()
         self._job = self._ledger.commit(
             Commit(
                 job_id=self._job.id,

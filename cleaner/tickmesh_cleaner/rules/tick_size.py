@@ -99,22 +99,24 @@ class TickSize(Rule):
     def _between(self, column: Any, rows: Rows) -> Booleans:
         present = rows.present(self._name)
         if pt.is_floating(column.type):
-            return self._between_doubles(rows.floats(self._name), present)
+            narrow = not pt.is_float64(column.type)
+            return self._between_doubles(rows.floats(self._name), present, narrow=narrow)
         scale = column.type.scale if pt.is_decimal(column.type) else 0
         units = units_of(column)
-        if units is None:
+        factor = 10 ** max(scale - self._digits, 0)
+        if units is None or factor * int(self._ticks.max()) >= _LARGEST_PLACE:
             return self._one_by_one(column, present)
         level = self._level_of(np.abs(units), [start.scaleb(scale) for start in self._starts])
         ticks = self._ticks[level]
         if scale >= self._digits:
-            remainder = units % (ticks * 10 ** (scale - self._digits))
+            remainder = units % (ticks * factor)
         else:
             # Modulo the tick first, so that no product leaves 64 bits.
             remainder = ((units % ticks) * (10 ** (self._digits - scale) % ticks)) % ticks
         between: Booleans = (remainder != 0) & present
         return between
 
-    def _between_doubles(self, values: Floats, present: Booleans) -> Booleans:
+    def _between_doubles(self, values: Floats, present: Booleans, *, narrow: bool) -> Booleans:
         power = 10.0**self._digits
         level = self._level_of(np.abs(values), [Decimal(float(start)) for start in self._starts])
         ticks = self._ticks[level].astype(np.float64)
@@ -122,14 +124,19 @@ class TickSize(Rule):
             units = np.rint(values * power / ticks) * ticks
             # Both are whole numbers that doubles hold exactly, so the quotient is the double
             # nearest to the multiple.
-            between: Booleans = (units / power != values) & present
+            multiples = units / power
+            if narrow:
+                # A single-precision price stands for what its own printed form says.
+                multiples = multiples.astype(np.float32)
+            between: Booleans = (multiples != values) & present
             unsure = present & ~(np.abs(units) < _EXACT_DOUBLES)
         for row in np.flatnonzero(unsure).tolist():
-            between[row] = self._nearest(values[row].item()) != values[row]
+            nearest = self._nearest(values[row].item())
+            between[row] = (np.float32(nearest) if narrow else nearest) != values[row]
         return between
 
     def _one_by_one(self, column: Any, present: Booleans) -> Booleans:
-        """For decimals that do not fit 64 bits."""
+        """For decimals that, or whose ticks, do not fit 64 bits."""
         values = column.to_pylist()
         return np.array(
             [

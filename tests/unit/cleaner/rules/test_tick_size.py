@@ -68,7 +68,7 @@ def test_doubles_agree_with_exact_fractions(prices: list[float | None]) -> None:
 
 @given(
     units=st.lists(st.one_of(st.none(), st.integers(-(10**30), 10**30)), max_size=12),
-    scale=st.sampled_from([0, 2, 4, 8]),
+    scale=st.sampled_from([0, 2, 4, 8, 14, 30]),
 )
 def test_decimals_agree_with_exact_fractions(units: list[int | None], scale: int) -> None:
     prices = [None if unit is None else Decimal(f"{unit}e-{scale}") for unit in units]
@@ -89,6 +89,12 @@ def test_integers_are_judged_in_their_own_units(kind: str) -> None:
     rows: list[dict[str, Any]] = [{"price": 15}, {"price": 16}, {"price": None}]
     assert list(rules.judge([*rows, {"price": largest - largest % 5}]).held) == [1]
     assert list(rules.judge([*rows, {"price": largest - largest % 5 - 1}]).held) == [1, 3]
+
+
+def test_a_single_precision_price_is_judged_by_the_form_it_is_printed_in() -> None:
+    rules = table(price={"arrow": "float32", "x-tick-size": 0.01})
+    assert not rules.judge([{"price": cents / 100} for cents in range(-2_000, 2_000)]).held
+    assert list(rules.judge([{"price": 1.005}, {"price": 0.1}, {"price": 3e9}]).held) == [0]
 
 
 def test_a_scaled_integer_is_judged_as_the_number_it_stands_for() -> None:
