@@ -62,12 +62,10 @@ class Table:
     def judge_whole(self, rows: Sequence[Mapping[str, object]]) -> Ruling:
         return self.rules.judge_whole(pa.Table.from_batches([self.batch(rows)]))
 
-    def verdicts_in_pieces(
-        self, rows: Sequence[Mapping[str, object]], cuts: Sequence[int]
-    ) -> Verdicts:
-        """The same rows in several batches, the state kept as text between them."""
+    def verdicts_in_pieces(self, rows: Sequence[Mapping[str, object]], piece: int) -> Verdicts:
+        """The same rows in batches of a few, the state kept as text between them."""
         whole = self.batch(rows)
-        bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
+        bounds = [*range(0, len(rows), piece), len(rows)]
         text = ""
         held: dict[int, tuple[str, ...]] = {}
         dropped: list[int] = []

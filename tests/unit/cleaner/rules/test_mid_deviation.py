@@ -13,7 +13,9 @@ from tests.unit.cleaner.rules.tables import table
 
 MIDS = st.one_of(st.none(), st.integers(400, 412).map(lambda quarters: quarters / 4))
 TICKS = st.lists(
-    st.tuples(st.sampled_from(["A", "B"]), st.one_of(MIDS, st.just(150.0))), max_size=60
+    st.tuples(st.sampled_from(["A", "B"]), st.one_of(MIDS, st.just(150.0))),
+    min_size=25,
+    max_size=60,
 )
 Tick = tuple[str, float | None]
 
@@ -49,9 +51,9 @@ def test_a_mid_far_from_the_last_quotes_is_flagged_until_its_level_is_the_usual_
     assert jump.flags[-1] == 0
 
 
-@given(ticks=TICKS, cuts=st.lists(st.integers(1, 60), max_size=3), floor=st.sampled_from([0, 1]))
+@given(ticks=TICKS, piece=st.integers(1, 9), floor=st.sampled_from([0, 1]))
 def test_the_causal_form_knows_the_quotes_before_and_no_others(
-    ticks: list[Tick], cuts: list[int], floor: float
+    ticks: list[Tick], piece: int, floor: float
 ) -> None:
     before: dict[str, list[float]] = {"A": [], "B": []}
     expected = []
@@ -63,7 +65,7 @@ def test_the_causal_form_knows_the_quotes_before_and_no_others(
             expected.append(row)
         before[symbol].append(mid)
     rules = table({"x-tick-mid-deviation": {"window": 8, "times": 2, "floor": floor}})
-    assert flagged(rules.verdicts_in_pieces(rows_of(ticks), cuts).flags) == expected
+    assert flagged(rules.verdicts_in_pieces(rows_of(ticks), piece).flags) == expected
 
 
 @given(ticks=TICKS)

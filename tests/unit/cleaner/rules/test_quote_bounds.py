@@ -58,18 +58,18 @@ def test_a_trade_is_judged_by_the_last_quote_of_its_symbol() -> None:
 
 @given(
     ticks=TICKS,
-    cuts=st.lists(st.integers(1, 40), max_size=3),
+    piece=st.integers(1, 9),
     spreads=st.sampled_from([0, 1, 2]),
     max_age=st.sampled_from([None, 3]),
 )
 def test_it_finds_what_looking_row_by_row_finds_however_the_rows_are_cut(
-    ticks: list[Tick], cuts: list[int], spreads: int, max_age: float | None
+    ticks: list[Tick], piece: int, spreads: int, max_age: float | None
 ) -> None:
     parameters: dict[str, object] = {"spreads": spreads}
     if max_age is not None:
         parameters["max_age_seconds"] = max_age
     rules = table({"x-tick-quote-bounds": parameters})
     expected = one_by_one(ticks, spreads=spreads, max_age=max_age)
-    found = rules.verdicts_in_pieces(rows_of(ticks), cuts)
+    found = rules.verdicts_in_pieces(rows_of(ticks), piece)
     assert [row for row, bits in enumerate(found.flags) if bits] == expected
     assert Verdicts.of(rules.judge(rows_of(ticks))) == found
