@@ -37,6 +37,7 @@ from tickmesh_cleaner.domain.quarantine import (
     ReasonCount,
 )
 from tickmesh_cleaner.followed_jobs import check_lines
+from tickmesh_cleaner.judging import rules_of
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
@@ -359,7 +360,9 @@ class CleanerApplication:
         try:
             # Not from the cache: who registers a version and then makes a job means that version.
             self._schemas.refresh(subject)
-            return self._schemas.in_force(subject)
+            schema = self._schemas.in_force(subject)
+            rules_of(schema)
+            return schema
         except RegistryUnavailableError:
             # The job waits for the registry by itself.
             return None

@@ -211,8 +211,12 @@ class Effects:
             self._progress.in_flight(len(self._in_flight))
             self._condition.notify_all()
         for flying in fresh:
-            held = flying.judged.held
-            self._quarantine.write(job_id=self._job.id, n=flying.intent.n, held=held)
+            self._quarantine.write(
+                job_id=self._job.id,
+                n=flying.intent.n,
+                held=flying.judged.held,
+                repairs=flying.judged.repairs,
+            )
         if isinstance(failure, SinkUnavailableError):
             self._send_again(failure)
         elif failure is not None:
@@ -237,7 +241,7 @@ class Effects:
         intent, judged = flying.intent, flying.judged
         balance = judged.balance
         if intent.n <= (self._job.stored_before or 0):
-            balance = replace(balance, stored=0, duplicates=balance.duplicates + balance.stored)
+            balance = balance.stored_before()
         commit = Commit(
             job_id=self._job.id,
             producer_id=intent.producer_id,
@@ -245,6 +249,7 @@ class Effects:
             balance=balance,
             dataset_revision=written.dataset_revision if balance.stored else 0,
             schema_version=intent.schema_version,
+            rule_state=judged.rule_state,
         )
         return Settled(commit, intent.end, judged.entered, judged.released, judged.held_again)
 

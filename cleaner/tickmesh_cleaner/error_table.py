@@ -16,6 +16,7 @@ def error_table() -> ErrorTable:
             errors.InvalidSourceSpecError: StatusCode.INVALID_ARGUMENT,
             errors.HostNotAllowedError: StatusCode.PERMISSION_DENIED,
             errors.FeedRefusedError: StatusCode.INVALID_ARGUMENT,
+            errors.InvalidRuleError: StatusCode.INVALID_ARGUMENT,
             errors.SourceDamagedError: StatusCode.INVALID_ARGUMENT,
             errors.SourceUnreadableError: StatusCode.INVALID_ARGUMENT,
             errors.DigestMismatchError: StatusCode.INVALID_ARGUMENT,

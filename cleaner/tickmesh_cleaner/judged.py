@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.domain.repair import Repair
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
@@ -30,6 +31,9 @@ class JudgedBatch:
         released: Ids of quarantined rows that pass now.
         held_again: Quarantined rows that still fail; empty unless rows are replayed, and then
             `held` holds them and nothing is entered in the index anew.
+        repairs: What tick rules mended in good rows, in their order.
+        rule_set_fingerprint: Names the source spec, the engine and the rules that judged.
+        rule_state: What the rules remember after the range, as text; empty without rules.
     """
 
     good: pa.RecordBatch
@@ -37,6 +41,9 @@ class JudgedBatch:
     balance: Balance
     released: tuple[int, ...] = ()
     held_again: tuple[HeldAgain, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    rule_set_fingerprint: str = ""
+    rule_state: str = ""
 
     @property
     def entered(self) -> HeldRows:
@@ -68,17 +75,27 @@ def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch
         balance=sum((part.balance for part in parts), Balance()),
         released=tuple(row_id for part in parts for row_id in part.released),
         held_again=tuple(held_again),
+        repairs=tuple(repair for part in parts for repair in part.repairs),
+        rule_set_fingerprint=parts[-1].rule_set_fingerprint if parts else "",
+        rule_state=parts[-1].rule_state if parts else "",
     )
 
 
 class Judge(Protocol):
-    """Judges batches under a schema. The same batch and schema give the same answer."""
+    """Judges batches under a schema. Equal arguments give equal answers, after a crash too."""
 
-    @property
-    def rule_set_fingerprint(self) -> str:
-        """Names the rules and the source spec, as intents record them."""
-        ...
+    def judge(
+        self, batch: SourceBatch, schema: RegisteredSchema, *, rule_state: str = ""
+    ) -> JudgedBatch:
+        """Split a batch.
 
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        """Split a batch."""
+        Args:
+            batch: The records.
+            schema: The version to judge under.
+            rule_state: What the rules remember of the rows before: the `rule_state` of the batch
+                before, empty for the first. Batches of a source must be judged in their order.
+
+        Raises:
+            InvalidRuleError: A tick rule of the schema is wrong.
+        """
         ...

@@ -24,6 +24,12 @@ class CleanerMetrics:
             ["outcome"],
             registry=registry,
         )
+        self._flagged = Counter(
+            "tickmesh_cleaner_flagged_rows",
+            "Stored rows that a tick rule flagged, by the rule's code.",
+            ["code"],
+            registry=registry,
+        )
         self.jobs_running = Gauge(
             "tickmesh_cleaner_jobs_running", "Jobs that have a thread now.", registry=registry
         )
@@ -49,6 +55,8 @@ class CleanerMetrics:
         self._rows.labels(outcome="stored").inc(balance.stored)
         self._rows.labels(outcome="quarantined").inc(balance.quarantined)
         self._rows.labels(outcome="duplicate").inc(balance.duplicates)
+        for code, rows in balance.flagged.items():
+            self._flagged.labels(code=code).inc(rows)
 
     def rechecked(self, found: Recheck) -> None:
         """Count what a self-check found, and say on what columns and oracle differ."""

@@ -151,10 +151,11 @@ class Pipeline:
                 # A sink may ask for a version in force before it makes room for the first rows.
                 self._patience.ask(self._schemas.next)
             effects.begin()
+            rule_state = state.rule_state
             try:
                 for intent in state.open:
-                    self._carry_out_again(intent, effects)
-                self._go_on(effects, after=state.end, n=state.last_n, version=state.schema_version)
+                    rule_state = self._carry_out_again(intent, effects)
+                self._go_on(effects, state, rule_state=rule_state)
             except (HaltedError, CleanerError):
                 effects.drain()
                 raise
@@ -165,16 +166,24 @@ class Pipeline:
             self._source.verify(self._job.identity)
         return self._jobs.get(self._job.id)
 
-    def _carry_out_again(self, intent: Intent, effects: Effects) -> None:
+    def _carry_out_again(self, intent: Intent, effects: Effects) -> str:
+        """Repeat the effects of an open intent; returns what the rules remember after it."""
         schema = self._patience.ask(lambda: self._schemas.get(intent.schema_version))
         with closing(self._source.read(start=intent.start, end=intent.end)) as batches:
-            parts = [self._judge.judge(batch, schema) for batch in batches]
-        effects.give(intent, merge(parts, schema), schema, recorded=True)
+            parts: list[JudgedBatch] = []
+            rule_state = intent.rule_state
+            for batch in batches:
+                parts.append(self._judge.judge(batch, schema, rule_state=rule_state))
+                rule_state = parts[-1].rule_state
+        judged = merge(parts, schema)
+        effects.give(intent, judged, schema, recorded=True)
+        return judged.rule_state
 
-    def _go_on(self, effects: Effects, *, after: str | None, n: int, version: int) -> None:
+    def _go_on(self, effects: Effects, state: LedgerState, *, rule_state: str) -> None:
+        n, version = state.last_n, state.schema_version
         batches = batches_of(
             self._source,
-            start=after,
+            start=state.end,
             max_latency_seconds=self._job.max_latency_seconds,
             control=self._control,
             quiet=self._patience.note_quiet,
@@ -185,7 +194,7 @@ class Pipeline:
                 schema = self._patience.ask(self._schemas.next)
                 self._note_version(schema, before=version)
                 version = schema.version
-                for piece, judged in self._pieces(batch, schema):
+                for piece, judged in self._pieces(batch, schema, rule_state):
                     n += 1
                     intent = Intent(
                         job_id=self._job.id,
@@ -196,8 +205,10 @@ class Pipeline:
                         end=piece.end,
                         schema_id=schema.schema_id,
                         schema_version=schema.version,
-                        rule_set_fingerprint=self._judge.rule_set_fingerprint,
+                        rule_set_fingerprint=judged.rule_set_fingerprint,
+                        rule_state=rule_state,
                     )
+                    rule_state = judged.rule_state
                     self._await_room(effects)
                     effects.give(intent, judged, schema, recorded=False)
 
@@ -217,10 +228,10 @@ class Pipeline:
         self._progress.judged(schema_version=schema.version, change_delay_ns=delay_ns)
 
     def _pieces(
-        self, batch: SourceBatch, schema: RegisteredSchema
+        self, batch: SourceBatch, schema: RegisteredSchema, rule_state: str
     ) -> Iterator[tuple[SourceBatch, JudgedBatch]]:
         """The batch, judged; cut finer where its records make more rows than a message takes."""
-        judged = self._judge.judge(batch, schema)
+        judged = self._judge.judge(batch, schema, rule_state=rule_state)
         records = batch.decoded.record_count
         if judged.good.nbytes <= MESSAGE_BYTES or records == 1:
             yield batch, judged
@@ -228,4 +239,6 @@ class Pipeline:
         finer = self._source.read(start=batch.start, end=batch.end, batch_records=records // 2)
         with closing(finer):
             for piece in finer:
-                yield from self._pieces(piece, schema)
+                for smaller, judged in self._pieces(piece, schema, rule_state):
+                    rule_state = judged.rule_state
+                    yield smaller, judged

@@ -6,7 +6,6 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,14 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineRecord,
     RowReason,
 )
+from tickmesh_cleaner.repair_files import RepairFiles
+from tickmesh_cleaner.synchronised_files import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tickmesh_cleaner.domain.repair import Repair
     from tickmesh_cleaner.held_rows import HeldRows
 
 REASON_TYPE = pa.struct(
@@ -73,26 +75,26 @@ class QuarantineFiles:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._part = part
+        self.repairs = RepairFiles(directory.with_name("repairs"))
+        """What rules mended, in the directory `repairs` beside this one."""
 
     def of_part(self, part: int) -> QuarantineFiles:
         """The same files, to write batches of one of the several files of a job."""
         return QuarantineFiles(self._directory, part=part)
 
-    def write(self, *, job_id: str, n: int, held: HeldRows) -> None:
-        """Write and synchronise the file of one batch; nothing when it has no bad rows."""
-        if not held:
-            return
-        path = self._path(_FileName(job_id, batch_of_part(self._part, n)))
-        if not path.parent.exists():
-            path.parent.mkdir()
-            _synchronise_directory(self._directory)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            pq.write_table(held.table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _synchronise_directory(path.parent)
+    def write(self, *, job_id: str, n: int, held: HeldRows, repairs: Sequence[Repair] = ()) -> None:
+        """Write and synchronise the file of one batch; nothing when it has no bad rows.
+
+        Args:
+            job_id: The job.
+            n: The batch.
+            held: Its bad rows.
+            repairs: What rules mended in its good rows; kept in a file beside the quarantine.
+        """
+        named = batch_of_part(self._part, n)
+        self.repairs.write(job_id=job_id, n=named, repairs=repairs)
+        if held:
+            write_table(held.table, self._path(_FileName(job_id, named)))
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""
@@ -161,11 +163,3 @@ def record_of(found: dict[str, object]) -> QuarantineRecord:
         reasons=tuple(RowReason(**reason) for reason in reasons),
         **found,  # type: ignore[arg-type]  # the file's schema is the record's
     )
-
-
-def _synchronise_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 
 def _sum_of(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
@@ -66,6 +66,16 @@ class Balance:
             skipped=self.skipped,
             extras=self.extras,
             coercions=self.coercions,
+        )
+
+    def stored_before(self) -> Balance:
+        """The same rows where an earlier run stored the good ones: these are duplicates now."""
+        return replace(
+            self,
+            stored=0,
+            duplicates=self.duplicates + self.stored,
+            flagged={},
+            repaired={},
         )
 
     def to_json(self) -> dict[str, int | dict[str, int]]:

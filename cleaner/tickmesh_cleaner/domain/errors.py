@@ -107,6 +107,16 @@ class InvalidSourceSpecError(CleanerError):
         self.violations = ((f"source_spec.{key}" if key else "source_spec", message),)
 
 
+class InvalidRuleError(CleanerError):
+    """A tick rule of the schema is wrong at the place named."""
+
+    reason = "INVALID_RULE"
+
+    def __init__(self, message: str, *, pointer: str) -> None:
+        super().__init__(f"tick rule at {pointer or 'the root'}: {message}", pointer=pointer)
+        self.violations = ((pointer, message),)
+
+
 class SourceUnreadableError(CleanerError):
     """The source cannot be decoded as the spec says."""
 

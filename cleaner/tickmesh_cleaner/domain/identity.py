@@ -50,3 +50,8 @@ def producer_id(
 def rule_set_fingerprint(*, spec_fingerprint: str, engine: str) -> str:
     """Name what a row was judged by, beside its schema: the source spec and the engine."""
     return _digest(spec=spec_fingerprint, engine=engine)[:32]
+
+
+def fingerprint_with(fingerprint: str, *, rules: str) -> str:
+    """A rule-set fingerprint with that of the tick rules of a schema, if it has any."""
+    return _digest(judge=fingerprint, rules=rules)[:32] if rules else fingerprint

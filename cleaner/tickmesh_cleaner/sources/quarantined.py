@@ -147,4 +147,5 @@ def _replayed(row: QuarantinedRow) -> ReplayedRow:
         offset=row.record.offset,
         line=row.record.line,
         first_seen_ns=row.record.first_seen_ns,
+        reasons=row.record.reasons,
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tickmesh.decoding.decoded import DecodedBatch
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh_cleaner.domain.job_source import SourceIdentity
+    from tickmesh_cleaner.domain.quarantine import RowReason
 
 
 QUIET_SECONDS = 0.25
@@ -31,6 +32,7 @@ class ReplayedRow:
         offset: Its offset there.
         line: Its line there.
         first_seen_ns: When it was first held back.
+        reasons: What it is held back for.
     """
 
     row_id: int
@@ -40,6 +42,7 @@ class ReplayedRow:
     offset: int
     line: int
     first_seen_ns: int
+    reasons: tuple[RowReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

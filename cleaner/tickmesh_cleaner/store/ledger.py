@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
@@ -39,6 +39,7 @@ class LedgerState:
         schema_version: The version it is judged under; 0 when none has.
         open: Intents without a commit, ascending.
         last_committed_n: The last committed batch; 0 when none is.
+        rule_state: What the rules remember after the last committed batch; empty when none is.
     """
 
     last_n: int
@@ -46,6 +47,7 @@ class LedgerState:
     schema_version: int
     open: tuple[Intent, ...]
     last_committed_n: int
+    rule_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,18 @@ class Ledger:
             ).mappings()
             intents = tuple(Intent(**row) for row in open_rows)
             committed = connection.execute(
-                select(func.coalesce(func.max(COMMITS.c.n), 0)).where(
-                    COMMITS.c.producer_id == producer_id
-                )
-            ).scalar_one()
+                select(COMMITS.c.n, COMMITS.c.rule_state)
+                .where(COMMITS.c.producer_id == producer_id)
+                .order_by(COMMITS.c.n.desc())
+                .limit(1)
+            ).first()
         return LedgerState(
             last_n=last["n"] if last else 0,
             end=last["end"] if last else None,
             schema_version=last["schema_version"] if last else 0,
             open=intents,
-            last_committed_n=committed,
+            last_committed_n=committed.n if committed else 0,
+            rule_state=committed.rule_state if committed else "",
         )
 
     def adopt(self, job: Job) -> Job:
@@ -181,6 +185,7 @@ class Ledger:
                         committed_at_ns=now_ns,
                     )
                 )
+                _forget_rule_states(connection, commit)
                 insert_entries(connection, job, n=commit.n, held=one.held)
                 release(connection, job, row_ids=one.released)
                 hold_again(connection, job, n=commit.n, rows=one.held_again)
@@ -212,6 +217,17 @@ class Ledger:
             for producer_id, n in connection.execute(query):
                 found.setdefault(producer_id, []).append(n)
         return found
+
+
+def _forget_rule_states(connection: Connection, commit: Commit) -> None:
+    """Drop the states no crash can ask for again: those before a batch that is done."""
+    for table, n in ((INTENTS, commit.n), (COMMITS, commit.n - 1)):
+        connection.execute(
+            update(table)
+            .where(table.c.producer_id == commit.producer_id, table.c.n == n)
+            .where(table.c.rule_state != "")
+            .values(rule_state="")
+        )
 
 
 def _is_committed() -> ColumnElement[bool]:

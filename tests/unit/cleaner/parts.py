@@ -238,20 +238,24 @@ class NumberSource:
 
 
 class SignJudge:
-    """Holds back what is negative."""
+    """Holds back what is negative; remembers the largest number and notes it on each row."""
 
-    rule_set_fingerprint = "sign"
-
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+    def judge(
+        self, batch: SourceBatch, schema: RegisteredSchema, *, rule_state: str = ""
+    ) -> JudgedBatch:
         numbers: list[int] = batch.decoded.columns.column("x").to_numpy().tolist()
         good = [number for number in numbers if number >= 0]
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(
-            good=pa.RecordBatch.from_pydict({"x": pa.array(good, pa.int64())}),
+            good=pa.RecordBatch.from_pydict(
+                {"x": pa.array(good, pa.int64()), "before": pa.array([rule_state] * len(good))}
+            ),
             held=HeldRows.of([record_of(number, schema) for number in bad]),
             balance=Balance(
                 records=len(numbers), rows_in=len(numbers), stored=len(good), quarantined=len(bad)
             ),
+            rule_set_fingerprint="sign",
+            rule_state=str(max([int(rule_state or 0), *good])),
         )
 
 

@@ -21,7 +21,7 @@ from tests.unit.cleaner.parts import (
 from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.databases.connections import Connections
-from tickmesh_cleaner.domain.errors import JobNotFoundError
+from tickmesh_cleaner.domain.errors import InvalidRuleError, JobNotFoundError
 from tickmesh_cleaner.domain.job import JobState
 from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
@@ -83,11 +83,15 @@ class CountingIds:
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[CleanerApplication]:
+def schemas() -> MemorySchemas:
+    return MemorySchemas([schema_version(json.dumps(SCHEMA), 1)])
+
+
+@pytest.fixture
+def application(tmp_path: Path, schemas: MemorySchemas) -> Iterator[CleanerApplication]:
     clock, ids = FixedClock(), CountingIds()
     store = CleanerStore(tmp_path / "cleaner")
     files = QuarantineFiles(tmp_path / "quarantine")
-    schemas = MemorySchemas([schema_version(json.dumps(SCHEMA), 1)])
     tick_store = MemoryTickStore()
     workshop = Workshop(
         store=store,
@@ -158,3 +162,17 @@ def test_what_is_not_there_is_told(application: CleanerApplication) -> None:
     for function in (application.job, application.pause_job, application.cancel_job):
         with pytest.raises(JobNotFoundError):
             function(CALL, "absent")
+
+
+def test_no_job_is_made_under_a_schema_with_a_wrong_rule(
+    application: CleanerApplication, schemas: MemorySchemas, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("price\n1\n", encoding="utf-8")
+    wrong = {**SCHEMA, "x-tick-session": "XMARS"}
+    schemas.registered.append(schema_version(json.dumps(wrong), 2))
+    with pytest.raises(InvalidRuleError, match="24x7, FX, XNYS") as refused:
+        application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    assert refused.value.metadata == {"pointer": "/x-tick-session/calendar"}
+    page, _ = application.jobs(CALL, page_size=10, before=None, state=None, subject=SUBJECT)
+    assert page == []
