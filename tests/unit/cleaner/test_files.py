@@ -55,7 +55,7 @@ class FilesCleaner(Cleaner):
         self.root = home / "trades"
         self.root.mkdir(exist_ok=True)
         self.runner = JobRunner(self.workshop, owner="owner", max_running=2)
-        self.auditor = Auditor(self.store, self.files, StoredRows(self))
+        self.auditor = Auditor(self.store, self.files, lambda _job: StoredRows(self))
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():

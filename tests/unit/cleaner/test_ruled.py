@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.cleaner.parts import MemorySink, schema_version
+from tests.unit.cleaner.parts import MemorySink, MemorySinks, schema_version
 from tests.unit.cleaner.test_replaying import Cleaner
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import InvalidRuleError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.unit.cleaner.parts import MemoryTickStore
     from tickmesh_cleaner.domain.job import Job
 
 SCHEMA: dict[str, Any] = {
@@ -58,6 +59,17 @@ class DyingSink(MemorySink):
         if n == self._at:
             raise Crash
         return super().write(n, *arguments, **named)
+
+
+class DyingSinks(MemorySinks):
+    """Every job's sink dies at the same batch."""
+
+    def __init__(self, store: MemoryTickStore, *, at: int) -> None:
+        super().__init__(store)
+        self._dying = DyingSink(store, at=at)
+
+    def open(self, _job: Job) -> MemorySink:
+        return self._dying
 
 
 @pytest.fixture
@@ -172,13 +184,11 @@ def test_after_a_crash_an_open_batch_is_judged_with_what_was_remembered_before_i
     undisturbed, crashed = cleaners
     expected = undisturbed.clean(many_rows())
 
-    sink_of = crashed.workshop.sink_of
-    object.__setattr__(
-        crashed.workshop, "sink_of", lambda _job: DyingSink(crashed.tick_store, at=dies_at)
-    )
+    sinks = crashed.workshop.sinks
+    object.__setattr__(crashed.workshop, "sinks", DyingSinks(crashed.tick_store, at=dies_at))
     with pytest.raises(Crash):
         crashed.clean(many_rows())
-    object.__setattr__(crashed.workshop, "sink_of", sink_of)
+    object.__setattr__(crashed.workshop, "sinks", sinks)
     assert len(crashed.store.ledger.state(crashed.store.jobs.get("clean").producer_id).open) == 1
     job = crashed.run(crashed.store.jobs.get("clean"))
 
