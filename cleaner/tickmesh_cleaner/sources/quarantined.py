@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position, RecordReject
 from tickmesh.decoding.opening import open_decoder
-from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
+from tickmesh.decoding.source_spec import Compression, Format, SourceSpec
 from tickmesh_cleaner.domain.job import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
 
@@ -48,11 +48,11 @@ def record_format(spec: SourceSpec, *, column_names: Sequence[str], file_name: s
         file_name: Its file name.
 
     Returns:
-        The spec without header and packing; rows of Parquet and Arrow files are kept as JSON.
+        The spec without header and packing; rows of Parquet and Arrow files are kept as typed rows.
     """
     alone = replace(spec, compression=Compression.NONE)
     if spec.format in {Format.PARQUET, Format.ARROW}:
-        alone = replace(alone, format=Format.JSONL, csv=CsvDialect())
+        alone = replace(alone, format=Format.TYPED_ROWS)
     elif spec.format is Format.CSV and not spec.csv.names:
         alone = replace(alone, csv=replace(spec.csv, names=tuple(column_names)))
     return RecordFormat(alone, file_name)
