@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tickmesh.decoding.source_spec import Compression, CsvDialect, Format, SourceSpec
+from tickmesh.decoding.source_spec import Compression, Format, SourceSpec
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.single_records import decode_together
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
@@ -44,11 +44,11 @@ def record_format(spec: SourceSpec, *, column_names: Sequence[str], file_name: s
         file_name: Its file name.
 
     Returns:
-        The spec without header and packing; rows of Parquet and Arrow files are kept as JSON.
+        The spec without header and packing; rows of Parquet and Arrow files are kept as typed rows.
     """
     alone = replace(spec, compression=Compression.NONE)
     if spec.format in {Format.PARQUET, Format.ARROW}:
-        alone = replace(alone, format=Format.JSONL, csv=CsvDialect())
+        alone = replace(alone, format=Format.TYPED_ROWS)
     elif spec.format is Format.CSV and not spec.csv.names:
         alone = replace(alone, csv=replace(spec.csv, names=tuple(column_names)))
     return RecordFormat(alone, file_name)

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from tickmesh.decoding.json_texts import json_texts, object_texts
-from tickmesh.decoding.tabular import rows_as_json
 
 NS = 1_700_000_000_123_456_789
 
@@ -50,17 +49,3 @@ def test_a_null_is_absent_unless_its_field_has_null() -> None:
         '{"b": null}',
     ]
     assert object_texts([], 2).to_pylist() == ["{}", "{}"]
-
-
-def test_rows_of_typed_files_stand_as_json_with_nanoseconds_and_nested_values() -> None:
-    batch = pa.RecordBatch.from_pydict(
-        {
-            "ts": pa.array([NS, None], pa.timestamp("ns", "UTC")),
-            "levels": pa.array([[{"price": 1.5}], None]),
-        }
-    )
-    rows = [json.loads(text) for text in rows_as_json(batch, [1, 0])]
-    assert rows == [
-        {"ts": None, "levels": None},
-        {"ts": "2023-11-14T22:13:20.123456789Z", "levels": [{"price": 1.5}]},
-    ]

@@ -145,3 +145,45 @@ def test_a_column_the_spec_reads_must_be_there() -> None:
     with pytest.raises(DecodeError, match="reads 'nope'; the file has a, b") as caught:
         decode(parquet(TABLE), spec)
     assert caught.value.code == "MISSING_COLUMN"
+
+
+def nested(depth: int) -> pa.DataType:
+    kind: pa.DataType = pa.int8()
+    for _ in range(depth):
+        kind = pa.list_(kind)
+    return kind
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ([(f"c{number}", pa.int8()) for number in range(4_097)], "TOO_MANY_COLUMNS"),
+        ([("s", pa.struct([(str(n), pa.int8()) for n in range(20_000)]))], "TOO_MANY_COLUMNS"),
+        ([("deep", nested(40))], "TOO_DEEP"),
+        ([("a", pa.int8()), ("a", pa.int8())], "DUPLICATE_COLUMN"),
+    ],
+)
+def test_schemas_without_bounds_are_refused_before_anything_is_read(
+    columns: list[tuple[str, pa.DataType]], code: str
+) -> None:
+    schema = pa.schema(columns)
+    with pytest.raises(DecodeError) as caught:
+        decode(arrow_stream(schema.empty_table()), identity_spec("arrow"))
+    assert caught.value.code == code
+
+
+def test_encodings_are_undone_without_changing_a_value_and_counted() -> None:
+    table = pa.table(
+        {
+            "v": pa.array(["a", None], pa.string_view()),
+            "d": pa.array(["a", "b"]).dictionary_encode(),
+            "plain": ["x", "y"],
+        }
+    )
+    document = schema_of({name: {"type": "string"} for name in ("v", "d", "plain")})
+    found = map_all(arrow_stream(table), identity_spec("arrow"), document)
+    assert found.table.to_pylist() == [
+        {"v": "a", "d": "a", "plain": "x"},
+        {"v": None, "d": "b", "plain": "y"},
+    ]
+    assert found.coercions["ENCODING_UNDONE"] == 3

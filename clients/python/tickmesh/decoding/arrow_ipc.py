@@ -29,14 +29,19 @@ def decode(
     try:
         if first == FILE_MAGIC:
             file = pa.ipc.open_file(opened)
+            schema = file.schema
             source = (file.get_batch(index) for index in range(file.num_record_batches))
         else:
-            source = (batch for batch in pa.ipc.open_stream(opened))
+            batches = pa.ipc.open_stream(opened)
+            schema = batches.schema
+            source = (batch for batch in batches)
     except (pa.ArrowException, OSError) as error:
         raise DecodeError(
             "CORRUPT",
             f"neither an Arrow file nor an Arrow stream: {str(error).splitlines()[0][:200]}",
         ) from None
+
+    tabular.check_schema(schema)
 
     def read(row: int) -> Iterator[pa.RecordBatch]:
         skip = row

@@ -108,6 +108,8 @@ class DecodedBatch:
         lines: Line number of each row of ``columns``.
         rejects: Records that could not be decoded.
         raw: The raw bytes of rows of ``columns`` by index, without the line's end.
+        recoded: Columns of Parquet and Arrow sources that came as views, dictionaries, run ends or
+            half floats; their values are the same.
     """
 
     start: Position
@@ -118,3 +120,4 @@ class DecodedBatch:
     lines: pa.Int64Array
     rejects: tuple[RecordReject, ...]
     raw: Callable[[Sequence[int]], list[bytes]]
+    recoded: frozenset[str] = frozenset()

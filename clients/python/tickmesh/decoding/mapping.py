@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tickmesh.decoding.arrow import int64_array, nulls
+from tickmesh.decoding.conversion.cells import ENCODING_UNDONE
 from tickmesh.decoding.decoded import DecodedBatch, RecordReject
 from tickmesh.decoding.json_documents import NotARecordError, join_path, read_record
 from tickmesh.decoding.json_kind import JsonKind
@@ -96,6 +97,10 @@ class RowMapper:
                 skipped[self._spec.skip[number - len(self._kinds)].name] += len(members)
             else:
                 parts.append(self._map_kind(number, columns, members, work))
+        for name in columns.schema.names:
+            if name in decoded.recoded:
+                column = columns.column(name)
+                work.coercions[ENCODING_UNDONE] += len(column) - column.null_count
         rows = self._assemble(parts, work)
         return MappedBatch(
             batch=rows.batch,

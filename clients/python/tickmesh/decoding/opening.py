@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tickmesh.decoding import arrow_ipc, csv, jsonl, parquet
+from tickmesh.decoding import arrow_ipc, csv, jsonl, parquet, typed_rows
 from tickmesh.decoding.compression import chunks
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_RECORDS
@@ -62,6 +62,13 @@ def open_decoder(
                 )
                 yield from jsonl.decode(
                     content, prefix=spec.prefix, start=begin, end=end, batch_records=batch_records
+                )
+            case Format.TYPED_ROWS:
+                content = _refuse_empty(
+                    chunks(stream, spec.compression, skip_bytes=begin.offset), begin
+                )
+                yield from typed_rows.decode(
+                    content, start=begin, end=end, batch_records=batch_records
                 )
             case Format.PARQUET | Format.ARROW:
                 form = parquet if spec.format is Format.PARQUET else arrow_ipc

@@ -32,6 +32,8 @@ def decode(
             "CORRUPT", f"not a whole Parquet file: {str(error).splitlines()[0][:200]}"
         ) from None
 
+    tabular.check_schema(file.schema_arrow)
+
     def read(row: int) -> Iterator[pa.RecordBatch]:
         skip = row
         groups: list[int] = []

@@ -34,12 +34,16 @@ class SourceSpecError(ValueError):
 
 
 class Format(StrEnum):
-    """How the bytes of a source are laid out."""
+    """How the bytes of a source are laid out.
+
+    TYPED_ROWS is how the quarantine keeps rows of Parquet and Arrow sources, one a line.
+    """
 
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
     ARROW = "arrow"
+    TYPED_ROWS = "typed_rows"
 
 
 class Compression(StrEnum):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,17 +10,52 @@ import pyarrow as pa
 from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES
-from tickmesh.decoding.json_texts import json_texts, object_texts
+from tickmesh.decoding.source_spec import MAX_NAMES
+from tickmesh.decoding.typed_rows import row_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tickmesh.decoding.arrow import Array
 
+MAX_DEPTH: Final = 32
+MAX_PARTS: Final = 16_384
 _PLAIN: Final = {
     pa.string_view(): pa.string(),
     pa.binary_view(): pa.binary(),
 }
+
+
+def check_schema(schema: pa.Schema) -> None:
+    """Refuse columns that are too many, nested too deeply, or named alike.
+
+    Raises:
+        DecodeError: TOO_MANY_COLUMNS, TOO_DEEP or DUPLICATE_COLUMN.
+    """
+    if len(schema) > MAX_NAMES:
+        raise DecodeError(
+            "TOO_MANY_COLUMNS", f"the source has {len(schema)} columns; {MAX_NAMES} are read"
+        )
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        raise DecodeError(
+            "DUPLICATE_COLUMN", f"the source names {', '.join(map(repr, repeated))} more than once"
+        )
+    leaves = 0
+    for field in schema:
+        waiting: list[tuple[Any, int]] = [(field.type, 1)]
+        while waiting:
+            kind, depth = waiting.pop()
+            leaves += 1
+            if depth > MAX_DEPTH:
+                raise DecodeError(
+                    "TOO_DEEP", f"{field.name!r} is nested in more than {MAX_DEPTH} levels"
+                )
+            if leaves > MAX_PARTS:
+                raise DecodeError(
+                    "TOO_MANY_COLUMNS", f"the columns have more than {MAX_PARTS} parts"
+                )
+            waiting += [(kind.field(place).type, depth + 1) for place in range(kind.num_fields)]
 
 
 def position_of_row(row: int) -> Position:
@@ -73,7 +105,9 @@ def batches(
         taken = min(count, wanted)
         if taken:
             whole = _joined(waiting)
-            yield from _bounded(_sound(whole.slice(0, taken), row=row), row=row)
+            recoded = frozenset(field.name for field in whole.schema if _is_recoded(field.type))
+            sound = _sound(whole.slice(0, taken), row=row)
+            yield from _bounded(sound, row=row, recoded=recoded)
             waiting, count = [whole.slice(taken)], count - taken
             row += taken
         if failure is not None:
@@ -115,12 +149,21 @@ def _plain(column: Array) -> Array:
     return column.cast(_PLAIN[column.type]) if column.type in _PLAIN else column
 
 
-def _bounded(batch: pa.RecordBatch, *, row: int) -> Iterator[DecodedBatch]:
+def _is_recoded(kind: pa.DataType) -> bool:
+    return (
+        kind in _PLAIN
+        or pa.types.is_run_end_encoded(kind)
+        or pa.types.is_dictionary(kind)
+        or pa.types.is_float16(kind)
+    )
+
+
+def _bounded(batch: pa.RecordBatch, *, row: int, recoded: frozenset[str]) -> Iterator[DecodedBatch]:
     """Halve the batch until each part is within the bound on bytes; parts halve no further."""
     if batch.num_rows > 1 and batch.nbytes > BATCH_BYTES:
         middle = batch.num_rows // 2
-        yield from _bounded(batch.slice(0, middle), row=row)
-        yield from _bounded(batch.slice(middle), row=row + middle)
+        yield from _bounded(batch.slice(0, middle), row=row, recoded=recoded)
+        yield from _bounded(batch.slice(middle), row=row + middle, recoded=recoded)
         return
     rows = np.arange(row, row + batch.num_rows, dtype=np.int64)
     yield DecodedBatch(
@@ -131,43 +174,9 @@ def _bounded(batch: pa.RecordBatch, *, row: int) -> Iterator[DecodedBatch]:
         offsets=int64_array(rows),
         lines=int64_array(rows + 1),
         rejects=(),
-        raw=lambda indices: rows_as_json(batch, indices),
+        raw=lambda indices: row_texts(batch, indices),
+        recoded=recoded,
     )
-
-
-def rows_as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[bytes]:
-    """Rows as JSON: what stands for their raw bytes in a file that has no lines."""
-    chosen = batch.take(int64_array(np.asarray(indices, dtype=np.int64)))
-    members = [
-        (name, _texts(column))
-        for name, column in zip(chosen.schema.names, chosen.columns, strict=True)
-    ]
-    whole = object_texts(members, chosen.num_rows, null_fields=chosen.schema.names)
-    found: list[bytes] = whole.cast(pa.binary()).to_pylist()
-    return found
-
-
-def _texts(column: Array) -> Array:
-    texts = json_texts(column)
-    if texts is not None:
-        return texts
-    return pa.array(
-        [
-            None if value is None else json.dumps(value, ensure_ascii=False, default=_as_text)
-            for value in column.to_pylist()
-        ],
-        pa.string(),
-    )
-
-
-def _as_text(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Decimal | timedelta):
-        return str(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    return repr(value)
 
 
 def _corrupt(error: Exception, *, row: int) -> DecodeError:
