@@ -34,7 +34,10 @@ NOT_EXECUTED = {
 }
 """Console steps that are shown and not run, with the reason."""
 
-EXECUTED_ELSEWHERE = {"docs/grpcurl.md": "tests/integration/test_grpcurl.py"}
+EXECUTED_ELSEWHERE = {
+    "docs/grpcurl.md": "tests/integration/test_grpcurl.py",
+    "docs/validation.md": "tests/unit/schema/validation/test_page.py",
+}
 
 DEFAULT_PORTS = {
     "7470": ("registry", "grpc"),

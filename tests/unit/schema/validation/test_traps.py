@@ -183,6 +183,86 @@ TRAPS: dict[str, tuple[Any, Any, list[bool]]] = {
         pa.array([[1.0, 1.0], [0.0, -0.0], [1.0, 2.0]]),
         [False, False, True],
     ),
+    "null or absent: an optional field": (
+        {"type": "integer"},
+        pa.array([None, 1]),
+        [True, True],
+    ),
+    "null among the members of an enum": (
+        {"enum": ["A", None]},
+        pa.array(["A", None, "B"]),
+        [True, True, False],
+    ),
+    "null is no member of an enum without it": (
+        {"enum": ["A", ""]},
+        pa.array(["", "B", "A"]),
+        [True, False, True],
+    ),
+    "a NUL byte is a character": (
+        {"minLength": 2, "enum": ["A\0", "AB"]},
+        pa.array(["A\0", "A", "AB"]),
+        [True, False, True],
+    ),
+    "the least and the greatest 64-bit integers": (
+        {"minimum": -(2**63), "exclusiveMaximum": 2**63 - 1},
+        pa.array([-(2**63), 2**63 - 2, 2**63 - 1]),
+        [True, True, False],
+    ),
+    "a double beyond 2^53 against an exact bound": (
+        {"maximum": 2**53 + 1},
+        pa.array([2.0**53, 2.0**53 + 2]),
+        [True, False],
+    ),
+    "a decimal of more digits than a double": (
+        {"const": 0.1},
+        pa.array([Decimal("0.1000000000000000000"), Decimal("0.1000000000000000001")]),
+        [True, False],
+    ),
+    "-0.0 is 0 among many members": (
+        {"enum": [0, *range(10, 40)]},
+        pa.array([-0.0, 10.0, 9.0]),
+        [True, True, False],
+    ),
+    "-0.0 is not below 0": (
+        {"minimum": 0, "multipleOf": 0.01},
+        pa.array([-0.0, -0.01]),
+        [True, False],
+    ),
+    "NaN among doubles under oneOf": (
+        {"oneOf": [{"minimum": 0}, {"maximum": 0}]},
+        pa.array([NAN, 1.0, 0.0]),
+        [False, True, False],
+    ),
+    "true is not 1 among many members": (
+        {"enum": [1, 0, "true", None]},
+        pa.array([True, False, None]),
+        [False, False, True],
+    ),
+    "a carriage return is an end of line to a dot": (
+        {"pattern": "^.$"},
+        pa.array(["\r", "\u2028", "a"]),
+        [False, False, True],
+    ),
+    "an alternation binds less than its anchors": (
+        {"pattern": "^A|B$"},
+        pa.array(["AX", "XB", "X"]),
+        [True, True, False],
+    ),
+    "a surrogate pair is one character": (
+        {"pattern": "^\\ud83d\\ude00$"},
+        pa.array(["😀", "é"]),
+        [True, False],
+    ),
+    "a duration is the integer of its unit": (
+        {"type": "integer", "minimum": 5},
+        pa.array([4, 5], pa.duration("ms")),
+        [False, True],
+    ),
+    "binary is base64 text": (
+        {"type": "string", "maxLength": 4},
+        pa.array([b"foo", b"food"]),
+        [True, False],
+    ),
     "a map's keys are checked row by row": (
         {"propertyNames": {"maxLength": 1}},
         pa.array([[("a", 1)], [("ab", 1)], [("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int64())),

@@ -14,7 +14,7 @@ from tickmesh.schema.keywords import ANNOTATIONS, Dialect
 from tickmesh.schema.validation import formats, kernels, masks, numeric, text, values
 from tickmesh.schema.validation.encodings import json_of, json_texts
 from tickmesh.schema.validation.explanation import Step, Stopwatch
-from tickmesh.schema.validation.lists import Contains, Items, Length, unique
+from tickmesh.schema.validation.lists import Contains, Items, Length, Unique
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
 from tickmesh.schema.validation.masks import INVALID, VALID, Constant, Mask
 from tickmesh.schema.validation.objects import (
@@ -206,10 +206,10 @@ class Compiler:
             yield from self._array(target, place)
         elif place.kind is Kind.OBJECT:
             yield from self._object(target, place)
-        elif place.kind is Kind.MAP and not schema.keys().isdisjoint(_OBJECT_KEYWORDS):
-            yield self.declined(
-                target, place, "properties", "a map has keys of its own in each row"
-            )
+        elif place.kind is Kind.MAP:
+            for keyword in schema:
+                if keyword in _OBJECT_KEYWORDS:
+                    yield self.declined(target, place, keyword, "a map has other keys in each row")
 
     def _numeric(self, target: Target, place: Place) -> Iterable[Node]:
         for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
@@ -260,12 +260,14 @@ class Compiler:
             yield items(schema["items"], "items")
         for keyword, at_least in (("minItems", True), ("maxItems", False)):
             if keyword in schema:
-                kernel = Length(min(int(schema[keyword]), 2**62), at_least=at_least)
+                kernel: Kernel = Length(min(int(schema[keyword]), 2**62), at_least=at_least)
                 yield self.check(target, place, keyword, kernel)
         if "contains" in schema:
             yield from self._contains(target, place, item_type, item)
         if schema.get("uniqueItems") is True:
-            yield self.check(target, place, "uniqueItems", unique)
+            nested = pt.is_nested(decoded_type(item_type))
+            kernel = row_by_row("nested items have no kernel for equality") if nested else Unique()
+            yield self.check(target, place, "uniqueItems", kernel)
         if "unevaluatedItems" in schema:
             yield self.declined(target, place, "unevaluatedItems", _UNEVALUATED)
 

@@ -277,7 +277,8 @@ def _without_views(data_type: pa.DataType) -> pa.DataType:
         item = item_field(data_type)
         plain_item = _without_views(item.type)
         if plain_item is not item.type:
-            return pa.list_(item.with_type(plain_item), data_type.list_size)
+            fixed: pa.DataType = pa.list_(item.with_type(plain_item), data_type.list_size)
+            return fixed
         return data_type
     views = pt.is_list_view(data_type) or pt.is_large_list_view(data_type)
     if views or pt.is_list(data_type) or pt.is_large_list(data_type):

@@ -47,6 +47,7 @@ class Length:
     def __init__(self, limit: int, *, at_least: bool) -> None:
         self._limit = limit
         self._compare = kernels.greater_equal if at_least else kernels.less_equal
+        self.detail = f"list_value_length {'>=' if at_least else '<='} {limit}"
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
@@ -60,6 +61,7 @@ class Contains:
         self._node = node
         self._least = least
         self._most = most
+        self.detail = "valid items, counted by list"
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
@@ -80,12 +82,19 @@ class Contains:
         return masks.conjunction([verdict, few])
 
 
-def unique(cells: Cells) -> Mask:
+class Unique:
     """`uniqueItems` on lists of scalars; nested items have no kernel for equality."""
+
+    detail = "equal items of a list, grouped and counted"
+
+    def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
+        return _unique(cells)
+
+
+def _unique(cells: Cells) -> Mask:
     elements = cells.elements.decoded
     values = elements.array
-    if pt.is_nested(values.type):
-        return UNDECIDED
     if pt.is_floating(values.type):
         # -0.0 and 0.0 are the same number.
         values = pa.array(elements.numbers + 0.0, mask=elements.absent)

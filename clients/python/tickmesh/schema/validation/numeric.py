@@ -88,7 +88,7 @@ def multiple_of(divisor: Fraction, data_type: pa.DataType) -> Kernel:
 def integral(data_type: pa.DataType) -> Kernel:
     """`type: integer` on a number column: 1.0 is an integer."""
     if pt.is_floating(data_type):
-        return _is_integral
+        return _Integral()
     if pt.is_decimal(data_type) and data_type.scale > 0:
         return multiple_of(Fraction(1), data_type)
     return Fixed(VALID)
@@ -246,8 +246,14 @@ def _decimals(number: Fraction) -> int:
     return max(twos, fives)
 
 
-def _is_integral(cells: Cells) -> Mask:
-    return cells.verdict(np.floor(cells.numbers) == cells.numbers)
+class _Integral:
+    """`type: integer` on doubles."""
+
+    detail = "floor(x) equal x"
+
+    def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
+        return cells.verdict(np.floor(cells.numbers) == cells.numbers)
 
 
 def _grid(data_type: pa.DataType) -> tuple[int, int]:

@@ -36,6 +36,8 @@ class Required:
 
     proof = "the null counts of the columns are 0"
 
+    detail = "none of these cells is absent"
+
     def __init__(self, fields: Sequence[Presence]) -> None:
         self._fields = fields
 
@@ -53,6 +55,7 @@ class PropertyCount:
         self._fields = fields
         self._limit = limit
         self._at_least = at_least
+        self.detail = f"cells present, counted: {'at least' if at_least else 'at most'} {limit}"
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
@@ -75,6 +78,8 @@ class PropertyCount:
 class Dependent:
     """Where a field is present, a further schema or further fields must hold."""
 
+    detail = "absent, or what it asks for"
+
     def __init__(self, trigger: Presence, consequence: Node | Kernel) -> None:
         self._trigger = trigger
         self._consequence = consequence
@@ -89,6 +94,8 @@ class Dependent:
 
 class ForbiddenNames:
     """`additionalProperties: false` and `propertyNames`: none of these fields may be present."""
+
+    detail = "names matched once; no cell of another one is present"
 
     def __init__(self, fields: Sequence[Presence]) -> None:
         self._fields = fields
