@@ -20,6 +20,7 @@ source holds.
 
 from __future__ import annotations
 
+import gc
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,6 +50,7 @@ MESSAGE_BYTES = 12 * 1024 * 1024
 """The most a batch of good rows may weigh: peers take messages of 16 MiB."""
 
 _BRIEF_SECONDS = 0.05
+_BATCHES_A_COLLECTION = 8
 
 
 class SchemaFollower(Protocol):
@@ -119,8 +121,8 @@ class Pipeline:
         self._progress = progress
         self._clock = clock
         self._patience = Patience(job, jobs=jobs, control=control)
-        self._make_effects = lambda adopted: Effects(
-            adopted,
+        self._effects = Effects(
+            job,
             jobs=jobs,
             ledger=ledger,
             source=source,
@@ -143,10 +145,14 @@ class Pipeline:
             StoppedError: The process shuts down; open intents are taken up after the restart.
             CleanerError: The job cannot go on; everything judged before is committed.
         """
-        effects = self._make_effects(self._ledger.adopt(self._job))
+        effects = self._effects
         try:
-            effects.begin()
+            self._ledger.adopt(self._job)
             state = self._ledger.state(self._job.producer_id)
+            if not state.last_n:
+                # A sink may ask for a version in force before it makes room for the first rows.
+                self._patience.ask(self._schemas.next)
+            effects.begin()
             try:
                 for intent in state.open:
                     self._carry_out_again(intent, effects)
@@ -176,8 +182,12 @@ class Pipeline:
             quiet=self._patience.note_quiet,
         )
         with closing(batches):
-            for batch in batches:
+            for number, batch in enumerate(batches):
                 self._control.checkpoint()
+                if number % _BATCHES_A_COLLECTION == 0:
+                    # Columns that stand in a reference cycle are not freed with their batch, and
+                    # the collector, which counts objects and not bytes, would let many pile up.
+                    gc.collect(1)
                 schema = self._patience.ask(self._schemas.next)
                 self._note_version(schema, before=version)
                 version = schema.version

@@ -1,5 +1,4 @@
 """A file that changes while it is read stops its job; one that only looks so does not."""
-"""
 
 from __future__ import annotations
 
