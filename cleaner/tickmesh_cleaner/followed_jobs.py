@@ -16,7 +16,7 @@ from tickmesh_cleaner.domain.job_event import JobEvent
 from tickmesh_cleaner.domain.job_source import FollowedSource, SourceIdentity, StartAt
 from tickmesh_cleaner.sources.followed.family import FileFamily
 from tickmesh_cleaner.sources.followed.lines import BEGINNING, line_end_before
-from tickmesh_cleaner.sources.followed.place import HEAD_BYTES, Place
+from tickmesh_cleaner.sources.followed.place import HEAD_BYTES, Place, nothing_since
 from tickmesh_cleaner.sources.followed.records import FollowedRecords
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of_bytes
 
@@ -50,7 +50,7 @@ class FollowedJobs:
         place = self._begin_at(source)
         identity = SourceIdentity(
             digest=hashlib.sha256(f"followed {job.id}".encode()).hexdigest(),
-            signature=place.token() if place else "",
+            signature=place.token() if place else nothing_since(self._clock.now_ns()),
             size_bytes=0,
         )
         producer = producer_id(
@@ -127,8 +127,7 @@ class FollowedJobs:
         """The first lines of the file the job begins with; empty while there is none."""
         assert job.identity is not None
         family = self._family(job)
-        token = job.identity.signature
-        generation = (family.find(Place.parse(token)) if token else None) or family.open_present()
+        generation = family.open_first(job.identity.signature) or family.open_present()
         if generation is None:
             return b""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from tickmesh_cleaner.domain.job_source import QuarantineSource, SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.followed.family import FileFamily
+from tickmesh_cleaner.sources.followed.place import nothing_since
 from tickmesh_cleaner.sources.followed.records import FollowedRecords
 from tickmesh_cleaner.sources.layout import spec_of
 from tickmesh_cleaner.sources.one_of_files import OneOfFiles
@@ -141,7 +143,7 @@ def followed(path: Path) -> Source:
         spec=spec,
         names=("ts", "price"),
         file_name=path.name,
-        identity=SourceIdentity("f" * 64, "", 0),
+        identity=SourceIdentity("f" * 64, nothing_since(time.time_ns()), 0),
     )
 
 

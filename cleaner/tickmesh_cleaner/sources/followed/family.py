@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from tickmesh.decoding.decoded import DecodeError
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.sources.followed.generation import Generation
-from tickmesh_cleaner.sources.followed.place import HEAD_BYTES
+from tickmesh_cleaner.sources.followed.place import HEAD_BYTES, Place, awaited_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tickmesh_cleaner.sources.followed.place import FileMark, Place
+    from tickmesh_cleaner.sources.followed.place import FileMark
     from tickmesh_cleaner.sources.roots import SourceRoots
 
 _ENTRIES_LOOKED_AT = 10_000
+_COARSE_NS = 20_000_000
+"""How far the clock of file systems may lag behind."""
+
 _ROTATED = r"[-._]?\d[-._:T\dZ+]*"
 _PACKED = r"(?:[.](?:gz|zst))?"
 
@@ -64,6 +67,20 @@ class FileFamily:
         except FileNotFoundError:
             return None
 
+    def open_first(self, beginning: str) -> Generation | None:
+        """The file that a job begins with, by the token of its beginning; None while none is there.
+
+        One that came and was rotated away before anybody looked is found beside the present one.
+        """
+        since_ns = awaited_since(beginning)
+        if since_ns is None:
+            return self.find(Place.parse(beginning))
+        for _, path in sorted(self._rotated_since(since_ns - _COARSE_NS)):
+            found = _open(path)
+            if found is not None:
+                return found
+        return self.open_present()
+
     def find(self, place: Place) -> Generation | None:
         """The file of a place, whatever its name is now; a copy of it if it is gone itself."""
         mark = place.mark
@@ -97,25 +114,24 @@ class FileFamily:
     def successor(self, generation: Generation) -> Generation | None:
         """The file that came to have the name after this one had it; None while there is none."""
         mark = generation.mark(upto=HEAD_BYTES)
-        present = self.look()
-        elsewhere = {generation.key, present.key if present else generation.key}
-        later: list[tuple[int, Path]] = []
-        for path in self._others():
-            if not self._rotated.fullmatch(path.name):
-                continue
-            found = _stat(path)
-            if found is None or (found.st_dev, found.st_ino) in elsewhere:
-                continue
-            if found.st_mtime_ns > generation.modified_at_ns:
-                later.append((found.st_mtime_ns, path))
-        for _, path in sorted(later):
+        for _, path in sorted(self._rotated_since(generation.modified_at_ns + 1)):
             opened = _open(path)
             if opened is not None:
                 # A packed or copied form of the very file is none that came later.
-                if not _begins_as(opened, mark):
+                if opened.key != generation.key and not _begins_as(opened, mark):
                     return opened
                 opened.close()
         return self.open_present()
+
+    def _rotated_since(self, instant_ns: int) -> Iterator[tuple[int, Path]]:
+        """Files that had the name and were last written to at or after an instant, with that."""
+        present = self.look()
+        for path in self._others():
+            found = _stat(path) if self._rotated.fullmatch(path.name) else None
+            if found is None or (present and (found.st_dev, found.st_ino) == present.key):
+                continue
+            if found.st_mtime_ns >= instant_ns:
+                yield found.st_mtime_ns, path
 
     def _others(self) -> Iterator[Path]:
         """The files beside the followed one, within the roots."""

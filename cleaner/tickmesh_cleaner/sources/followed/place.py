@@ -13,6 +13,9 @@ HEAD_BYTES = 1_024
 _TOKEN = re.compile(r"(\d+)-(\d+)-(\d{1,4})-([0-9a-f]{32})@([\d.]+)")
 
 
+_NOTHING_YET = "since-"
+
+
 @dataclass(frozen=True, slots=True)
 class FileMark:
     """What a file is known by.
@@ -69,3 +72,14 @@ class Place:
     def tells_apart(self) -> bool:
         """Whether the first bytes tell its file from all others: a header alone would not."""
         return self.position.record > 1 or self.mark.head_bytes == HEAD_BYTES
+
+
+def nothing_since(instant_ns: int) -> str:
+    """The beginning of a job that found no file: whatever came to have the name after that."""
+    return f"{_NOTHING_YET}{instant_ns}"
+
+
+def awaited_since(token: str) -> int | None:
+    """What `nothing_since` was given; None for the token of a place."""
+    instant = token.removeprefix(_NOTHING_YET)
+    return int(instant) if instant != token else None

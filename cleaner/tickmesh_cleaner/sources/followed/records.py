@@ -12,7 +12,7 @@ from tickmesh.decoding.framing import BATCH_BYTES
 from tickmesh_cleaner.domain.errors import SourceRangeLostError, SourceUnreadableError
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
 from tickmesh_cleaner.sources.followed.lines import LineFormat, long_line_end, window
-from tickmesh_cleaner.sources.followed.place import HEAD_BYTES, FileMark, Place
+from tickmesh_cleaner.sources.followed.place import HEAD_BYTES, FileMark, Place, awaited_since
 from tickmesh_cleaner.sources.source import Quiet, ReadProgress, SourceBatch
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FollowedRecords:
             spec: How its records are cut and mapped.
             names: The columns of CSV.
             file_name: The file name constants are taken from.
-            identity: Its signature is the place where the job began.
+            identity: Its signature is the token of where the job began.
             note: Told what happens to the file: a code and a message.
             wait: Waits for some seconds, or raises what is to stop the job.
         """
@@ -171,14 +171,21 @@ class FollowedRecords:
     def _follow(
         self, start: str | None, *, batch_records: int
     ) -> Generator[SourceBatch | Quiet, None, None]:
-        token = start or self._identity.signature
-        cursor = self._reopen(Place.parse(token)) if token else None
+        beginning = self._identity.signature
+        awaits_first = start is None and awaited_since(beginning) is not None
+        cursor = None if awaits_first else self._reopen(Place.parse(start or beginning))
         wait_seconds = _SHORTEST_WAIT_SECONDS
         try:
             while True:
                 if cursor is None:
-                    cursor = self._open_present()
+                    found = (
+                        self._family.open_first(beginning)
+                        if awaits_first
+                        else self._family.open_present()
+                    )
+                    cursor = _begin(found) if found else None
                 if cursor is not None:
+                    awaits_first = False
                     came = False
                     for batch in self._whole_lines(cursor, batch_records):
                         came = True
@@ -198,10 +205,6 @@ class FollowedRecords:
             if cursor is not None:
                 cursor.generation.close()
 
-    def _open_present(self) -> _Cursor | None:
-        generation = self._family.open_present()
-        return _begin(generation) if generation else None
-
     def _reopen(self, place: Place) -> _Cursor | None:
         """Where reading stopped; the present file where that is not to be found any more."""
         generation = self._family.find(place)
@@ -214,7 +217,8 @@ class FollowedRecords:
             f"an earlier {self.name} was read to byte {place.position.offset:,} and is not there "
             "any more, neither under this name nor beside it: what followed in it was never seen",
         )
-        return self._open_present()
+        present = self._family.open_present()
+        return _begin(present) if present else None
 
     def _whole_lines(
         self, cursor: _Cursor, batch_records: int
