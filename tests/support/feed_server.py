@@ -104,6 +104,10 @@ class FeedServer:
         """Wait until so many WebSockets are open and have sent what they subscribe to."""
         self._control("sockets", {"count": count})
 
+    def await_requests(self, count: int) -> None:
+        """Wait until so many requests have come in all."""
+        self._control("requests", {"count": count})
+
     def _control(self, what: str, body: object) -> Any:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.control_port}/{what}", data=json.dumps(body).encode()
@@ -138,6 +142,12 @@ class Feed:
         count = (await request.json())["count"]
         async with self.changed:
             await self.changed.wait_for(lambda: len(self.subscribed) == count)
+        return web.json_response(None)
+
+    async def await_requests(self, request: web.Request) -> web.Response:
+        count = (await request.json())["count"]
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.requests) >= count)
         return web.json_response(None)
 
     async def say(self, request: web.Request) -> web.Response:
@@ -188,11 +198,15 @@ class Feed:
         return await self._answer(request, "\n".join(lines).encode() + b"\n", "text/csv")
 
     async def elsewhere(self, request: web.Request) -> web.StreamResponse:
-        self._note(request)
+        await self._note(request)
         raise web.HTTPFound(self.redirect_to)
 
-    def _note(self, request: web.Request) -> None:
-        self.requests.append({"path": request.path_qs, "headers": dict(request.headers.items())})
+    async def _note(self, request: web.Request) -> None:
+        async with self.changed:
+            self.requests.append(
+                {"path": request.path_qs, "headers": dict(request.headers.items())}
+            )
+            self.changed.notify_all()
 
     async def _answer(
         self,
@@ -202,7 +216,7 @@ class Feed:
         *,
         headers: dict[str, str] | None = None,
     ) -> web.StreamResponse:
-        self._note(request)
+        await self._note(request)
         headers = {"Content-Type": content_type, **(headers or {})}
         etag = f'"{hash(body) & 0xFFFF_FFFF:x}"'
         if self.faults:
@@ -252,7 +266,7 @@ class Feed:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Waits for a subscription, then sends what `say` is told."""
-        self._note(request)
+        await self._note(request)
         if self.faults:
             fault = self.faults.pop(0)
             if fault["kind"] == "status":
@@ -300,6 +314,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             web.post("/say", feed.say),
             web.post("/drop", feed.drop),
             web.post("/sockets", feed.await_sockets),
+            web.post("/requests", feed.await_requests),
         ]
     )
     tls = None

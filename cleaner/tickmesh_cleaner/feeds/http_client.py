@@ -26,8 +26,6 @@ from tickmesh_cleaner.feeds.backoff import retry_after_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from multidict import CIMultiDictProxy
-
     from tickmesh_cleaner.feeds.hosts import FeedHosts
     from tickmesh_serving.clock import Clock
 
@@ -255,7 +253,7 @@ class _Unpacker:
 
 def _next_link(response: aiohttp.ClientResponse, url: URL) -> URL | None:
     try:
-        link: CIMultiDictProxy[str | URL] | None = response.links.get("next")
+        link = response.links.get("next")
         target = link.get("url") if link is not None else None
         return url.join(URL(target)) if target else None
     except ValueError:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+KILLS = 3
+
 
 def pages(feed: FeedServer, *, max_answers: int = 0) -> HttpFeed:
     return HttpFeed(
@@ -233,17 +235,23 @@ def test_a_server_that_is_gone_for_a_while_is_waited_for(
 def test_kill_9_of_the_cleaner_loses_and_doubles_nothing(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
-    total = 400
-    feed.tell(available=40)
+    total, step = 400, 100
+    feed.tell(available=step)
     job = start_feed(feed_services, subject, pages(feed))
-    for available in range(40, total + 1, 90):
-        feed.tell(available=available)
-        job.until(lambda job, least=available - 60: job.balance.rows_in >= least)  # type: ignore[misc]  # a default is how a loop's value is kept
-        pid = feed_services.mesh.pid("cleaner")
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-    feed.tell(available=total)
-    job.until_rows(total)
+    killed_at: list[int] = []
+
+    def kill_now_and_then(job: job_pb2.Job) -> bool:
+        rows = job.balance.rows_in
+        if len(killed_at) < KILLS and rows >= step * len(killed_at) + step // 2:
+            killed_at.append(rows)
+            feed.tell(available=step * (len(killed_at) + 1))
+            pid = feed_services.mesh.pid("cleaner")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        return rows >= total
+
+    job.until(kill_now_and_then)
+    assert len(killed_at) == KILLS
     ended = job.cancel()
     assert job.rows() == rows_of(range(total))
     assert feed_services.cleaner.audit(job.id) == ended.balance
