@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import zlib
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -78,7 +79,15 @@ class Answer:
 class FeedHttpClient:
     """Asks one feed. Used within one event loop; close it."""
 
-    def __init__(self, *, hosts: FeedHosts, name: str, max_answer_bytes: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        hosts: FeedHosts,
+        name: str,
+        max_answer_bytes: int,
+        clock: Clock,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         """Open a client; connects on first use.
 
         Args:
@@ -86,7 +95,9 @@ class FeedHttpClient:
             name: What messages call the feed.
             max_answer_bytes: The most a body may hold, unpacked.
             clock: The clock.
+            silence_seconds: How long a body may stand still.
         """
+        self._silence_seconds = silence_seconds
         self._hosts = hosts
         self._name = name
         self._max_answer_bytes = max_answer_bytes
@@ -95,9 +106,9 @@ class FeedHttpClient:
             auto_decompress=False,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=2, ttl_dns_cache=30),
+            connector=connector(),
             timeout=aiohttp.ClientTimeout(
-                total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
+                total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds
             ),
             read_bufsize=_CHUNK_BYTES,
             max_line_size=MAX_HEADER_BYTES,
@@ -134,7 +145,7 @@ class FeedHttpClient:
             return await self._follow(url, conditions)
         except TimeoutError:
             raise TryAgainError(
-                f"no whole answer: {SILENCE_SECONDS:g} s without a byte, or more than "
+                f"no whole answer: {self._silence_seconds:g} s without a byte, or more than "
                 f"{ANSWER_SECONDS:g} s in all"
             ) from None
         except aiohttp.ClientError as error:
@@ -223,6 +234,11 @@ class FeedHttpClient:
             cause=f"an answer of more than {self._max_answer_bytes} bytes "
             "(feeds.max_answer_bytes), of which nothing was taken",
         )
+
+
+def connector() -> aiohttp.TCPConnector:
+    """How feeds are connected: certificates verified against the authorities of this moment."""
+    return aiohttp.TCPConnector(limit=2, ttl_dns_cache=30, ssl=ssl.create_default_context())
 
 
 class _Unpacker:
