@@ -146,7 +146,7 @@ def test_a_full_spool_holds_the_feed_back_and_loses_nothing(feeds: Feeds, feed: 
         batches.append(batch)
     items.close()
     texts = [text for batch in batches for text in batch.decoded.columns["json"].to_pylist()]
-    assert [json.loads(text)["seq"] for text in texts] == list(range(total))
+    assert [json.loads(str(text))["seq"] for text in texts] == list(range(total))
     assert feeds.jobs.get("job").events == ()
 
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.cleaner.feeds import TOKEN, rows_of, start_feed
+from tests.support.blemished_trades import SCHEMA
+from tests.support.command_line import CommandLine
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning_sources import HttpFeed
 from tickmesh.errors import InvalidArgumentError, PermissionDeniedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.cleaner.conftest import Services
     from tests.support.feed_server import FeedServer
 
@@ -272,3 +276,27 @@ def test_a_paused_feed_is_not_read_and_a_resumed_one_goes_on(
     job.until_rows(24)
     job.cancel()
     assert job.rows() == rows_of(range(24))
+
+
+def test_the_command_line_takes_the_url_of_a_feed(
+    feed_services: Services, feed: FeedServer, subject: str, tmp_path: Path
+) -> None:
+    feed_services.registry.register(subject, SCHEMA)
+    feed.tell(available=23)
+    command = CommandLine(feed_services.mesh.client_environment, tmp_path)
+    paging = ["--paging", "cursor", "--cursor-path", "/next", "--cursor-parameter", "cursor"]
+    done = command.run(
+        "clean",
+        feed.url("/pages"),
+        *("--subject", subject, "--records-path", "/data/records", "--max-answers", "1", *paging),
+    )
+    assert done.code == 0, done.text
+    assert "23 rows in = 23 stored" in done.out
+    misplaced = command.run(
+        "clean", feed.url("/pages"), "--subject", subject, "--subscribe", "everything"
+    )
+    assert misplaced.code == 2
+    assert "--subscribe does not go with a feed over HTTP" in misplaced.err
+    refused = command.run("clean", "https://feed.example.com/x", "--subject", subject)
+    assert "feed.example.com:443" in refused.err
+    assert "sources.hosts" in refused.err

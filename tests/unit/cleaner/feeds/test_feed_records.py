@@ -195,7 +195,7 @@ def test_pretty_messages_are_one_record_and_lines_are_several(tmp_path: Path) ->
     (batch,) = messages(tmp_path, [b'{"x":\r\n 1}', b'{"x": 2}\n{"x": 3}']).read(
         start=None, end=None
     )
-    texts = [json.loads(text)["x"] for text in batch.decoded.columns["json"].to_pylist()]
+    texts = [json.loads(str(text))["x"] for text in batch.decoded.columns["json"].to_pylist()]
     assert texts == [1, 2, 3]
     assert batch.decoded.raw([0]) == [b'{"x":   1}']
 
@@ -203,7 +203,7 @@ def test_pretty_messages_are_one_record_and_lines_are_several(tmp_path: Path) ->
 def test_only_what_is_new_of_a_page_that_grew_is_read(tmp_path: Path) -> None:
     source = answers(tmp_path, [document(range(3)), document([1, 2, 3, 4])])
     texts = [
-        json.loads(text)["x"]
+        json.loads(str(text))["x"]
         for batch in source.read(start=None, end=None)
         for text in batch.decoded.columns["json"].to_pylist()
     ]
