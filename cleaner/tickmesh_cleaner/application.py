@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import (
@@ -20,6 +21,8 @@ from tickmesh_cleaner.domain.job import (
 from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
+    FilesSource,
+    FollowedSource,
     HttpFeedSource,
     JobSource,
     QuarantineSource,
@@ -32,6 +35,7 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineState,
     ReasonCount,
 )
+from tickmesh_cleaner.followed_jobs import check_lines
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
@@ -141,7 +145,7 @@ class CleanerApplication:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
         self._check_subject(order.subject)
-        name, file_name = self._find(order)
+        name, file_name = self._check_source(order)
         self._check_room()
         job = self._store.jobs.create(
             Job(
@@ -158,6 +162,7 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
                 sink=order.sink,
                 max_latency_seconds=order.max_latency_seconds,
             )
@@ -297,6 +302,7 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
             ),
             selected,
         )
@@ -305,23 +311,41 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _find(self, order: JobOrder) -> tuple[str, str]:
-        """Refuse a source that cannot be read; answers its name, and the file name to go by."""
-        source = order.source
-        if isinstance(source, HttpFeedSource | WebSocketFeedSource):
-            name = self._workshop.feeds.check(source, order.source_spec)
-            return name, order.file_name or name.rpartition("/")[2]
-        if isinstance(source, UploadedSource):
-            path, upload = self._workshop.uploads.path(source.upload_id)
-            name = upload.file_name
-        elif isinstance(source, FileSource):
-            path = self._workshop.roots.resolve(source.path)
-            name = path.name
-        else:
-            raise InvalidArgumentError("source", f"{type(source).__name__} is not read here")
+    def _check_source(self, order: JobOrder) -> tuple[str, str]:
+        """What to call the source of an order, and the file name its records go by."""
+        match order.source:
+            case UploadedSource(upload_id):
+                path, upload = self._workshop.uploads.path(upload_id)
+                name = upload.file_name
+            case FileSource(given):
+                path = self._workshop.roots.resolve(given)
+                name = path.name
+            case FilesSource(pattern):
+                self._check_files(pattern, order)
+                return Path(pattern).name, ""
+            case FollowedSource(given):
+                self._workshop.roots.resolve_awaited(given)
+                if order.source_spec:
+                    check_lines(parse_spec(order.source_spec))
+                name = Path(given).name
+                return name, order.file_name or name
+            case HttpFeedSource() | WebSocketFeedSource():
+                name = self._workshop.feeds.check(order.source, order.source_spec)
+                return name, order.file_name or name.rpartition("/")[2]
+            case _:
+                kind = type(order.source).__name__
+                raise InvalidArgumentError("source", f"{kind} is not read here")
         file_name = order.file_name or name
         spec_of(order.source_spec, path=path, file_name=file_name)
         return name, file_name
+
+    def _check_files(self, pattern: str, order: JobOrder) -> None:
+        if order.file_name:
+            raise InvalidArgumentError(
+                "file_name", "each of several files goes by its own name; leave it empty"
+            )
+        first = self._workshop.roots.match(pattern)[0].path
+        spec_of(order.source_spec, path=first, file_name=first.name)
 
     def _check_subject(self, subject: str) -> None:
         try:

@@ -25,6 +25,7 @@ def error_table() -> ErrorTable:
             errors.UploadNotFoundError: StatusCode.NOT_FOUND,
             errors.QuarantineEmptyError: StatusCode.NOT_FOUND,
             errors.SourceChangedError: StatusCode.FAILED_PRECONDITION,
+            errors.SourceRangeLostError: StatusCode.FAILED_PRECONDITION,
             errors.JobStateError: StatusCode.FAILED_PRECONDITION,
             errors.UploadOffsetError: StatusCode.FAILED_PRECONDITION,
             errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,

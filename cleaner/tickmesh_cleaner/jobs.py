@@ -19,7 +19,12 @@ from tickmesh_cleaner.domain.job import (
     check_can_pause,
     check_can_resume,
 )
-from tickmesh_cleaner.domain.job_source import QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_event import JobEvent
+from tickmesh_cleaner.domain.job_source import (
+    FilesSource,
+    QuarantineSource,
+    UploadedSource,
+)
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
 from tickmesh_cleaner.store.leases import LeaseHeldError
@@ -38,6 +43,7 @@ LEASE_SECONDS = 15.0
 
 _RENEWALS = 5
 _LOOK_SECONDS = 0.5
+_LAYOUT_SECONDS = 0.1
 
 
 class _ActiveJob:
@@ -116,9 +122,7 @@ class JobRunner:
             JobStateError: It has ended.
         """
         with self._lock:
-            check_can_resume(
-                self._jobs.get(job_id), has_open_intents=bool(self._open_intents(job_id))
-            )
+            check_can_resume(self._jobs.get(job_id), left_something=self._left_something(job_id))
             self._jobs.approve(job_id, approved_version)
             job = self._jobs.request(job_id, JobRequest.RUN)
             active = self._active.get(job_id)
@@ -127,7 +131,8 @@ class JobRunner:
                 return job
             # Else another process owns it, and will hear of it.
             with suppress(LeaseHeldError):
-                self._own(job_id)
+                if self._own(job_id).state.ended:
+                    self._workshop.store.job_files.forget_untouched(job_id, owner=self._owner)
                 job = self._jobs.move(job_id, JobState.PENDING, owner=self._owner)
                 self.submit(job)
         return job
@@ -225,6 +230,15 @@ class JobRunner:
         opened = self._workshop.store.ledger.state(producer).open
         return [intent for intent in opened if intent.job_id == job_id]
 
+    def _left_something(self, job_id: str) -> bool:
+        """Whether a job that ended left rows of unknown fate, or failed before its last file."""
+        job = self._jobs.get(job_id)
+        failed_at_a_file = (
+            job.state is JobState.FAILED
+            and self._workshop.store.job_files.current(job_id) is not None
+        )
+        return failed_at_a_file or bool(self._open_intents(job_id))
+
     def _tell(self, job_id: str, requested: JobRequest) -> None:
         active = self._active.get(job_id)
         if active is not None:
@@ -253,16 +267,10 @@ class JobRunner:
         job = self._own(job_id)
         active.control.request(job.requested)
         try:
-            control = active.control
-            with control.at_work(self._identifying):
-                job = self._workshop.identify(job)
-            self._await_earlier(job, active)
-            with (
-                control.at_work(self._judging),
-                self._workshop.metrics.jobs_running.track_inprogress(),
-            ):
-                job = self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
-                self._workshop.pipeline(job, control=control, progress=active.progress).run()
+            if isinstance(job.source, FilesSource):
+                self._clean_files(job, active)
+            else:
+                self._clean(job, active)
         except HaltedError as halted:
             if halted.requested is JobRequest.CANCEL:
                 self._end(job, JobState.CANCELLED)
@@ -286,17 +294,52 @@ class JobRunner:
         else:
             self._end(job, JobState.SUCCEEDED)
 
-    def _await_earlier(self, job: Job, active: _ActiveJob) -> None:
-        """Two jobs of one producer would take each other's numbers: the older one goes first."""
+    def _clean(self, job: Job, active: _ActiveJob) -> None:
+        """Carry one source to its end."""
+        control = active.control
+        with control.at_work(self._identifying):
+            job = self._workshop.identify(job)
+        job = self._await_layout(job, active)
+        self._await_producer(job, active)
+        with (
+            control.at_work(self._judging),
+            self._workshop.metrics.jobs_running.track_inprogress(),
+        ):
+            job = self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
+            self._workshop.pipeline(job, control=control, progress=active.progress).run()
+
+    def _clean_files(self, job: Job, active: _ActiveJob) -> None:
+        """Carry each file of a job to its end, beginning with the one the job was at."""
+        clock, files = self._workshop.clock, self._workshop.store.job_files
+        while (file := self._workshop.next_file(job)) is not None:
+            if job.identity is None:
+                started = JobEvent("FILE_STARTED", file.name, clock.now_ns())
+                job = self._jobs.note_event(job.id, started, owner=self._owner)
+            self._clean(job, active)
+            job = files.end(job, owner=self._owner, at_ns=clock.now_ns())
+
+    def _await_layout(self, job: Job, active: _ActiveJob) -> Job:
+        """A file that is followed may not be there yet."""
+        waited = False
+        while (laid_out := self._workshop.lay_out(job)) is None:
+            if not waited:
+                waited = True
+                message = f"waits for the first line of {job.source_name}"
+                self._jobs.move(job.id, JobState.WAITING, owner=self._owner, message=message)
+            active.control.wait(_LAYOUT_SECONDS)
+        return laid_out
+
+    def _await_producer(self, job: Job, active: _ActiveJob) -> None:
+        """Two jobs of one producer would take each other's numbers: they go one after the other."""
         waited = ""
-        while (earlier := self._jobs.earlier_of_producer(job)) is not None:
-            if waited != earlier.id:
-                waited = earlier.id
+        while (holder := self._jobs.hold_producer(job)) is not None:
+            if waited != holder.id:
+                waited = holder.id
                 self._jobs.move(
                     job.id,
                     JobState.WAITING,
                     owner=self._owner,
-                    message=f"job {earlier.id} cleans the same source and is {earlier.state}; "
+                    message=f"job {holder.id} cleans the same source and is {holder.state}; "
                     "this one goes on when it has ended",
                 )
             active.control.wait(_LOOK_SECONDS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tickmesh_cleaner.domain.job_file import batch_of_part
 from tickmesh_cleaner.domain.quarantine import (
     QuarantinedRow,
     QuarantineEntry,
@@ -62,15 +63,26 @@ class _FileName:
 class QuarantineFiles:
     """The quarantine files below one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, part: int = 0) -> None:
+        """Make the directory when it is missing.
+
+        Args:
+            directory: Where they lie.
+            part: Which of a job's files the batches that are written come from.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        self._part = part
+
+    def of_part(self, part: int) -> QuarantineFiles:
+        """The same files, to write batches of one of the several files of a job."""
+        return QuarantineFiles(self._directory, part=part)
 
     def write(self, *, job_id: str, n: int, held: HeldRows) -> None:
         """Write and synchronise the file of one batch; nothing when it has no bad rows."""
         if not held:
             return
-        path = self._path(_FileName(job_id, n))
+        path = self._path(_FileName(job_id, batch_of_part(self._part, n)))
         if not path.parent.exists():
             path.parent.mkdir()
             _synchronise_directory(self._directory)
@@ -84,7 +96,7 @@ class QuarantineFiles:
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""
-        path = self._path(_FileName(job_id, n))
+        path = self._path(_FileName(job_id, batch_of_part(self._part, n)))
         return int(pq.read_metadata(path).num_rows) if path.exists() else 0
 
     def read(self, entries: Sequence[QuarantineEntry]) -> list[QuarantinedRow]:

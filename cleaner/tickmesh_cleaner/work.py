@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.job_file import JobFile, JobFileState
 from tickmesh_cleaner.domain.job_source import (
     FileSource,
+    FilesSource,
+    FollowedSource,
     HttpFeedSource,
     QuarantineSource,
     UploadedSource,
     WebSocketFeedSource,
 )
+from tickmesh_cleaner.followed_jobs import FollowedJobs
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
@@ -24,6 +30,7 @@ from tickmesh_cleaner.sinks.sink import Sink
 from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
+from tickmesh_cleaner.sources.one_of_files import OneOfFiles
 from tickmesh_cleaner.sources.quarantined import (
     QuarantinedRecords,
     RecordFormat,
@@ -75,12 +82,33 @@ class Workshop:
     clock: Clock
     engine: str
 
+    def next_file(self, job: Job) -> JobFile | None:
+        """The file a job with several is at; None once it has ended them all.
+
+        They are listed when the job first comes here: what is added later is another job's.
+
+        Raises:
+            CleanerError: Nothing matches any more.
+        """
+        assert isinstance(job.source, FilesSource)
+        if not self.store.job_files.listed(job.id):
+            found = self.roots.match(job.source.pattern)
+            self.store.job_files.enter(
+                [
+                    JobFile(job.id, part, str(file.path), file.name, file.size_bytes)
+                    for part, file in enumerate(found)
+                ]
+            )
+        return self.store.job_files.current(job.id)
+
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
 
         Raises:
             CleanerError: The source is not there, has changed, or its spec is wrong.
         """
+        if isinstance(job.source, FollowedSource):
+            return self.followed.begin(job)
         source, spec = self._source(job)
         if job.identity is not None:
             source.verify(job.identity)
@@ -94,14 +122,16 @@ class Workshop:
                 job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
         identity = source.identify()
-        name_matters = spec is not None and spec.file_name is not None
+        file_name = ""
+        if isinstance(source, FileRecords) and spec is not None and spec.file_name is not None:
+            file_name = source.file_name
         producer = producer_id(
             content_digest=identity.digest,
             # Packing says nothing about rows: a packed file and its unpacked copy are one source.
             spec_fingerprint=replace(spec, compression=Compression.AUTO).fingerprint
             if spec
             else "",
-            file_name=job.file_name if name_matters else "",
+            file_name=file_name,
             dataset=job.dataset,
             nonce=job.id if job.again else "",
         )
@@ -109,19 +139,28 @@ class Workshop:
             job.id, owner=job.owner, producer_id=producer, identity=identity
         )
 
+    def lay_out(self, job: Job) -> Job | None:
+        """The job once it is known how its source is read; None while that must be waited for.
+
+        Raises:
+            CleanerError: The source cannot be read.
+        """
+        return self.followed.lay_out(job) if isinstance(job.source, FollowedSource) else job
+
     def pipeline(self, job: Job, *, control: JobControl, progress: Progress) -> Pipeline:
         """The pipeline of an identified job; nothing runs yet."""
-        source, spec = self._source(job)
+        source, spec = self._source(job, control)
         fingerprint = rule_set_fingerprint(
             spec_fingerprint=spec.fingerprint if spec else "", engine=self.engine
         )
+        part = self._part(job)
         return Pipeline(
             job,
             jobs=self.store.jobs,
             ledger=self.store.ledger,
             source=source,
             judge=BatchJudge(
-                source_name=job.source_name,
+                source_name=source.name,
                 rule_set_fingerprint=fingerprint,
                 engine=self.engine,
                 clock=self.clock,
@@ -129,7 +168,7 @@ class Workshop:
             ),
             schemas=self._follower(job),
             sink=self.sink_of(job),
-            quarantine=self.quarantine,
+            quarantine=self.quarantine.of_part(part),
             control=control,
             progress=progress,
             metrics=self.metrics,
@@ -151,19 +190,28 @@ class Workshop:
             job_id=job.id,
             subject=job.subject,
             policy=job.schema_change_policy,
-            version=self.store.ledger.state(job.producer_id).schema_version,
+            version=self.store.ledger.state(job.producer_id).schema_version
+            # The next one of several files goes on under the version the last one was judged under.
+            or max(job.schema_versions, default=0),
             approved_version=job.approved_version,
             metrics=self.metrics,
         )
 
-    def _source(self, job: Job) -> tuple[Source, SourceSpec | None]:
+    @property
+    def followed(self) -> FollowedJobs:
+        """What is done for jobs that follow a file."""
+        return FollowedJobs(self.store, self.roots, self.clock)
+
+    def _source(
+        self, job: Job, control: JobControl | None = None
+    ) -> tuple[Source, SourceSpec | None]:
         if isinstance(job.source, QuarantineSource):
             records = QuarantinedRecords(
                 job.id,
                 name=job.source_name,
                 index=self.store.quarantine,
                 files=self.quarantine,
-                format_of=lambda held_by: self._format_of(held_by, job.source_spec),
+                format_of=lambda held_by, part: self._format_of(held_by, part, job.source_spec),
             )
             return records, None
         match job.source:
@@ -173,6 +221,11 @@ class Workshop:
                 path = self.uploads.path(upload_id)[0]
             case FileSource(name):
                 path = self.roots.resolve(name)
+            case FilesSource():
+                return self._file_at_work(job)
+            case FollowedSource():
+                wait = control.wait if control else time.sleep
+                return self.followed.records(job, wait=wait), parse_spec(job.layout)
             case _:
                 raise SourceNotFoundError(job.source_name)
         spec = (
@@ -181,15 +234,52 @@ class Workshop:
             else spec_of(job.source_spec, path=path, file_name=job.file_name)
         )
         records_of_file = FileRecords(
-            path, spec=spec, name=job.source_name, file_name=job.file_name
+            path,
+            spec=spec,
+            name=job.source_name,
+            file_name=job.file_name,
+            identity=job.identity,
         )
         return records_of_file, spec
 
-    def _format_of(self, job_id: str, mended_spec: str) -> RecordFormat:
+    def _file_at_work(self, job: Job) -> tuple[Source, SourceSpec]:
+        """The file that a job with several is at."""
+        file = self.store.job_files.current(job.id)
+        assert file is not None
+        path = self.roots.resolve(file.path)
+        spec = (
+            parse_spec(job.layout)
+            if job.layout
+            else spec_of(job.source_spec, path=path, file_name=path.name)
+        )
+        before, total = self.store.job_files.sizes(file)
+        records = OneOfFiles(
+            path,
+            file=file,
+            bytes_before=before,
+            bytes_total=total,
+            spec=spec,
+            identity=job.identity,
+        )
+        return records, spec
+
+    def _part(self, job: Job) -> int:
+        """Which of its files a job is at; 0 where there is one."""
+        if not isinstance(job.source, FilesSource):
+            return 0
+        file = self.store.job_files.current(job.id)
+        assert file is not None
+        return file.part
+
+    def _format_of(self, job_id: str, part: int, mended_spec: str) -> RecordFormat:
         """How to decode the records a job held back, by its own spec or a mended one."""
         job = self.store.jobs.get(job_id)
+        layout, names, file_name = job.layout, job.column_names, job.file_name
+        if isinstance(job.source, FilesSource):
+            file = self.store.job_files.get(job_id, part)
+            file_name = Path(file.path).name
+            if file.state is JobFileState.ENDED:
+                layout, names = file.layout, file.column_names
         return record_format(
-            parse_spec(mended_spec or job.layout),
-            column_names=job.column_names,
-            file_name=job.file_name,
+            parse_spec(mended_spec or layout), column_names=names, file_name=file_name
         )

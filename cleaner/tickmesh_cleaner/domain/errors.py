@@ -148,6 +148,21 @@ class SourceChangedError(CleanerError):
         )
 
 
+class SourceRangeLostError(CleanerError):
+    """Bytes that are needed a second time are not there any more."""
+
+    reason = "SOURCE_CHANGED"
+
+    def __init__(self, name: str, *, first: int, last: int) -> None:
+        super().__init__(
+            f"bytes {first} to {last} of an earlier {name} are needed again, and no file beside it "
+            "holds them any more; put the rotated file back and resume the job",
+            source=name,
+            first=str(first),
+            last=str(last),
+        )
+
+
 class JobStateError(CleanerError):
     """The job's state does not allow this."""
 
@@ -228,6 +243,14 @@ class RegistryUnavailableError(CleanerError):
             "the job goes on by itself once it does",
             subject=subject,
         )
+
+
+class NothingInForceError(RegistryUnavailableError):
+    """The subject has versions, but none is in force."""
+
+    def __init__(self, subject: str, *, detail: str) -> None:
+        message = f"no version of {subject!r} is in force: {detail}; the job goes on by itself then"
+        CleanerError.__init__(self, message, subject=subject)
 
 
 class TickStoreUnavailableError(CleanerError):

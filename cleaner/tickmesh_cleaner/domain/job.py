@@ -88,6 +88,7 @@ class Job:
         sink: Where good rows go.
         events: What happened to its source or schema lately, oldest first.
         max_latency_seconds: How long a row of a source without end waits for its batch to fill.
+        traceparent: The trace context of the call that made it; empty when it had none.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Job:
     sink: JobSink = TICK_STORE
     events: tuple[JobEvent, ...] = ()
     max_latency_seconds: float = MAX_LATENCY_SECONDS
+    traceparent: str = ""
 
 
 def check_can_pause(job: Job) -> None:
@@ -132,12 +134,13 @@ def check_can_pause(job: Job) -> None:
         )
 
 
-def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
+def check_can_resume(job: Job, *, left_something: bool) -> None:
     """Raise JobStateError when the job has ended and left nothing open.
 
-    One that ended while the fate of some rows was unknown may be resumed to settle them.
+    One that ended while the fate of some rows was unknown may be resumed to settle them, and one
+    that failed at one of its files may go on once that file is mended.
     """
-    if job.state is JobState.SUCCEEDED or (job.state.ended and not has_open_intents):
+    if job.state is JobState.SUCCEEDED or (job.state.ended and not left_something):
         raise JobStateError(
             f"job {job.id} is {job.state} and left nothing open; make a new job: "
             "rows already stored are counted as duplicates",

@@ -149,7 +149,7 @@ def _together(
 
 def _alike(first: SourceBatch, other: SourceBatch) -> bool:
     return (
-        first.spec is other.spec
+        first.spec == other.spec
         and first.file_name == other.file_name
         and not (first.replayed or other.replayed)
         and first.decoded.columns.schema.equals(other.decoded.columns.schema)

@@ -38,7 +38,15 @@ class FileRecords:
 
     replayable = True
 
-    def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        spec: SourceSpec,
+        name: str,
+        file_name: str,
+        identity: SourceIdentity | None = None,
+    ) -> None:
         """Name the file; it is opened by `read`.
 
         Args:
@@ -46,12 +54,15 @@ class FileRecords:
             spec: How its records are cut and mapped.
             name: What reports call it.
             file_name: The file name constants are taken from.
+            identity: What it held when its job began; checked with every batch.
         """
         self.name = name
+        self._identity = identity
         self._path = path
         self._spec = spec
-        self._file_name = file_name
+        self.file_name = file_name
         self._bytes_total = self._unpacked_bytes()
+        self._verified_signature = ""
 
     def identify(self) -> SourceIdentity:
         """Digest of the unpacked content and signature of the file; reads all of it.
@@ -86,8 +97,16 @@ class FileRecords:
 
         The digest is computed again only when the file's times, size or inode differ.
         """
-        if self._signature() != identity.signature and self.identify().digest != identity.digest:
+        signature = self._signature()
+        if signature in {identity.signature, self._verified_signature}:
+            return
+        try:
+            digest = self.identify().digest
+        except SourceDamagedError as error:
+            raise SourceChangedError(self.name) from error
+        if digest != identity.digest:
             raise SourceChangedError(self.name)
+        self._verified_signature = signature
 
     def column_names(self) -> tuple[str, ...]:
         """The names the header of a CSV file gives; empty for all other files."""
@@ -113,12 +132,14 @@ class FileRecords:
         )
         try:
             for decoded in batches:
+                if self._identity is not None:
+                    self.verify(self._identity)
                 yield SourceBatch(
                     start=decoded.start.token(),
                     end=decoded.end.token(),
                     decoded=decoded,
                     spec=self._spec,
-                    file_name=self._file_name,
+                    file_name=self.file_name,
                 )
         except DecodeError as error:
             raise self._failure(error) from error

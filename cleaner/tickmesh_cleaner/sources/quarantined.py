@@ -66,7 +66,7 @@ class QuarantinedRecords:
         name: str,
         index: QuarantineIndex,
         files: QuarantineFiles,
-        format_of: Callable[[str], RecordFormat],
+        format_of: Callable[[str, int], RecordFormat],
     ) -> None:
         """Name the rows.
 
@@ -75,7 +75,7 @@ class QuarantinedRecords:
             name: What reports call the selection.
             index: Where the rows are listed.
             files: Where they lie.
-            format_of: From the id of a job to how its records are decoded.
+            format_of: From the id of a job, and which of its files, to how records are decoded.
         """
         self.name = name
         self._job_id = job_id
@@ -108,11 +108,15 @@ class QuarantinedRecords:
                 claimed = [(place, entry) for place, entry in claimed if place < stop]
             if not claimed:
                 return
-            job_id = claimed[0][1].job_id
-            group = [(place, entry) for place, entry in claimed if entry.job_id == job_id]
+            first = claimed[0][1]
+            group = [
+                (place, entry)
+                for place, entry in claimed
+                if (entry.job_id, entry.part) == (first.job_id, first.part)
+            ]
             rows = self._files.read([entry for _, entry in group])
             places = [place for place, _ in group]
-            yield from self._decode(places, rows, self._format_of(job_id))
+            yield from self._decode(places, rows, self._format_of(first.job_id, first.part))
             at = places[-1] + 1
 
     def _decode(

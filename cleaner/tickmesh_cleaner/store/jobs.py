@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
@@ -14,7 +14,7 @@ from tickmesh_cleaner.domain.job_event import EVENTS_KEPT, JobEvent
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
 from tickmesh_cleaner.store.leases import take_lease
 from tickmesh_cleaner.store.source_rows import text_of_events
-from tickmesh_cleaner.store.tables import JOBS
+from tickmesh_cleaner.store.tables import JOBS, PRODUCER_HOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,22 +175,27 @@ class JobStore:
         """Let a job paused by a breaking change go on, up to this schema version."""
         return self._change(job_id, approved_version=version)
 
-    def earlier_of_producer(self, job: Job) -> Job | None:
-        """The oldest other job of the same producer that was made before and has not ended."""
-        number = select(JOBS.c.number).where(JOBS.c.id == job.id).scalar_subquery()
-        query = (
+    def hold_producer(self, job: Job) -> Job | None:
+        """Give a job its producer's numbering until the job has ended, or ended with that source.
+
+        Returns:
+            The job that has the numbering and has not ended; None once it is this job's.
+        """
+        of_producer = PRODUCER_HOLDS.c.producer_id == job.producer_id
+        holder = (
             select(JOBS)
-            .where(
-                JOBS.c.producer_id == job.producer_id,
-                JOBS.c.number < number,
-                JOBS.c.state.not_in(_ENDED),
-            )
-            .order_by(JOBS.c.number)
-            .limit(1)
+            .join(PRODUCER_HOLDS, PRODUCER_HOLDS.c.job_id == JOBS.c.id)
+            .where(of_producer, JOBS.c.id != job.id, JOBS.c.state.not_in(_ENDED))
         )
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return job_of_row(row) if row else None
+        with self._database.write() as connection:
+            row = connection.execute(holder).mappings().first()
+            if row is not None:
+                return job_of_row(row)
+            connection.execute(delete(PRODUCER_HOLDS).where(of_producer))
+            connection.execute(
+                PRODUCER_HOLDS.insert().values(producer_id=job.producer_id, job_id=job.id)
+            )
+        return None
 
     def _change(self, job_id: str, *, owner: str | None = None, **values: object) -> Job:
         """Change a job; where an owner is given, only if it still owns the job."""

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
+from tickmesh_cleaner.domain.job_source import FilesSource
+from tickmesh_cleaner.store.job_files import begin_file
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
     HeldAgain,
@@ -114,10 +116,15 @@ class Ledger:
             check_owner(current, job.owner)
             own = COMMITS.c.job_id == job.id
             of_producer = COMMITS.c.producer_id == job.producer_id
-            begun = connection.execute(select(func.count()).where(of_producer, own)).scalar_one()
-            if begun or current.balance.records:
-                return current
-            lines = connection.execute(select(COMMITS.c.balance).where(of_producer, ~own)).scalars()
+            if isinstance(current.source, FilesSource):
+                if not begin_file(connection, current):
+                    return current
+                # Also its own commits: of an earlier file with the same content.
+            else:
+                mine = select(func.count()).where(of_producer, own)
+                if connection.execute(mine).scalar_one() or current.balance.records:
+                    return current
+            lines = connection.execute(select(COMMITS.c.balance).where(of_producer)).scalars()
             duplicates = sum(
                 (Balance.from_json(json.loads(line)).as_duplicates() for line in lines), Balance()
             )
@@ -129,7 +136,7 @@ class Ledger:
             connection.execute(
                 update(JOBS)
                 .where(JOBS.c.id == job.id)
-                .values(balance=json.dumps(duplicates.to_json()))
+                .values(balance=json.dumps((current.balance + duplicates).to_json()))
             )
             return read_job(connection, job.id)
 
@@ -193,11 +200,18 @@ class Ledger:
             )
             return read_job(connection, job_id)
 
-    def batches_of_job(self, job_id: str) -> list[int]:
-        """The numbers of a job's committed batches, ascending."""
-        query = select(COMMITS.c.n).where(COMMITS.c.job_id == job_id).order_by(COMMITS.c.n)
+    def batches_of_job(self, job_id: str) -> dict[str, list[int]]:
+        """The numbers of a job's committed batches, ascending, by producer."""
+        query = (
+            select(COMMITS.c.producer_id, COMMITS.c.n)
+            .where(COMMITS.c.job_id == job_id)
+            .order_by(COMMITS.c.producer_id, COMMITS.c.n)
+        )
+        found: dict[str, list[int]] = {}
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            for producer_id, n in connection.execute(query):
+                found.setdefault(producer_id, []).append(n)
+        return found
 
 
 def _is_committed() -> ColumnElement[bool]:

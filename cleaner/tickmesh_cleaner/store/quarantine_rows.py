@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, update
 
+from tickmesh_cleaner.domain.job_file import batch_of_part
 from tickmesh_cleaner.domain.quarantine import QuarantineState, RowReason
+from tickmesh_cleaner.store.job_files import current_part
 from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
 
 if TYPE_CHECKING:
@@ -36,19 +38,21 @@ def insert_entries(connection: Connection, job: Job, *, n: int, held: HeldRows) 
     """
     if not held:
         return
+    part = current_part(connection, job)
     highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
     first_id = connection.execute(highest).scalar_one() + 1
     row = _each(range(len(held)))
     entry: dict[str, ColumnElement[Any]] = {
         "id": literal(first_id) + row,
         "job_id": literal(job.id),
+        "part": literal(part),
         "subject": literal(job.subject),
         "state": literal(QuarantineState.QUARANTINED.value),
         "replay_job_id": literal(""),
         "claimed_by": literal(""),
         "claim_position": literal(0),
         "file_job_id": literal(job.id),
-        "file_n": literal(n),
+        "file_n": literal(batch_of_part(part, n)),
         "file_row": row,
     }
     connection.execute(QUARANTINE.insert().from_select(list(entry), select(*entry.values())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.store.database import Database
+from tickmesh_cleaner.store.job_files import JobFileStore
 from tickmesh_cleaner.store.jobs import JobStore
 from tickmesh_cleaner.store.leases import Leases
 from tickmesh_cleaner.store.ledger import Ledger
@@ -40,6 +41,7 @@ class CleanerStore:
         self._lock.acquire()
         self._database = Database(directory / "cleaner.sqlite")
         self.jobs = JobStore(self._database)
+        self.job_files = JobFileStore(self._database)
         self.leases = Leases(self._database)
         self.leases.end_all()
         self.ledger = Ledger(self._database)

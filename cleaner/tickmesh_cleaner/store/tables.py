@@ -54,8 +54,35 @@ JOBS = Table(
     Column("sink", Text, nullable=False),
     Column("events", Text, nullable=False),
     Column("max_latency_seconds", Float, nullable=False),
+    Column("traceparent", String, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
+)
+
+JOB_FILES = Table(
+    "job_files",
+    METADATA,
+    Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("producer_id", String, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("column_names", Text, nullable=False),
+    Column("stored_before", BigInteger),
+    # The job's account when it began with the file; empty before.
+    Column("balance_before", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "part"),
+)
+
+# A producer's batches are numbered by one job at a time.
+PRODUCER_HOLDS = Table(
+    "producer_holds",
+    METADATA,
+    Column("producer_id", String, primary_key=True),
+    Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
 )
 
 LEASES = Table(
@@ -106,6 +133,8 @@ QUARANTINE = Table(
     METADATA,
     Column("id", BigInteger, primary_key=True),
     Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
+    # Which of the job's files it came from; 0 where there is one.
+    Column("part", Integer, nullable=False),
     Column("subject", String, nullable=False),
     Column("state", String, nullable=False),
     Column("replay_job_id", String, nullable=False),

@@ -38,7 +38,7 @@ SLOW_ROWS = 600_000
 JOB_KEYS = {
     *("job", "state", "message", "reason", "subject", "dataset", "source", "schema_versions"),
     *("principal", "on_behalf_of", "created_at", "ended_at", "records", "rows_in", "stored"),
-    *("quarantined", "duplicates", "skipped", "extras", "coercions", "balance_holds"),
+    *("quarantined", "duplicates", "skipped", "extras", "coercions", "balance_holds", "events"),
 }
 
 
@@ -112,6 +112,74 @@ def test_a_source_spec_maps_the_columns(
     done = tickmesh(f"clean {trades.name} --subject {subject} --source spec.toml")
     assert done.code == 0
     assert f"{ROWS} stored" in done.out
+
+
+def test_a_directory_below_the_roots_is_one_job_and_tells_of_its_files(
+    tickmesh: Tickmesh, subject: str, mesh: Mesh
+) -> None:
+    directory = mesh.home / "sources" / "days"
+    directory.mkdir()
+    for day, bad in enumerate((0, 2)):
+        write_trades(directory / f"day{day}.csv", rows=ROWS + day, bad=bad)
+    for source in (str(directory), f"'{directory}/*.csv'"):
+        done = tickmesh(f"clean {source} --subject {subject}")
+        assert f"{2 * ROWS + 1} rows in" in done.out
+        assert "FILE_STARTED: days/day0.csv" in done.err
+        assert "FILE_ENDED: days/day1.csv: 101 rows in" in done.err
+        assert "sending" not in done.err
+    job = tickmesh(f"job list --subject {subject} --output json").json[0]["job"]
+    events = tickmesh(f"job get {job} --output json").json["events"]
+    assert [event["code"] for event in events] == ["FILE_STARTED", "FILE_ENDED"] * 2
+    assert "FILE_ENDED" in tickmesh(f"job get {job}").out
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["days", "'days/*.csv'", "days/day0.csv days/day1.csv"],
+    ids=["directory", "pattern", "files"],
+)
+def test_files_elsewhere_are_sent_one_by_one(
+    tickmesh: Tickmesh, subject: str, tmp_path: Path, source: str
+) -> None:
+    (tmp_path / "days").mkdir()
+    for day, bad in enumerate((1, 0)):
+        write_trades(tmp_path / "days" / f"day{day}.csv", rows=ROWS + day, bad=bad)
+    done = tickmesh(f"clean {source} --subject {subject}")
+    assert done.code == 3
+    assert done.err.count("sending it") == 2
+    assert f"{ROWS} rows in" in done.out
+    assert f"{ROWS + 1} rows in" in done.out
+    assert len(tickmesh(f"job list --subject {subject} --output json").json) == 2
+
+
+def test_what_is_not_there_is_wrong_usage(tickmesh: Tickmesh, subject: str) -> None:
+    for source in ("none.csv", "a.csv b.csv --follow"):
+        assert tickmesh(f"clean {source} --subject {subject}").code == 2
+    assert tickmesh(f"clean 'none*.csv' --subject {subject}").code == 1
+
+
+def test_a_file_is_followed_until_the_job_is_cancelled(
+    tickmesh: Tickmesh, subject: str, mesh: Mesh
+) -> None:
+    file = mesh.home / "sources" / "live.csv"
+    line = f"clean {file} --follow --subject {subject} --detach --output json"
+    job = tickmesh(line).json["job"]
+    write_trades(file, rows=ROWS, bad=BAD_PRICES)
+    with CleanerClient() as cleaner:
+        for moment in cleaner.watch_job(job, progress_seconds=0.1):
+            if moment.job.balance.rows_in == ROWS:
+                break
+    assert tickmesh(f"job cancel {job}").code == 0
+    ended = tickmesh(f"job watch {job}")
+    assert "100 rows in = 97 stored + 3 quarantined" in ended.out
+
+
+def test_a_file_elsewhere_cannot_be_followed(
+    tickmesh: Tickmesh, subject: str, trades: Path
+) -> None:
+    done = tickmesh(f"clean {trades.name} --follow --subject {subject}")
+    assert done.code == 1
+    assert "source roots" in done.err
 
 
 def test_cleaning_twice_stores_nothing_twice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -104,7 +105,14 @@ class MemoryTickStore:
     epochs: dict[str, int] = field(default_factory=dict)
     revision: int = 0
     revisions: dict[tuple[str, int], int] = field(default_factory=dict)
+    counts: dict[tuple[str, int], int] = field(default_factory=dict)
     away: bool = False
+
+    def rows_by_sequence(self, producer_id: str) -> Counter[int]:
+        """The rows of a producer by the sequence they were sent under."""
+        return Counter(
+            {n: rows for (producer, n), rows in self.counts.items() if producer == producer_id}
+        )
 
 
 class LateAnswer(Future[Written]):
@@ -157,6 +165,7 @@ class MemorySink:
             store.revision += 1
             store.last[self._producer_id] = n
             store.revisions[self._producer_id, n] = store.revision
+            store.counts[self._producer_id, n] = batch.num_rows
             store.rows.extend({**row, "_version": schema.version} for row in batch.to_pylist())
             answer.set_result(Written(store.revision))
         return answer

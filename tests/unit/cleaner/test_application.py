@@ -35,7 +35,7 @@ from tickmesh_serving.call_context import CallContext, current_call_or_none
 from tickmesh_serving.principal import Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 NOW = 1_700_000_000_123_456_789
@@ -63,8 +63,12 @@ class RowsOf:
     def __init__(self, tick_store: MemoryTickStore) -> None:
         self._tick_store = tick_store
 
-    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
-        return Counter({self._tick_store.last[producer_id]: len(self._tick_store.rows)})
+    def rows_by_sequence(
+        self, dataset: str, producer_ids: Collection[str]
+    ) -> dict[str, Counter[int]]:
+        (producer_id,) = producer_ids
+        counted = Counter({self._tick_store.last[producer_id]: len(self._tick_store.rows)})
+        return {producer_id: counted}
 
 
 class CountingIds:

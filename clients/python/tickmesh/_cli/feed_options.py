@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tickmesh._cli.clean_sources import LocalSource
 from tickmesh.cleaning_sources import HttpFeed, WebSocketFeed
 
 if TYPE_CHECKING:
@@ -83,23 +83,6 @@ _FLAGS = {
 _OF_WEBSOCKET = {"subscribe", "sequence_path", "stall_timeout_seconds"}
 
 
-class FileOrFeed(click.ParamType[Path | str]):
-    """A file that exists, or the URL of a feed."""
-
-    name = "file"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path | str:
-        """The URL as it is; anything else as a file."""
-        if isinstance(value, str) and value.startswith((*_HTTP, *_WEBSOCKET)):
-            return value
-        path: Path = click.Path(exists=True, dir_okay=False, path_type=Path).convert(
-            value, param, ctx
-        )
-        return path
-
-
 def feed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of feeds to a command; it takes them as keywords."""
     for option in reversed((*_HTTP_OPTIONS, *_WEBSOCKET_OPTIONS)):
@@ -107,23 +90,24 @@ def feed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def feed_source(url: Path | str, options: Mapping[str, Any]) -> HttpFeed | WebSocketFeed | None:
-    """The feed that was named; None for a file.
+def feed(given: str, options: Mapping[str, Any]) -> LocalSource | None:
+    """The feed whose URL was given; None for a file.
 
     Raises:
         click.UsageError: An option goes with another kind of source.
     """
-    given = {name: value for name, value in options.items() if value not in (None, ())}
-    wanted = set(_FLAGS)
-    if isinstance(url, Path):
-        kind, wanted = "a file", set()
-    elif url.startswith(_WEBSOCKET):
-        kind, wanted = "a WebSocket feed", wanted & _OF_WEBSOCKET
+    chosen = {name: value for name, value in options.items() if value not in (None, ())}
+    if given.startswith(_WEBSOCKET):
+        kind, fitting = "a WebSocket feed", _OF_WEBSOCKET
+    elif given.startswith(_HTTP):
+        kind, fitting = "a feed over HTTP", set(_FLAGS) - _OF_WEBSOCKET
     else:
-        kind, wanted = "a feed over HTTP", wanted - _OF_WEBSOCKET
-    for name in given:
-        if name not in wanted:
+        kind, fitting = "a file", set()
+    for name in chosen:
+        if name not in fitting:
             raise click.UsageError(f"{_FLAGS[name]} does not go with {kind}")
-    if isinstance(url, Path):
+    if not fitting:
         return None
-    return WebSocketFeed(url, **given) if url.startswith(_WEBSOCKET) else HttpFeed(url, **given)
+    if given.startswith(_WEBSOCKET):
+        return LocalSource(given, WebSocketFeed(given, **chosen), ())
+    return LocalSource(given, HttpFeed(given, **chosen), ())

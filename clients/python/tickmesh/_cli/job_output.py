@@ -66,12 +66,36 @@ def job_facts(job: job_pb2.Job) -> dict[str, object]:
         "on_behalf_of": job.on_behalf_of or None,
         "created_at": instant(timestamp_ns(job.created_at)),
         "ended_at": instant(timestamp_ns(job.ended_at)) if job.HasField("ended_at") else None,
+        "events": [event_facts(event) for event in job.events],
         **balance_facts(job.balance),
         "events": [
             f"{instant(timestamp_ns(event.at))} {event.code}: {event.message}"
             for event in job.events
         ],
     }
+
+
+def event_facts(event: job_pb2.JobEvent) -> dict[str, object]:
+    """Something that happened to a job's source or schema."""
+    return {
+        "code": event.code,
+        "message": event.message,
+        "at": instant(timestamp_ns(event.at)),
+    }
+
+
+class _EventLines:
+    """Prints each event of a job once, as it comes."""
+
+    def __init__(self) -> None:
+        self._shown: set[tuple[str, str, int]] = set()
+
+    def show(self, job: job_pb2.Job) -> None:
+        for event in job.events:
+            key = (event.code, event.message, timestamp_ns(event.at))
+            if key not in self._shown:
+                self._shown.add(key)
+                click.echo(f"{event.code}: {event.message}", err=True)
 
 
 def follow_progress(moments: Iterable[job_pb2.JobProgress], *, output: Output) -> job_pb2.Job:
@@ -81,8 +105,11 @@ def follow_progress(moments: Iterable[job_pb2.JobProgress], *, output: Output) -
         job = _bar(moments)
     else:
         shown = None
+        events = _EventLines()
         for moment in moments:
             job = moment.job
+            if output is not Output.JSON:
+                events.show(job)
             if output is Output.JSON:
                 print_json(_moment_facts(moment))
             elif job.state not in _ENDED and shown != (

@@ -77,12 +77,14 @@ def object_texts(
     members = []
     for name, column in columns:
         cells = column.fill_null("null") if name in null_fields else column
-        label = pa.scalar(json.dumps(name, ensure_ascii=False) + ": ")
+        label = pa.scalar(", " + json.dumps(name, ensure_ascii=False) + ": ")
         members.append(pc.binary_join_element_wise(label, cells, _NOTHING))
     if not members:
         return pa.repeat("{}", length)
-    joined = pc.binary_join_element_wise(*members, pa.scalar(", "), null_handling="skip")
-    return pc.binary_join_element_wise(pa.scalar("{"), joined, pa.scalar("}"), _NOTHING)
+    # Not by skipping nulls and joining with ", ": that kernel leaves out rows that are all null.
+    joined = pc.binary_join_element_wise(*members, _NOTHING, null_handling="replace")
+    within = pc.utf8_slice_codeunits(joined, 2)
+    return pc.binary_join_element_wise(pa.scalar("{"), within, pa.scalar("}"), _NOTHING)
 
 
 def _of_strings(column: Array) -> Array:

@@ -202,8 +202,9 @@ class FilesSource(google.protobuf.message.Message):
 
     PATTERN_FIELD_NUMBER: builtins.int
     pattern: builtins.str
-    """A directory (its files, not those of directories below), or a pattern with `*`, `?`, `[…]` and
-    `**` as Python's pathlib reads them.
+    """An absolute path: a directory (its files, not those of directories below), or a pattern with
+    `*`, `?`, `[…]` and, at most once, `**` for any number of directories. Hidden files are left out.
+    The files are listed when the job first runs, 10,000 at most.
     """
     def __init__(
         self,
@@ -791,8 +792,8 @@ class JobEvent(google.protobuf.message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     AT_FIELD_NUMBER: builtins.int
     code: builtins.str
-    """A stable upper-case code: ROTATED, TRUNCATED, GAP, RECONNECTED, STALLED, BREAKING_CHANGE,
-    FILE_STARTED, FILE_ENDED.
+    """A stable upper-case code: ROTATED, TRUNCATED, REMOVED, GAP, RECONNECTED, STALLED,
+    BREAKING_CHANGE, FILE_STARTED, FILE_ENDED.
     """
     message: builtins.str
     """What happened, with every number that matters."""
@@ -863,7 +864,9 @@ class Job(google.protobuf.message.Message):
     on_behalf_of: builtins.str
     """On whose behalf; empty for itself."""
     producer_id: builtins.str
-    """The producer id its rows are stored under; of the file being cleaned, where there are several."""
+    """The producer id its rows are stored under; of the file being cleaned, where there are several,
+    and empty between them.
+    """
     @property
     def source(self) -> Global___JobSource:
         """Where records come from."""
