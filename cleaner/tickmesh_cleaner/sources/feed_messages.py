@@ -87,39 +87,50 @@ class MessageCutter:
         if longest > MAX_RECORD_BYTES:
             message = f"expected a message of at most {MAX_RECORD_BYTES} bytes, it had {longest}"
             decoded = rejected(payloads[0][:MAX_RECORD_BYTES], "RECORD_TOO_LONG", message)
-            return _placed(decoded, [0], group)
-        if self._spec.format is Format.JSONL:
-            payloads = [_one_line(payload) for payload in payloads]
-        found = decode_together(payloads, self._plain)
-        return None if found is None else _placed(found, places_of(payloads), group)
+            return _placed(decoded, [0], [group[0].offset])
+        offsets: list[int] = []
+        raws: list[bytes] = []
+        for record in group:
+            for place, line in self._lines(record.payload):
+                offsets.append(record.offset + place)
+                raws.append(line)
+        found = decode_together(raws, self._plain)
+        if found is None and len(group) == 1:
+            offsets, raws = [group[0].offset], payloads
+            found = decode_together(raws, self._plain)
+        return None if found is None else _placed(found, places_of(raws), offsets)
 
-
-def _one_line(payload: bytes) -> bytes:
-    """A JSON value without line breaks, which can only be white space in it."""
-    if b"\n" not in payload and b"\r" not in payload:
-        return payload
-    try:
-        json.loads(payload.decode())
-    except (ValueError, RecursionError):
-        return payload
-    return payload.translate(_LINE_BREAKS)
+    def _lines(self, payload: bytes) -> list[tuple[int, bytes]]:
+        """The records of a message, each with its place in it."""
+        if self._spec.format is Format.CSV or not (b"\n" in payload or b"\r" in payload):
+            return [(0, payload)]
+        try:
+            json.loads(payload.decode())
+        except (ValueError, RecursionError):
+            places = [0]
+            for line in payload.split(b"\n"):
+                places.append(places[-1] + len(line) + 1)
+            lines = zip(places, payload.split(b"\n"), strict=False)
+            return [(at, line) for at, line in lines if line.strip()] or [(0, payload)]
+        # Line breaks can only be white space in a JSON value.
+        return [(0, payload.rstrip(b"\r\n").translate(_LINE_BREAKS))]
 
 
 def _placed(
-    decoded: DecodedBatch, places: Sequence[int], group: Sequence[SpoolRecord]
+    decoded: DecodedBatch, places: Sequence[int], offsets_of_places: Sequence[int]
 ) -> DecodedBatch:
     """The batch with its records placed in the spool instead of in the file it was read as."""
     starts = np.asarray(places)
-    shifts = np.asarray([record.offset for record in group]) - starts
+    shifts = np.asarray(offsets_of_places) - starts
     offsets = decoded.offsets.to_numpy(zero_copy_only=False)
-    message = np.searchsorted(starts, offsets, side="right") - 1
+    record = np.searchsorted(starts, offsets, side="right") - 1
 
     def shift(offset: int) -> int:
         return offset + int(shifts[np.searchsorted(starts, offset, side="right") - 1])
 
     return replace(
         decoded,
-        offsets=int64_array(offsets + shifts[message]),
+        offsets=int64_array(offsets + shifts[record]),
         lines=int64_array(np.zeros(len(offsets), dtype=np.int64)),
         rejects=tuple(
             replace(reject, offset=shift(reject.offset), line=0) for reject in decoded.rejects

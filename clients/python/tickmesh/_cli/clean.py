@@ -1,14 +1,15 @@
-"""`tickmesh clean`: judge files, store their good rows, quarantine the rest."""
+"""`tickmesh clean`: judge files and feeds, store their good rows, quarantine the rest."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
 from tickmesh._cli import FAILURE, INTERRUPTED
 from tickmesh._cli.clean_sources import LocalSource, followed, local_source
+from tickmesh._cli.feed_options import feed, feed_options
 from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
 from tickmesh._cli.text_files import read_text
@@ -33,7 +34,7 @@ class _Choices(TypedDict):
     again: bool
 
 
-@click.command(short_help="Judge files: good rows are stored, bad ones quarantined.")
+@click.command(short_help="Judge files and feeds: good rows are stored, bad ones quarantined.")
 @click.argument("sources", metavar="SOURCE", nargs=-1, required=True)
 @click.option("--subject", required=True, help="The subject to judge under.")
 @click.option(
@@ -59,6 +60,7 @@ class _Choices(TypedDict):
 )
 @click.option("--again", is_flag=True, help="Store the rows again, even if an earlier run did.")
 @click.option("--detach", is_flag=True, help="Start the job and return at once.")
+@feed_options
 @output_option
 def clean(
     *,
@@ -71,13 +73,16 @@ def clean(
     again: bool,
     detach: bool,
     output: Output,
+    **feed_settings: Any,
 ) -> int:
     """Judge every row of SOURCE under SUBJECT: good rows are stored, bad ones quarantined.
 
     SOURCE is a file, a directory (its files) or a quoted pattern with *, ?, [...] and ** for any
     number of directories; the files of a directory or pattern are one job. What the cleaner cannot
     read in place is sent to it, file by file. With --follow, SOURCE is a file that need not exist
-    yet; the cleaner must be able to read it. Ctrl-C detaches; the job goes on. With --output json:
+    yet; the cleaner must be able to read it. SOURCE may be the URL of a feed (https, http, wss, ws)
+    on a host the cleaner is configured for: such a job goes on until it is cancelled, unless
+    --max-answers ends it. Ctrl-C detaches; the job goes on. With --output json:
     one line a moment, then the job as it ended. Exit code 3 says that rows were quarantined.
     """
     from tickmesh.cleaning import CleanerClient
@@ -85,7 +90,9 @@ def clean(
     if follow and len(sources) > 1:
         raise click.UsageError("one job follows one file: give a single SOURCE with --follow")
     found = [
-        followed(given, start_at=start_at) if follow else local_source(given) for given in sources
+        feed(given, feed_settings)
+        or (followed(given, start_at=start_at) if follow else local_source(given))
+        for given in sources
     ]
     choices = _Choices(
         subject=subject,
@@ -109,7 +116,7 @@ def clean(
                     return INTERRUPTED
                 print_outcome(ended, output=output)
                 nothing_read = ended.state == job_pb2.JOB_STATE_FAILED and not ended.balance.rows_in
-                if nothing_read and spec is None and output is Output.TABLE:
+                if nothing_read and source.files and spec is None and output is Output.TABLE:
                     click.echo(f"next: tickmesh schema infer {source.given} --subject {subject}")
                 codes.append(exit_code(ended))
     return FAILURE if FAILURE in codes else max(codes)

@@ -1,0 +1,1 @@
+"""Feeds: the parts that need no server."""
