@@ -28,6 +28,7 @@ from tickmesh_cleaner.databases.engine import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from tickmesh_cleaner.config import DatabaseConfig
 
@@ -41,6 +42,8 @@ _COPY_TEXTS: Final = frozenset({"text", "character varying"})
 
 _PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|25006|F0000")
 """SQLSTATEs of failures that pass: connections, conflicts, resources, shutdowns, standbys."""
+
+_READ_ONLY: Final = "25006"
 
 _PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+([^\n]*)")
 
@@ -157,22 +160,23 @@ class PostgresSession:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._only_reads = False
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """See `DatabaseSession.execute`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.execute(_numbered(statement), tuple(parameters) or None)
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See `DatabaseSession.query`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.execute(_numbered(statement), tuple(parameters) or None)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
     def stream(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[pa.RecordBatch]:
         """See `DatabaseSession.stream`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
             )
@@ -184,7 +188,7 @@ class PostgresSession:
 
     def insert(self, table: TableName, rows: pa.RecordBatch) -> None:
         """See `DatabaseSession.insert`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema or None)
 
     def columns(self, table: TableName) -> dict[str, str]:
@@ -202,11 +206,12 @@ class PostgresSession:
 
     def begin_reading(self) -> None:
         """See `DatabaseSession.begin_reading`."""
+        self._only_reads = True
         self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def commit(self) -> None:
         """See `DatabaseSession.commit`."""
-        with _reported():
+        with self._reported():
             self._connection.commit()
 
     def rollback(self) -> None:
@@ -218,6 +223,9 @@ class PostgresSession:
         """See `DatabaseSession.close`."""
         with suppress(Exception):
             self._connection.close()
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return _reported(refuses_writes=self._only_reads)
 
 
 def _sql_type(field: pa.Field[Any]) -> str:
@@ -293,8 +301,13 @@ def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Tell what will pass from what will not. Statements and values stay out of messages."""
+def _reported(*, refuses_writes: bool = False) -> Iterator[None]:
+    """Tell what will pass from what will not. Statements and values stay out of messages.
+
+    Args:
+        refuses_writes: Whether the session itself asked to only read: then a statement that writes
+            is wrong, and not sent to a standby that will be the primary.
+    """
     from adbc_driver_manager import Error
 
     try:
@@ -303,7 +316,8 @@ def _reported() -> Iterator[None]:
         state = error.sqlstate or ""
         found = _PRIMARY.search(str(error))
         message = found[1].strip() if found else "the connection failed"
-        if not state or _PASSING.fullmatch(state):
+        wrote = refuses_writes and state == _READ_ONLY
+        if not state or (_PASSING.fullmatch(state) and not wrote):
             raise DatabaseAwayError(f"{state} {message}".strip()) from error
         raise DatabaseRefusedError(message[:300], code=state) from error
     except OSError as error:  # pyarrow's, when an answer breaks off
