@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 FIRST_NS = 1_700_000_000_000_000_000
 PAGE = 10
@@ -100,9 +100,13 @@ class FeedServer:
         found: list[dict[str, Any]] = self._control("log", {})
         return found
 
-    def sockets(self) -> int:
-        """How many WebSockets are open and have sent what they subscribe to."""
-        return int(self._control("sockets", {}))
+    def await_sockets(self, count: int) -> None:
+        """Wait until so many WebSockets are open and have sent what they subscribe to."""
+        self._control("sockets", {"count": count})
+
+    def await_requests(self, count: int) -> None:
+        """Wait until so many requests have come in all."""
+        self._control("requests", {"count": count})
 
     def _control(self, what: str, body: object) -> Any:
         request = urllib.request.Request(
@@ -124,6 +128,7 @@ class Feed:
         self.requests: list[dict[str, Any]] = []
         self.open: set[web.WebSocketResponse] = set()
         self.subscribed: set[web.WebSocketResponse] = set()
+        self.changed = asyncio.Condition()
 
     async def tell(self, request: web.Request) -> web.Response:
         for name, value in (await request.json()).items():
@@ -133,8 +138,17 @@ class Feed:
     async def tell_log(self, _request: web.Request) -> web.Response:
         return web.json_response(self.requests)
 
-    async def count_sockets(self, _request: web.Request) -> web.Response:
-        return web.json_response(len(self.subscribed))
+    async def await_sockets(self, request: web.Request) -> web.Response:
+        count = (await request.json())["count"]
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.subscribed) == count)
+        return web.json_response(None)
+
+    async def await_requests(self, request: web.Request) -> web.Response:
+        count = (await request.json())["count"]
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.requests) >= count)
+        return web.json_response(None)
 
     async def say(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -184,11 +198,15 @@ class Feed:
         return await self._answer(request, "\n".join(lines).encode() + b"\n", "text/csv")
 
     async def elsewhere(self, request: web.Request) -> web.StreamResponse:
-        self._note(request)
+        await self._note(request)
         raise web.HTTPFound(self.redirect_to)
 
-    def _note(self, request: web.Request) -> None:
-        self.requests.append({"path": request.path_qs, "headers": dict(request.headers.items())})
+    async def _note(self, request: web.Request) -> None:
+        async with self.changed:
+            self.requests.append(
+                {"path": request.path_qs, "headers": dict(request.headers.items())}
+            )
+            self.changed.notify_all()
 
     async def _answer(
         self,
@@ -198,7 +216,7 @@ class Feed:
         *,
         headers: dict[str, str] | None = None,
     ) -> web.StreamResponse:
-        self._note(request)
+        await self._note(request)
         headers = {"Content-Type": content_type, **(headers or {})}
         etag = f'"{hash(body) & 0xFFFF_FFFF:x}"'
         if self.faults:
@@ -248,7 +266,7 @@ class Feed:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Waits for a subscription, then sends what `say` is told."""
-        self._note(request)
+        await self._note(request)
         if self.faults:
             fault = self.faults.pop(0)
             if fault["kind"] == "status":
@@ -258,10 +276,17 @@ class Feed:
         self.open.add(socket)
         async for message in socket:
             self.requests.append({"said": message.data})
-            self.subscribed.add(socket)
+            await self._subscribe(self.subscribed.add, socket)
         self.open.discard(socket)
-        self.subscribed.discard(socket)
+        await self._subscribe(self.subscribed.discard, socket)
         return socket
+
+    async def _subscribe(
+        self, change: Callable[[web.WebSocketResponse], None], socket: web.WebSocketResponse
+    ) -> None:
+        async with self.changed:
+            change(socket)
+            self.changed.notify_all()
 
 
 def _reset(request: web.BaseRequest | None) -> None:
@@ -288,7 +313,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
             web.post("/log", feed.tell_log),
             web.post("/say", feed.say),
             web.post("/drop", feed.drop),
-            web.post("/sockets", feed.count_sockets),
+            web.post("/sockets", feed.await_sockets),
+            web.post("/requests", feed.await_requests),
         ]
     )
     tls = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import zlib
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,8 +26,6 @@ from tickmesh_cleaner.feeds.backoff import retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from multidict import CIMultiDictProxy
 
     from tickmesh_cleaner.feeds.hosts import FeedHosts
     from tickmesh_serving.clock import Clock
@@ -80,7 +79,15 @@ class Answer:
 class FeedHttpClient:
     """Asks one feed. Used within one event loop; close it."""
 
-    def __init__(self, *, hosts: FeedHosts, name: str, max_answer_bytes: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        hosts: FeedHosts,
+        name: str,
+        max_answer_bytes: int,
+        clock: Clock,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         """Open a client; connects on first use.
 
         Args:
@@ -88,7 +95,9 @@ class FeedHttpClient:
             name: What messages call the feed.
             max_answer_bytes: The most a body may hold, unpacked.
             clock: The clock.
+            silence_seconds: How long a body may stand still.
         """
+        self._silence_seconds = silence_seconds
         self._hosts = hosts
         self._name = name
         self._max_answer_bytes = max_answer_bytes
@@ -97,9 +106,9 @@ class FeedHttpClient:
             auto_decompress=False,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=2, ttl_dns_cache=30),
+            connector=connector(),
             timeout=aiohttp.ClientTimeout(
-                total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
+                total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds
             ),
             read_bufsize=_CHUNK_BYTES,
             max_line_size=MAX_HEADER_BYTES,
@@ -136,7 +145,7 @@ class FeedHttpClient:
             return await self._follow(url, conditions)
         except TimeoutError:
             raise TryAgainError(
-                f"no whole answer: {SILENCE_SECONDS:g} s without a byte, or more than "
+                f"no whole answer: {self._silence_seconds:g} s without a byte, or more than "
                 f"{ANSWER_SECONDS:g} s in all"
             ) from None
         except aiohttp.ClientError as error:
@@ -227,6 +236,11 @@ class FeedHttpClient:
         )
 
 
+def connector() -> aiohttp.TCPConnector:
+    """How feeds are connected: certificates verified against the authorities of this moment."""
+    return aiohttp.TCPConnector(limit=2, ttl_dns_cache=30, ssl=ssl.create_default_context())
+
+
 class _Unpacker:
     """Unpacks a body piece by piece; a gzip body may have several members."""
 
@@ -255,7 +269,7 @@ class _Unpacker:
 
 def _next_link(response: aiohttp.ClientResponse, url: URL) -> URL | None:
     try:
-        link: CIMultiDictProxy[str | URL] | None = response.links.get("next")
+        link = response.links.get("next")
         target = link.get("url") if link is not None else None
         return url.join(URL(target)) if target else None
     except ValueError:

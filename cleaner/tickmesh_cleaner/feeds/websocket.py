@@ -14,6 +14,7 @@ from tickmesh_cleaner.feeds.http_client import (
     CONNECT_SECONDS,
     TryAgainError,
     connection_failure,
+    connector,
     worth_another_try,
 )
 from tickmesh_cleaner.feeds.sequence import Kind, Place, SequenceTracker
@@ -93,6 +94,7 @@ class WebSocketReceiver:
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[trace],
+            connector=connector(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             headers={"User-Agent": "tickmesh-cleaner"},
         ) as session:

@@ -169,7 +169,8 @@ class AnswerCutter:
             return
         place_of = dict(zip(places_of(raws), places, strict=True))
         line_of = {place: first + index + 1 for index, place in enumerate(places)}
-        offsets = [place_of[offset] for offset in decoded.offsets.to_pylist()]
+        found = decoded.offsets.to_numpy(zero_copy_only=False).tolist()
+        offsets = [place_of[offset] for offset in found]
         yield (
             str(first + len(raws)),
             replace(

@@ -32,7 +32,7 @@ class FeedJob:
 
     def until(self, reached: Callable[[job_pb2.Job], bool]) -> job_pb2.Job:
         """Watch the job until it is where a test wants it, or has ended otherwise."""
-        job = self.services.cleaner.get_job(self.id)
+        job = job_pb2.Job()
         for moment in self.services.cleaner.watch_job(self.id, progress_seconds=0.1):
             job = moment.job
             if reached(job):
@@ -56,7 +56,7 @@ class FeedJob:
 
     def ended(self) -> job_pb2.Job:
         """Watch the job to its end."""
-        job = self.services.cleaner.get_job(self.id)
+        job = job_pb2.Job()
         for moment in self.services.cleaner.watch_job(self.id, progress_seconds=0.1):
             job = moment.job
         return job

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.integration.cleaner.conftest import Services
-    from tests.integration.cleaner.feeds import FeedJob
 
 pytestmark = pytest.mark.integration
 
@@ -41,16 +40,11 @@ def numbered(numbers: Iterable[int]) -> list[object]:
     return [{"seq": number, **record(number)} for number in numbers]
 
 
-def connected(feed: FeedServer, job: FeedJob) -> None:
-    """Wait until the cleaner has subscribed."""
-    job.until(lambda _: feed.sockets() > 0)
-
-
 def test_every_message_is_one_record_whether_text_or_binary(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered(range(50)))
     feed.say(numbered(range(50, 60)), binary=True)
     feed.say([json.dumps(message, indent=2) for message in numbered(range(60, 70))])
@@ -67,7 +61,7 @@ def test_messages_that_cannot_be_decoded_are_quarantined_as_they_came(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed, sequence_path=""))
-    connected(feed, job)
+    feed.await_sockets(1)
     bad = ["{", "", "[1, 2]", '{"ts": 1', '{"ts": 1}\n{"ts": ', "null"]
     for number, message in enumerate(bad):
         feed.say([record(number), message])
@@ -88,7 +82,7 @@ def test_a_jump_in_the_feeds_numbers_is_told_as_a_gap_and_never_filled(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered([1, 2, 3, 8]))
     message = job.until_event("GAP")
     assert "4 messages were not received" in message
@@ -102,12 +96,12 @@ def test_a_reset_is_mended_and_what_is_sent_again_is_not_doubled(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered(range(1, 20)))
     job.until_rows(19)
     feed.drop_sockets()
     assert "the last number was 19" in job.until_event("RECONNECTED")
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered(range(15, 26)))
     feed.say(numbered([30]))
     assert "26 to 29" in job.until_event("GAP")
@@ -120,11 +114,11 @@ def test_a_feed_that_goes_silent_is_connected_anew(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed, stall_timeout_seconds=1.0))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered([1]))
     assert "no message for 1 s" in job.until_event("STALLED")
     job.until_event("RECONNECTED")
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered([2]))
     job.until_rows(2)
     job.cancel()
@@ -135,7 +129,7 @@ def test_without_numbers_a_break_says_that_what_was_missed_is_not_known(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed, sequence_path=""))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.drop_sockets()
     assert "how much that is is not known" in job.until_event("RECONNECTED")
     job.cancel()
@@ -145,15 +139,15 @@ def test_kill_9_of_the_cleaner_doubles_nothing_and_tells_what_was_missed(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     job = start_feed(feed_services, subject, stream(feed))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered(range(1, 200)))
     job.until_rows(50)
     pid = feed_services.mesh.pid("cleaner")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    job.until(lambda _: feed.sockets() == 0)
+    feed.await_sockets(0)
     feed.say(numbered(range(200, 210)))
-    connected(feed, job)
+    feed.await_sockets(1)
     # It sends again from where a client may have been cut off, as feeds with recovery do.
     feed.say(numbered(range(100, 200)))
     feed.say(numbered(range(210, 260)))
@@ -169,7 +163,7 @@ def test_a_refused_handshake_stops_the_job_and_a_busy_one_is_tried_again(
 ) -> None:
     feed.tell(faults=[{"kind": "status", "status": 503}])
     job = start_feed(feed_services, subject, stream(feed))
-    connected(feed, job)
+    feed.await_sockets(1)
     feed.say(numbered([1]))
     job.until_rows(1)
     feed.tell(faults=[{"kind": "status", "status": 403}])
@@ -184,8 +178,7 @@ def test_a_feed_job_does_not_keep_others_from_their_work(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
     jobs = [start_feed(feed_services, f"{subject}.s{n}", stream(feed)) for n in range(4)]
-    for job in jobs:
-        job.until(lambda _: feed.sockets() == len(jobs))
+    feed.await_sockets(len(jobs))
     feed.say(numbered(range(1, 6)))
     for job in jobs:
         job.until_rows(5)
@@ -197,7 +190,7 @@ def test_a_feed_job_does_not_keep_others_from_their_work(
 def test_what_fits_no_websocket_is_refused(
     feed_services: Services, feed: FeedServer, subject: str
 ) -> None:
-    with pytest.raises(PermissionDeniedError, match="sources.hosts"):
+    with pytest.raises(PermissionDeniedError, match=r"sources\.hosts"):
         start_feed(feed_services, subject, WebSocketFeed("wss://feed.example.com/x"))
     for source, spec, words in (
         (WebSocketFeed("http://127.0.0.1/x"), "", "wss://"),

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from tickmesh_serving.clock import Clock
 
 
-def feeds_of(home: Path, store: CleanerStore, *, clock: Clock, hosts: Sequence[str] = ()) -> Feeds:
+def feeds_of(
+    home: Path,
+    store: CleanerStore,
+    *,
+    clock: Clock,
+    hosts: Sequence[str] = (),
+    space: SpoolSpace | None = None,
+) -> Feeds:
     return Feeds(
-        space=SpoolSpace(home / "feeds", max_bytes=1 << 30),
+        space=space or SpoolSpace(home / "feeds", max_bytes=1 << 30),
         hosts=FeedHosts(hosts, {}),
         loop=FeedLoop(),
         jobs=store.jobs,

@@ -1,17 +1,19 @@
-"""`tickmesh clean`: judge a file, store its good rows, quarantine the rest."""
+"""`tickmesh clean`: judge a file or a feed, store its good rows, quarantine the rest."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tickmesh._cli import INTERRUPTED
+from tickmesh._cli.feed_options import FileOrFeed, feed_options, feed_source
 from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
 from tickmesh._cli.text_files import read_text
 from tickmesh.api.cleaner.v1 import job_pb2
+from tickmesh.cleaning_sources import HttpFeed, WebSocketFeed
 from tickmesh.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 _POLICIES = ("quarantine", "pin", "pause")
 
 
-@click.command(short_help="Judge a file: good rows are stored, bad ones quarantined.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.command(short_help="Judge a file or feed: good rows are stored, bad ones quarantined.")
+@click.argument("file", type=FileOrFeed())
 @click.option("--subject", required=True, help="The subject to judge under.")
 @click.option(
     "--source",
@@ -38,29 +40,34 @@ _POLICIES = ("quarantine", "pin", "pause")
 )
 @click.option("--again", is_flag=True, help="Store the rows again, even if an earlier run did.")
 @click.option("--detach", is_flag=True, help="Start the job and return at once.")
+@feed_options
 @output_option
 def clean(
     *,
-    file: Path,
+    file: Path | str,
     subject: str,
     spec: Path | None,
     on_breaking_change: str,
     again: bool,
     detach: bool,
     output: Output,
+    **feed_settings: Any,
 ) -> int:
     """Judge every row of FILE under SUBJECT: good rows are stored, bad ones quarantined.
 
-    A file that the cleaner cannot read in place is sent to it. Ctrl-C detaches; the job goes on.
+    A file that the cleaner cannot read in place is sent to it. FILE may be the URL of a feed
+    (https, http, wss or ws) on a host the cleaner is configured for; such a job goes on until it is
+    cancelled, unless --max-answers ends it. Ctrl-C detaches; the job goes on.
     With --output json: one line a moment, then the job as it ended. Exit code 3 says that rows
     were quarantined.
     """
     from tickmesh.cleaning import CleanerClient
 
+    feed = feed_source(file, feed_settings)
     with CleanerClient() as client:
         job = _create(
             client,
-            file,
+            file if feed is None else feed,
             subject=subject,
             source_spec=read_text(spec) if spec else "",
             schema_change_policy=on_breaking_change,
@@ -76,21 +83,30 @@ def clean(
             return INTERRUPTED
     print_outcome(job, output=output)
     nothing_read = job.state == job_pb2.JOB_STATE_FAILED and not job.balance.rows_in
-    if nothing_read and spec is None and output is Output.TABLE:
+    if nothing_read and spec is None and feed is None and output is Output.TABLE:
         click.echo(f"next: tickmesh schema infer {file} --subject {subject}")
     return exit_code(job)
 
 
 def _create(
     client: CleanerClient,
-    file: Path,
+    source: Path | str | HttpFeed | WebSocketFeed,
     *,
     subject: str,
     source_spec: str,
     schema_change_policy: str,
     again: bool,
 ) -> job_pb2.Job:
-    """Name the file to the cleaner, or send it when the cleaner may not read it."""
+    """Name the source to the cleaner, or send a file that the cleaner may not read."""
+    if isinstance(source, HttpFeed | WebSocketFeed):
+        return client.create_job(
+            subject,
+            source=source,
+            source_spec=source_spec,
+            schema_change_policy=schema_change_policy,
+            again=again,
+        )
+    file = Path(source)
     try:
         return client.create_job(
             subject,

@@ -67,6 +67,10 @@ def job_facts(job: job_pb2.Job) -> dict[str, object]:
         "created_at": instant(timestamp_ns(job.created_at)),
         "ended_at": instant(timestamp_ns(job.ended_at)) if job.HasField("ended_at") else None,
         **balance_facts(job.balance),
+        "events": [
+            f"{instant(timestamp_ns(event.at))} {event.code}: {event.message}"
+            for event in job.events
+        ],
     }
 
 
