@@ -59,9 +59,13 @@ def test_options_that_do_not_fit_together_are_refused(
     file: Path | None, given: dict[str, Any], message: str
 ) -> None:
     settings = NOTHING | given
-    with pytest.raises(click.UsageError, match=message):
+
+    def read() -> None:
         query_source(file, settings)
         sink_of_options(settings)
+
+    with pytest.raises(click.UsageError, match=message):
+        read()
 
 
 def test_the_command_says_what_is_missing() -> None:
