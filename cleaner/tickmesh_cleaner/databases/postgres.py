@@ -288,7 +288,8 @@ def _exact_type(field: pa.Field[Any]) -> pa.DataType:
         precision, scale = modifier >> 16, modifier & 0x7FF
         if 0 < precision <= 38 and scale <= precision:
             return pa.decimal128(precision, scale)
-    return kind.storage_type
+    stored: pa.DataType = kind.storage_type
+    return stored
 
 
 def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from adbc_driver_postgresql import dbapi
@@ -63,9 +63,9 @@ class Feed:
             f"FROM generate_series({first}, {last}) AS n"
         )
 
-    def query(self, **options: object) -> Query:
+    def query(self, **options: Any) -> Query:
         statement = f"SELECT * FROM {self.name}" + ("" if options else " ORDER BY id")
-        return Query("postgresql", statement, **options)  # type: ignore[arg-type]  # the test's own words
+        return Query("postgresql", statement, **options)
 
     def clean(self, source: Query) -> job_pb2.Job:
         sink = ParquetSink(self.name)
@@ -75,7 +75,8 @@ class Feed:
         import pyarrow.dataset
 
         table = pyarrow.dataset.dataset(self._places.lake / self.name).to_table(columns=["id"])
-        return sorted(table["id"].to_pylist())
+        ids: list[Any] = table["id"].to_pylist()
+        return sorted(ids)
 
 
 @pytest.fixture

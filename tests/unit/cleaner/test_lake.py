@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
@@ -41,7 +41,7 @@ def sink_of(root: Path, *columns: str, subject: str = "ticks") -> ParquetSink:
 
 
 def rows_of(schema: RegisteredSchema, symbols: list[str]) -> pa.RecordBatch:
-    values = {
+    values: dict[str, Any] = {
         "ts": pa.array([NIGHT + n for n in range(len(symbols))], pa.timestamp("ns", "UTC")),
         "symbol": symbols,
         "price": [float(n) for n in range(len(symbols))],
