@@ -43,9 +43,10 @@ _COPY_TEXTS: Final = frozenset({"text", "character varying"})
 _PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|25006|F0000")
 """SQLSTATEs of failures that pass: connections, conflicts, resources, shutdowns, standbys."""
 
-_READ_ONLY: Final = "25006"
+_LASTS: Final = frozenset({"25006", "57014"})
+"""Of those, what does not pass for who only reads: writing, and taking too long."""
 
-_PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+([^\n]*)")
+_PRIMARY = re.compile(r"(ERROR|FATAL):\s+([^\n]*)")
 
 _PLAIN: Final[Mapping[pa.DataType, tuple[str, pa.DataType]]] = {
     pa.bool_(): ("boolean", pa.bool_()),
@@ -225,7 +226,7 @@ class PostgresSession:
             self._connection.close()
 
     def _reported(self) -> AbstractContextManager[None]:
-        return _reported(refuses_writes=self._only_reads)
+        return _reported(only_reads=self._only_reads)
 
 
 def _sql_type(field: pa.Field[Any]) -> str:
@@ -302,28 +303,27 @@ def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reported(*, refuses_writes: bool = False) -> Iterator[None]:
+def _reported(*, only_reads: bool = False) -> Iterator[None]:
     """Tell what will pass from what will not. Statements and values stay out of messages.
 
     Args:
-        refuses_writes: Whether the session itself asked to only read: then a statement that writes
-            is wrong, and not sent to a standby that will be the primary.
+        only_reads: Whether the session asked to only read. Then a statement that writes is wrong,
+            and not sent to a standby that will be the primary; and one that takes too long will
+            take too long again.
     """
     from adbc_driver_manager import Error
 
     try:
         yield
-    except Error as error:
-        state = error.sqlstate or ""
+    except (Error, OSError) as error:  # OSError is pyarrow's, when an answer breaks off
+        state = getattr(error, "sqlstate", None) or ""
         found = _PRIMARY.search(str(error))
-        message = found[1].strip() if found else "the connection failed"
-        wrote = refuses_writes and state == _READ_ONLY
-        if not state or (_PASSING.fullmatch(state) and not wrote):
+        message = found[2].strip()[:300] if found else "the connection failed"
+        if state:
+            passes = bool(_PASSING.fullmatch(state)) and not (only_reads and state in _LASTS)
+        else:
+            # Drivers leave it out; what the server says of a statement begins with ERROR.
+            passes = found is None or found[1] == "FATAL"
+        if passes:
             raise DatabaseAwayError(f"{state} {message}".strip()) from error
-        raise DatabaseRefusedError(message[:300], code=state) from error
-    except OSError as error:  # pyarrow's, when an answer breaks off
-        raise DatabaseAwayError(_first_line(error)) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise DatabaseRefusedError(message, code=state) from error
