@@ -170,7 +170,12 @@ def build_cleaner(
         uploads=uploads,
         feeds=feeds,
         roots=SourceRoots(config.sources.roots),
-        queries=Queries(databases, directory / "queries", max_bytes=config.sources.max_spool_bytes),
+        queries=Queries(
+            databases,
+            directory / "queries",
+            max_bytes=config.sources.max_spool_bytes,
+            taken_elsewhere=lambda: uploads.size_bytes,
+        ),
         schemas=schemas,
         sinks=sinks,
         metrics=cleaner_metrics,

@@ -140,14 +140,25 @@ class DatabaseSession(Protocol):
 class Database(Protocol):
     """One configured database."""
 
-    name: str
-    """Its name in the configuration."""
-    types: TableTypes
-    """How its tables hold Arrow columns."""
-    identity_column: str
-    """The SQL type of a column that numbers rows by itself."""
-    row_lock: str
-    """What a SELECT ends with to keep its row from others; empty where writers are alone anyway."""
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    @property
+    def types(self) -> TableTypes:
+        """How its tables hold Arrow columns."""
+        ...
+
+    @property
+    def identity_column(self) -> str:
+        """The SQL type of a column that numbers rows by itself."""
+        ...
+
+    @property
+    def row_lock(self) -> str:
+        """What a SELECT ends with to keep its row from others; empty where writers are alone."""
+        ...
 
     def literal(self, field: pa.Field[Any], value: pa.Scalar[Any], n: int) -> tuple[str, object]:
         """A value of an answer's column as SQL takes it back: parameter n, and its value.

@@ -28,6 +28,7 @@ from tickmesh_cleaner.databases.engine import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from tickmesh_cleaner.config import DatabaseConfig
 
@@ -42,7 +43,10 @@ _COPY_TEXTS: Final = frozenset({"text", "character varying"})
 _PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|25006|F0000")
 """SQLSTATEs of failures that pass: connections, conflicts, resources, shutdowns, standbys."""
 
-_PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+([^\n]*)")
+_LASTS: Final = frozenset({"25006", "57014"})
+"""Of those, what does not pass for who only reads: writing, and taking too long."""
+
+_PRIMARY = re.compile(r"(ERROR|FATAL):\s+([^\n]*)")
 
 _PLAIN: Final[Mapping[pa.DataType, tuple[str, pa.DataType]]] = {
     pa.bool_(): ("boolean", pa.bool_()),
@@ -157,22 +161,23 @@ class PostgresSession:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._only_reads = False
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """See `DatabaseSession.execute`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.execute(_numbered(statement), tuple(parameters) or None)
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See `DatabaseSession.query`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.execute(_numbered(statement), tuple(parameters) or None)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
     def stream(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[pa.RecordBatch]:
         """See `DatabaseSession.stream`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
             )
@@ -184,7 +189,7 @@ class PostgresSession:
 
     def insert(self, table: TableName, rows: pa.RecordBatch) -> None:
         """See `DatabaseSession.insert`."""
-        with _reported(), self._connection.cursor() as cursor:
+        with self._reported(), self._connection.cursor() as cursor:
             cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema or None)
 
     def columns(self, table: TableName) -> dict[str, str]:
@@ -202,11 +207,12 @@ class PostgresSession:
 
     def begin_reading(self) -> None:
         """See `DatabaseSession.begin_reading`."""
+        self._only_reads = True
         self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def commit(self) -> None:
         """See `DatabaseSession.commit`."""
-        with _reported():
+        with self._reported():
             self._connection.commit()
 
     def rollback(self) -> None:
@@ -218,6 +224,9 @@ class PostgresSession:
         """See `DatabaseSession.close`."""
         with suppress(Exception):
             self._connection.close()
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return _reported(only_reads=self._only_reads)
 
 
 def _sql_type(field: pa.Field[Any]) -> str:
@@ -280,7 +289,8 @@ def _exact_type(field: pa.Field[Any]) -> pa.DataType:
         precision, scale = modifier >> 16, modifier & 0x7FF
         if 0 < precision <= 38 and scale <= precision:
             return pa.decimal128(precision, scale)
-    return kind.storage_type
+    stored: pa.DataType = kind.storage_type
+    return stored
 
 
 def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -293,22 +303,27 @@ def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Tell what will pass from what will not. Statements and values stay out of messages."""
+def _reported(*, only_reads: bool = False) -> Iterator[None]:
+    """Tell what will pass from what will not. Statements and values stay out of messages.
+
+    Args:
+        only_reads: Whether the session asked to only read. Then a statement that writes is wrong,
+            and not sent to a standby that will be the primary; and one that takes too long will
+            take too long again.
+    """
     from adbc_driver_manager import Error
 
     try:
         yield
-    except Error as error:
-        state = error.sqlstate or ""
+    except (Error, OSError) as error:  # OSError is pyarrow's, when an answer breaks off
+        state = getattr(error, "sqlstate", None) or ""
         found = _PRIMARY.search(str(error))
-        message = found[1].strip() if found else "the connection failed"
-        if not state or _PASSING.fullmatch(state):
+        message = found[2].strip()[:300] if found else "the connection failed"
+        if state:
+            passes = bool(_PASSING.fullmatch(state)) and not (only_reads and state in _LASTS)
+        else:
+            # Drivers leave it out; what the server says of a statement begins with ERROR.
+            passes = found is None or found[1] == "FATAL"
+        if passes:
             raise DatabaseAwayError(f"{state} {message}".strip()) from error
-        raise DatabaseRefusedError(message[:300], code=state) from error
-    except OSError as error:  # pyarrow's, when an answer breaks off
-        raise DatabaseAwayError(_first_line(error)) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise DatabaseRefusedError(message, code=state) from error

@@ -14,7 +14,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _KEPT_APART = ".tickmesh"
 _DESCRIPTION = "dataset.json"
-_COMPRESSION = "zstd"
+_COMPRESSION: Final = "zstd"
 _LASTING = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 

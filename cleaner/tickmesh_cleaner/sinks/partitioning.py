@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from tickmesh.decoding.arrow import int64_array
 from tickmesh_cleaner.domain.errors import InvalidSinkError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Partitioning:
     def file_schema(self, schema: pa.Schema) -> pa.Schema:
         """The columns a file holds of rows of this schema."""
         kept = [field for field in schema if _is_time(field.type) or field.name not in self.columns]
-        return pa.schema(kept, metadata=schema.metadata)
+        return pa.schema(kept).with_metadata(schema.metadata)
 
     def partitions(self, batch: pa.RecordBatch) -> Iterator[Partition]:
         """The rows of a batch by partition, in order of their first rows.
@@ -131,7 +132,7 @@ class Partitioning:
                     for name, key in zip(self.columns, keys, strict=True)
                 )
             )
-            yield Partition(directory, rows.take(pa.array(indices)))
+            yield Partition(directory, rows.take(int64_array(indices)))
 
     @staticmethod
     def _key(batch: pa.RecordBatch, name: str) -> Any:

@@ -35,4 +35,5 @@ def check_names(names: list[str], *, added: tuple[str, ...]) -> None:
 
 def constant(value: object, kind: pa.DataType, length: int) -> pa.Array[Any]:
     """A column that holds one value throughout."""
-    return pa.repeat(pa.scalar(value, kind), length)
+    filled: Any = pa.scalar(value, kind)  # the stubs list kinds of scalars one by one
+    return pa.repeat(filled, length)

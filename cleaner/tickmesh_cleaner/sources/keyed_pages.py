@@ -133,7 +133,8 @@ class KeyedPages:
             marks = ", ".join(mark for mark, _ in bounds)
             where = f" WHERE ({', '.join(columns)}) > ({marks})"
         elif self._low is not None:
-            bounds = [self._database.literal(*self._low, 1)]
+            field, low = self._low
+            bounds = [self._database.literal(field, low, 1)]
             where = f" WHERE {columns[0]} {'>=' if self._looks_back else '>'} {bounds[0][0]}"
         return self._answer(
             session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from adbc_driver_postgresql import dbapi
@@ -63,9 +63,9 @@ class Feed:
             f"FROM generate_series({first}, {last}) AS n"
         )
 
-    def query(self, **options: object) -> Query:
+    def query(self, **options: Any) -> Query:
         statement = f"SELECT * FROM {self.name}" + ("" if options else " ORDER BY id")
-        return Query("postgresql", statement, **options)  # type: ignore[arg-type]  # the test's own words
+        return Query("postgresql", statement, **options)
 
     def clean(self, source: Query) -> job_pb2.Job:
         sink = ParquetSink(self.name)
@@ -75,7 +75,8 @@ class Feed:
         import pyarrow.dataset
 
         table = pyarrow.dataset.dataset(self._places.lake / self.name).to_table(columns=["id"])
-        return sorted(table["id"].to_pylist())
+        ids: list[Any] = table["id"].to_pylist()
+        return sorted(ids)
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_a_query_only_reads(places: Places, feed: Feed, statement: str, key: str
     assert job.state == job_pb2.JOB_STATE_FAILED
     assert job.error_reason == "SOURCE_UNREADABLE"
     assert "127.0.0.1" not in job.message
-    assert "SELECT" not in job.message
+    assert statement.format(name=feed.name) not in job.message
     places.finish(feed.clean(feed.query()))
     assert feed.ids() == good(1, 10)
 

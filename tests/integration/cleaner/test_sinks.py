@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset
@@ -220,12 +220,13 @@ def test_a_column_that_a_compatible_version_brings_is_added(
     if kind == "lake":
         schema = pa.parquet.read_schema(places.lake / ".tickmesh" / subject / "_common_metadata")
         table = pa.dataset.dataset(places.lake / subject, schema=schema).to_table()
-        rows = zip(table["_schema_version"].to_pylist(), table["venue"].to_pylist(), strict=True)
+        columns = (table["_schema_version"].to_pylist(), table["venue"].to_pylist())
+        rows: list[tuple[Any, Any]] = list(zip(*columns, strict=True))
     else:
         found = table_rows(
             places.urls[kind], subject, "_schema_version", "coalesce(venue, 'none') AS venue"
         )
-        rows = ((version, None if venue == "none" else venue) for version, venue in found)
+        rows = [(version, None if venue == "none" else venue) for version, venue in found]
     assert sorted(rows) == [(1, None), (2, "XNYS")]
 
 

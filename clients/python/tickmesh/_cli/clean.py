@@ -9,6 +9,7 @@ import click
 
 from tickmesh._cli import FAILURE, INTERRUPTED
 from tickmesh._cli.clean_sources import LocalSource, followed, local_source
+from tickmesh._cli.database_options import database_options, query_source, sink_of_options
 from tickmesh._cli.feed_options import feed, feed_options
 from tickmesh._cli.job_output import exit_code, follow_progress, print_outcome
 from tickmesh._cli.output import Output, output_option
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from tickmesh.cleaning import CleanerClient
+    from tickmesh.cleaning_sinks import JobSink
 
 _POLICIES = ("quarantine", "pin", "pause")
 
@@ -32,10 +34,11 @@ class _Choices(TypedDict):
     source_spec: str
     schema_change_policy: str
     again: bool
+    sink: JobSink
 
 
 @click.command(short_help="Judge files and feeds: good rows are stored, bad ones quarantined.")
-@click.argument("sources", metavar="SOURCE", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE", nargs=-1)
 @click.option("--subject", required=True, help="The subject to judge under.")
 @click.option(
     "--source",
@@ -61,6 +64,7 @@ class _Choices(TypedDict):
 @click.option("--again", is_flag=True, help="Store the rows again, even if an earlier run did.")
 @click.option("--detach", is_flag=True, help="Start the job and return at once.")
 @feed_options
+@database_options
 @output_option
 def clean(
     *,
@@ -73,7 +77,7 @@ def clean(
     again: bool,
     detach: bool,
     output: Output,
-    **feed_settings: Any,
+    **settings: Any,
 ) -> int:
     """Judge every row of SOURCE under SUBJECT: good rows are stored, bad ones quarantined.
 
@@ -82,23 +86,28 @@ def clean(
     read in place is sent to it, file by file. With --follow, SOURCE is a file that need not exist
     yet; the cleaner must be able to read it. SOURCE may be the URL of a feed (https, http, wss, ws)
     on a host the cleaner is configured for: such a job goes on until it is cancelled, unless
-    --max-answers ends it. Ctrl-C detaches; the job goes on. With --output json:
+    --max-answers ends it. --query takes the place of SOURCE. Ctrl-C detaches; the job goes on. With --output json:
     one line a moment, then the job as it ended. Exit code 3 says that rows were quarantined.
     """
     from tickmesh.cleaning import CleanerClient
 
     if follow and len(sources) > 1:
         raise click.UsageError("one job follows one file: give a single SOURCE with --follow")
+    query = query_source(sources or None, settings)
+    sink = sink_of_options(settings)
     found = [
-        feed(given, feed_settings)
+        feed(given, settings)
         or (followed(given, start_at=start_at) if follow else local_source(given))
         for given in sources
     ]
+    if query is not None:
+        found.append(LocalSource("--query", query, ()))
     choices = _Choices(
         subject=subject,
         source_spec=read_text(spec) if spec else "",
         schema_change_policy=on_breaking_change,
         again=again,
+        sink=sink,
     )
     codes = []
     with CleanerClient() as client:
