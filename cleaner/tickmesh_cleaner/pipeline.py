@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.sinks.sink import Sink
     from tickmesh_cleaner.sources.source import Source, SourceBatch
     from tickmesh_cleaner.store.jobs import JobStore
-    from tickmesh_cleaner.store.ledger import Ledger
+    from tickmesh_cleaner.store.ledger import Ledger, LedgerState
     from tickmesh_serving.clock import Clock
 
 MESSAGE_BYTES = 12 * 1024 * 1024

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.cleaner.parts import MemorySink, schema_version
+from tests.unit.cleaner.parts import MemorySink, MemorySinks, MemoryTickStore, schema_version
 from tests.unit.cleaner.test_replaying import Cleaner
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import InvalidRuleError
@@ -58,6 +59,17 @@ class DyingSink(MemorySink):
         if n == self._at:
             raise Crash
         return super().write(n, *arguments, **named)
+
+
+class DyingSinks(MemorySinks):
+    """Opens such sinks."""
+
+    def __init__(self, store: MemoryTickStore, *, at: int) -> None:
+        super().__init__(store)
+        self._at = at
+
+    def open(self, _job: Job) -> MemorySink:
+        return DyingSink(self._store, at=self._at)
 
 
 @pytest.fixture
@@ -172,14 +184,12 @@ def test_after_a_crash_an_open_batch_is_judged_with_what_was_remembered_before_i
     undisturbed, crashed = cleaners
     expected = undisturbed.clean(many_rows())
 
-    sink_of = crashed.workshop.sink_of
-    object.__setattr__(
-        crashed.workshop, "sink_of", lambda _job: DyingSink(crashed.tick_store, at=dies_at)
-    )
+    workshop = crashed.workshop
+    crashed.workshop = replace(workshop, sinks=DyingSinks(crashed.tick_store, at=dies_at))
     with pytest.raises(Crash):
         crashed.clean(many_rows())
-    object.__setattr__(crashed.workshop, "sink_of", sink_of)
-    assert len(crashed.store.ledger.state(crashed.store.jobs.get("clean").producer_id).open) == 1
+    crashed.workshop = workshop
+    assert crashed.store.ledger.state(crashed.store.jobs.get("clean").producer_id).open
     job = crashed.run(crashed.store.jobs.get("clean"))
 
     assert job.balance == expected.balance
