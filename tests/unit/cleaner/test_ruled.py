@@ -231,3 +231,16 @@ def test_a_wrong_rule_is_an_error_with_its_place() -> None:
     with pytest.raises(InvalidRuleError, match="there is no rule x-tick-oder") as refused:
         rules_of(schema_version('{"properties": {"a": {}}, "x-tick-oder": true}', 1))
     assert refused.value.metadata == {"pointer": "/x-tick-oder"}
+
+
+def test_a_row_that_two_rules_refuse_by_one_code_is_held_once_with_both_reasons(
+    cleaner: Cleaner,
+) -> None:
+    twice = {
+        **SCHEMA,
+        "allOf": [{"x-tick-order": {"by": "ts"}}, {"x-tick-crossed": True}],
+        "x-tick-crossed": {"locked": "reject"},
+    }
+    cleaner.schemas.registered[:] = [schema_version(json.dumps(twice), 1)]
+    assert cleaner.clean(HEAD + b"10,1.5,3,2\n").balance.quarantined == 1
+    assert cleaner.held() == {b"10,1.5,3,2": ["TICK_CROSSED", "TICK_CROSSED"]}
