@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tickmesh.decoding import csv
-from tickmesh.decoding.decoded import DecodeError
+from tickmesh.decoding.decoded import DecodeError, Position
 from tickmesh.decoding.opening import expected_columns
 from tickmesh.decoding.sniffing import SNIFFED_BYTES
 from tickmesh.decoding.source_spec import Compression, Format
@@ -167,7 +167,9 @@ def _header(head: bytes, spec: SourceSpec, *, name: str) -> tuple[str, ...]:
     if spec.format is not Format.CSV or spec.csv.names:
         return ()
     try:
-        header = csv.header_frame(iter([head]), spec.csv)
+        begin = csv.after_lines(iter([head]), spec.csv.skip_lines) if spec.csv.skip_lines else None
+        start = begin or Position()
+        header = csv.header_frame(iter([head[start.offset :]]), spec.csv, start=start)
         return csv.header_names(header, spec.csv, expected=expected_columns(spec))
     except DecodeError as error:
         raise SourceUnreadableError(

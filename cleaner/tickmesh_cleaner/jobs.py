@@ -188,6 +188,8 @@ class JobRunner:
         for one in active:
             if one.thread is not None:
                 one.thread.join(timeout_seconds)
+        if self._keeper.ident is not None:
+            self._keeper.join(timeout_seconds)
 
     def _keep(self) -> None:
         """Renew leases, hear what other processes asked for, take over from dead ones."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from tests.unit.cleaner.parts import MemoryTickStore
+
 FILES = {
     "a.csv": "ts,price\n1,1.5\n2,-1\n",
     "b.csv": "ts,price\n3,2.5\n4,-1\n5,3.5\n",
@@ -50,12 +52,12 @@ class StoredRows:
 class FilesCleaner(Cleaner):
     """A cleaner whose jobs run as they do in a process, on threads."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home)
+    def __init__(self, home: Path, *, tick_store: MemoryTickStore | None = None) -> None:
+        super().__init__(home, tick_store=tick_store)
         self.root = home / "trades"
         self.root.mkdir(exist_ok=True)
         self.runner = JobRunner(self.workshop, owner="owner", max_running=2)
-        self.auditor = Auditor(self.store, self.files, StoredRows(self))
+        self.auditor = Auditor(self.store, self.files, lambda _job: StoredRows(self))
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
@@ -101,8 +103,7 @@ class FilesCleaner(Cleaner):
         """The cleaner after its process died: its files and the tick store are what is left."""
         self.runner.stop(timeout_seconds=10)
         self.store.close()
-        again = FilesCleaner(self.home)
-        again.tick_store = self.tick_store
+        again = FilesCleaner(self.home, tick_store=self.tick_store)
         again.schemas.registered[:] = self.schemas.registered
         return again
 

@@ -51,11 +51,11 @@ CONTENT = b'ts,price\n1,1.5\n2,-1\n3\n4,"x\n5,-2\n'
 class Cleaner:
     """The real parts of a cleaner on one home, with a tick store in memory."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, tick_store: MemoryTickStore | None = None) -> None:
         self.home = home
         self.store = CleanerStore(home / "cleaner")
         self.files = QuarantineFiles(home / "quarantine")
-        self.tick_store = MemoryTickStore()
+        self.tick_store = tick_store or MemoryTickStore()
         self.schemas = MemorySchemas([schema_version(json.dumps(FIRST), 1)])
         clock = StoppedClock()
         self.workshop = Workshop(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tickmesh.decoding import csv, jsonl
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES, MAX_RECORD_BYTES
-from tickmesh.decoding.quoting import record_ends
+from tickmesh.decoding.quoting import Marks, record_ends
 from tickmesh.decoding.source_spec import Format
 
 if TYPE_CHECKING:
@@ -35,13 +35,11 @@ class LineFormat:
         self._spec = spec
         self._names = names
         self._has_header = spec.format is Format.CSV and not spec.csv.names
-        is_csv = spec.format is Format.CSV
-        self._quote = spec.csv.quote.encode() if is_csv else b""
-        self._delimiter = spec.csv.delimiter.encode() if is_csv else b","
+        self._marks = csv.marks_of(spec.csv) if spec.format is Format.CSV else Marks()
 
     def whole_bytes(self, data: bytes) -> int:
         """How many of the bytes, which begin at a record, are whole records."""
-        ends = record_ends(data, quote=self._quote, delimiter=self._delimiter)
+        ends = record_ends(data, self._marks)
         if len(ends):
             return int(ends[-1])
         # Longer than a record may be, with a quote that is not closed: no use to wait for it.
@@ -59,19 +57,33 @@ class LineFormat:
         Returns:
             None when the first line is not complete.
         """
+        begin = self._after_skipped(head)
+        if begin is None:
+            return BEGINNING if is_whole else None
         if not self._has_header:
-            return BEGINNING
-        whole = len(head) if is_whole else self.whole_bytes(head)
+            return begin
+        rest = head[begin.offset :]
+        whole = rest if is_whole else rest[: self.whole_bytes(rest)]
         if not whole:
             return None
         try:
-            header = csv.header_frame(iter([head[:whole]]), self._spec.csv)
+            header = csv.header_frame(iter([whole]), self._spec.csv, start=begin)
             names = csv.header_names(header, self._spec.csv, expected=frozenset())
-        except DecodeError:
-            return BEGINNING
+        except DecodeError as error:
+            # Nothing but comments so far: the header is still to come.
+            return None if error.code == "EMPTY" and not is_whole else begin
         if names != self._names:
-            return BEGINNING
+            return begin
         return replace(BEGINNING, offset=header.end.offset, line=header.end.line)
+
+    def _after_skipped(self, head: bytes) -> Position | None:
+        """Where the lines to be skipped end; None while they are not all there."""
+        place = 0
+        for _ in range(self._spec.csv.skip_lines if self._spec.format is Format.CSV else 0):
+            place = head.find(b"\n", place) + 1
+            if not place:
+                return None
+        return replace(BEGINNING, offset=place, line=1 + head.count(b"\n", 0, place))
 
     def decode(
         self,
