@@ -142,13 +142,13 @@ class RowsOfBatch:
     def explain_bad_rows(self) -> tuple[Array, Array]:
         """The documents of all bad rows as JSON text, and the lists of their reasons.
 
-        The same as `explain` says of them; but only rows with cells that could not be filled, those
-        a tick rule refuses, and those `reasons_in_columns` leaves, are looked at one by one.
+        The same as `explain` says of them; but only rows with cells that could not be filled, and
+        those `reasons_in_columns` leaves, are looked at one by one.
         """
         rows = self.bad_rows
         cells = cell_texts(self.mapped, rows.tolist())
-        apart = self._judged_apart[rows]
-        single = np.flatnonzero(apart) if cells is not None else np.arange(len(rows))
+        unfilled = self._failed[rows] if self.mapped.failures else np.zeros(len(rows), dtype=bool)
+        single = np.flatnonzero(unfilled) if cells is not None else np.arange(len(rows))
         reasons = ReasonColumn()
         explained = self.explain(rows[single].tolist()) if len(single) else []
         for place, one in zip(single.tolist(), explained, strict=True):
@@ -158,21 +158,17 @@ class RowsOfBatch:
             return texts, reasons.finish(len(rows))
         documents = object_texts(cells, len(rows), null_fields=self.mapped.null_fields)
         if len(single):
-            documents = pc.replace_with_mask(documents, pa.array(apart), texts)
+            documents = pc.replace_with_mask(documents, pa.array(unfilled), texts)
+        ruled = np.isin(rows, list(self.held))
+        for place in np.flatnonzero(ruled).tolist():
+            reasons.add(place, self.held[rows[place].item()])
         words = np.asarray(self.verdicts.reason_mask)[rows]
         bad = BadRows(words, cells, self.sites, lambda places: self._worded(rows[places].tolist()))
-        reasons_in_columns(bad, np.flatnonzero(~apart), reasons)
+        reasons_in_columns(bad, np.flatnonzero(~(unfilled | ruled)), reasons)
         return documents, reasons.finish(len(rows))
 
     def _worded(self, rows: Sequence[int]) -> list[tuple[RowReason, ...]]:
         return [_row_reasons(found) for found in self.verdicts.reasons_of(rows)]
-
-    @cached_property
-    def _judged_apart(self) -> NDArray[np.bool_]:
-        """The rows whose reasons are not the columns' alone."""
-        apart = self._failed.copy()
-        apart[list(self.held)] = True
-        return apart
 
     def _reasons_of(
         self, row: int, document: Mapping[str, Any], readable: Iterator[Sequence[Reason]]

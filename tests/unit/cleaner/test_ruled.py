@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.cleaner.parts import MemorySink, MemorySinks, schema_version
+from tests.unit.cleaner.parts import MemorySink, MemorySinks, MemoryTickStore, schema_version
 from tests.unit.cleaner.test_replaying import Cleaner
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import InvalidRuleError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.unit.cleaner.parts import MemoryTickStore
     from tickmesh_cleaner.domain.job import Job
 
 SCHEMA: dict[str, Any] = {
@@ -62,14 +62,14 @@ class DyingSink(MemorySink):
 
 
 class DyingSinks(MemorySinks):
-    """Every job's sink dies at the same batch."""
+    """Opens such sinks."""
 
     def __init__(self, store: MemoryTickStore, *, at: int) -> None:
         super().__init__(store)
-        self._dying = DyingSink(store, at=at)
+        self._at = at
 
     def open(self, _job: Job) -> MemorySink:
-        return self._dying
+        return DyingSink(self._store, at=self._at)
 
 
 @pytest.fixture
@@ -184,12 +184,12 @@ def test_after_a_crash_an_open_batch_is_judged_with_what_was_remembered_before_i
     undisturbed, crashed = cleaners
     expected = undisturbed.clean(many_rows())
 
-    sinks = crashed.workshop.sinks
-    object.__setattr__(crashed.workshop, "sinks", DyingSinks(crashed.tick_store, at=dies_at))
+    workshop = crashed.workshop
+    crashed.workshop = replace(workshop, sinks=DyingSinks(crashed.tick_store, at=dies_at))
     with pytest.raises(Crash):
         crashed.clean(many_rows())
-    object.__setattr__(crashed.workshop, "sinks", sinks)
-    assert len(crashed.store.ledger.state(crashed.store.jobs.get("clean").producer_id).open) == 1
+    crashed.workshop = workshop
+    assert crashed.store.ledger.state(crashed.store.jobs.get("clean").producer_id).open
     job = crashed.run(crashed.store.jobs.get("clean"))
 
     assert job.balance == expected.balance
@@ -231,3 +231,16 @@ def test_a_wrong_rule_is_an_error_with_its_place() -> None:
     with pytest.raises(InvalidRuleError, match="there is no rule x-tick-oder") as refused:
         rules_of(schema_version('{"properties": {"a": {}}, "x-tick-oder": true}', 1))
     assert refused.value.metadata == {"pointer": "/x-tick-oder"}
+
+
+def test_a_row_that_two_rules_refuse_by_one_code_is_held_once_with_both_reasons(
+    cleaner: Cleaner,
+) -> None:
+    twice = {
+        **SCHEMA,
+        "allOf": [{"x-tick-order": {"by": "ts"}}, {"x-tick-crossed": True}],
+        "x-tick-crossed": {"locked": "reject"},
+    }
+    cleaner.schemas.registered[:] = [schema_version(json.dumps(twice), 1)]
+    assert cleaner.clean(HEAD + b"10,1.5,3,2\n").balance.quarantined == 1
+    assert cleaner.held() == {b"10,1.5,3,2": ["TICK_CROSSED", "TICK_CROSSED"]}

@@ -112,6 +112,18 @@ def test_there_is_no_page_without_a_rule_and_every_code_has_its_bit_in_the_index
         assert f"| {bit} | `{code}` |" in index
 
 
+def test_the_code_of_the_index_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = page_of("x-tick-spread")
+    text = block(page, "json")
+    _, columns = compiled(json.loads(text))
+    batch, _ = rows_of(block(page, "csv"), columns)
+    given = {"text": text, "batch": batch, "table": pa.Table.from_batches([batch])}
+    code = block((PAGES / "README.md").read_text("utf-8"), "py")
+    exec(compile(code, "docs/rules/README.md", "exec"), given)
+    # The causal median of the last four spreads is 0.375; that of the whole day as well.
+    assert capsys.readouterr().out == "{'TICK_SPREAD': 1} {'TICK_SPREAD': 1}\n"
+
+
 def test_shipped_data_is_named_on_its_page() -> None:
     assert all(f"`{name}`" in page_of("x-tick-session") for name in shipped_names())
     assert all(f"`{name}`" in page_of("x-tick-conditions") for name in shipped_tables())
