@@ -86,8 +86,9 @@ def clean(
     read in place is sent to it, file by file. With --follow, SOURCE is a file that need not exist
     yet; the cleaner must be able to read it. SOURCE may be the URL of a feed (https, http, wss, ws)
     on a host the cleaner is configured for: such a job goes on until it is cancelled, unless
-    --max-answers ends it. --query takes the place of SOURCE. Ctrl-C detaches; the job goes on. With --output json:
-    one line a moment, then the job as it ended. Exit code 3 says that rows were quarantined.
+    --max-answers ends it. --query takes the place of SOURCE. Ctrl-C detaches; the job goes on.
+    With --output json: one line a moment, then the job as it ended. Exit code 3 says that rows
+    were quarantined.
     """
     from tickmesh.cleaning import CleanerClient
 
