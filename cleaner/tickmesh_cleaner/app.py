@@ -20,6 +20,7 @@ from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.permissions import permission_table
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
+from tickmesh_cleaner.retention import Retention, RetentionKeeper
 from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_cleaner.sources.roots import SourceRoots
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.config import CleanerConfig
     from tickmesh_cleaner.domain.job import Job
     from tickmesh_serving.tracing import Tracing
+
+_DAY_NS = 86_400_000_000_000
 
 
 class _Life:
@@ -151,6 +154,15 @@ def build_cleaner(
         ids=ids,
         max_unfinished=config.jobs.max_unfinished,
     )
+    days = config.quarantine.max_age_days
+    retention = Retention(
+        store,
+        files,
+        max_bytes=config.quarantine.max_bytes,
+        max_age_ns=None if days is None else round(days * _DAY_NS),
+        clock=clock,
+        metrics=workshop.metrics,
+    )
     flights = QuarantineFlights(
         store,
         files,
@@ -165,7 +177,8 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
+            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds),
+            RetentionKeeper(retention),
         ],
         metrics=metrics,
         clock=clock,

@@ -45,11 +45,16 @@ class Auditor:
 
         Rows in and duplicates are those of the balance lines: the source itself is not read again.
         Rows under sequences that no intent ever named count as this job's: nobody but the cleaner
-        writes as its producer, so they are rows too many.
+        writes as its producer, so they are rows too many. Files that retention removed count with
+        the rows they had, and those rows are told as expired.
         """
         ledger = self._store.ledger
         batches = ledger.batches_of_job(job.id)
-        quarantined = sum(self._files.count_rows(job_id=job.id, n=n) for n in batches)
+        removed = self._store.removals.removed(job.id)
+        expired = sum(removed.values())
+        quarantined = expired + sum(
+            self._files.count_rows(job_id=job.id, n=n) for n in batches if n not in removed
+        )
         stored = 0
         if job.producer_id:
             held = self._counter.rows_by_sequence(job.dataset, job.producer_id)
@@ -57,4 +62,9 @@ class Auditor:
             # What was there before the job began is its duplicate, and stored by an earlier one.
             own = {n for n in batches if n > (job.stored_before or 0)}
             stored = sum(rows for n, rows in held.items() if n in own or n > last_n)
-        return replace(self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined)
+        return replace(
+            self._store.jobs.get(job.id).balance,
+            stored=stored,
+            quarantined=quarantined,
+            expired=expired,
+        )

@@ -28,5 +28,6 @@ def error_table() -> ErrorTable:
             errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,
             errors.RegistryUnavailableError: StatusCode.UNAVAILABLE,
             errors.TickStoreUnavailableError: StatusCode.UNAVAILABLE,
+            errors.DrainingError: StatusCode.UNAVAILABLE,
         }
     )

@@ -30,6 +30,22 @@ class CleanerMetrics:
             registry=registry,
         )
 
+        self._removed = Counter(
+            "tickmesh_cleaner_quarantine_removed_rows",
+            "Quarantined rows that left quarantine unreleased, by cause: size, age or discard.",
+            ["cause"],
+            registry=registry,
+        )
+        self.quarantine_bytes = Gauge(
+            "tickmesh_cleaner_quarantine_bytes",
+            "Bytes of the quarantine files when retention last looked.",
+            registry=registry,
+        )
+
+    def removed(self, *, cause: str, rows: int) -> None:
+        """Count rows that retention removed (`size`, `age`) or somebody gave up (`discard`)."""
+        self._removed.labels(cause=cause).inc(rows)
+
     def committed(self, balance: Balance) -> None:
         """Count the rows of a committed batch."""
         self._rows.labels(outcome="stored").inc(balance.stored)

@@ -6,6 +6,7 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,18 @@ class QuarantineFiles:
     """The quarantine files below one directory."""
 
     def __init__(self, directory: Path) -> None:
+        """Open the directory, before any job writes to it.
+
+        Args:
+            directory: Created when missing.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        for unfinished in directory.glob("*/*.unfinished"):
+            unfinished.unlink()
+        for of_job in directory.iterdir():
+            with contextlib.suppress(OSError):  # files stand there
+                of_job.rmdir()
 
     def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
         """Write and synchronise the file of one batch; nothing when it has no bad rows."""
@@ -79,6 +90,26 @@ class QuarantineFiles:
             os.fsync(file.fileno())
         unfinished.replace(path)
         _synchronise_directory(path.parent)
+
+    def listed(self, *, job_id: str) -> list[tuple[int, int]]:
+        """(batch, bytes) of each file of a job, in order of the batches."""
+        found = []
+        for path in (self._directory / job_id).glob("*.parquet"):
+            with contextlib.suppress(FileNotFoundError):  # removed in between
+                found.append((int(path.stem), path.stat().st_size))
+        return sorted(found)
+
+    def jobs(self) -> list[str]:
+        """The jobs that have files here."""
+        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+
+    def size_bytes(self) -> int:
+        """The bytes of all files."""
+        return sum(size for job_id in self.jobs() for _, size in self.listed(job_id=job_id))
+
+    def remove(self, *, job_id: str, n: int) -> None:
+        """Delete the file of a batch."""
+        self._path(_FileName(job_id, n)).unlink(missing_ok=True)
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""

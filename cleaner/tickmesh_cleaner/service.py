@@ -213,6 +213,18 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         )
         return pb.ReplayQuarantineResponse(job=messages.job_message(job))
 
+    async def DiscardQuarantine(  # noqa: N802
+        self, request: pb.DiscardQuarantineRequest, _context: _Context
+    ) -> pb.DiscardQuarantineResponse:
+        """Give rows up, for the record."""
+        rows = await asyncio.to_thread(
+            self._application.discard_quarantine,
+            current_call(),
+            messages.filter_of(request.filter),
+            comment=request.comment,
+        )
+        return pb.DiscardQuarantineResponse(rows=rows)
+
 
 def _interval_seconds(request: pb.WatchJobRequest) -> float:
     shortest, usual, longest = _PROGRESS_SECONDS

@@ -214,3 +214,13 @@ class TickStoreUnavailableError(CleanerError):
     def __init__(self, detail: str = "") -> None:
         what = f"takes no rows for now ({detail.rstrip('.')})" if detail else "does not answer"
         super().__init__(f"the tick store {what}; the job goes on by itself once it does")
+
+
+class DrainingError(CleanerError):
+    """The server is going down."""
+
+    reason = "DRAINING"
+    retry_after_seconds = 1.0
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(f"the cleaner is going down; {message}", **metadata)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, func, select, update
 
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
-from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
+from tickmesh_cleaner.store.tables import (
+    QUARANTINE,
+    QUARANTINE_REASONS,
+    REMOVED_QUARANTINE_FILES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,8 +37,7 @@ def insert_entries(
     """Enter the rows of a batch's quarantine file, in the file's order."""
     if not records:
         return
-    highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
-    first_id = connection.execute(highest).scalar_one() + 1
+    first_id = _next_id(connection)
     connection.execute(
         QUARANTINE.insert(),
         [
@@ -57,6 +60,16 @@ def insert_entries(
         connection,
         ((first_id + row, record.reasons) for row, record in enumerate(records)),
     )
+
+
+def _next_id(connection: Connection) -> int:
+    """An id above all that were ever given: those of removed rows are not given again."""
+    held = select(func.coalesce(func.max(QUARANTINE.c.id), 0)).scalar_subquery()
+    gone = select(
+        func.coalesce(func.max(REMOVED_QUARANTINE_FILES.c.last_row_id), 0)
+    ).scalar_subquery()
+    highest: int = connection.execute(select(func.max(held, gone))).scalar_one()
+    return highest + 1
 
 
 def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None:
