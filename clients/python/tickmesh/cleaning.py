@@ -17,14 +17,16 @@ from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2, job_pb2, quarantine_pb2
 from tickmesh.api.cleaner.v1.cleaner_service_pb2_grpc import CleanerServiceStub
 from tickmesh.config import load_client_config
-from tickmesh.errors import InvalidArgumentError, UnavailableError
+from tickmesh.errors import InvalidArgumentError, TickmeshError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
+    from tickmesh._cleaning.flights import CleanerFlights
     from tickmesh._wire.credentials import ClientCredentials
     from tickmesh.config import ClientConfig
-    from tickmesh.errors import TickmeshError
 
     SchemaChangePolicyName = Literal["quarantine", "pin", "pause"]
 
@@ -49,6 +51,7 @@ class CleanerClient:
         self,
         address: str | None = None,
         *,
+        flight_address: str | None = None,
         credentials: ClientCredentials | None = None,
         config: ClientConfig | None = None,
         timeout_seconds: float = 30.0,
@@ -57,7 +60,8 @@ class CleanerClient:
         """Make a client; connects on first use.
 
         Args:
-            address: `host:port`; the configured one when None.
+            address: `host:port` of the control service (gRPC); the configured one when None.
+            flight_address: `host:port` of the data service (Flight); the configured one when None.
             credentials: TLS files and token; the configured ones when None.
             config: The client's settings; loaded when None.
             timeout_seconds: The deadline of each call that is no stream.
@@ -67,9 +71,12 @@ class CleanerClient:
         self.address = address or config.cleaner
         self._timeout_seconds = timeout_seconds
         self._retry_seconds = retry_seconds
+        self.flight_address = flight_address or config.cleaner_flight
+        self._credentials = credentials or credentials_of(config)
+        self._opened_flights: CleanerFlights | None = None
         self._channel = open_channel(
             self.address,
-            credentials or credentials_of(config),
+            self._credentials,
             asynchronous=False,
             call_attempts=config.call_attempts,
         )
@@ -82,7 +89,10 @@ class CleanerClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection. Jobs go on without it."""
+        """Close the connections. Jobs go on without them."""
+        if self._opened_flights is not None:
+            self._opened_flights.close()
+            self._opened_flights = None
         self._channel.close()
 
     # Jobs -------------------------------------------------------------------------------------
@@ -300,7 +310,65 @@ class CleanerClient:
         )
         return self._call(self._stub.ReplayQuarantine, request).job
 
+    def discard_quarantine(self, selected: job_pb2.QuarantineFilter, *, comment: str) -> int:
+        """Give quarantined rows up; who did it and why is recorded. Rows a replay holds are left.
+
+        Args:
+            selected: Which rows; must name a job, a subject, a reason or rows.
+            comment: Why.
+
+        Returns:
+            How many rows were given up.
+        """
+        request = cleaner_service_pb2.DiscardQuarantineRequest(filter=selected, comment=comment)
+        return self._call(self._stub.DiscardQuarantine, request).rows
+
+    def stream_quarantine(
+        self, selected: job_pb2.QuarantineFilter | None = None
+    ) -> pa.RecordBatchReader:
+        """Quarantined rows with all their columns, by id, in bounded memory.
+
+        Goes on by itself where a broken connection, or a cleaner that restarts, left off; what
+        cannot be had in full raises.
+
+        Raises:
+            UnavailableError: The cleaner stays away.
+        """
+        import pyarrow as pa
+
+        schema, first = self._flights.quarantine(selected, after_id=0)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            after_id = 0
+            opened: Iterator[pa.RecordBatch] | None = first
+            absence = _Absence(self._retry_seconds)
+            while True:
+                try:
+                    if opened is None:
+                        _, opened = self._flights.quarantine(selected, after_id=after_id)
+                    for batch in opened:
+                        absence.end()
+                        yield batch
+                        if batch.num_rows:
+                            after_id = batch.column("id")[-1].as_py()
+                except TickmeshError as error:
+                    absence.go_on(error)
+                else:
+                    return
+                opened = None
+                time.sleep(_RECONNECT_SECONDS)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
     # Inside -----------------------------------------------------------------------------------
+
+    @property
+    def _flights(self) -> CleanerFlights:
+        if self._opened_flights is None:
+            from tickmesh._cleaning.flights import CleanerFlights
+
+            self._opened_flights = CleanerFlights(self.flight_address, self._credentials)
+        return self._opened_flights
 
     def _call(self, method: grpc.UnaryUnaryMultiCallable[Any, _Answer], request: Any) -> _Answer:
         try:

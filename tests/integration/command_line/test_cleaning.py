@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import shlex
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.command_line.conftest import (
@@ -207,7 +209,7 @@ def test_rows_are_listed_described_and_replayed(
     assert len(rows) == BAD_PRICES
     assert set(rows[0]) == {
         *("row", "job", "subject", "source", "offset", "line", "raw", "document", "reasons"),
-        *("messages", "schema_version", "first_seen_at", "state"),
+        *("messages", "schema_version", "first_seen_at", "state", "discard"),
     }
     assert (rows[0]["line"], rows[0]["reasons"]) == (2, ["EXCLUSIVE_MINIMUM /price"])
     first = tickmesh(f"quarantine list --subject {subject} --limit 2").out
@@ -229,4 +231,39 @@ def test_rows_are_listed_described_and_replayed(
     assert len(
         tickmesh(f"quarantine list --subject {subject} --state released --output json").json
     ) == len(rows)
+    assert tickmesh(f"quarantine replay --subject {subject}").code == 1
+
+
+def test_rows_are_exported_with_all_their_columns(
+    tickmesh: Tickmesh, subject: str, trades: Path, tmp_path: Path
+) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    done = tickmesh(f"quarantine export rows.jsonl --subject {subject}")
+    assert (done.code, done.out) == (0, "wrote 3 rows to rows.jsonl\n")
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert first["document"]["price"] <= 0
+    assert first["raw"] in trades.read_text()
+    assert [reason["code"] for reason in first["reasons"]] == ["EXCLUSIVE_MINIMUM"]
+
+    facts = tickmesh(f"quarantine export rows.parquet --subject {subject} --output json").json
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert facts == {"rows": table.num_rows, "file": "rows.parquet"}
+    assert set(first) == set(table.column_names)
+    assert tickmesh(f"quarantine export rows.xml --subject {subject}").code == 2
+    assert {path.name for path in tmp_path.glob(".*.unfinished")} == set()
+
+
+def test_rows_are_given_up_for_the_record(tickmesh: Tickmesh, subject: str, trades: Path) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    rows = tickmesh(f"quarantine list --subject {subject} --output json").json
+    chosen = rows[0]["row"]
+    done = tickmesh(f"quarantine discard --row {chosen} --comment 'a test print'")
+    assert (done.code, done.out) == (0, "discarded 1 row\n")
+    (row,) = tickmesh(f"quarantine list --subject {subject} --state discarded --output json").json
+    assert (row["row"], row["discard"]["comment"]) == (chosen, "a test print")
+    assert row["discard"]["by"]
+    rest = tickmesh(f"quarantine discard --subject {subject} --comment rest --output json")
+    assert rest.json == {"rows": BAD_PRICES - 1}
+    assert tickmesh("quarantine discard --comment everything").code == 1
     assert tickmesh(f"quarantine replay --subject {subject}").code == 1
