@@ -14,6 +14,7 @@ def error_table() -> ErrorTable:
         {
             errors.InvalidArgumentError: StatusCode.INVALID_ARGUMENT,
             errors.InvalidSourceSpecError: StatusCode.INVALID_ARGUMENT,
+            errors.InvalidSchemaError: StatusCode.INVALID_ARGUMENT,
             errors.SourceDamagedError: StatusCode.INVALID_ARGUMENT,
             errors.SourceUnreadableError: StatusCode.INVALID_ARGUMENT,
             errors.DigestMismatchError: StatusCode.INVALID_ARGUMENT,

@@ -82,6 +82,21 @@ class InvalidSourceSpecError(CleanerError):
         self.violations = ((f"source_spec.{key}" if key else "source_spec", message),)
 
 
+class InvalidSchemaError(CleanerError):
+    """A candidate is no schema that rows can be judged under."""
+
+    reason = "INVALID_SCHEMA"
+
+    def __init__(self, message: str, *, pointer: str, code: str) -> None:
+        super().__init__(
+            f"the candidate is no schema that rows can be judged under, at "
+            f"{pointer or 'the root'}: {message}",
+            pointer=pointer,
+            detail=code,
+        )
+        self.violations = ((f"candidate.text{pointer}", message),)
+
+
 class SourceUnreadableError(CleanerError):
     """The source cannot be decoded as the spec says."""
 
