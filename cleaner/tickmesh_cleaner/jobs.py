@@ -21,6 +21,7 @@ from tickmesh_cleaner.domain.job import (
 from tickmesh_cleaner.domain.job_source import QuarantineSource, UploadedSource
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
+from tickmesh_cleaner.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.jobs")
 
-_TURN_SECONDS = 0.5
+_LOOK_SECONDS = 0.5
 
 
 class _ActiveJob:
@@ -43,7 +44,11 @@ class _ActiveJob:
 
 
 class JobRunner:
-    """Gives every job that can go on a thread; lets a bounded number of them work at a time."""
+    """Gives every job that can go on a thread; lets a bounded number of them work at a time.
+
+    They take turns: a long job lets others pass at its checkpoints, and one that waits for its
+    source, its sink or the registry takes nobody's turn.
+    """
 
     def __init__(self, workshop: Workshop, *, owner: str, max_running: int) -> None:
         """Begin with nothing; see `take_up`.
@@ -51,12 +56,14 @@ class JobRunner:
         Args:
             workshop: What jobs have in common.
             owner: Names this process: what it owns, no other touches.
-            max_running: Jobs that work at a time; the rest wait their turn.
+            max_running: Jobs that work at a time.
         """
         self._workshop = workshop
         self._jobs = workshop.store.jobs
         self._owner = owner
-        self._turns = threading.BoundedSemaphore(max_running)
+        # Apart from each other: digests of large files keep nobody from judging.
+        self._identifying = Turns(max_running)
+        self._judging = Turns(max_running)
         self._lock = threading.RLock()
         self._active: dict[str, _ActiveJob] = {}
         self._listeners: dict[str, list[Callable[[], None]]] = {}
@@ -204,21 +211,16 @@ class JobRunner:
         job = self._jobs.take_over(job_id, self._owner)
         active.control.request(job.requested)
         try:
-            self._await_turn(active)
-            try:
+            control = active.control
+            with control.at_work(self._identifying):
                 job = self._workshop.identify(job)
-            finally:
-                self._turns.release()
             self._await_earlier(job, active)
-            self._await_turn(active)
-            with self._workshop.metrics.jobs_running.track_inprogress():
-                try:
-                    self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
-                    self._workshop.pipeline(
-                        self._jobs.get(job.id), control=active.control, progress=active.progress
-                    ).run()
-                finally:
-                    self._turns.release()
+            with (
+                control.at_work(self._judging),
+                self._workshop.metrics.jobs_running.track_inprogress(),
+            ):
+                job = self._jobs.move(job.id, JobState.RUNNING, owner=self._owner)
+                self._workshop.pipeline(job, control=control, progress=active.progress).run()
         except HaltedError as halted:
             if halted.requested is JobRequest.CANCEL:
                 self._end(job, JobState.CANCELLED)
@@ -242,15 +244,6 @@ class JobRunner:
         else:
             self._end(job, JobState.SUCCEEDED)
 
-    def _await_turn(self, active: _ActiveJob) -> None:
-        while not self._turns.acquire(timeout=_TURN_SECONDS):
-            active.control.checkpoint()
-        try:
-            active.control.checkpoint()
-        except BaseException:
-            self._turns.release()
-            raise
-
     def _await_earlier(self, job: Job, active: _ActiveJob) -> None:
         """Two jobs of one producer would take each other's numbers: the older one goes first."""
         waited = ""
@@ -264,7 +257,7 @@ class JobRunner:
                     message=f"job {earlier.id} cleans the same source and is {earlier.state}; "
                     "this one goes on when it has ended",
                 )
-            active.control.wait(_TURN_SECONDS)
+            active.control.wait(_LOOK_SECONDS)
 
     def _end(self, job: Job, state: JobState, *, message: str = "", error_reason: str = "") -> None:
         self._jobs.move(

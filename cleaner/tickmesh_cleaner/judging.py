@@ -1,7 +1,8 @@
 """One batch of records, judged: good rows, bad rows with all their reasons, and the account.
 
-Good rows stay in columns from end to end. Only bad rows are touched one by one: each is shown to
-the row oracle as the document it was, with the raw values of cells that could not be read.
+Good rows stay in columns from end to end, and so do bad rows that many others are like. The rest
+are touched one by one: each is shown to the row oracle as the document it was, with the raw values
+of cells that could not be read.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tickmesh.decoding.arrow import pc
+from tickmesh.decoding.json_texts import object_texts
 from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
 from tickmesh.decoding.source_spec import SourceSpecError
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
-from tickmesh_cleaner.documents import document_text
+from tickmesh_cleaner.documents import cell_texts, document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
+from tickmesh_cleaner.held_reasons import BadRows, ReasonColumn, reasons_in_columns
+from tickmesh_cleaner.held_rows import NONE_HELD, HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
+from tickmesh_cleaner.quarantine_files import RECORD_SCHEMA
 from tickmesh_cleaner.replaying import judge_replayed
 
 if TYPE_CHECKING:
@@ -29,10 +35,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tickmesh.decoding.arrow import Array
     from tickmesh.decoding.decoded import DecodedBatch, RecordReject
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh.registered import RegisteredSchema
-    from tickmesh.schema.validation import Reason
+    from tickmesh.schema.validation import Reason, Site
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_serving.clock import Clock
 
@@ -63,6 +70,7 @@ class RowsOfBatch:
     decoded: DecodedBatch
     mapped: MappedBatch
     verdicts: Verdicts
+    sites: Sequence[Site]
 
     @cached_property
     def good(self) -> NDArray[np.bool_]:
@@ -71,12 +79,11 @@ class RowsOfBatch:
         return good & ~self._failed if self.mapped.failures else good
 
     @cached_property
-    def bad_rows(self) -> list[int]:
+    def bad_rows(self) -> NDArray[np.int64]:
         """The rows that are not good, ascending."""
         if self.verdicts.all_good and not self.mapped.failures:
-            return []
-        found: list[int] = np.flatnonzero(~self.good).tolist()
-        return found
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(~self.good)
 
     @cached_property
     def record_of_row(self) -> NDArray[np.int64]:
@@ -86,6 +93,8 @@ class RowsOfBatch:
     @cached_property
     def row_in_record(self) -> NDArray[np.int64]:
         """For each row, its place among the rows of its record."""
+        if (np.diff(self.record_of_row) > 0).all():
+            return np.zeros(len(self.record_of_row), dtype=np.int64)
         order = np.argsort(self.record_of_row, kind="stable")
         records = self.record_of_row[order]
         starts = np.flatnonzero(np.diff(records, prepend=-1))
@@ -96,7 +105,7 @@ class RowsOfBatch:
 
     def good_batch(self) -> pa.RecordBatch:
         """The good rows."""
-        if not self.bad_rows:
+        if not len(self.bad_rows):
             return self.mapped.batch
         return self.mapped.batch.filter(pa.array(self.good))
 
@@ -114,6 +123,34 @@ class RowsOfBatch:
             )
             for row, document in zip(rows, documents, strict=True)
         ]
+
+    def explain_bad_rows(self) -> tuple[Array, Array]:
+        """The documents of all bad rows as JSON text, and the lists of their reasons.
+
+        The same as `explain` says of them; but only rows with cells that could not be filled, and
+        those `reasons_in_columns` leaves, are looked at one by one.
+        """
+        rows = self.bad_rows
+        cells = cell_texts(self.mapped, rows.tolist())
+        unfilled = self._failed[rows] if self.mapped.failures else np.zeros(len(rows), dtype=bool)
+        single = np.flatnonzero(unfilled) if cells is not None else np.arange(len(rows))
+        reasons = ReasonColumn()
+        explained = self.explain(rows[single].tolist()) if len(single) else []
+        for place, one in zip(single.tolist(), explained, strict=True):
+            reasons.add(place, one.reasons)
+        texts = pa.array([document_text(one.document) for one in explained], pa.string())
+        if cells is None:
+            return texts, reasons.finish(len(rows))
+        documents = object_texts(cells, len(rows), null_fields=self.mapped.null_fields)
+        if len(single):
+            documents = pc.replace_with_mask(documents, pa.array(unfilled), texts)
+        words = np.asarray(self.verdicts.reason_mask)[rows]
+        bad = BadRows(words, cells, self.sites, lambda places: self._worded(rows[places].tolist()))
+        reasons_in_columns(bad, np.flatnonzero(~unfilled), reasons)
+        return documents, reasons.finish(len(rows))
+
+    def _worded(self, rows: Sequence[int]) -> list[tuple[RowReason, ...]]:
+        return [_row_reasons(found) for found in self.verdicts.reasons_of(rows)]
 
     def _reasons_of_failed(self, row: int, document: Mapping[str, Any]) -> tuple[RowReason, ...]:
         found = reasons_of_document(self.schema.document, document)
@@ -187,10 +224,11 @@ class BatchJudge:
         """Split a batch; see `Judge.judge`."""
         mapper, validator = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
-        rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))
+        verdicts = validator.check(mapped.batch)
+        rows = RowsOfBatch(schema, batch.decoded, mapped, verdicts, validator.sites)
         if batch.replayed:
             return judge_replayed(rows, batch.replayed, record=self._record)
-        records = self._records(rows)
+        held = self._held(rows)
         good = rows.good_batch()
         rejected = len(batch.decoded.rejects) + len(mapped.rejects)
         skipped = dict(mapped.skipped)
@@ -198,12 +236,12 @@ class BatchJudge:
             skipped[EMPTY_RECORDS] = mapped.records_without_rows
         return JudgedBatch(
             good=good,
-            records=records,
+            held=held,
             balance=Balance(
                 records=batch.decoded.record_count,
                 rows_in=mapped.batch.num_rows + rejected,
                 stored=good.num_rows,
-                quarantined=len(records),
+                quarantined=len(held),
                 skipped=skipped,
                 extras=dict(mapped.extras),
                 coercions=dict(mapped.coercions),
@@ -227,40 +265,50 @@ class BatchJudge:
             self._compiled[key] = (mapper, compile_schema(schema.document, schema.arrow_schema))
         return self._compiled[key]
 
-    def _records(self, rows: RowsOfBatch) -> tuple[QuarantineRecord, ...]:
-        bad = rows.bad_rows
-        records = [rows.record_of_row[row].item() for row in bad]
-        raws = rows.decoded.raw(records) if bad else []
+    def _held(self, rows: RowsOfBatch) -> HeldRows:
+        """All that is held back of a batch, by the place of its records."""
         now_ns = self._clock.now_ns()
-        found = [
-            self._record(
-                rows.schema,
-                offset=rows.decoded.offsets[record].as_py(),
-                line=rows.decoded.lines[record].as_py(),
-                row_in_record=rows.row_in_record[row].item(),
-                raw=raw,
-                document=document_text(explained.document),
-                reasons=explained.reasons,
-                first_seen_ns=now_ns,
-            )
-            for row, record, raw, explained in zip(
-                bad, records, raws, rows.explain(bad) if bad else [], strict=True
-            )
-        ]
-        found.extend(
-            self._record(
-                rows.schema,
-                offset=reject.offset,
-                line=reject.line,
-                row_in_record=WHOLE_RECORD,
-                raw=reject.raw,
-                document="",
-                reasons=(reason_of_reject(reject),),
-                first_seen_ns=now_ns,
-            )
-            for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
+        bad = self._held_rows(rows, first_seen_ns=now_ns) if len(rows.bad_rows) else NONE_HELD
+        rejects = HeldRows.of(
+            [
+                self._record(
+                    rows.schema,
+                    offset=reject.offset,
+                    line=reject.line,
+                    row_in_record=WHOLE_RECORD,
+                    raw=reject.raw,
+                    document="",
+                    reasons=(reason_of_reject(reject),),
+                    first_seen_ns=now_ns,
+                )
+                for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
+            ]
         )
-        return tuple(sorted(found, key=lambda record: (record.offset, record.row_in_record)))
+        return HeldRows.joined([bad, rejects]).in_source_order() if len(rejects) else bad
+
+    def _held_rows(self, rows: RowsOfBatch, *, first_seen_ns: int) -> HeldRows:
+        bad = rows.bad_rows
+        records = rows.record_of_row[bad]
+        documents, reasons = rows.explain_bad_rows()
+        columns = {
+            "source": self._source_name,
+            "offset": rows.decoded.offsets.take(pa.array(records)),
+            "line": rows.decoded.lines.take(pa.array(records)),
+            "row_in_record": pa.array(rows.row_in_record[bad].astype(np.int32)),
+            "raw": pa.array(rows.decoded.raw(records.tolist()), pa.binary()),
+            "document": documents,
+            "reasons": reasons,
+            "schema_id": pa.scalar(rows.schema.schema_id, pa.int32()),
+            "schema_version": pa.scalar(rows.schema.version, pa.int32()),
+            "rule_set_fingerprint": self.rule_set_fingerprint,
+            "engine": self._engine,
+            "first_seen_ns": first_seen_ns,
+        }
+        filled = [
+            column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.repeat(column, len(bad))
+            for column in (columns[name] for name in RECORD_SCHEMA.names)
+        ]
+        return HeldRows(pa.Table.from_arrays(filled, schema=RECORD_SCHEMA))
 
     def _record(
         self,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tickmesh_cleaner.held_rows import HeldRows
+
 REASON_TYPE = pa.struct(
     [
         pa.field("code", pa.string(), nullable=False),
@@ -75,9 +77,9 @@ class QuarantineFiles:
             with contextlib.suppress(OSError):  # files stand there
                 of_job.rmdir()
 
-    def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
+    def write(self, *, job_id: str, n: int, held: HeldRows) -> None:
         """Write and synchronise the file of one batch; nothing when it has no bad rows."""
-        if not records:
+        if not held:
             return
         path = self._path(_FileName(job_id, n))
         if not path.parent.exists():
@@ -85,7 +87,7 @@ class QuarantineFiles:
             _synchronise_directory(self._directory)
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
-            pq.write_table(table_of_records(records), file, compression="zstd")
+            pq.write_table(held.table, file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -125,7 +127,7 @@ class QuarantineFiles:
             if name not in tables:
                 tables[name] = pq.read_table(self._path(name), schema=RECORD_SCHEMA)
             found = tables[name].slice(entry.file_row, 1).to_pylist()[0]
-            rows.append(QuarantinedRow(entry, _record(found)))
+            rows.append(QuarantinedRow(entry, record_of(found)))
         return rows
 
     def table(self, entries: Sequence[QuarantineEntry]) -> pa.Table:
@@ -170,7 +172,8 @@ def table_of_records(records: Sequence[QuarantineRecord]) -> pa.Table:
     return pa.table(columns, schema=RECORD_SCHEMA)
 
 
-def _record(found: dict[str, object]) -> QuarantineRecord:
+def record_of(found: dict[str, object]) -> QuarantineRecord:
+    """The record a row of `RECORD_SCHEMA` holds."""
     reasons = found.pop("reasons")
     assert isinstance(reasons, list)
     return QuarantineRecord(

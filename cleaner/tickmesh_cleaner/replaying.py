@@ -11,6 +11,7 @@ import pyarrow as pa
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
@@ -84,7 +85,7 @@ def judge_replayed(
         held_again.append(HeldAgain(was.row_id, len(held_again), tuple(reasons)))
     return JudgedBatch(
         good=rows.mapped.batch.take(pa.array(stored, pa.int64())),
-        records=tuple(records),
+        held=HeldRows.of(records),
         balance=Balance(
             records=len(replayed),
             rows_in=len(stored) + len(held),

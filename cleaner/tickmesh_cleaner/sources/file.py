@@ -17,7 +17,7 @@ from tickmesh_cleaner.domain.errors import (
     SourceNotFoundError,
     SourceUnreadableError,
 )
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import BATCH_RECORDS, MOST_RECORDS
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
@@ -30,10 +30,14 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 """What gzip and zstd files begin with."""
 
 
+_TYPED = frozenset({Format.PARQUET, Format.ARROW})
+
+
 class FileRecords:
     """The records of one file. Positions are the decoder's."""
 
     replayable = True
+    live = False
 
     def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
         """Name the file; it is opened by `read`.
@@ -96,9 +100,11 @@ class FileRecords:
         return ()
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
-        """Records of the file; see `Source.read`."""
+        """Records of the file; see `Source.read`. Text is cut to `BATCH_RECORDS` at most."""
+        if self._spec.format not in _TYPED:
+            batch_records = min(batch_records, BATCH_RECORDS)
         batches = open_decoder(
             self._path,
             self._spec,
@@ -122,7 +128,7 @@ class FileRecords:
 
     def progress(self, position: str) -> ReadProgress:
         """Bytes of unpacked text read; both 0 for formats whose positions are no bytes."""
-        if self._spec.format in {Format.PARQUET, Format.ARROW}:
+        if self._spec.format in _TYPED:
             return ReadProgress(0, 0)
         return ReadProgress(Position.parse(position).offset, self._bytes_total)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import MOST_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -71,7 +71,8 @@ class ReadProgress:
 class Source(Protocol):
     """Where records come from.
 
-    Ranges are cut by the content alone: reading from a start again cuts the same batches.
+    Ranges are cut by the content alone: reading from a start again cuts the same batches. Only a
+    live source may cut by what has come so far: its batches are merged before they are numbered.
     """
 
     @property
@@ -84,6 +85,11 @@ class Source(Protocol):
         """Whether any range can be read again at any time; what cannot must be spooled first."""
         ...
 
+    @property
+    def live(self) -> bool:
+        """Whether the source yields what has come, however little, and waits for more."""
+        ...
+
     def identify(self) -> SourceIdentity:
         """What the source holds now."""
         ...
@@ -93,14 +99,17 @@ class Source(Protocol):
         ...
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
         """Records from a position (the beginning when None) to another (the end when None).
 
         Args:
             start: Where to begin: the start or end of a batch it yielded before.
             end: Where to stop.
-            batch_records: Most records of a batch.
+            batch_records: Most records of a batch; a source may cut to fewer.
+
+        A live source waits inside for more; its generator is closed by the thread that reads it, at
+        the next batch, so it is not to wait for more than a second without looking up.
 
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh_cleaner.domain.job import Job
-    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.held_rows import HeldRows
     from tickmesh_cleaner.store.database import Database
 
 
@@ -44,6 +44,25 @@ class LedgerState:
     schema_version: int
     open: tuple[Intent, ...]
     last_committed_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch whose effects are done, and what its commit enters.
+
+    Attributes:
+        commit: What became of it.
+        end: Where its range ends.
+        held: Rows of its quarantine file that were never held before, in the file's order.
+        released: Ids of quarantined rows a replay has stored.
+        held_again: Quarantined rows a replay had to keep, with their place in its file.
+    """
+
+    commit: Commit
+    end: str
+    held: HeldRows
+    released: Sequence[int] = ()
+    held_again: Sequence[HeldAgain] = ()
 
 
 class Ledger:
@@ -114,63 +133,65 @@ class Ledger:
             )
             return read_job(connection, job.id)
 
-    def write_intent(self, intent: Intent, *, owner: str) -> None:
-        """Records an intent before any of its effects."""
-        with self._database.write() as connection:
-            check_owner(read_job(connection, intent.job_id), owner)
-            connection.execute(INTENTS.insert().values(**asdict(intent)))
-
-    def commit(
+    def advance(
         self,
-        commit: Commit,
+        job_id: str,
         *,
         owner: str,
-        committed_at_ns: int,
-        held: Sequence[QuarantineRecord] = (),
-        released: Sequence[int] = (),
-        held_again: Sequence[HeldAgain] = (),
+        now_ns: int,
+        settled: Sequence[Settled] = (),
+        intents: Sequence[Intent] = (),
     ) -> Job:
-        """Makes a batch done: index, balance line, releases and the job's account at once.
+        """Makes batches done, and records intents before any of their effects; all at once.
+
+        For each batch that is done: quarantine index, balance line, releases, the job's account.
 
         Args:
-            commit: What became of the batch.
+            job_id: Their job.
             owner: The process that believes to own the job.
-            committed_at_ns: Now.
-            held: Rows of its quarantine file that were never held before, in the file's order.
-            released: Ids of quarantined rows a replay has stored.
-            held_again: Quarantined rows a replay had to keep, with their place in its file.
+            now_ns: Now.
+            settled: What is done, ascending.
+            intents: What comes next, ascending.
 
         Returns:
             The job as it is now.
         """
         with self._database.write() as connection:
-            job = read_job(connection, commit.job_id)
+            job = read_job(connection, job_id)
             check_owner(job, owner)
-            connection.execute(
-                COMMITS.insert().values(
-                    producer_id=commit.producer_id,
-                    n=commit.n,
-                    job_id=commit.job_id,
-                    balance=json.dumps(commit.balance.to_json()),
-                    stored=commit.balance.stored,
-                    dataset_revision=commit.dataset_revision,
-                    schema_version=commit.schema_version,
-                    committed_at_ns=committed_at_ns,
+            for one in settled:
+                commit = one.commit
+                connection.execute(
+                    COMMITS.insert().values(
+                        producer_id=commit.producer_id,
+                        n=commit.n,
+                        job_id=commit.job_id,
+                        balance=json.dumps(commit.balance.to_json()),
+                        stored=commit.balance.stored,
+                        dataset_revision=commit.dataset_revision,
+                        schema_version=commit.schema_version,
+                        rule_state=commit.rule_state,
+                        committed_at_ns=now_ns,
+                    )
                 )
-            )
-            insert_entries(connection, job, n=commit.n, records=held)
-            release(connection, job, row_ids=released)
-            hold_again(connection, job, n=commit.n, rows=held_again)
-            versions = sorted({*job.schema_versions, commit.schema_version} - {0})
+                insert_entries(connection, job, n=commit.n, held=one.held)
+                release(connection, job, row_ids=one.released)
+                hold_again(connection, job, n=commit.n, rows=one.held_again)
+            if intents:
+                connection.execute(INTENTS.insert(), [asdict(intent) for intent in intents])
+            if not settled:
+                return job
+            versions = {*job.schema_versions, *(one.commit.schema_version for one in settled)}
+            balance = sum((one.commit.balance for one in settled), job.balance)
             connection.execute(
                 update(JOBS)
-                .where(JOBS.c.id == job.id)
+                .where(JOBS.c.id == job_id)
                 .values(
-                    balance=json.dumps((job.balance + commit.balance).to_json()),
-                    schema_versions=json.dumps(versions),
+                    balance=json.dumps(balance.to_json()),
+                    schema_versions=json.dumps(sorted(versions - {0})),
                 )
             )
-            return read_job(connection, job.id)
+            return read_job(connection, job_id)
 
     def batches_of_job(self, job_id: str) -> list[int]:
         """The numbers of a job's committed batches, ascending."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, update
 
-from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
+from tickmesh_cleaner.domain.quarantine import QuarantineState, RowReason
 from tickmesh_cleaner.store.tables import (
     QUARANTINE,
     QUARANTINE_REASONS,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.held_rows import HeldRows
 
 _ROWS_A_STATEMENT = 500
 
@@ -31,35 +33,42 @@ class HeldAgain:
     reasons: tuple[RowReason, ...]
 
 
-def insert_entries(
-    connection: Connection, job: Job, *, n: int, records: Sequence[QuarantineRecord]
-) -> None:
-    """Enter the rows of a batch's quarantine file, in the file's order."""
-    if not records:
+def insert_entries(connection: Connection, job: Job, *, n: int, held: HeldRows) -> None:
+    """Enter the rows of a batch's quarantine file, in the file's order.
+
+    The database itself counts the rows out, since a bad batch may hold tens of thousands.
+    """
+    if not held:
         return
     first_id = _next_id(connection)
-    connection.execute(
-        QUARANTINE.insert(),
-        [
-            {
-                "id": first_id + row,
-                "job_id": job.id,
-                "subject": job.subject,
-                "state": QuarantineState.QUARANTINED.value,
-                "replay_job_id": "",
-                "claimed_by": "",
-                "claim_position": 0,
-                "file_job_id": job.id,
-                "file_n": n,
-                "file_row": row,
-            }
-            for row in range(len(records))
-        ],
-    )
-    _insert_reasons(
-        connection,
-        ((first_id + row, record.reasons) for row, record in enumerate(records)),
-    )
+    row = _each(range(len(held)))
+    entry: dict[str, ColumnElement[Any]] = {
+        "id": literal(first_id) + row,
+        "job_id": literal(job.id),
+        "subject": literal(job.subject),
+        "state": literal(QuarantineState.QUARANTINED.value),
+        "replay_job_id": literal(""),
+        "claimed_by": literal(""),
+        "claim_position": literal(0),
+        "file_job_id": literal(job.id),
+        "file_n": literal(n),
+        "file_row": row,
+    }
+    connection.execute(QUARANTINE.insert().from_select(list(entry), select(*entry.values())))
+    for code, instance_path, rows in held.rows_by_reason():
+        reason: dict[str, ColumnElement[Any]] = {
+            "row_id": literal(first_id) + _each(rows.tolist()),
+            "code": literal(code),
+            "instance_path": literal(instance_path),
+        }
+        selected = select(*reason.values())
+        connection.execute(QUARANTINE_REASONS.insert().from_select(list(reason), selected))
+
+
+def _each(rows: Iterable[int]) -> ColumnElement[int]:
+    """The column of a table of one column that holds these numbers."""
+    numbers = func.json_each(json.dumps(list(rows))).table_valued("value")
+    return numbers.c.value
 
 
 def _next_id(connection: Connection) -> int:

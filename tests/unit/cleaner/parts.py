@@ -22,6 +22,7 @@ from tickmesh_cleaner.domain.errors import (
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
 from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
@@ -161,6 +162,7 @@ class NumberSource:
 
     name = "numbers"
     replayable = True
+    live = False
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)
@@ -211,7 +213,7 @@ class SignJudge:
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(
             good=pa.RecordBatch.from_pydict({"x": pa.array(good, pa.int64())}),
-            records=tuple(record_of(number, schema) for number in bad),
+            held=HeldRows.of([record_of(number, schema) for number in bad]),
             balance=Balance(
                 records=len(numbers), rows_in=len(numbers), stored=len(good), quarantined=len(bad)
             ),

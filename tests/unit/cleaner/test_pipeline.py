@@ -25,6 +25,7 @@ from tickmesh_cleaner.domain.errors import JobStateError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SchemaChangePolicy
 from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.pipeline import Pipeline
 from tickmesh_cleaner.progress import Progress
@@ -443,7 +444,7 @@ def test_the_quarantine_file_of_a_batch_may_be_written_again(tmp_path: Path) -> 
         raw=b"\xff\x00,",
     )
     for _ in range(2):
-        files.write(job_id="job", n=7, records=[record, record])
+        files.write(job_id="job", n=7, held=HeldRows.of([record, record]))
     assert files.count_rows(job_id="job", n=7) == 2
     assert files.count_rows(job_id="job", n=8) == 0
 

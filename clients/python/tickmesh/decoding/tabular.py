@@ -13,6 +13,7 @@ import pyarrow as pa
 from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES
+from tickmesh.decoding.json_texts import json_texts, object_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -130,14 +131,33 @@ def _bounded(batch: pa.RecordBatch, *, row: int) -> Iterator[DecodedBatch]:
         offsets=int64_array(rows),
         lines=int64_array(rows + 1),
         rejects=(),
-        raw=lambda indices: [_row_text(batch, index) for index in indices],
+        raw=lambda indices: rows_as_json(batch, indices),
     )
 
 
-def _row_text(batch: pa.RecordBatch, index: int) -> bytes:
-    """A row as JSON: what stands for its raw bytes in a file that has no lines."""
-    row = batch.slice(index, 1).to_pylist()[0]
-    return json.dumps(row, ensure_ascii=False, default=_as_text).encode()
+def rows_as_json(batch: pa.RecordBatch, indices: Sequence[int]) -> list[bytes]:
+    """Rows as JSON: what stands for their raw bytes in a file that has no lines."""
+    chosen = batch.take(int64_array(np.asarray(indices, dtype=np.int64)))
+    members = [
+        (name, _texts(column))
+        for name, column in zip(chosen.schema.names, chosen.columns, strict=True)
+    ]
+    whole = object_texts(members, chosen.num_rows, null_fields=chosen.schema.names)
+    found: list[bytes] = whole.cast(pa.binary()).to_pylist()
+    return found
+
+
+def _texts(column: Array) -> Array:
+    texts = json_texts(column)
+    if texts is not None:
+        return texts
+    return pa.array(
+        [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=_as_text)
+            for value in column.to_pylist()
+        ],
+        pa.string(),
+    )
 
 
 def _as_text(value: object) -> object:
