@@ -16,14 +16,17 @@ from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.error_table import error_table
 from tickmesh_cleaner.flight_service import QuarantineFlights
 from tickmesh_cleaner.jobs import JobRunner
+from tickmesh_cleaner.judging_application import JudgingApplication
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.permissions import permission_table
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.quarantine_reading import QuarantineReader
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.retention import Retention, RetentionKeeper
 from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_cleaner.sources.roots import SourceRoots
+from tickmesh_cleaner.statistics import Statistics
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
@@ -127,6 +130,7 @@ def build_cleaner(
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
+    statistics = Statistics(clock)
     workshop = Workshop(
         store=store,
         quarantine=files,
@@ -141,7 +145,7 @@ def build_cleaner(
         roots=SourceRoots(config.sources.roots),
         schemas=schemas,
         sink_of=lambda job: _sink(tick_store, job),
-        metrics=CleanerMetrics(metrics),
+        metrics=CleanerMetrics(metrics, observe=statistics.committed),
         clock=clock,
         engine=engine_name(),
     )
@@ -153,6 +157,15 @@ def build_cleaner(
         auditor=Auditor(store, files, TickStoreRows(tick_store)),
         ids=ids,
         max_unfinished=config.jobs.max_unfinished,
+    )
+    judging = JudgingApplication(
+        workshop,
+        reader=QuarantineReader(store.quarantine, files),
+        stored=TickStoreRows(tick_store),
+        cache=schemas,
+        statistics=statistics,
+        self_check=None,
+        spool_bytes=workshop.uploads.held_bytes,
     )
     days = config.quarantine.max_age_days
     retention = Retention(
@@ -172,7 +185,7 @@ def build_cleaner(
     return ServiceProcess(
         "cleaner",
         config.serving,
-        grpc_services=[CleanerService(application).grpc_service()],
+        grpc_services=[CleanerService(application, judging).grpc_service()],
         errors=error_table(),
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),

@@ -1,7 +1,7 @@
 """What a candidate would do to the rows that are there: stored ones, and quarantined ones.
 
-Stored rows are judged in columns, a batch at a time, by the fields that the candidate declares, as a
-job would fill them. Quarantined rows are decoded again from their bytes, as a replay would decode
+Stored rows are judged in columns, a batch at a time, by the fields that the candidate declares, as
+a job would fill them. Quarantined rows are decoded again from their bytes, as a replay would decode
 them. Nothing is stored, released or held back.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -242,14 +242,10 @@ class Backtester:
             found.extend(_released(batch, schema, judge, order))
         released.rows += len(found)
         of_reason: dict[tuple[str, str], list[int]] = {}
-        for row_id, code, path in self._index.reasons_of(found):
+        for row_id, code, path in sorted(self._index.reasons_of(found)):
             of_reason.setdefault((code, path), []).append(row_id)
         for reason, row_ids in of_reason.items():
-            released.add(
-                reason,
-                len(row_ids),
-                lambda most, ids=sorted(row_ids): [_as_text(by_id[one]) for one in ids[:most]],
-            )
+            released.add(reason, len(row_ids), partial(_texts, [by_id[one] for one in row_ids]))
 
 
 def _judge_stored(
@@ -282,12 +278,12 @@ def _count_refusals(
         site = validator.sites[bit]
         shared = bit == _LAST_BIT and len(validator.sites) > _LAST_BIT + 1
         reason = _LATER_SITES if shared else (site.code, site.instance_path)
+        chosen = refused.take(pa.array(hit[:_EXAMPLES]))
+        rejected.add(reason, len(hit), partial(_documents, batch, chosen))
 
-        def show(most: int, chosen: Any = hit) -> list[str]:
-            wanted = refused.take(pa.array(chosen[:most]))
-            return [document_text(each) for each in row_documents(batch.take(wanted))]
 
-        rejected.add(reason, len(hit), show)
+def _documents(batch: pa.RecordBatch, rows: pa.Array[Any], most: int) -> list[str]:
+    return [document_text(each) for each in row_documents(batch.take(rows[:most]))]
 
 
 def _released(
@@ -322,5 +318,8 @@ def _times_ns(rows: pa.RecordBatch, schema: RegisteredSchema) -> pa.Array[Any] |
     return found
 
 
-def _as_text(row: QuarantinedRow) -> str:
-    return row.record.document or row.record.raw.decode("utf-8", errors="backslashreplace")
+def _texts(rows: Sequence[QuarantinedRow], most: int) -> list[str]:
+    return [
+        row.record.document or row.record.raw.decode("utf-8", errors="backslashreplace")
+        for row in rows[:most]
+    ]

@@ -1,15 +1,18 @@
-"""Schemas that rows are judged under without storing them: a version, or a text nobody registered."""
+"""Schemas to judge rows under without storing them: a version, or a text nobody registered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tickmesh.registered import Actor, RegisteredSchema, VersionState
 from tickmesh.schema import Action, SchemaError, compile_schema, parse_schema, project
 from tickmesh.schema.validation import UnsupportedSchemaError
 from tickmesh_cleaner.domain.errors import InvalidArgumentError, InvalidSchemaError
-from tickmesh_cleaner.schema_following import Schemas
+
+if TYPE_CHECKING:
+    from tickmesh_cleaner.schema_following import Schemas
 
 _NOBODY = Actor(principal="", authentication="", on_behalf_of="", request_id="")
 

@@ -83,9 +83,7 @@ class Effects:
         self._in_flight: deque[_Flying] = deque()
         self._failure: BaseException | None = None
         self._abandoned = False
-        self._thread = threading.Thread(
-            target=self._run, name=f"effects-{job.id[:8]}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"effects-{job.id[:8]}", daemon=True)
 
     @property
     def job(self) -> Job:

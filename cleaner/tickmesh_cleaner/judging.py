@@ -305,7 +305,9 @@ class BatchJudge:
             "first_seen_ns": first_seen_ns,
         }
         filled = [
-            column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.repeat(column, len(bad))
+            column
+            if isinstance(column, pa.Array | pa.ChunkedArray)
+            else pa.repeat(column, len(bad))
             for column in (columns[name] for name in RECORD_SCHEMA.names)
         ]
         return HeldRows(pa.Table.from_arrays(filled, schema=RECORD_SCHEMA))

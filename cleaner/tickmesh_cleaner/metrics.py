@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh_cleaner.domain.balance import Balance
 
 
 class CleanerMetrics:
     """Rows by outcome, jobs at work, breaking changes met."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        observe: Callable[[Balance], None] = lambda _balance: None,
+    ) -> None:
+        """Make the counters.
+
+        Args:
+            registry: Where they are shown.
+            observe: Told the balance of every committed batch as well.
+        """
+        self._observe = observe
         self._rows = Counter(
             "tickmesh_cleaner_rows",
             "Rows accounted for, by outcome.",
@@ -48,6 +62,7 @@ class CleanerMetrics:
 
     def committed(self, balance: Balance) -> None:
         """Count the rows of a committed batch."""
+        self._observe(balance)
         self._rows.labels(outcome="stored").inc(balance.stored)
         self._rows.labels(outcome="quarantined").inc(balance.quarantined)
         self._rows.labels(outcome="duplicate").inc(balance.duplicates)

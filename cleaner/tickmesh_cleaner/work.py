@@ -144,7 +144,7 @@ class Workshop:
                 name=job.source_name,
                 index=self.store.quarantine,
                 files=self.quarantine,
-                format_of=lambda held_by: self._format_of(held_by, job.source_spec),
+                format_of=lambda held_by: self.format_of(held_by, job.source_spec),
             )
             return records, None
         match job.source:
@@ -164,7 +164,7 @@ class Workshop:
         )
         return records_of_file, spec
 
-    def _format_of(self, job_id: str, mended_spec: str) -> RecordFormat:
+    def format_of(self, job_id: str, mended_spec: str) -> RecordFormat:
         """How to decode the records a job held back, by its own spec or a mended one."""
         job = self.store.jobs.get(job_id)
         return record_format(
