@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from tickmesh._registry.messages import timestamp_of
 from tickmesh._wire.credentials import credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
@@ -20,7 +21,7 @@ from tickmesh.config import load_client_config
 from tickmesh.errors import InvalidArgumentError, TickmeshError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -360,6 +361,96 @@ class CleanerClient:
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 
+    # Judging without storing --------------------------------------------------------------------
+
+    def backtest_schema(
+        self,
+        subject: str,
+        *,
+        version: int | None = None,
+        text: str = "",
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        max_rows: int | None = None,
+        source_spec: str = "",
+        timeout_seconds: float = 600.0,
+    ) -> cleaner_service_pb2.BacktestSchemaResponse:
+        """Judge a subject's stored and quarantined rows under a candidate; nothing changes.
+
+        The answer's `data_report` is evidence for a registration: give
+        `DataReport.parse(answer.data_report)` to `RegistryClient.register`.
+
+        Args:
+            subject: The subject whose rows are judged.
+            version: The candidate: a version of the subject.
+            text: Or a JSON Schema that need not be registered.
+            start_ns: Rows whose event time is at or after this instant, nanoseconds since the
+                epoch; all when None.
+            end_ns: Rows whose event time is before this instant; all when None.
+            max_rows: At most so many stored rows, those stored last; 10,000,000 when None.
+            source_spec: A mended source spec for quarantined rows, TOML; each row's own when empty.
+            timeout_seconds: How long it may take.
+
+        Raises:
+            InvalidArgumentError: The text is no schema (reason INVALID_SCHEMA); names the place.
+            ResourceExhaustedError: As many backtests run as the cleaner allows.
+        """
+        request = cleaner_service_pb2.BacktestSchemaRequest(
+            subject=subject,
+            candidate=_candidate(version, text),
+            from_time=None if start_ns is None else timestamp_of(start_ns),
+            to_time=None if end_ns is None else timestamp_of(end_ns),
+            max_rows=max_rows or 0,
+            source_spec=source_spec,
+        )
+        return self._call(self._stub.BacktestSchema, request, timeout_seconds=timeout_seconds)
+
+    def validate_rows(
+        self,
+        documents: Iterable[str],
+        *,
+        subject: str = "",
+        version: int | None = None,
+        text: str = "",
+    ) -> cleaner_service_pb2.ValidateRowsResponse:
+        """Judge a few JSON documents as a job would judge rows; nothing is stored.
+
+        Args:
+            documents: JSON texts, at most 1,000 and 1 MiB in all.
+            subject: The subject; not needed with a text.
+            version: The version to judge under; the one in force when None.
+            text: Or a JSON Schema that need not be registered.
+        """
+        request = cleaner_service_pb2.ValidateRowsRequest(
+            subject=subject, candidate=_candidate(version, text), documents=documents
+        )
+        return self._call(self._stub.ValidateRows, request)
+
+    def explain_schema(
+        self,
+        subject: str = "",
+        *,
+        version: int | None = None,
+        text: str = "",
+        sample: Iterable[str] = (),
+    ) -> cleaner_service_pb2.ExplainSchemaResponse:
+        """What each keyword of a schema became, and what it costs.
+
+        Args:
+            subject: The subject; its stored rows are measured on when there is no sample.
+            version: The version to explain; the one in force when None.
+            text: Or a JSON Schema that need not be registered.
+            sample: JSON documents to measure on.
+        """
+        request = cleaner_service_pb2.ExplainSchemaRequest(
+            subject=subject, candidate=_candidate(version, text), sample=sample
+        )
+        return self._call(self._stub.ExplainSchema, request)
+
+    def statistics(self) -> cleaner_service_pb2.GetStatsResponse:
+        """What the cleaner did since it started, and what it holds."""
+        return self._call(self._stub.GetStats, cleaner_service_pb2.GetStatsRequest())
+
     # Inside -----------------------------------------------------------------------------------
 
     @property
@@ -370,9 +461,16 @@ class CleanerClient:
             self._opened_flights = CleanerFlights(self.flight_address, self._credentials)
         return self._opened_flights
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable[Any, _Answer], request: Any) -> _Answer:
+    def _call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Any, _Answer],
+        request: Any,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> _Answer:
+        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
-            return method(request, timeout=self._timeout_seconds, metadata=_metadata())
+            return method(request, timeout=timeout, metadata=_metadata())
         except grpc.RpcError as failure:
             raise error_from_rpc(failure, address=self.address) from None
 
@@ -422,6 +520,14 @@ class _Absence:
 
 def _metadata() -> tuple[tuple[str, str], ...]:
     return ((REQUEST_ID, uuid.uuid4().hex),)
+
+
+def _candidate(version: int | None, text: str) -> cleaner_service_pb2.CandidateSchema | None:
+    if version is not None and text:
+        raise InvalidArgumentError("name either version or text, and not both")
+    if text:
+        return cleaner_service_pb2.CandidateSchema(text=text)
+    return None if version is None else cleaner_service_pb2.CandidateSchema(version=version)
 
 
 def _policy(name: str) -> job_pb2.SchemaChangePolicy.ValueType:

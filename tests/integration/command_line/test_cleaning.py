@@ -267,3 +267,43 @@ def test_rows_are_given_up_for_the_record(tickmesh: Tickmesh, subject: str, trad
     assert rest.json == {"rows": BAD_PRICES - 1}
     assert tickmesh("quarantine discard --comment everything").code == 1
     assert tickmesh(f"quarantine replay --subject {subject}").code == 1
+
+
+def test_a_schema_is_tried_on_the_rows_that_are_there(
+    tickmesh: Tickmesh, subject: str, trades: Path, tmp_path: Path
+) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    write_schema(tmp_path / "v2.json", changed(type="number"))
+    done = tickmesh(f"schema backtest v2.json --subject {subject} --report evidence.json")
+    assert done.code == 0
+    first = f"would newly reject 0 of {ROWS - BAD_PRICES} stored rows, would release 3 of 3"
+    assert first in done.out
+    assert "EXCLUSIVE_MINIMUM" in done.out
+    assert done.next_command == (f"schema register {subject} v2.json --data-report evidence.json")
+    assert tickmesh(done.next_command).code == 0
+    write_schema(tmp_path / "v3.json", changed(type="string"))
+    refused = tickmesh(f"schema backtest v3.json --subject {subject} --days 30000 --output json")
+    assert refused.code == 3
+    assert refused.json["newly_rejected"] == refused.json["stored_rows"] == ROWS - BAD_PRICES
+    assert {reason["code"] for reason in refused.json["rejected_reasons"]} == {"TYPE"}
+
+
+def test_documents_are_validated_and_schemas_explained(
+    tickmesh: Tickmesh, subject: str, tmp_path: Path
+) -> None:
+    good = '{"ts": "2026-11-20T14:30:00Z", "symbol": "A", "price": 1, "size": 1}'
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n{good.replace('1}', 'NaN}')}\n")
+    done = tickmesh(f"schema validate rows.jsonl --subject {subject}")
+    assert done.code == 3
+    assert done.out.startswith("2 documents, 1 of them no good rows")
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n" * 1_500)
+    facts = tickmesh(f"schema validate rows.jsonl --subject {subject} --output json")
+    assert facts.code == 0
+    assert facts.json[-1] == {"document": 1_500, "valid": True, "reasons": [], "messages": []}
+
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n")
+    explained = tickmesh(f"schema explain {subject} --sample rows.jsonl")
+    assert "measured on 65,536 rows" in explained.out
+    plan = tickmesh(f"schema explain {subject} --output json").json
+    assert {"exclusiveMinimum", "type"} <= {line["keyword"] for line in plan}
+    assert tickmesh("schema explain").code == 2
