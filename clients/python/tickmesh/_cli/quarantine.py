@@ -210,9 +210,9 @@ def discard(
     comment: str,
     output: Output,
 ) -> None:
-    """Give rows up: they stay readable as discarded, with who did it and why.
+    """Give rows up, for the record.
 
-    Name a job, a subject, a reason or rows. Rows that a replay holds are left alone.
+    They stay readable as discarded, with who did it and why. Name a job, a subject, a reason or rows. Rows that a replay holds are left alone.
     """
     from tickmesh.cleaning import CleanerClient
 
@@ -239,9 +239,9 @@ def export(
     state: str,
     output: Output,
 ) -> None:
-    """Write rows with all their columns to FILE.parquet or FILE.jsonl.
+    """Write rows to FILE.parquet or FILE.jsonl.
 
-    FILE appears when all of them are there.
+    With all their columns. FILE appears when all of them are there.
     """
     from tickmesh._cli.quarantine_export import write_rows
     from tickmesh.cleaning import CleanerClient

@@ -62,9 +62,9 @@ def backtest(
     report: Path | None,
     output: Output,
 ) -> int:
-    """Judge SUBJECT's stored and quarantined rows under the schema in FILE; nothing changes.
+    """Judge the rows that are there under the schema in FILE.
 
-    Exit code 3 says that it would refuse rows that are stored.
+    Stored rows of SUBJECT and quarantined ones; nothing changes. Exit code 3 says that it would refuse rows that are stored.
     """
     from tickmesh.cleaning import CleanerClient
 
@@ -94,9 +94,9 @@ def backtest(
 def validate(
     *, file: Path, subject: str, version: int | None, text: Path | None, output: Output
 ) -> int:
-    """Judge the JSON documents in FILE, one a line, as a job would judge them; nothing is stored.
+    """Judge JSON documents, one a line of FILE.
 
-    Exit code 3 says that some are no good rows.
+    As a job would judge them; nothing is stored. Exit code 3 says that some are no good rows.
     """
     from tickmesh.cleaning import CleanerClient
 
@@ -108,9 +108,10 @@ def validate(
     with CleanerClient() as client:
         for part in _parts(documents):
             answer = client.validate_rows(part, subject=subject, version=version, text=schema)
+            before = len(facts)
             facts.extend(
                 {
-                    "document": len(facts) + number,
+                    "document": before + number,
                     "valid": verdict.valid,
                     "reasons": [
                         f"{reason.code} {reason.instance_path}".strip()
@@ -144,7 +145,7 @@ def explain(
     sample: Path | None,
     output: Output,
 ) -> None:
-    """Show what each keyword of SUBJECT's schema became, and what it costs.
+    """Show what each keyword became, and what it costs.
 
     It is measured on the rows of --sample, else on stored rows of SUBJECT.
     """
