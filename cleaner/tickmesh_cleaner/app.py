@@ -29,6 +29,7 @@ from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.statistics import Statistics
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.stored_rows import TickStoreRows
+from tickmesh_cleaner.traces import JobTrace
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
 from tickmesh_serving.client_metrics import registry_client_metrics
@@ -206,4 +207,5 @@ def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
         dataset=job.dataset,
         source=job.identity.digest if job.identity else "",
         on_behalf_of=job.principal,
+        trace=JobTrace(job.id, job.traceparent),
     )

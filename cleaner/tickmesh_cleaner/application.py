@@ -167,6 +167,7 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
                 sink=order.sink,
                 max_latency_seconds=order.max_latency_seconds,
             )
@@ -305,6 +306,7 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
             ),
             selected,
         )

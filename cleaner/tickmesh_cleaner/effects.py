@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import JobStateError, TickStoreUnavailableError
 from tickmesh_cleaner.domain.intent import Commit, Intent
+from tickmesh_cleaner.sources.source import LiveSource
 from tickmesh_cleaner.store.ledger import Settled
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ class Effects:
             self._metrics.committed(balance)
             read = self._source.progress(one.end)
             self._progress.committed(rows=balance.rows_in, read=read)
+            if isinstance(self._source, LiveSource):
+                self._source.committed(one.end)
 
     def _send(self, batches: Iterable[_Flying]) -> None:
         for flying in batches:

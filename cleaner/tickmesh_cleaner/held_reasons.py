@@ -99,9 +99,11 @@ class ReasonColumn:
         single = pa.StructArray.from_arrays(columns, fields=_FIELDS)
         rows = np.concatenate([*self._rows, np.array(self._single_rows, dtype=np.int64)])
         reasons = pa.concat_arrays([*self._parts, single])
-        in_order = reasons.take(pa.array(np.argsort(rows, kind="stable")))
-        ends = np.searchsorted(np.sort(rows), np.arange(length + 1)).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(ends), in_order)
+        if (np.diff(rows) < 0).any():
+            order = np.argsort(rows, kind="stable")
+            rows, reasons = rows[order], reasons.take(pa.array(order))
+        ends = np.searchsorted(rows, np.arange(length + 1)).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(ends), reasons)
 
 
 def reasons_in_columns(bad: BadRows, places: NDArray[np.int64], into: ReasonColumn) -> None:
@@ -124,11 +126,13 @@ def _groups(bad: BadRows, places: NDArray[np.int64]) -> Iterable[NDArray[np.int6
         if column.null_count:
             null = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
             missing |= null.astype(np.uint64) << np.uint64(bit)
-    keys = np.stack([bad.words, missing], axis=1)[places]
-    _, group_of = np.unique(keys, axis=0, return_inverse=True)
-    order = np.argsort(group_of, kind="stable")
-    bounds = np.flatnonzero(np.diff(group_of[order])) + 1
-    yield from np.split(places[order], bounds)
+    group_of = np.zeros(len(places), dtype=np.int64)
+    for key in (bad.words[places], missing[places]):
+        if len(key) and (key != key[0]).any():
+            distinct, numbers = np.unique(key, return_inverse=True)
+            group_of = group_of * len(distinct) + numbers
+    for group in np.unique(group_of).tolist():
+        yield places[group_of == group]
 
 
 def _worded_alike(bad: BadRows, group: NDArray[np.int64], into: ReasonColumn) -> bool:

@@ -1,8 +1,9 @@
-"""Runs jobs: several at once, each on a thread; takes up after a restart what was not ended."""
+"""Runs jobs: several at once, each on a thread; takes over what nobody owns any more."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ from tickmesh_cleaner.domain.job import (
 from tickmesh_cleaner.domain.job_source import QuarantineSource, UploadedSource
 from tickmesh_cleaner.progress import Moment, Progress
 from tickmesh_cleaner.store.jobs import OwnershipLostError
+from tickmesh_cleaner.store.leases import LeaseHeldError
 from tickmesh_cleaner.turns import Turns
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.jobs")
 
+LEASE_SECONDS = 15.0
+"""How long after its death the jobs of a process may be taken over by another."""
+
+_RENEWALS = 5
 _LOOK_SECONDS = 0.5
 
 
@@ -55,11 +61,12 @@ class JobRunner:
 
         Args:
             workshop: What jobs have in common.
-            owner: Names this process: what it owns, no other touches.
+            owner: Names this process: what it owns by a lease, no other touches.
             max_running: Jobs that work at a time.
         """
         self._workshop = workshop
         self._jobs = workshop.store.jobs
+        self._leases = workshop.store.leases
         self._owner = owner
         # Apart from each other: digests of large files keep nobody from judging.
         self._identifying = Turns(max_running)
@@ -67,20 +74,21 @@ class JobRunner:
         self._lock = threading.RLock()
         self._active: dict[str, _ActiveJob] = {}
         self._listeners: dict[str, list[Callable[[], None]]] = {}
-        self._stopping = False
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="leases", daemon=True)
 
     def take_up(self) -> None:
-        """Go on with every job an earlier process left, except those that are paused."""
-        for job in self._jobs.unfinished():
-            if job.requested is JobRequest.CANCEL:
-                self._end(self._jobs.take_over(job.id, self._owner), JobState.CANCELLED)
-            elif job.requested is JobRequest.RUN and job.state is not JobState.PAUSED:
-                self.submit(job)
+        """Go on with every job that nobody owns, except those that are paused.
+
+        From then on leases are renewed, and jobs whose owner has died are taken over.
+        """
+        self._take_ownerless()
+        self._keeper.start()
 
     def submit(self, job: Job) -> None:
         """Start a job's thread, unless it has one."""
         with self._lock:
-            if self._stopping or job.id in self._active:
+            if self._stopping.is_set() or job.id in self._active:
                 return
             active = _ActiveJob(self._workshop)
             active.thread = threading.Thread(
@@ -114,12 +122,14 @@ class JobRunner:
             self._jobs.approve(job_id, approved_version)
             job = self._jobs.request(job_id, JobRequest.RUN)
             active = self._active.get(job_id)
-            if active is None:
-                job = self._jobs.take_over(job_id, self._owner)
+            if active is not None:
+                active.control.request(JobRequest.RUN)
+                return job
+            # Else another process owns it, and will hear of it.
+            with suppress(LeaseHeldError):
+                self._own(job_id)
                 job = self._jobs.move(job_id, JobState.PENDING, owner=self._owner)
                 self.submit(job)
-            else:
-                active.control.request(JobRequest.RUN)
         return job
 
     def cancel(self, job_id: str) -> Job:
@@ -136,10 +146,11 @@ class JobRunner:
             job = self._jobs.request(job_id, JobRequest.CANCEL)
             if job_id in self._active:
                 self._tell(job_id, JobRequest.CANCEL)
-            else:
-                self._end(self._jobs.take_over(job_id, self._owner), JobState.CANCELLED)
-                job = self._jobs.get(job_id)
-        return job
+                return job
+            # Else another process owns it, and will hear of it.
+            with suppress(LeaseHeldError):
+                self._end(self._own(job_id), JobState.CANCELLED)
+            return self._jobs.get(job_id)
 
     def moment(self, job_id: str) -> Moment:
         """Where a job is; all zero when it has no thread."""
@@ -165,13 +176,43 @@ class JobRunner:
     def stop(self, *, timeout_seconds: float) -> None:
         """Stop all jobs where they are; their open intents are taken up after the restart."""
         with self._lock:
-            self._stopping = True
+            self._stopping.set()
             active = list(self._active.values())
         for one in active:
             one.control.stop()
         for one in active:
             if one.thread is not None:
                 one.thread.join(timeout_seconds)
+
+    def _keep(self) -> None:
+        """Renew leases, hear what other processes asked for, take over from dead ones."""
+        while not self._stopping.wait(LEASE_SECONDS / _RENEWALS):
+            try:
+                until_ns = self._workshop.clock.now_ns() + int(LEASE_SECONDS * 1e9)
+                self._leases.renew(self._owner, until_ns=until_ns)
+                with self._lock:
+                    active = dict(self._active)
+                for job_id, one in active.items():
+                    one.control.request(self._jobs.get(job_id).requested)
+                self._take_ownerless()
+            except Exception:  # noqa: BLE001 - the database may be full now and not later
+                _log.exception("leases.not_renewed")
+
+    def _take_ownerless(self) -> None:
+        for job_id in self._leases.ownerless(now_ns=self._workshop.clock.now_ns()):
+            with self._lock, suppress(LeaseHeldError):
+                job = self._jobs.get(job_id)
+                if job.state.ended or job_id in self._active:
+                    continue
+                if job.requested is JobRequest.CANCEL:
+                    self._end(self._own(job_id), JobState.CANCELLED)
+                elif job.requested is JobRequest.RUN and job.state is not JobState.PAUSED:
+                    self.submit(job)
+
+    def _own(self, job_id: str) -> Job:
+        now_ns = self._workshop.clock.now_ns()
+        until_ns = now_ns + int(LEASE_SECONDS * 1e9)
+        return self._jobs.take_over(job_id, self._owner, now_ns=now_ns, until_ns=until_ns)
 
     def _drop_upload(self, upload_id: str) -> None:
         """Free the spool of a file that is cleaned, unless another job is to read it."""
@@ -194,11 +235,12 @@ class JobRunner:
             self._carry_out(job_id, active)
         except StoppedError:
             _log.info("job.stopped", job_id=job_id)
-        except OwnershipLostError:
+        except (OwnershipLostError, LeaseHeldError):
             _log.warning("job.ownership_lost", job_id=job_id)
         finally:
             with self._lock:
                 self._active.pop(job_id, None)
+                self._leases.give_up(job_id, owner=self._owner)
                 listeners = list(self._listeners.get(job_id, ()))
                 # A resume that came while this thread was ending must not be lost.
                 job = self._jobs.get(job_id)
@@ -208,7 +250,7 @@ class JobRunner:
                 listener()
 
     def _carry_out(self, job_id: str, active: _ActiveJob) -> None:
-        job = self._jobs.take_over(job_id, self._owner)
+        job = self._own(job_id)
         active.control.request(job.requested)
         try:
             control = active.control

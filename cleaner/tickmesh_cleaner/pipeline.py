@@ -173,6 +173,7 @@ class Pipeline:
             start=after,
             max_latency_seconds=self._job.max_latency_seconds,
             control=self._control,
+            quiet=self._patience.note_quiet,
         )
         with closing(batches):
             for batch in batches:

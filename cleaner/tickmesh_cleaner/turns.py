@@ -30,11 +30,15 @@ class Turns:
         self._free = at_a_time
         self._line: deque[object] = deque()
 
+    def __len__(self) -> int:
+        """How many wait for a turn."""
+        with self._condition:
+            return len(self._line)
+
     @property
     def asked_for(self) -> bool:
         """Whether anybody waits for a turn."""
-        with self._condition:
-            return bool(self._line)
+        return len(self) > 0
 
     def take(self, heed: Callable[[], None]) -> None:
         """Wait in line for a turn.

@@ -1,4 +1,4 @@
-"""Waits for services that are away; meanwhile the job is WAITING."""
+"""Waits for services that are away, and notes when a source is; meanwhile the job is WAITING."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Patience:
         self._control = control
         self._lock = threading.Lock()
         self._waiting = 0
+        self._quiet = ""
 
     def ask(self, call: Callable[[], Answer], *, after: CleanerError | None = None) -> Answer:
         """Call until the service answers.
@@ -66,6 +67,15 @@ class Patience:
             if waited:
                 self._end()
 
+    def note_quiet(self, message: str) -> None:
+        """Note why the source gives nothing; empty once nothing is wrong with it."""
+        with self._lock:
+            before, self._quiet = self._quiet, message
+            if message and message != before:
+                self._move(JobState.WAITING, message=message)
+            elif before and not message and not self._waiting:
+                self._move(JobState.RUNNING)
+
     def _begin(self, message: str) -> None:
         with self._lock:
             self._waiting += 1
@@ -75,7 +85,8 @@ class Patience:
         with self._lock:
             self._waiting -= 1
             if not self._waiting:
-                self._move(JobState.RUNNING)
+                state = JobState.WAITING if self._quiet else JobState.RUNNING
+                self._move(state, message=self._quiet)
 
     def _move(self, state: JobState, *, message: str = "") -> None:
         self._jobs.move(self._job_id, state, owner=self._owner, message=message)

@@ -220,6 +220,14 @@ class RegistryUnavailableError(CleanerError):
         )
 
 
+class NothingInForceError(RegistryUnavailableError):
+    """The subject has versions, but none is in force."""
+
+    def __init__(self, subject: str, *, detail: str) -> None:
+        message = f"no version of {subject!r} is in force: {detail}; the job goes on by itself then"
+        CleanerError.__init__(self, message, subject=subject)
+
+
 class TickStoreUnavailableError(CleanerError):
     """The tick store does not answer, or takes no rows for now."""
 

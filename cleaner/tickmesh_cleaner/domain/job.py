@@ -88,6 +88,7 @@ class Job:
         sink: Where good rows go.
         events: What happened to its source or schema lately, oldest first.
         max_latency_seconds: How long a row of a source without end waits for its batch to fill.
+        traceparent: The trace context of the call that made it; empty when it had none.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Job:
     sink: JobSink = TICK_STORE
     events: tuple[JobEvent, ...] = ()
     max_latency_seconds: float = MAX_LATENCY_SECONDS
+    traceparent: str = ""
 
 
 def check_can_pause(job: Job) -> None:

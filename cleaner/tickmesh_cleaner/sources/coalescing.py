@@ -1,10 +1,9 @@
 """From what a source yields to the batches a job judges.
 
-Batches of a file are its own, cut by the content alone. A source that has no end (`Source.live`)
-yields whatever has come, and what came together is judged together: batches are merged until they
-hold a few thousand records or the first of them has waited long enough, and while more lies there
-already, up to the most a batch may hold. The merged batch is what the intent names, so it is not
-cut anew after a crash.
+Batches of a file are its own, cut by the content alone. A live source yields whatever has come, and
+what came together is judged together: batches are merged until they hold a few thousand records or
+the first of them has waited long enough, and while more lies there already, up to the most a batch
+may hold. The merged batch is what the intent names, so it is not cut anew after a crash.
 """
 
 from __future__ import annotations
@@ -12,20 +11,23 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from tickmesh_cleaner.ahead import Ahead
 from tickmesh_cleaner.domain.identity import MOST_RECORDS
+from tickmesh_cleaner.sources.source import LiveSource, Quiet, SourceBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from tickmesh.decoding.decoded import DecodedBatch
     from tickmesh_cleaner.control import JobControl
-    from tickmesh_cleaner.sources.source import Source, SourceBatch
+    from tickmesh_cleaner.sources.source import Source
+
+Item = TypeVar("Item")
 
 ENOUGH_RECORDS = 4_096
 """From so many on a merged batch waits for nothing more."""
@@ -34,37 +36,60 @@ _MOST_BYTES = 8 * 1024 * 1024
 _BATCHES_AHEAD = 2
 _LIVE_BATCHES_AHEAD = 64
 _LOOK_SECONDS = 0.1
+_BRIEF_SECONDS = 0.02
 
 
 def batches_of(
-    source: Source, *, start: str | None, max_latency_seconds: float, control: JobControl
+    source: Source,
+    *,
+    start: str | None,
+    max_latency_seconds: float,
+    control: JobControl,
+    quiet: Callable[[str], None],
 ) -> Generator[SourceBatch, None, None]:
-    """The batches of a source from a position to its end, decoded ahead.
+    """The batches of a source from a position on, decoded ahead.
 
     Args:
-        source: The source.
+        source: The source; a live one is followed.
         start: Where to begin; the beginning when None.
         max_latency_seconds: How long a record of a live source waits for others.
         control: Heard while nothing comes: the job's turn goes to others meanwhile.
+        quiet: Told why nothing comes, if something is wrong; told nothing once something came.
 
     Raises:
         HaltedError: A pause or a cancel was asked for while nothing came.
         StoppedError: The process shuts down.
         CleanerError: The source cannot be read on.
     """
-    depth = _LIVE_BATCHES_AHEAD if source.live else _BATCHES_AHEAD
-    ahead = Ahead(source.read(start=start, end=None), depth=depth, name=f"read {source.name[:40]}")
+    name = f"read {source.name[:40]}"
+    if isinstance(source, LiveSource):
+        live = Ahead(source.follow(start=start), depth=_LIVE_BATCHES_AHEAD, name=name)
+        with closing(live):
+            yield from _gathered(live, max_latency_seconds, control, quiet)
+        return
+    ahead = Ahead(source.read(start=start, end=None), depth=_BATCHES_AHEAD, name=name)
     with closing(ahead):
-        left: SourceBatch | None = None
-        while True:
-            first = left or _next(ahead, control)
-            if first is None:
-                return
-            if not source.live:
-                yield first
-                continue
-            together, left = _gathered(ahead, first, max_latency_seconds=max_latency_seconds)
-            yield merged(together)
+        while (batch := _next(ahead, control)) is not None:
+            yield batch
+
+
+def _gathered(
+    ahead: Ahead[SourceBatch | Quiet],
+    max_latency_seconds: float,
+    control: JobControl,
+    quiet: Callable[[str], None],
+) -> Generator[SourceBatch, None, None]:
+    found = _next(ahead, control)
+    while found is not None:
+        control.raise_if_asked()
+        if isinstance(found, Quiet):
+            quiet(found.message)
+            found = _next(ahead, control)
+            continue
+        quiet("")
+        together, found = _together(ahead, found, max_latency_seconds=max_latency_seconds)
+        yield merged(together)
+        found = found or _next(ahead, control)
 
 
 def merged(batches: Sequence[SourceBatch]) -> SourceBatch:
@@ -92,8 +117,8 @@ def merged(batches: Sequence[SourceBatch]) -> SourceBatch:
     )
 
 
-def _next(ahead: Ahead[SourceBatch], control: JobControl) -> SourceBatch | None:
-    """The next batch, however long it takes; None at the end."""
+def _next(ahead: Ahead[Item], control: JobControl) -> Item | None:
+    """The next item, however long it takes; None at the end."""
     found = ahead.take(within_seconds=_LOOK_SECONDS)
     if found is None and not ahead.ended:
         with control.idle():
@@ -103,18 +128,18 @@ def _next(ahead: Ahead[SourceBatch], control: JobControl) -> SourceBatch | None:
     return found
 
 
-def _gathered(
-    ahead: Ahead[SourceBatch], first: SourceBatch, *, max_latency_seconds: float
-) -> tuple[list[SourceBatch], SourceBatch | None]:
-    """Batches to be merged, and one that came and does not fit."""
+def _together(
+    ahead: Ahead[SourceBatch | Quiet], first: SourceBatch, *, max_latency_seconds: float
+) -> tuple[list[SourceBatch], SourceBatch | Quiet | None]:
+    """Batches to be merged, and what came after them, if it was taken already."""
     together = [first]
     records, size = first.decoded.record_count, first.decoded.columns.nbytes
     deadline = time.monotonic() + max_latency_seconds
     while True:
         wait_seconds = 0.0 if records >= ENOUGH_RECORDS else deadline - time.monotonic()
         found = ahead.take(within_seconds=max(wait_seconds, 0.0))
-        if found is None:
-            return together, None
+        if not isinstance(found, SourceBatch):
+            return together, found
         records += found.decoded.record_count
         size += found.decoded.columns.nbytes
         if records > MOST_RECORDS or size > _MOST_BYTES or not _alike(first, found):
@@ -124,7 +149,7 @@ def _gathered(
 
 def _alike(first: SourceBatch, other: SourceBatch) -> bool:
     return (
-        first.spec is other.spec
+        first.spec == other.spec
         and first.file_name == other.file_name
         and not (first.replayed or other.replayed)
         and first.decoded.columns.schema.equals(other.decoded.columns.schema)

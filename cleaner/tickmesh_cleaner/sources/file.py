@@ -37,7 +37,6 @@ class FileRecords:
     """The records of one file. Positions are the decoder's."""
 
     replayable = True
-    live = False
 
     def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
         """Name the file; it is opened by `read`.

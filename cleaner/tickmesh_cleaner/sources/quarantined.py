@@ -62,7 +62,6 @@ class QuarantinedRecords:
     """The rows a replay holds, in the order it selected them."""
 
     replayable = True
-    live = False
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tickmesh_cleaner.domain.identity import MOST_RECORDS
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tickmesh.decoding.decoded import DecodedBatch
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh_cleaner.domain.job_source import SourceIdentity
+
+
+QUIET_SECONDS = 0.25
+"""How long a source without end lets its reader wait at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,21 @@ class ReadProgress:
     bytes_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A source without end has nothing for the moment; what came before may be committed.
+
+    Attributes:
+        message: Why the job is WAITING; empty when nothing is wrong and nothing came.
+    """
+
+    message: str = ""
+
+
 class Source(Protocol):
     """Where records come from.
 
-    Ranges are cut by the content alone: reading from a start again cuts the same batches. Only a
-    live source may cut by what has come so far: its batches are merged before they are numbered.
+    Ranges are cut by the content alone: reading from a start again cuts the same batches.
     """
 
     @property
@@ -83,11 +97,6 @@ class Source(Protocol):
     @property
     def replayable(self) -> bool:
         """Whether any range can be read again at any time; what cannot must be spooled first."""
-        ...
-
-    @property
-    def live(self) -> bool:
-        """Whether the source yields what has come, however little, and waits for more."""
         ...
 
     def identify(self) -> SourceIdentity:
@@ -108,9 +117,6 @@ class Source(Protocol):
             end: Where to stop.
             batch_records: Most records of a batch; a source may cut to fewer.
 
-        A live source waits inside for more; its generator is closed by the thread that reads it, at
-        the next batch, so it is not to wait for more than a second without looking up.
-
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.
         """
@@ -118,4 +124,27 @@ class Source(Protocol):
 
     def progress(self, position: str) -> ReadProgress:
         """How far a position is."""
+        ...
+
+
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A source that goes on: `read` gives what it holds now, `follow` also what comes."""
+
+    def follow(self, *, start: str | None) -> Generator[SourceBatch | Quiet, None, None]:
+        """Records from a position on, and those that come while the generator is open.
+
+        Yields `Quiet` at least every `QUIET_SECONDS`, so that who reads can commit, judge what it
+        gathered, and stop. Ends by itself only when nothing will ever come again.
+
+        Args:
+            start: Where to begin; at the source's own beginning when None.
+
+        Raises:
+            CleanerError: It cannot go on; everything before was yielded.
+        """
+        ...
+
+    def committed(self, position: str) -> None:
+        """Everything before a position is committed and will not be read again."""
         ...

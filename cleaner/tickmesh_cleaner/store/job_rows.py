@@ -54,6 +54,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "sink": text_of(job.sink),
         "events": text_of_events(job.events),
         "max_latency_seconds": job.max_latency_seconds,
+        "traceparent": job.traceparent,
     }
 
 
@@ -90,4 +91,5 @@ def job_of_row(row: RowMapping) -> Job:
         sink=sink_from_text(row["sink"]),
         events=events_from_text(row["events"]),
         max_latency_seconds=row["max_latency_seconds"],
+        traceparent=row["traceparent"],
     )

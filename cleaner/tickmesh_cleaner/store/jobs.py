@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from tickmesh_cleaner.domain.errors import JobNotFoundError
 from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
+from tickmesh_cleaner.store.leases import take_lease
 from tickmesh_cleaner.store.tables import JOBS
 
 if TYPE_CHECKING:
@@ -103,9 +104,22 @@ class JobStore:
         """Note what is asked of a job; the runner obeys at the next checkpoint."""
         return self._change(job_id, requested=requested.value)
 
-    def take_over(self, job_id: str, owner: str) -> Job:
-        """Make a process the owner of a job: from now on nobody else's writes to it count."""
-        return self._change(job_id, owner=owner)
+    def take_over(self, job_id: str, owner: str, *, now_ns: int = 0, until_ns: int = 0) -> Job:
+        """Make a process the owner of a job: from now on nobody else's writes to it count.
+
+        Args:
+            job_id: The job.
+            owner: The process.
+            now_ns: Now.
+            until_ns: When its lease is over, unless renewed: others may then take over.
+
+        Raises:
+            LeaseHeldError: Another process owns it, and its lease is not over.
+        """
+        with self._database.write() as connection:
+            read_job(connection, job_id)
+            take_lease(connection, job_id, owner, now_ns=now_ns, until_ns=until_ns)
+            return read_job(connection, job_id)
 
     def move(
         self,
@@ -121,7 +135,6 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             state=state.value,
             message=message,
             error_reason=error_reason,
@@ -135,14 +148,13 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             producer_id=producer_id,
             identity=json.dumps(asdict(identity)),
         )
 
     def note_stored_before(self, job_id: str, *, owner: str, sequence: int) -> Job:
         """Note how far the producer had come before this job sent anything."""
-        return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
+        return self._change(job_id, owner=owner, stored_before=sequence)
 
     def note_layout(self, job_id: str, *, owner: str, layout: str, names: Sequence[str]) -> Job:
         """Note the spec in effect and the names a header gave.
@@ -152,7 +164,6 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             layout=layout,
             column_names=json.dumps(list(names)),
         )
@@ -178,15 +189,12 @@ class JobStore:
             row = connection.execute(query).mappings().first()
         return job_of_row(row) if row else None
 
-    def _change(
-        self, job_id: str, *, only_owner: bool = False, owner: str | None = None, **values: object
-    ) -> Job:
+    def _change(self, job_id: str, *, owner: str | None = None, **values: object) -> Job:
+        """Change a job; where an owner is given, only if it still owns the job."""
         with self._database.write() as connection:
             job = read_job(connection, job_id)
-            if only_owner:
-                check_owner(job, owner or "")
-            elif owner is not None:
-                values["owner"] = owner
+            if owner is not None:
+                check_owner(job, owner)
             connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values))
             return read_job(connection, job_id)
 

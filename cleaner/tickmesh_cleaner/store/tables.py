@@ -54,8 +54,19 @@ JOBS = Table(
     Column("sink", Text, nullable=False),
     Column("events", Text, nullable=False),
     Column("max_latency_seconds", Float, nullable=False),
+    Column("traceparent", String, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("job_id", String, ForeignKey("jobs.id"), primary_key=True),
+    Column("owner", String, nullable=False),
+    # Until then nobody else may take the job, unless its owner gives it up.
+    Column("until_ns", BigInteger, nullable=False),
+    Index("leases_by_owner", "owner"),
 )
 
 INTENTS = Table(

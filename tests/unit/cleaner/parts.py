@@ -28,7 +28,7 @@ from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 SUBJECT = "ticks.trades"
 
@@ -110,8 +110,16 @@ class MemoryTickStore:
 class LateAnswer(Future[Written]):
     """Already decided, but not known to be before somebody waits for it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited = False
+
     def done(self) -> bool:
-        return False
+        return self._awaited
+
+    def add_done_callback(self, fn: Callable[[Future[Written]], object]) -> None:
+        self._awaited = True
+        fn(self)
 
 
 class MemorySink:
@@ -162,7 +170,6 @@ class NumberSource:
 
     name = "numbers"
     replayable = True
-    live = False
 
     def __init__(self, numbers: Sequence[int], *, digest: str = "d" * 64) -> None:
         self.numbers = list(numbers)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh.decoding.arrow import any_true, nulls, pc
+from tickmesh.decoding.arrow import all_true, any_true, nulls, pc
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -54,7 +54,7 @@ def json_texts(column: Array, *, integer_time: bool = False) -> Array | None:
     if pt.is_boolean(kind):
         return pc.if_else(column, pa.scalar("true"), pa.scalar("false"))
     if pt.is_floating(kind):
-        return _of_values(column, _float_text)
+        return _of_floats(column)
     if pt.is_decimal(kind):
         return _of_values(column, str)
     if pt.is_timestamp(kind):
@@ -77,12 +77,14 @@ def object_texts(
     members = []
     for name, column in columns:
         cells = column.fill_null("null") if name in null_fields else column
-        label = pa.scalar(json.dumps(name, ensure_ascii=False) + ": ")
+        label = pa.scalar(", " + json.dumps(name, ensure_ascii=False) + ": ")
         members.append(pc.binary_join_element_wise(label, cells, _NOTHING))
     if not members:
         return pa.repeat("{}", length)
-    joined = pc.binary_join_element_wise(*members, pa.scalar(", "), null_handling="skip")
-    return pc.binary_join_element_wise(pa.scalar("{"), joined, pa.scalar("}"), _NOTHING)
+    # Not by skipping nulls and joining with ", ": that kernel leaves out rows that are all null.
+    joined = pc.binary_join_element_wise(*members, _NOTHING, null_handling="replace")
+    within = pc.utf8_slice_codeunits(joined, 2)
+    return pc.binary_join_element_wise(pa.scalar("{"), within, pa.scalar("}"), _NOTHING)
 
 
 def _of_strings(column: Array) -> Array:
@@ -99,6 +101,15 @@ def _of_instants(column: Array) -> Array:
     text = pc.replace_substring_regex(text, _TRAILING_POINT, "")
     end = pa.scalar('"' if column.type.tz is None else 'Z"')
     return pc.binary_join_element_wise(_QUOTE, text, end, _NOTHING)
+
+
+def _of_floats(column: Array) -> Array:
+    if not all_true(pc.is_finite(column)):
+        return _of_values(column, _float_text)
+    # One call for all of them: the shortest text that reads back as the same number.
+    texts = json.dumps(column.fill_null(0).to_pylist())[1:-1].split(", ") if len(column) else []
+    found = pa.array(texts, pa.string())
+    return pc.if_else(column.is_valid(), found, None) if column.null_count else found
 
 
 def _of_values(column: Array, text_of: Any) -> Array:
