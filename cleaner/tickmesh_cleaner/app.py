@@ -14,15 +14,18 @@ from tickmesh.registry import RegistryClient
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.error_table import error_table
-from tickmesh_cleaner.flight_service import QuarantineFlights
+from tickmesh_cleaner.flight_service import CleanerFlights, QuarantineFlights
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.judging_application import JudgingApplication
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.permissions import permission_table
+from tickmesh_cleaner.puts.desk import PutDesk
+from tickmesh_cleaner.puts.putting import PutStreams
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.quarantine_reading import QuarantineReader
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.retention import Retention, RetentionKeeper
+from tickmesh_cleaner.row_flights import RowFlights
 from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
 from tickmesh_cleaner.sources.roots import SourceRoots
@@ -132,6 +135,7 @@ def build_cleaner(
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
     statistics = Statistics(clock)
+    puts = PutStreams(directory / "puts", store.ledger)
     workshop = Workshop(
         store=store,
         quarantine=files,
@@ -149,6 +153,7 @@ def build_cleaner(
         metrics=CleanerMetrics(metrics, observe=statistics.committed),
         clock=clock,
         engine=engine_name(),
+        puts=puts,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
     application = CleanerApplication(
@@ -166,7 +171,7 @@ def build_cleaner(
         cache=schemas,
         statistics=statistics,
         self_check=None,
-        spool_bytes=workshop.uploads.held_bytes,
+        spool_bytes=lambda: workshop.uploads.held_bytes() + puts.held_bytes(),
     )
     days = config.quarantine.max_age_days
     retention = Retention(
@@ -177,11 +182,15 @@ def build_cleaner(
         clock=clock,
         metrics=workshop.metrics,
     )
-    flights = QuarantineFlights(
+    quarantined = QuarantineFlights(
         store,
         files,
         signer=TicketSigner(load_or_make_key(directory / "ticket.key"), clock=clock),
         clock=clock,
+    )
+    flights = CleanerFlights(
+        quarantined,
+        RowFlights(PutDesk(workshop, runner, ids=ids, max_unfinished=config.jobs.max_unfinished)),
     )
     return ServiceProcess(
         "cleaner",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tickmesh_cleaner.domain.quarantine import QuarantineEntry, QuarantineFilter
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
+    from tickmesh_cleaner.row_flights import RowFlights
     from tickmesh_cleaner.store import CleanerStore
     from tickmesh_serving.clock import Clock
     from tickmesh_serving.flight import FlightCall
@@ -61,8 +62,22 @@ QUARANTINE_SCHEMA = pa.schema(
 """The columns of quarantined rows on the wire."""
 
 
-class QuarantineFlights:
+class CleanerFlights:
     """The handlers of the cleaner's Flight port."""
+
+    def __init__(self, quarantine: QuarantineFlights, rows: RowFlights) -> None:
+        self.put = rows.put
+        self.exchange = rows.exchange
+        self.get = quarantine.get
+        self.info = quarantine.info
+        self.schema = quarantine.schema
+        self.flights = quarantine.flights
+        self.action = quarantine.action
+        self.actions = quarantine.actions
+
+
+class QuarantineFlights:
+    """Serves quarantined rows."""
 
     def __init__(
         self,
@@ -76,26 +91,6 @@ class QuarantineFlights:
         self._reader = QuarantineReader(store.quarantine, files)
         self._signer = signer
         self._clock = clock
-
-    def put(
-        self,
-        _call: FlightCall,
-        _descriptor: flight.FlightDescriptor,
-        _reader: flight.MetadataRecordBatchReader,
-        _writer: flight.FlightMetadataWriter,
-    ) -> None:
-        """Not served: rows reach the cleaner by jobs."""
-        _refuse("DoPut")
-
-    def exchange(
-        self,
-        _call: FlightCall,
-        _descriptor: flight.FlightDescriptor,
-        _reader: flight.MetadataRecordBatchReader,
-        _writer: flight.MetadataRecordBatchWriter,
-    ) -> None:
-        """Not served: rows reach the cleaner by jobs."""
-        _refuse("DoExchange")
 
     def info(self, _call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
         """One endpoint: all rows the descriptor names, as they are when they are read."""
@@ -206,7 +201,8 @@ def _path_of(descriptor: flight.FlightDescriptor) -> list[str]:
 
 def _refuse(method: str) -> NoReturn:
     raise UnimplementedError(
-        f"the cleaner serves quarantined rows by do_get; it has no {method}",
+        "the cleaner cleans rows by do_put, judges them by do_exchange and serves quarantined "
+        f"ones by do_get; it has no {method}",
         reason="UNKNOWN_METHOD",
         metadata={"method": method},
     )

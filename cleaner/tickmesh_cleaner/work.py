@@ -10,13 +10,19 @@ from tickmesh.decoding.source_spec import Compression
 from tickmesh_cleaner.domain.errors import SourceNotFoundError
 from tickmesh_cleaner.domain.identity import producer_id, rule_set_fingerprint
 from tickmesh_cleaner.domain.job import Job
-from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource, UploadedSource
+from tickmesh_cleaner.domain.job_source import (
+    FileSource,
+    PutSource,
+    QuarantineSource,
+    UploadedSource,
+)
 from tickmesh_cleaner.judging import BatchJudge
 from tickmesh_cleaner.pipeline import Pipeline, SchemaFollower
 from tickmesh_cleaner.schema_following import FixedFollower, PolicyFollower, Schemas
 from tickmesh_cleaner.sinks.sink import Sink
 from tickmesh_cleaner.sources.file import FileRecords
-from tickmesh_cleaner.sources.layout import parse_spec, spec_of
+from tickmesh_cleaner.sources.layout import parse_spec, put_spec, spec_of
+from tickmesh_cleaner.sources.put import PutRecords, put_digest, put_producer
 from tickmesh_cleaner.sources.quarantined import (
     QuarantinedRecords,
     RecordFormat,
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.control import JobControl
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
+    from tickmesh_cleaner.puts.putting import PutStreams
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
     from tickmesh_cleaner.sources.roots import SourceRoots
     from tickmesh_cleaner.sources.source import Source
@@ -53,6 +60,7 @@ class Workshop:
         metrics: What is counted.
         clock: The clock.
         engine: The name and version of this cleaner.
+        puts: The streams of puts; None where rows cannot be put.
     """
 
     store: CleanerStore
@@ -64,6 +72,7 @@ class Workshop:
     metrics: CleanerMetrics
     clock: Clock
     engine: str
+    puts: PutStreams | None = None
 
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
@@ -80,6 +89,16 @@ class Workshop:
                 job.id, owner=job.owner, layout=spec.to_toml(), names=source.column_names()
             )
         identity = source.identify()
+        if isinstance(job.source, PutSource) and spec is not None:
+            job = self.store.jobs.note_layout(
+                job.id, owner=job.owner, layout=spec.to_toml(), names=()
+            )
+            return self.store.jobs.identify(
+                job.id,
+                owner=job.owner,
+                producer_id=put_producer(identity.digest, dataset=job.dataset),
+                identity=identity,
+            )
         name_matters = spec is not None and spec.file_name is not None
         producer = producer_id(
             content_digest=identity.digest,
@@ -123,7 +142,7 @@ class Workshop:
         )
 
     def _follower(self, job: Job) -> SchemaFollower:
-        if isinstance(job.source, QuarantineSource) and job.source.schema_version:
+        if isinstance(job.source, QuarantineSource | PutSource) and job.source.schema_version:
             return FixedFollower(
                 schemas=self.schemas, subject=job.subject, version=job.source.schema_version
             )
@@ -147,6 +166,18 @@ class Workshop:
                 format_of=lambda held_by: self.format_of(held_by, job.source_spec),
             )
             return records, None
+        if isinstance(job.source, PutSource) and self.puts is not None:
+            spec = put_spec(job.source_spec)
+            named = job.source.producer_id
+            digest = put_digest(named)
+            put = PutRecords(
+                named,
+                name=job.source_name,
+                spec=spec,
+                spool=self.puts.spool(put_producer(digest, dataset=job.dataset)),
+                live=self.puts.live(job.id),
+            )
+            return put, spec
         match job.source:
             case UploadedSource(upload_id):
                 path = self.uploads.path(upload_id)[0]

@@ -247,3 +247,44 @@ class DrainingError(CleanerError):
 
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(f"the cleaner is going down; {message}", **metadata)
+
+
+class SequenceGapError(CleanerError):
+    """A batch of a put skipped sequences."""
+
+    reason = "SEQUENCE_GAP"
+
+    def __init__(self, *, expected: int, got: int) -> None:
+        super().__init__(
+            f"expected the batch with sequence {expected}, it was {got}; send from there",
+            expected=str(expected),
+            sequence=str(got),
+        )
+
+
+class ProducerFencedError(CleanerError):
+    """A newer stream of the same producer took over."""
+
+    reason = "PRODUCER_FENCED"
+
+    def __init__(self, producer_id: str) -> None:
+        super().__init__(
+            f"a newer stream of producer {producer_id!r} took over; one sender at a time may use "
+            "a producer",
+            producerId=producer_id,
+        )
+
+
+class PutHaltedError(CleanerError):
+    """The job that keeps a stream's account ended before the stream did."""
+
+    reason = "JOB_STATE"
+
+    def __init__(self, job_id: str, *, state: str, message: str, job_reason: str) -> None:
+        super().__init__(
+            f"job {job_id}, which keeps the account of this stream, is {state}"
+            + (f": {message}" if message else "; open another stream"),
+            jobId=job_id,
+            state=state,
+            jobReason=job_reason,
+        )

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
+from tickmesh_cleaner.domain.job_source import PutSource
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
     HeldAgain,
@@ -117,7 +118,10 @@ class Ledger:
             begun = connection.execute(select(func.count()).where(of_producer, own)).scalar_one()
             if begun or current.balance.records:
                 return current
-            lines = connection.execute(select(COMMITS.c.balance).where(of_producer, ~own)).scalars()
+            earlier = select(COMMITS.c.balance).where(of_producer, ~own)
+            # A put goes on where the one before it ended: it does not bring its rows again.
+            again = not isinstance(job.source, PutSource)
+            lines = connection.execute(earlier).scalars() if again else ()
             duplicates = sum(
                 (Balance.from_json(json.loads(line)).as_duplicates() for line in lines), Balance()
             )
@@ -192,6 +196,12 @@ class Ledger:
                 )
             )
             return read_job(connection, job_id)
+
+    def dataset_revision(self, job_id: str) -> int:
+        """The dataset revision that holds the last rows a job stored; 0 while there are none."""
+        newest = select(func.coalesce(func.max(COMMITS.c.dataset_revision), 0))
+        with self._database.read() as connection:
+            return int(connection.execute(newest.where(COMMITS.c.job_id == job_id)).scalar_one())
 
     def batches_of_job(self, job_id: str) -> list[int]:
         """The numbers of a job's committed batches, ascending."""

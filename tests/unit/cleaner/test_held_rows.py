@@ -68,7 +68,9 @@ ROW = st.fixed_dictionaries(
 
 def rows_of(rows: Sequence[dict[str, Any]]) -> RowsOfBatch:
     schema = schema_version(json.dumps(SCHEMA), 1)
-    columns = [pa.array([row[name] for row in rows], ARROW.field(name).type) for name in ARROW.names]
+    columns = [
+        pa.array([row[name] for row in rows], ARROW.field(name).type) for name in ARROW.names
+    ]
     batch = pa.RecordBatch.from_arrays(columns, schema=ARROW)
     (decoded,) = batches(lambda _row: iter([batch]), start=Position(), end=None, batch_records=1000)
     mapper = RowMapper(identity_spec("arrow"), schema.document, schema.arrow_schema)
@@ -98,7 +100,7 @@ def test_what_is_worded_together_reads_as_if_it_were_worded_row_by_row(
 def test_rows_that_many_are_like_are_not_shown_to_the_oracle_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    row = {name: None for name in ARROW.names} | {"ts": 1, "venue": "N"}
+    row = dict.fromkeys(ARROW.names) | {"ts": 1, "venue": "N"}
     rows = rows_of([row | {"price": -number - 0.5} for number in range(500)])
     asked: list[int] = []
     explain = RowsOfBatch._worded
@@ -118,7 +120,7 @@ def test_each_reason_is_counted_once_a_row() -> None:
     table = pa.Table.from_pylist(
         [
             {
-                **{name: 0 for name in RECORD_SCHEMA.names},
+                **dict.fromkeys(RECORD_SCHEMA.names, 0),
                 **dict.fromkeys(["source", "document", "rule_set_fingerprint", "engine"], ""),
                 "raw": b"",
                 "reasons": [

@@ -108,5 +108,3 @@ def an_intent() -> Intent:
         schema_version=1,
         rule_set_fingerprint="sign",
     )
-
-

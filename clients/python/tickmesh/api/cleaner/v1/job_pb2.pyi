@@ -429,14 +429,18 @@ class PutSource(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PRODUCER_ID_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
     producer_id: builtins.str
     """The producer the sender named; the stream's own when it named none."""
+    schema_version: builtins.int
+    """The version to judge under; the one in force when 0."""
     def __init__(
         self,
         *,
         producer_id: builtins.str = ...,
+        schema_version: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["producer_id", b"producer_id"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["producer_id", b"producer_id", "schema_version", b"schema_version"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___PutSource: typing_extensions.TypeAlias = PutSource
