@@ -230,7 +230,7 @@ def test_a_newer_stream_of_a_producer_ends_the_older_one(
 
 def test_a_put_survives_kill_9_and_stores_every_row_once(services: Services, subject: str) -> None:
     """The sender does what any would: opens anew, hears how far it came, sends the rest."""
-    batches, through, kills, pids = 40, 0, 2, set()
+    batches, through, kill_at, pids = 40, 0, [15, 30], set()
     while through < batches:
         address = services.mesh.addresses["cleaner"]["flight"]
         try:
@@ -239,13 +239,14 @@ def test_a_put_survives_kill_9_and_stores_every_row_once(services: Services, sub
                 through = sender.read().through_sequence
                 for sequence in range(through + 1, batches + 1):
                     sender.send([sequence])
-                    if kills and sequence % 15 == 0:
-                        kills -= 1
+                    if kill_at and sequence >= kill_at[0]:
+                        kill_at.pop(0)
                         pid = services.mesh.pid("cleaner")
                         assert pid is not None
                         pids.add(pid)
                         os.kill(pid, signal.SIGKILL)
-                through = sender.close().through_sequence
+                        break
+                through = sender.close().through_sequence  # raises after a kill
         except (flight.FlightError, pa.ArrowException):
             time.sleep(0.2)
     assert len(pids) == 2
