@@ -278,7 +278,7 @@ def _count_refusals(
         site = validator.sites[bit]
         shared = bit == _LAST_BIT and len(validator.sites) > _LAST_BIT + 1
         reason = _LATER_SITES if shared else (site.code, site.instance_path)
-        chosen = refused.take(pa.array(hit[:_EXAMPLES]))
+        chosen = refused.take(pa.array(hit[:_EXAMPLES], pa.int64()))
         rejected.add(reason, len(hit), partial(_documents, batch, chosen))
 
 

@@ -49,7 +49,7 @@ def ids(flights: QuarantineFlights, descriptor: flight.FlightDescriptor) -> list
     )
     batches = list(flights._batches(CALL, filter_of(named.filter), named.after_id))
     assert all(batch.schema.equals(QUARANTINE_SCHEMA) for batch in batches)
-    return [row for batch in batches for row in batch.column("id").to_pylist()]
+    return [row for batch in batches for row in batch.column("id").to_numpy().tolist()]
 
 
 def test_a_stream_cut_short_by_a_drain_fails_and_says_where_to_go_on(

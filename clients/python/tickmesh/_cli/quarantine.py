@@ -212,7 +212,8 @@ def discard(
 ) -> None:
     """Give rows up, for the record.
 
-    They stay readable as discarded, with who did it and why. Name a job, a subject, a reason or rows. Rows that a replay holds are left alone.
+    They stay readable as discarded, with who did it and why. Name a job, a subject, a reason or
+    rows. Rows that a replay holds are left alone.
     """
     from tickmesh.cleaning import CleanerClient
 

@@ -64,7 +64,8 @@ def backtest(
 ) -> int:
     """Judge the rows that are there under the schema in FILE.
 
-    Stored rows of SUBJECT and quarantined ones; nothing changes. Exit code 3 says that it would refuse rows that are stored.
+    Stored rows of SUBJECT and quarantined ones; nothing changes. Exit code 3 says that it would
+    refuse rows that are stored.
     """
     from tickmesh.cleaning import CleanerClient
 
@@ -165,7 +166,7 @@ def explain(
         {
             "field": keyword.instance_path or "/",
             "keyword": keyword.keyword,
-            "decided": _decision(keyword.decision),
+            "decided": _decision(keyword),
             "ns_per_row": f"{keyword.nanoseconds_per_row:.2f}" if answer.sample_rows else None,
             "description": keyword.description,
             "proof": keyword.proof,
@@ -193,10 +194,10 @@ def _parts(documents: Sequence[str]) -> list[list[str]]:
     return parts
 
 
-def _decision(number: int) -> str:
+def _decision(keyword: cleaner_service_pb2.ExplainedKeyword) -> str:
     from tickmesh.api.cleaner.v1 import cleaner_service_pb2
 
-    name = cleaner_service_pb2.KeywordDecision.Name(number)
+    name = cleaner_service_pb2.KeywordDecision.Name(keyword.decision)
     return name.removeprefix("KEYWORD_DECISION_").lower().replace("_", " ")
 
 
