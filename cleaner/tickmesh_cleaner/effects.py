@@ -86,17 +86,13 @@ class Effects:
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name=f"effects-{job.id[:8]}", daemon=True)
 
-    @property
-    def job(self) -> Job:
-        """The job as of the latest commit."""
-        return self._job
-
     def begin(self) -> None:
         """Open the sink, which fences every earlier epoch of the producer, and start.
 
         Raises:
             JobStateError: The sink holds less of this producer than it had acknowledged.
         """
+        self._job = self._jobs.get(self._job.id)
         self._take_up(self._patience.ask(lambda: self._sink.open(self._job.producer_id)))
         self._thread.start()
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 
+from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh_cleaner.quarantine_files import REASON_TYPE
 
 if TYPE_CHECKING:
@@ -48,9 +48,6 @@ _CELL_KEYWORDS = frozenset(
 )
 
 _FIELDS = list(REASON_TYPE)
-
-# The stubs know few kernels, and none of their plain Python operands.
-_compute: Any = pyarrow.compute
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +98,9 @@ class ReasonColumn:
         reasons = pa.concat_arrays([*self._parts, single])
         if (np.diff(rows) < 0).any():
             order = np.argsort(rows, kind="stable")
-            rows, reasons = rows[order], reasons.take(pa.array(order))
-        ends = np.searchsorted(rows, np.arange(length + 1)).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(ends), reasons)
+            rows, reasons = rows[order], reasons.take(int64_array(order))
+        ends: Array = int64_array(np.searchsorted(rows, np.arange(length + 1)))
+        return pa.ListArray.from_arrays(ends.cast(pa.int32()), reasons)
 
 
 def reasons_in_columns(bad: BadRows, places: NDArray[np.int64], into: ReasonColumn) -> None:
@@ -141,7 +138,7 @@ def _worded_alike(bad: BadRows, group: NDArray[np.int64], into: ReasonColumn) ->
     if sites is None:
         return False
     columns = dict(bad.cells)
-    members = pa.array(group)
+    members = int64_array(group)
     texts = {site.instance_path: columns[site.instance_path[1:]].take(members) for site in sites}
     second = _row_unlike_first(texts, len(group))
     if second is None or any(text.null_count for text in texts.values()):
@@ -182,9 +179,7 @@ def _row_unlike_first(texts: Mapping[str, Array], length: int) -> int | None:
     """A row that differs from the first in every column where any does; None if there is none."""
     unlike = np.ones(length, dtype=bool)
     for text in texts.values():
-        differs = np.asarray(
-            _compute.not_equal(text, text[0]).to_numpy(zero_copy_only=False), dtype=bool
-        )
+        differs = np.asarray(pc.not_equal(text, text[0]).to_numpy(zero_copy_only=False), dtype=bool)
         if differs.any():
             unlike &= differs
     found = np.flatnonzero(unlike)
@@ -218,5 +213,5 @@ def _wording(
         ending = one.message.removeprefix(text[0].as_py())
         if ending == one.message or other.message != text[second].as_py() + ending:
             return []
-        found.append((one, _compute.binary_join_element_wise(text, ending, "")))
+        found.append((one, pc.binary_join_element_wise(text, ending, "")))
     return [] if unseen else found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 
+from tickmesh.decoding.arrow import pc, whole
 from tickmesh_cleaner.quarantine_files import RECORD_SCHEMA, record_of, table_of_records
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tickmesh_cleaner.domain.quarantine import QuarantineRecord
-
-# The stubs know few kernels, and none of their plain Python operands.
-_compute: Any = pyarrow.compute
 
 
 class HeldRows:
@@ -58,15 +55,13 @@ class HeldRows:
         if len(self) < 2:
             return self
         order = [("offset", "ascending"), ("row_in_record", "ascending")]
-        return HeldRows(self.table.take(_compute.sort_indices(self.table, order)))
+        return HeldRows(self.table.take(pc.sort_indices(self.table, order)))
 
     def rows_by_reason(self) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
         """For each reason, by code and place in the row: the rows that have it, each once."""
-        reasons = self.table.column("reasons").combine_chunks()
-        if isinstance(reasons, pa.ChunkedArray):
-            reasons = pa.concat_arrays(reasons.chunks)
-        rows = np.asarray(_compute.list_parent_indices(reasons))
-        found: Any = reasons.flatten()
+        reasons = whole(self.table.column("reasons"))
+        rows = np.asarray(pc.list_parent_indices(reasons))
+        found = reasons.flatten()
         codes, paths = (found.field(name).dictionary_encode() for name in ("code", "instance_path"))
         pairs = np.asarray(codes.indices).astype(np.int64) * len(paths.dictionary)
         pairs += np.asarray(paths.indices)

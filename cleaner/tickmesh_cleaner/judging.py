@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tickmesh.decoding.arrow import pc
+from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.json_texts import object_texts
 from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
@@ -288,14 +288,14 @@ class BatchJudge:
 
     def _held_rows(self, rows: RowsOfBatch, *, first_seen_ns: int) -> HeldRows:
         bad = rows.bad_rows
-        records = rows.record_of_row[bad]
+        records = int64_array(rows.record_of_row[bad])
         documents, reasons = rows.explain_bad_rows()
         columns = {
             "source": self._source_name,
-            "offset": rows.decoded.offsets.take(pa.array(records)),
-            "line": rows.decoded.lines.take(pa.array(records)),
+            "offset": rows.decoded.offsets.take(records),
+            "line": rows.decoded.lines.take(records),
             "row_in_record": pa.array(rows.row_in_record[bad].astype(np.int32)),
-            "raw": pa.array(rows.decoded.raw(records.tolist()), pa.binary()),
+            "raw": pa.array(rows.decoded.raw(records.to_numpy().tolist()), pa.binary()),
             "document": documents,
             "reasons": reasons,
             "schema_id": pa.scalar(rows.schema.schema_id, pa.int32()),

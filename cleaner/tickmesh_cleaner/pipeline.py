@@ -119,8 +119,8 @@ class Pipeline:
         self._progress = progress
         self._clock = clock
         self._patience = Patience(job, jobs=jobs, control=control)
-        self._make_effects = lambda adopted: Effects(
-            adopted,
+        self._effects = Effects(
+            job,
             jobs=jobs,
             ledger=ledger,
             source=source,
@@ -143,10 +143,14 @@ class Pipeline:
             StoppedError: The process shuts down; open intents are taken up after the restart.
             CleanerError: The job cannot go on; everything judged before is committed.
         """
-        effects = self._make_effects(self._ledger.adopt(self._job))
+        effects = self._effects
         try:
-            effects.begin()
+            self._ledger.adopt(self._job)
             state = self._ledger.state(self._job.producer_id)
+            if not state.last_n:
+                # A sink may ask for a version in force before it makes room for the first rows.
+                self._patience.ask(self._schemas.next)
+            effects.begin()
             try:
                 for intent in state.open:
                     self._carry_out_again(intent, effects)

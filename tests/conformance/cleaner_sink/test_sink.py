@@ -17,6 +17,7 @@ from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 from tickmesh_cleaner.sinks import tick_store
 from tickmesh_cleaner.sinks.tick_store import TickStoreSink
+from tickmesh_cleaner.traces import JobTrace
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA = '{"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}'
 PRODUCER = "producer"
+TRACE = JobTrace("job-1")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,11 @@ def stored(mesh: Mesh) -> Iterator[Store]:
     with TickClient(control, flight_address=data) as client:
         yield Store(
             lambda: TickStoreSink(
-                connection, dataset=subject, source="digest", on_behalf_of="tester"
+                connection,
+                dataset=subject,
+                source="digest",
+                on_behalf_of="tester",
+                trace=TRACE,
             ),
             lambda: client.read(subject).column("x").to_pylist(),
             schema,
@@ -140,7 +146,7 @@ def test_a_fenced_predecessor_stores_nothing_more(store: Store) -> None:
 
 
 @pytest.mark.integration
-def test_the_cleaner_sends_the_source_range_beside_each_batch(
+def test_the_cleaner_sends_source_range_and_trace_beside_each_batch(
     stored: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[PutMetadata] = []
@@ -158,3 +164,4 @@ def test_the_cleaner_sends_the_source_range_beside_each_batch(
     (metadata,) = sent
     came = metadata.source_range
     assert (came.source, came.start, came.end) == ("digest", "from 1", "to 1")
+    assert metadata.traceparent == TRACE.of_batch(1)

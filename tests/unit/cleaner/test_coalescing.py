@@ -54,7 +54,7 @@ def of(source: NumberSource, *, control: JobControl, seconds: float) -> Iterator
 
 
 def numbers(batch: SourceBatch) -> list[int]:
-    found: list[int] = batch.decoded.columns.column("x").to_pylist()
+    found: list[int] = batch.decoded.columns.column("x").to_numpy().tolist()
     return found
 
 

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,8 @@ from tickmesh_cleaner.quarantine_files import RECORD_SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
+
 SCHEMA = {
     "type": "object",
     "required": ["price", "venue", "ts"],
@@ -40,18 +41,16 @@ SCHEMA = {
     },
     "not": {"properties": {"id": {"const": "T666"}}, "required": ["id"]},
 }
-ARROW = pa.schema(
-    [
-        ("ts", pa.timestamp("ns", "UTC")),
-        ("at", pa.timestamp("us", "UTC")),
-        ("price", pa.float64()),
-        ("venue", pa.string()),
-        ("kind", pa.string()),
-        ("id", pa.string()),
-        ("lot", pa.int64()),
-        ("open", pa.bool_()),
-    ]
-)
+TYPES: dict[str, pa.DataType] = {
+    "ts": pa.timestamp("ns", "UTC"),
+    "at": pa.timestamp("us", "UTC"),
+    "price": pa.float64(),
+    "venue": pa.string(),
+    "kind": pa.string(),
+    "id": pa.string(),
+    "lot": pa.int64(),
+    "open": pa.bool_(),
+}
 ROW = st.fixed_dictionaries(
     {
         "ts": st.none() | st.sampled_from([-1, 0, 1_700_000_000_000_000_001]),
@@ -68,11 +67,10 @@ ROW = st.fixed_dictionaries(
 
 def rows_of(rows: Sequence[dict[str, Any]]) -> RowsOfBatch:
     schema = schema_version(json.dumps(SCHEMA), 1)
-    columns = [
-        pa.array([row[name] for row in rows], ARROW.field(name).type) for name in ARROW.names
-    ]
-    batch = pa.RecordBatch.from_arrays(columns, schema=ARROW)
-    (decoded,) = batches(lambda _row: iter([batch]), start=Position(), end=None, batch_records=1000)
+    columns = [pa.array([row[name] for row in rows], kind) for name, kind in TYPES.items()]
+    batch = pa.RecordBatch.from_arrays(columns, names=list(TYPES))
+    found = batches(lambda _row: iter([batch]), start=Position(), end=None, batch_records=1000)
+    (decoded,) = found
     mapper = RowMapper(identity_spec("arrow"), schema.document, schema.arrow_schema)
     mapped = mapper.map(decoded)
     validator = compile_schema(schema.document, schema.arrow_schema)
@@ -100,7 +98,7 @@ def test_what_is_worded_together_reads_as_if_it_were_worded_row_by_row(
 def test_rows_that_many_are_like_are_not_shown_to_the_oracle_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    row = dict.fromkeys(ARROW.names) | {"ts": 1, "venue": "N"}
+    row = dict.fromkeys(TYPES) | {"ts": 1, "venue": "N"}
     rows = rows_of([row | {"price": -number - 0.5} for number in range(500)])
     asked: list[int] = []
     explain = RowsOfBatch._worded
