@@ -11,6 +11,7 @@ from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh.schema.validation import SelfCheck
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.error_table import error_table
@@ -63,6 +64,7 @@ class _Life:
         runner: JobRunner,
         registry: RegistryClient,
         tick_store: TickConnection,
+        self_check: SelfCheck,
         *,
         drain_seconds: float,
     ) -> None:
@@ -70,6 +72,7 @@ class _Life:
         self._runner = runner
         self._registry = registry
         self._tick_store = tick_store
+        self._self_check = self_check
         self._drain_seconds = drain_seconds
 
     async def start(self) -> None:
@@ -82,6 +85,7 @@ class _Life:
 
     async def stop(self) -> None:
         """Close connections and files."""
+        await asyncio.to_thread(self._self_check.close)
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -136,6 +140,8 @@ def build_cleaner(
     registry_client_metrics(metrics, registry)
     statistics = Statistics(clock)
     puts = PutStreams(directory / "puts", store.ledger)
+    cleaner_metrics = CleanerMetrics(metrics, observe=statistics.committed)
+    self_check = SelfCheck(on_recheck=cleaner_metrics.rechecked)
     workshop = Workshop(
         store=store,
         quarantine=files,
@@ -150,10 +156,11 @@ def build_cleaner(
         roots=SourceRoots(config.sources.roots),
         schemas=schemas,
         sink_of=lambda job: _sink(tick_store, job),
-        metrics=CleanerMetrics(metrics, observe=statistics.committed),
+        metrics=cleaner_metrics,
         clock=clock,
         engine=engine_name(),
         puts=puts,
+        self_check=self_check,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
     application = CleanerApplication(
@@ -170,7 +177,7 @@ def build_cleaner(
         stored=TickStoreRows(tick_store),
         cache=schemas,
         statistics=statistics,
-        self_check=None,
+        self_check=self_check,
         spool_bytes=lambda: workshop.uploads.held_bytes() + puts.held_bytes(),
     )
     days = config.quarantine.max_age_days
@@ -200,7 +207,14 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds),
+            _Life(
+                store,
+                runner,
+                registry,
+                tick_store,
+                self_check,
+                drain_seconds=config.serving.drain_seconds,
+            ),
             RetentionKeeper(retention),
         ],
         metrics=metrics,

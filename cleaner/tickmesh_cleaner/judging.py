@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tickmesh.decoding.decoded import DecodedBatch, RecordReject
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh.registered import RegisteredSchema
-    from tickmesh.schema.validation import Reason, Site
+    from tickmesh.schema.validation import Reason, SelfCheck, Site
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_serving.clock import Clock
 
@@ -203,6 +203,7 @@ class BatchJudge:
         engine: str,
         clock: Clock,
         versions_used: Sequence[int] = (),
+        self_check: SelfCheck | None = None,
     ) -> None:
         """Begin without any compiled schema.
 
@@ -212,11 +213,13 @@ class BatchJudge:
             engine: The name and version of this engine.
             clock: The clock.
             versions_used: Schema versions the job used in an earlier life.
+            self_check: Judges a sample of the verdicts again, off this thread.
         """
         self.rule_set_fingerprint = rule_set_fingerprint
         self._source_name = source_name
         self._engine = engine
         self._versions_used = versions_used
+        self._self_check = self_check
         self._clock = clock
         self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
 
@@ -225,6 +228,8 @@ class BatchJudge:
         mapper, validator = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
         verdicts = validator.check(mapped.batch)
+        if self._self_check is not None:
+            self._self_check.observe(verdicts)
         rows = RowsOfBatch(schema, batch.decoded, mapped, verdicts, validator.sites)
         if batch.replayed:
             return judge_replayed(rows, batch.replayed, record=self._record)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tickmesh.registered import RegisteredSchema
+    from tickmesh.schema.validation import SelfCheck
     from tickmesh_cleaner.backtesting import BacktestReport, StoredRows
     from tickmesh_cleaner.domain.quarantine import RowReason
     from tickmesh_cleaner.explaining import Explained
@@ -75,20 +76,6 @@ class RegistryCache(Protocol):
         ...
 
 
-class SelfCheck(Protocol):
-    """Rows that were judged a second time, by the row oracle, as a check of the columns."""
-
-    @property
-    def rows_checked(self) -> int:
-        """How many."""
-        ...
-
-    @property
-    def disagreements(self) -> int:
-        """Where the oracle disagreed: must stay 0."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class CleanerStats:
     """What this cleaner did, and what it holds; see GetStats."""
@@ -117,7 +104,7 @@ class JudgingApplication:
         stored: StoredRows,
         cache: RegistryCache,
         statistics: Statistics,
-        self_check: SelfCheck | None,
+        self_check: SelfCheck,
         spool_bytes: Callable[[], int],
     ) -> None:
         """Put the parts together.
@@ -128,7 +115,7 @@ class JudgingApplication:
             stored: Reads stored rows.
             cache: Tells how lookups of schemas went.
             statistics: Counts what was done.
-            self_check: Tells of rows judged twice; None when nothing is judged twice.
+            self_check: Judges samples of all jobs' verdicts again.
             spool_bytes: Bytes of uploads and feeds.
         """
         self._workshop = workshop
@@ -219,8 +206,8 @@ class JudgingApplication:
             cache_hits=hits,
             cache_misses=misses,
             registry_stale_since_ns=self._cache.stale_since_ns,
-            rows_checked=check.rows_checked if check else 0,
-            disagreements=check.disagreements if check else 0,
+            rows_checked=check.rows_checked,
+            disagreements=check.disagreements,
             quarantine_rows=store.quarantine.held_rows(),
             quarantine_bytes=self._workshop.quarantine.size_bytes(),
             spool_bytes=self._spool_bytes(),

@@ -9,7 +9,6 @@ from google.protobuf import json_format
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2 as pb
 from tickmesh.api.cleaner.v1 import quarantine_pb2
 from tickmesh.api.registry.v1 import schema_pb2
-from tickmesh.schema.validation import Method
 from tickmesh_cleaner.candidates import Candidate
 from tickmesh_cleaner.judging_application import BacktestQuestion
 from tickmesh_cleaner.messages import timestamp
@@ -30,15 +29,6 @@ _MAX_REPORTED_REASONS = 64
 _MAX_REPORTED_PATH = 1_024
 _MAX_REPORTED_SOURCE = 255
 _MAX_EXAMPLE_CHARACTERS = 16 << 10
-
-_DECISIONS = {
-    Method.TYPE: pb.KEYWORD_DECISION_STATIC,
-    Method.STATISTICS: pb.KEYWORD_DECISION_KERNEL,
-    Method.KERNEL: pb.KEYWORD_DECISION_KERNEL,
-    Method.COMPOSED: pb.KEYWORD_DECISION_KERNEL,
-    Method.ROW_ORACLE: pb.KEYWORD_DECISION_ROW_BY_ROW,
-}
-_PROOFS = {Method.STATISTICS: "the least and the greatest value of a batch"}
 
 
 def candidate_of(message: pb.CandidateSchema) -> Candidate:
@@ -133,9 +123,9 @@ def _keyword_message(keyword: ExplainedKeyword) -> pb.ExplainedKeyword:
         schema_path=keyword.schema_path,
         instance_path=keyword.instance_path,
         keyword=keyword.keyword,
-        decision=_DECISIONS[keyword.method],
+        decision=pb.KeywordDecision.Value(f"KEYWORD_DECISION_{keyword.decision.name}"),
         description=keyword.detail or keyword.method.value,
-        proof=_PROOFS.get(keyword.method, ""),
+        proof=keyword.proof,
         nanoseconds_per_row=keyword.nanoseconds_per_row or 0.0,
     )
 

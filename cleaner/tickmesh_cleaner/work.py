@@ -31,6 +31,7 @@ from tickmesh_cleaner.sources.quarantined import (
 
 if TYPE_CHECKING:
     from tickmesh.decoding.source_spec import SourceSpec
+    from tickmesh.schema.validation import SelfCheck
     from tickmesh_cleaner.control import JobControl
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
@@ -61,6 +62,7 @@ class Workshop:
         clock: The clock.
         engine: The name and version of this cleaner.
         puts: The streams of puts; None where rows cannot be put.
+        self_check: Judges a sample of the verdicts of all jobs again; None to go without.
     """
 
     store: CleanerStore
@@ -73,6 +75,7 @@ class Workshop:
     clock: Clock
     engine: str
     puts: PutStreams | None = None
+    self_check: SelfCheck | None = None
 
     def identify(self, job: Job) -> Job:
         """Note, once, what the job's source holds, and by that its producer.
@@ -131,6 +134,7 @@ class Workshop:
                 engine=self.engine,
                 clock=self.clock,
                 versions_used=job.schema_versions,
+                self_check=self.self_check,
             ),
             schemas=self._follower(job),
             sink=self.sink_of(job),

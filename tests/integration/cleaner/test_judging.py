@@ -198,6 +198,7 @@ def test_a_schema_is_explained_keyword_by_keyword(services: Services, subject: s
     assert limit.decision == pb.KEYWORD_DECISION_KERNEL
     assert limit.schema_path == "/properties/price/exclusiveMinimum"
     assert limit.description
+    assert limit.proof
     assert by_place["/price", "type"].decision == pb.KEYWORD_DECISION_STATIC
 
     measured = services.cleaner.explain_schema(text=json.dumps(SCHEMA), sample=[good()])
@@ -218,5 +219,6 @@ def test_the_cleaner_counts_what_it_did(services: Services, subject: str) -> Non
     assert stats.rows_per_second > 0
     assert stats.started_at.seconds > 0
     assert stats.schema_cache_hits > 0
+    assert stats.rows_checked > 0
     assert stats.disagreements == 0
     assert not stats.HasField("registry_stale_since")
