@@ -226,7 +226,7 @@ class _Acknowledger:
         self._live = live
         self._writer = writer
         self._sent = b""
-        self._broken = self._over = False
+        self._broken = self._over = self._told_end = False
         self._thread = threading.Thread(target=self._run, name="put-acknowledger", daemon=True)
         self.start = self._thread.start
 
@@ -239,26 +239,37 @@ class _Acknowledger:
 
     def _run(self) -> None:
         known: PutPosition | None = None
-        while not (self._live.job_ended or self._over):
-            news = self._live.await_news(known, timeout_seconds=_HEARTBEAT_SECONDS)
+        while not (self._over or (self._live.job_ended and (self._told_end or not self._ends))):
+            news = self._live.await_news(
+                known, end_is_known=self._told_end, timeout_seconds=_HEARTBEAT_SECONDS
+            )
             if news != known:
                 known = news
+                self._tell(news)
+            elif self._ends and not self._told_end:
+                # The handler cannot end the stream while it reads: the sender is asked to.
+                self._told_end = True
                 self._tell(news)
             elif self._call.draining and self._live.idle:
                 # All it sent is accounted for and told: only the sender could end the stream.
                 self._call.settle()
 
+    @property
+    def _ends(self) -> bool:
+        return self._live.failure is not None or self._call.draining
+
     def _tell(self, reached: PutPosition | None) -> None:
-        if reached is None or self._broken:
+        if self._broken:
             return
         job, revision = self._desk.account(self._live)
         text = flight_pb2.CleanAcknowledgement(
-            through_sequence=reached.through_sequence,
+            through_sequence=reached.through_sequence if reached else 0,
             stored=job.balance.stored,
             quarantined=job.balance.quarantined,
             duplicates=job.balance.duplicates + self.duplicates,
             dataset_revision=revision,
             job_id=job.id,
+            ended=self._told_end,
         ).SerializeToString()
         if text == self._sent:
             return

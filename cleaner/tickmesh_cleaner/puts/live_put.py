@@ -28,7 +28,8 @@ class LivePut:
         self._condition = threading.Condition()
         self._begun: PutPosition | None = None
         self._committed: PutPosition | None = None
-        self._waiting: dict[int, pa.RecordBatch] = {}
+        # By sequence: the bytes of batches that are spooled and not committed.
+        self._waiting: dict[int, int] = {}
         self._ended = False
         self._job_ended = False
         self._failure: CleanerError | None = None
@@ -46,7 +47,7 @@ class LivePut:
             self._raise_failure()
         self._spool.write(sequence, batch)
         with self._condition:
-            self._waiting[sequence] = batch
+            self._waiting[sequence] = batch.nbytes
             self._condition.notify_all()
 
     def await_begin(self) -> PutPosition:
@@ -74,13 +75,22 @@ class LivePut:
             self._condition.wait_for(lambda: self._job_ended, timeout_seconds)
 
     def await_news(
-        self, known: PutPosition | None, *, timeout_seconds: float
+        self, known: PutPosition | None, *, end_is_known: bool = False, timeout_seconds: float
     ) -> PutPosition | None:
-        """What is committed, once that is more than is known, or after a while."""
+        """What is committed, once that is more than is known, the stream ends, or after a while.
+
+        Args:
+            known: What was committed when this was asked before.
+            end_is_known: Whether it is no news that the stream was ended from here.
+            timeout_seconds: How long to wait.
+        """
+
+        def there_is_news() -> bool:
+            failed = self._failure is not None and not end_is_known
+            return self._committed != known or self._job_ended or failed
+
         with self._condition:
-            self._condition.wait_for(
-                lambda: self._committed != known or self._job_ended, timeout_seconds
-            )
+            self._condition.wait_for(there_is_news, timeout_seconds)
             return self._committed
 
     @property
@@ -126,12 +136,14 @@ class LivePut:
             self._condition.notify_all()
 
     def take(self, sequence: int, *, timeout_seconds: float) -> pa.RecordBatch | None:
-        """A batch, kept until it is committed; None when it has not come."""
+        """A batch, which stays spooled until it is committed; None when it has not come."""
         with self._condition:
             self._condition.wait_for(
                 lambda: sequence in self._waiting or self._ended, timeout_seconds
             )
-            return self._waiting.get(sequence)
+            if sequence not in self._waiting:
+                return None
+        return self._spool.read(sequence)
 
     def has_ended_before(self, sequence: int) -> bool:
         """Whether the stream ended and a batch will never come."""
@@ -151,7 +163,7 @@ class LivePut:
         return self._failure is not None or self._job_ended
 
     def _has_room(self) -> bool:
-        size = sum(batch.nbytes for batch in self._waiting.values())
+        size = sum(self._waiting.values())
         full = len(self._waiting) >= MOST_WAITING_BATCHES or size >= MOST_WAITING_BYTES
         return self._over or not full
 

@@ -222,6 +222,8 @@ def test_a_newer_stream_of_a_producer_ends_the_older_one(
     assert newer.read().through_sequence == 1
     newer.send([2])
     newer.close()
+    while not older.read().ended:
+        pass
     with pytest.raises(flight.FlightError) as refused:
         older.close()
     assert error_from_flight(refused.value).reason == "PRODUCER_FENCED"
@@ -367,3 +369,44 @@ def test_an_exchange_refuses_columns_of_its_own_names(
     with pytest.raises(flight.FlightError) as refused:
         reader.read_chunk()
     assert error_from_flight(refused.value).violations[0].field == "schema"
+
+
+def test_a_cleaner_that_goes_down_asks_for_the_rest_again_and_loses_nothing(
+    services: Services, client: flight.FlightClient, subject: str
+) -> None:
+    sender = Sender(client, subject, "feed-1")
+    sender.send([1])
+    sender.read_through(1)
+    pid = services.mesh.pid("cleaner")
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    while not sender.read().ended:
+        pass
+    with pytest.raises(flight.FlightError) as refused:
+        sender.close()
+    assert error_from_flight(refused.value).reason == "DRAINING"
+    through = 0
+    while through < 3:
+        address = services.mesh.addresses["cleaner"]["flight"]
+        try:
+            with flight.connect(f"grpc://{address}") as another:
+                again = Sender(another, subject, "feed-1")
+                through = again.read().through_sequence
+                again.send(range(through + 1, 4))
+                through = again.close().through_sequence
+        except (flight.FlightError, pa.ArrowException):
+            time.sleep(0.2)
+    assert sizes(services, subject)[: 3 * (ROWS - BAD)] == expected_sizes([1, 2, 3])
+    assert len(sizes(services, subject)) == through * (ROWS - BAD)
+
+
+def test_a_sender_is_told_when_the_job_of_its_stream_is_cancelled(
+    services: Services, client: flight.FlightClient, subject: str
+) -> None:
+    sender = Sender(client, subject, "feed-1")
+    services.cleaner.cancel_job(sender.read().job_id)
+    while not sender.read().ended:
+        pass
+    with pytest.raises(flight.FlightError, match="cancelled") as refused:
+        sender.close()
+    assert error_from_flight(refused.value).reason == "JOB_STATE"

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tickmesh.api.cleaner.v1 import job_pb2 as tickmesh_dot_api_dot_cleaner_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tickmesh/api/cleaner/v1/flight.proto\x12\x17tickmesh.api.cleaner.v1\x1a!tickmesh/api/cleaner/v1/job.proto\"`\n\x11QuarantineCommand\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x10\n\x08\x61\x66ter_id\x18\x02 \x01(\x03\"a\n\x0c\x43leanCommand\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\x12\x16\n\x0eschema_version\x18\x03 \x01(\x05\x12\x13\n\x0bsource_spec\x18\x04 \x01(\t\"\x93\x01\n\x14\x43leanAcknowledgement\x12\x18\n\x10through_sequence\x18\x01 \x01(\x03\x12\x0e\n\x06stored\x18\x02 \x01(\x03\x12\x13\n\x0bquarantined\x18\x03 \x01(\x03\x12\x12\n\nduplicates\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x61taset_revision\x18\x05 \x01(\x03\x12\x0e\n\x06job_id\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tickmesh/api/cleaner/v1/flight.proto\x12\x17tickmesh.api.cleaner.v1\x1a!tickmesh/api/cleaner/v1/job.proto\"`\n\x11QuarantineCommand\x12\x39\n\x06\x66ilter\x18\x01 \x01(\x0b\x32).tickmesh.api.cleaner.v1.QuarantineFilter\x12\x10\n\x08\x61\x66ter_id\x18\x02 \x01(\x03\"a\n\x0c\x43leanCommand\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\x12\x16\n\x0eschema_version\x18\x03 \x01(\x05\x12\x13\n\x0bsource_spec\x18\x04 \x01(\t\"\xa2\x01\n\x14\x43leanAcknowledgement\x12\x18\n\x10through_sequence\x18\x01 \x01(\x03\x12\x0e\n\x06stored\x18\x02 \x01(\x03\x12\x13\n\x0bquarantined\x18\x03 \x01(\x03\x12\x12\n\nduplicates\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x61taset_revision\x18\x05 \x01(\x03\x12\x0e\n\x06job_id\x18\x06 \x01(\t\x12\r\n\x05\x65nded\x18\x07 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLEANCOMMAND']._serialized_start=198
   _globals['_CLEANCOMMAND']._serialized_end=295
   _globals['_CLEANACKNOWLEDGEMENT']._serialized_start=298
-  _globals['_CLEANACKNOWLEDGEMENT']._serialized_end=445
+  _globals['_CLEANACKNOWLEDGEMENT']._serialized_end=460
 # @@protoc_insertion_point(module_scope)

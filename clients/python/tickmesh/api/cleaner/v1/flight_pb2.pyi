@@ -98,6 +98,7 @@ class CleanAcknowledgement(google.protobuf.message.Message):
     DUPLICATES_FIELD_NUMBER: builtins.int
     DATASET_REVISION_FIELD_NUMBER: builtins.int
     JOB_ID_FIELD_NUMBER: builtins.int
+    ENDED_FIELD_NUMBER: builtins.int
     through_sequence: builtins.int
     """Every batch up to this sequence is accounted for: its good rows are durable in the tick store,
     its bad rows in quarantine. Without a producer: the count of batches.
@@ -112,6 +113,8 @@ class CleanAcknowledgement(google.protobuf.message.Message):
     """The dataset revision that holds the last stored rows; 0 while there are none."""
     job_id: builtins.str
     """The job that keeps this stream's account."""
+    ended: builtins.bool
+    """The cleaner takes no more on this stream: end it to hear why."""
     def __init__(
         self,
         *,
@@ -121,8 +124,9 @@ class CleanAcknowledgement(google.protobuf.message.Message):
         duplicates: builtins.int = ...,
         dataset_revision: builtins.int = ...,
         job_id: builtins.str = ...,
+        ended: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset_revision", b"dataset_revision", "duplicates", b"duplicates", "job_id", b"job_id", "quarantined", b"quarantined", "stored", b"stored", "through_sequence", b"through_sequence"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset_revision", b"dataset_revision", "duplicates", b"duplicates", "ended", b"ended", "job_id", b"job_id", "quarantined", b"quarantined", "stored", b"stored", "through_sequence", b"through_sequence"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CleanAcknowledgement: typing_extensions.TypeAlias = CleanAcknowledgement
