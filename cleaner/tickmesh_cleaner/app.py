@@ -19,18 +19,25 @@ from tickmesh_cleaner.error_table import error_table
 from tickmesh_cleaner.feeds.feeds import Feeds
 from tickmesh_cleaner.feeds.hosts import FeedHosts
 from tickmesh_cleaner.feeds.loop import FeedLoop
-from tickmesh_cleaner.flight_service import QuarantineFlights
+from tickmesh_cleaner.flight_service import CleanerFlights, QuarantineFlights
 from tickmesh_cleaner.jobs import JobRunner
+from tickmesh_cleaner.judging_application import JudgingApplication
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.permissions import permission_table
+from tickmesh_cleaner.puts.desk import PutDesk
+from tickmesh_cleaner.puts.putting import PutStreams
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.quarantine_reading import QuarantineReader
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
+from tickmesh_cleaner.retention import Retention, RetentionKeeper
+from tickmesh_cleaner.row_flights import RowFlights
 from tickmesh_cleaner.service import CleanerService
 from tickmesh_cleaner.sinks.configured import ConfiguredSinks
 from tickmesh_cleaner.sinks.lake import LakeRoots
 from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.spool import SpoolSpace
+from tickmesh_cleaner.statistics import Statistics
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
@@ -48,6 +55,8 @@ if TYPE_CHECKING:
 
     from tickmesh_cleaner.config import CleanerConfig
     from tickmesh_serving.tracing import Tracing
+
+_DAY_NS = 86_400_000_000_000
 
 
 class _Life:
@@ -162,7 +171,9 @@ def build_cleaner(
         clock=clock,
         max_answer_bytes=config.feeds.max_answer_bytes,
     )
-    cleaner_metrics = CleanerMetrics(metrics)
+    statistics = Statistics(clock)
+    puts = PutStreams(directory / "puts", store.ledger)
+    cleaner_metrics = CleanerMetrics(metrics, observe=statistics.committed)
     self_check = SelfCheck(on_recheck=cleaner_metrics.rechecked)
     workshop = Workshop(
         store=store,
@@ -181,6 +192,7 @@ def build_cleaner(
         metrics=cleaner_metrics,
         clock=clock,
         engine=engine_name(),
+        puts=puts,
         self_check=self_check,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
@@ -192,16 +204,38 @@ def build_cleaner(
         ids=ids,
         max_unfinished=config.jobs.max_unfinished,
     )
-    flights = QuarantineFlights(
+    judging = JudgingApplication(
+        workshop,
+        reader=QuarantineReader(store.quarantine, files),
+        stored=TickStoreRows(tick_store),
+        cache=schemas,
+        statistics=statistics,
+        self_check=self_check,
+        spool_bytes=lambda: workshop.uploads.held_bytes() + puts.held_bytes(),
+    )
+    days = config.quarantine.max_age_days
+    retention = Retention(
+        store,
+        files,
+        max_bytes=config.quarantine.max_bytes,
+        max_age_ns=None if days is None else round(days * _DAY_NS),
+        clock=clock,
+        metrics=workshop.metrics,
+    )
+    quarantined = QuarantineFlights(
         store,
         files,
         signer=TicketSigner(load_or_make_key(directory / "ticket.key"), clock=clock),
         clock=clock,
     )
+    flights = CleanerFlights(
+        quarantined,
+        RowFlights(PutDesk(workshop, runner, ids=ids, max_unfinished=config.jobs.max_unfinished)),
+    )
     return ServiceProcess(
         "cleaner",
         config.serving,
-        grpc_services=[CleanerService(application).grpc_service()],
+        grpc_services=[CleanerService(application, judging).grpc_service()],
         errors=error_table(),
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
@@ -214,7 +248,8 @@ def build_cleaner(
                 tick_store,
                 self_check,
                 drain_seconds=config.serving.drain_seconds,
-            )
+            ),
+            RetentionKeeper(retention),
         ],
         metrics=metrics,
         clock=clock,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from tickmesh_cleaner.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
@@ -31,6 +33,7 @@ from tickmesh_cleaner.domain.job_source import (
     WebSocketFeedSource,
 )
 from tickmesh_cleaner.domain.quarantine import (
+    Discard,
     QuarantinedRow,
     QuarantineFilter,
     QuarantineState,
@@ -38,6 +41,7 @@ from tickmesh_cleaner.domain.quarantine import (
 )
 from tickmesh_cleaner.followed_jobs import check_lines
 from tickmesh_cleaner.judging import rules_of
+from tickmesh_cleaner.quarantine_reading import QuarantineReader
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
@@ -57,6 +61,9 @@ if TYPE_CHECKING:
 MAX_SPEC_BYTES = 64 << 10
 MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
+MAX_COMMENT_CHARACTERS = 1_000
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cleaner.application")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ class CleanerApplication:
         self._auditor = auditor
         self._ids = ids
         self._max_unfinished = max_unfinished
+        self._reader = QuarantineReader(workshop.store.quarantine, workshop.quarantine)
 
     # Jobs -------------------------------------------------------------------------------------
 
@@ -246,7 +254,7 @@ class CleanerApplication:
         """A page of quarantined rows by id, and the id the next page begins after."""
         limit = _page(page_size)
         entries = self._store.quarantine.page(selected, after_id=after_id, limit=limit + 1)
-        rows = self._workshop.quarantine.read(entries[:limit])
+        rows = self._reader.rows(entries[:limit])
         return rows, entries[limit - 1].id if len(entries) > limit else None
 
     def describe_quarantine(
@@ -255,8 +263,7 @@ class CleanerApplication:
         """How many rows match, and how many by reason, with examples."""
         described = []
         for count in self._store.quarantine.describe(selected):
-            entries = self._store.quarantine.by_ids(count.examples)
-            examples = tuple(self._workshop.quarantine.read(entries))
+            examples = tuple(self._reader.rows(self._store.quarantine.by_ids(count.examples)))
             described.append(DescribedReason(count, examples))
         return self._store.quarantine.count(selected), described
 
@@ -312,6 +319,37 @@ class CleanerApplication:
         )
         self._runner.submit(job)
         return job
+
+    def discard_quarantine(
+        self, call: CallContext, selected: QuarantineFilter, *, comment: str
+    ) -> int:
+        """Give rows up, for the record; how many. See DiscardQuarantine."""
+        if selected.state is not QuarantineState.QUARANTINED:
+            raise InvalidArgumentError(
+                "filter.state", f"only rows held back can be discarded, not {selected.state} ones"
+            )
+        if not (selected.job_id or selected.subject or selected.reason or selected.row_ids):
+            raise InvalidArgumentError(
+                "filter", "expected a job, a subject, a reason or rows: not everything at once"
+            )
+        comment = comment.strip()
+        if not 0 < len(comment) <= MAX_COMMENT_CHARACTERS:
+            raise InvalidArgumentError(
+                "comment",
+                f"expected why, in 1 to {MAX_COMMENT_CHARACTERS} characters; it had {len(comment)}",
+            )
+        rows = self._store.quarantine.discard(
+            selected,
+            Discard(
+                principal=call.principal.name,
+                on_behalf_of=call.principal.on_behalf_of or "",
+                comment=comment,
+                at_ns=self._workshop.clock.now_ns(),
+            ),
+        )
+        self._workshop.metrics.removed(cause="discard", rows=rows)
+        _log.info("quarantine.discarded", rows=rows, principal=call.principal.name, comment=comment)
+        return rows
 
     # Inside -----------------------------------------------------------------------------------
 

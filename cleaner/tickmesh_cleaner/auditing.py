@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from tickmesh_cleaner.domain.job_file import batch_of_part
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
@@ -64,24 +66,36 @@ class Auditor:
 
         Rows in and duplicates are those of the balance lines: the source itself is not read again.
         Rows under sequences that no intent ever named count as this job's: nobody but the cleaner
-        writes as its producer, so they are rows too many.
+        writes as its producer, so they are rows too many. Files that retention removed count with
+        the rows they had, and those rows are told as expired.
         """
         batches = self._store.ledger.batches_of_job(job.id)
         producers = self._producers(job)
         counted = (
             self._rows_of(job).rows_by_sequence(job.dataset, producers.keys()) if producers else {}
         )
-        quarantined = stored = 0
+        removed = self._store.removals.removed(job.id)
+        expired = sum(removed.values())
+        quarantined, stored = expired, 0
         for producer_id, run in producers.items():
             files = self._files.of_part(run.part)
             committed = batches.get(producer_id, ())
-            quarantined += sum(files.count_rows(job_id=job.id, n=n) for n in committed)
+            quarantined += sum(
+                files.count_rows(job_id=job.id, n=n)
+                for n in committed
+                if batch_of_part(run.part, n) not in removed
+            )
             # What was there before the job began is its duplicate, and stored by an earlier one.
             own = {n for n in committed if n > run.stored_before}
             last_n = self._store.ledger.state(producer_id).last_n
             held = counted.get(producer_id, Counter())
             stored += sum(rows for n, rows in held.items() if n in own or n > last_n)
-        return replace(self._store.jobs.get(job.id).balance, stored=stored, quarantined=quarantined)
+        return replace(
+            self._store.jobs.get(job.id).balance,
+            stored=stored,
+            quarantined=quarantined,
+            expired=expired,
+        )
 
     def _producers(self, job: Job) -> dict[str, _Run]:
         """What a job did as each of its producers; of files with equal content the first did it."""

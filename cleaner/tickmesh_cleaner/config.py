@@ -87,6 +87,22 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True)
+class QuarantineConfig:
+    """How much of the quarantine is kept."""
+
+    max_bytes: int = 64 << 30
+    """The most its files may hold; beyond it the oldest go first, never one a replay holds."""
+    max_age_days: float | None = None
+    """How long a file is kept after it was written; until `max_bytes` is reached when not set."""
+
+    def __post_init__(self) -> None:
+        if self.max_bytes <= 0:
+            raise ValueError("expected max_bytes > 0")
+        if self.max_age_days is not None and self.max_age_days <= 0:
+            raise ValueError("expected max_age_days > 0")
+
+
+@dataclass(frozen=True)
 class CleanerConfig:
     """All settings of the cleaner; where registry and tick store are is the client's table."""
 
@@ -104,3 +120,5 @@ class CleanerConfig:
     """Where good rows may go."""
     databases: Mapping[str, DatabaseConfig] = field(default_factory=dict)
     """Databases by the names that jobs use."""
+    quarantine: QuarantineConfig = field(default_factory=QuarantineConfig)
+    """How much of the quarantine is kept."""

@@ -17,6 +17,7 @@ def error_table() -> ErrorTable:
             errors.HostNotAllowedError: StatusCode.PERMISSION_DENIED,
             errors.FeedRefusedError: StatusCode.INVALID_ARGUMENT,
             errors.InvalidRuleError: StatusCode.INVALID_ARGUMENT,
+            errors.InvalidSchemaError: StatusCode.INVALID_ARGUMENT,
             errors.SourceDamagedError: StatusCode.INVALID_ARGUMENT,
             errors.SourceUnreadableError: StatusCode.INVALID_ARGUMENT,
             errors.DigestMismatchError: StatusCode.INVALID_ARGUMENT,
@@ -28,6 +29,9 @@ def error_table() -> ErrorTable:
             errors.SourceChangedError: StatusCode.FAILED_PRECONDITION,
             errors.SourceRangeLostError: StatusCode.FAILED_PRECONDITION,
             errors.JobStateError: StatusCode.FAILED_PRECONDITION,
+            errors.PutHaltedError: StatusCode.FAILED_PRECONDITION,
+            errors.SequenceGapError: StatusCode.FAILED_PRECONDITION,
+            errors.ProducerFencedError: StatusCode.FAILED_PRECONDITION,
             errors.UploadOffsetError: StatusCode.FAILED_PRECONDITION,
             errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,
             errors.RegistryUnavailableError: StatusCode.UNAVAILABLE,
@@ -36,5 +40,6 @@ def error_table() -> ErrorTable:
             errors.InvalidSinkError: StatusCode.INVALID_ARGUMENT,
             errors.FencedError: StatusCode.FAILED_PRECONDITION,
             errors.ConnectionNotFoundError: StatusCode.NOT_FOUND,
+            errors.DrainingError: StatusCode.UNAVAILABLE,
         }
     )

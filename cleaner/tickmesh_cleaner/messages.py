@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.application import DescribedReason, JobMoment
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.domain.job import Job
-    from tickmesh_cleaner.domain.quarantine import QuarantinedRow
+    from tickmesh_cleaner.domain.quarantine import Discard, QuarantinedRow
 
 MAX_ROW_IDS = 10_000
 _MAX_RAW_BYTES = 64 << 10
@@ -50,6 +50,7 @@ def balance_message(balance: Balance) -> job_pb2.Balance:
         flagged=balance.flagged,
         repaired=balance.repaired,
         holds=balance.holds,
+        expired=balance.expired,
     )
 
 
@@ -185,6 +186,15 @@ def row_message(row: QuarantinedRow) -> quarantine_pb2.QuarantinedRow:
         first_seen_at=timestamp(record.first_seen_ns),
         state=_quarantine_state_message(entry.state),
         replay_job_id=entry.replay_job_id,
+        discard=_discard_message(entry.discard) if entry.discard else None,
+    )
+
+
+def _discard_message(discard: Discard) -> quarantine_pb2.Discard:
+    return quarantine_pb2.Discard(
+        principal=discard.on_behalf_of or discard.principal,
+        comment=discard.comment,
+        at=timestamp(discard.at_ns),
     )
 
 

@@ -8,6 +8,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh.schema.validation import Recheck
     from tickmesh_cleaner.domain.balance import Balance
 
@@ -17,7 +19,19 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tickmesh.cle
 class CleanerMetrics:
     """Rows by outcome, jobs at work, breaking changes met."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        observe: Callable[[Balance], None] = lambda _balance: None,
+    ) -> None:
+        """Make the counters.
+
+        Args:
+            registry: Where they are shown.
+            observe: Told the balance of every committed batch as well.
+        """
+        self._observe = observe
         self._rows = Counter(
             "tickmesh_cleaner_rows",
             "Rows accounted for, by outcome.",
@@ -50,8 +64,25 @@ class CleanerMetrics:
             registry=registry,
         )
 
+        self._removed = Counter(
+            "tickmesh_cleaner_quarantine_removed_rows",
+            "Quarantined rows that left quarantine unreleased, by cause: size, age or discard.",
+            ["cause"],
+            registry=registry,
+        )
+        self.quarantine_bytes = Gauge(
+            "tickmesh_cleaner_quarantine_bytes",
+            "Bytes of the quarantine files when retention last looked.",
+            registry=registry,
+        )
+
+    def removed(self, *, cause: str, rows: int) -> None:
+        """Count rows that retention removed (`size`, `age`) or somebody gave up (`discard`)."""
+        self._removed.labels(cause=cause).inc(rows)
+
     def committed(self, balance: Balance) -> None:
         """Count the rows of a committed batch."""
+        self._observe(balance)
         self._rows.labels(outcome="stored").inc(balance.stored)
         self._rows.labels(outcome="quarantined").inc(balance.quarantined)
         self._rows.labels(outcome="duplicate").inc(balance.duplicates)

@@ -6,6 +6,8 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,22 +67,28 @@ class _FileName:
 class QuarantineFiles:
     """The quarantine files below one directory."""
 
-    def __init__(self, directory: Path, *, part: int = 0) -> None:
-        """Make the directory when it is missing.
+    def __init__(self, directory: Path) -> None:
+        """Open the directory, before any job writes to it.
 
         Args:
-            directory: Where they lie.
-            part: Which of a job's files the batches that are written come from.
+            directory: Created when missing.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._part = part
+        self._part = 0
         self.repairs = RepairFiles(directory.with_name("repairs"))
         """What rules mended, in the directory `repairs` beside this one."""
+        for unfinished in directory.glob("*/*.unfinished"):
+            unfinished.unlink()
+        for of_job in directory.iterdir():
+            with contextlib.suppress(OSError):  # files stand there
+                of_job.rmdir()
 
     def of_part(self, part: int) -> QuarantineFiles:
         """The same files, to write batches of one of the several files of a job."""
-        return QuarantineFiles(self._directory, part=part)
+        files = copy.copy(self)
+        files._part = part
+        return files
 
     def write(self, *, job_id: str, n: int, held: HeldRows, repairs: Sequence[Repair] = ()) -> None:
         """Write and synchronise the file of one batch; nothing when it has no bad rows.
@@ -95,6 +103,26 @@ class QuarantineFiles:
         self.repairs.write(job_id=job_id, n=named, repairs=repairs)
         if held:
             write_table(held.table, self._path(_FileName(job_id, named)))
+
+    def listed(self, *, job_id: str) -> list[tuple[int, int]]:
+        """(batch, bytes) of each file of a job, in order of the batches."""
+        found = []
+        for path in (self._directory / job_id).glob("*.parquet"):
+            with contextlib.suppress(FileNotFoundError):  # removed in between
+                found.append((int(path.stem), path.stat().st_size))
+        return sorted(found)
+
+    def jobs(self) -> list[str]:
+        """The jobs that have files here."""
+        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+
+    def size_bytes(self) -> int:
+        """The bytes of all files."""
+        return sum(size for job_id in self.jobs() for _, size in self.listed(job_id=job_id))
+
+    def remove(self, *, job_id: str, n: int) -> None:
+        """Delete the file of a batch."""
+        self._path(_FileName(job_id, n)).unlink(missing_ok=True)
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""

@@ -35,6 +35,12 @@ class RegistrySchemas:
         """Since when the registry does not answer; 0 while it does."""
         return self._client.cache_statistics().stale_since_ns or 0
 
+    @property
+    def lookups(self) -> tuple[int, int]:
+        """Lookups answered from the cache, and those that asked the registry."""
+        statistics = self._client.cache_statistics()
+        return statistics.hits, statistics.misses
+
     def refresh(self, subject: str) -> None:
         """See every version registered before this call; see `Schemas.refresh`."""
         self._ask(subject, lambda: self._client.refresh(subject))

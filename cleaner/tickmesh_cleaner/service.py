@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2 as pb
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2_grpc
-from tickmesh_cleaner import messages
+from tickmesh_cleaner import judging_messages, messages
 from tickmesh_cleaner.domain.errors import InvalidArgumentError
 from tickmesh_cleaner.page_tokens import page_token, place_of
 from tickmesh_serving.call_context import current_call
 from tickmesh_serving.server import GrpcService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     import grpc.aio
 
     from tickmesh_cleaner.application import CleanerApplication
+    from tickmesh_cleaner.judging_application import JudgingApplication
     from tickmesh_cleaner.uploads import UploadSession
 
     _Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,8 +37,9 @@ _PROGRESS_SECONDS = (0.1, 1.0, 60.0)
 class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
     """Serves CleanerService. The application blocks, so each call gives it a thread."""
 
-    def __init__(self, application: CleanerApplication) -> None:
+    def __init__(self, application: CleanerApplication, judging: JudgingApplication) -> None:
         self._application = application
+        self._judging = judging
 
     def grpc_service(self) -> GrpcService:
         """How a server takes it up."""
@@ -212,6 +216,74 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
             request_id=request.request_id,
         )
         return pb.ReplayQuarantineResponse(job=messages.job_message(job))
+
+    async def DiscardQuarantine(  # noqa: N802
+        self, request: pb.DiscardQuarantineRequest, _context: _Context
+    ) -> pb.DiscardQuarantineResponse:
+        """Give rows up, for the record."""
+        rows = await asyncio.to_thread(
+            self._application.discard_quarantine,
+            current_call(),
+            messages.filter_of(request.filter),
+            comment=request.comment,
+        )
+        return pb.DiscardQuarantineResponse(rows=rows)
+
+    async def BacktestSchema(  # noqa: N802
+        self, request: pb.BacktestSchemaRequest, _context: _Context
+    ) -> pb.BacktestSchemaResponse:
+        """Judge stored and quarantined rows under a candidate."""
+        question = judging_messages.question_of(request)
+        with _cancellation() as cancelled:
+            answered = await asyncio.to_thread(
+                self._judging.backtest, current_call(), question, cancelled=cancelled
+            )
+        return judging_messages.backtest_message(answered)
+
+    async def ValidateRows(  # noqa: N802
+        self, request: pb.ValidateRowsRequest, _context: _Context
+    ) -> pb.ValidateRowsResponse:
+        """Judge a few JSON documents."""
+        schema, verdicts = await asyncio.to_thread(
+            self._judging.validate,
+            current_call(),
+            subject=request.subject,
+            candidate=judging_messages.candidate_of(request.candidate),
+            documents=request.documents,
+        )
+        return judging_messages.verdicts_message(schema, verdicts)
+
+    async def ExplainSchema(  # noqa: N802
+        self, request: pb.ExplainSchemaRequest, _context: _Context
+    ) -> pb.ExplainSchemaResponse:
+        """Show what each keyword of a schema became."""
+        with _cancellation() as cancelled:
+            schema, explained = await asyncio.to_thread(
+                self._judging.explain,
+                current_call(),
+                subject=request.subject,
+                candidate=judging_messages.candidate_of(request.candidate),
+                sample=request.sample,
+                cancelled=cancelled,
+            )
+        return judging_messages.explanation_message(schema, explained)
+
+    async def GetStats(  # noqa: N802
+        self, _request: pb.GetStatsRequest, _context: _Context
+    ) -> pb.GetStatsResponse:
+        """Count what this cleaner did since it started."""
+        stats = await asyncio.to_thread(self._judging.stats, current_call())
+        return judging_messages.stats_message(stats)
+
+
+@contextmanager
+def _cancellation() -> Iterator[threading.Event]:
+    """An event that is set when the call is left before its thread has answered."""
+    left = threading.Event()
+    try:
+        yield left
+    finally:
+        left.set()
 
 
 def _interval_seconds(request: pb.WatchJobRequest) -> float:

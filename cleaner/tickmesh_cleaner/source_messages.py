@@ -16,6 +16,7 @@ from tickmesh_cleaner.domain.job_source import (
     FollowedSource,
     HttpFeedSource,
     HttpPaging,
+    PutSource,
     QuarantineSource,
     StartAt,
     UploadedSource,
@@ -85,6 +86,8 @@ def source_of(message: job_pb2.JobSource) -> JobSource:
             raise InvalidArgumentError(
                 "source.quarantine", "quarantined rows are judged again by ReplayQuarantine"
             )
+        case "put":
+            raise InvalidArgumentError("source.put", "rows are put by Arrow Flight `do_put`")
         case _:
             raise InvalidArgumentError("source", "expected a source, it named none")
 
@@ -126,6 +129,10 @@ def source_message(source: JobSource) -> job_pb2.JobSource:
                     overlap=source.overlap,
                     poll_interval=duration(polls) if polls else None,
                 )
+            )
+        case PutSource(producer_id, version):
+            return job_pb2.JobSource(
+                put=job_pb2.PutSource(producer_id=producer_id, schema_version=version)
             )
         case QuarantineSource(filter=selected):
             return job_pb2.JobSource(

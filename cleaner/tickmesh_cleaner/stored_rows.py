@@ -1,8 +1,9 @@
-"""How many rows the tick store holds, asked of the tick store itself."""
+"""The rows the tick store holds, asked of the tick store itself."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,20 +11,38 @@ import pyarrow.compute as pc
 
 from tickmesh._ticks.commands import read_command
 from tickmesh._ticks.reading import stream_batches
+from tickmesh.api.tickstore.v1 import tick_store_service_pb2
 from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
 from tickmesh_cleaner.domain.errors import TickStoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tickmesh._ticks.connection import TickConnection
+    from tickmesh.api.tickstore.v1 import commands_pb2
 
 _PRODUCER_STAMP = "_producer_id"
 _SEQUENCE_STAMP = "_sequence"
+_CALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatches:
+    """Rows of one snapshot of a dataset, to be read once.
+
+    Attributes:
+        revision: The dataset revision; 0 when there is no such dataset.
+        batches: The rows, in order of arrival.
+        rows_left_out: Earlier rows that are not among them.
+    """
+
+    revision: int
+    batches: Iterator[pa.RecordBatch]
+    rows_left_out: int
 
 
 class TickStoreRows:
-    """Counts rows by scanning the stamps each of them carries."""
+    """Reads rows, and counts them by the stamps each of them carries."""
 
     def __init__(self, connection: TickConnection) -> None:
         self._connection = connection
@@ -52,3 +71,64 @@ class TickStoreRows:
         except (UnavailableError, DeadlineExceededError) as error:
             raise TickStoreUnavailableError(error.message) from error
         return counted
+
+    def newest(
+        self,
+        dataset: str,
+        *,
+        start_ns: int | None,
+        end_ns: int | None,
+        columns: Sequence[str],
+        max_rows: int,
+        check: Callable[[], None],
+    ) -> StoredBatches:
+        """The rows of a range of event times that were stored last, in bounded memory.
+
+        Args:
+            dataset: The dataset.
+            start_ns: Event times from here on.
+            end_ns: Event times before here.
+            columns: Columns wanted, of those that it has; all when it has none of them.
+            max_rows: At most this many rows.
+            check: Raises when nobody waits for the rows any more.
+
+        Raises:
+            TickStoreUnavailableError: The tick store does not answer.
+        """
+        request = tick_store_service_pb2.GetDatasetRequest(dataset=dataset)
+        try:
+            found = self._connection.call("GetDataset", request, timeout_seconds=_CALL_SECONDS)
+            held = found.dataset
+            whole = read_command(dataset, start=start_ns, end=end_ns, as_of=held.revision or None)
+            # Reading the schema alone costs a plan and no rows.
+            names = stream_batches(self._connection, whole).schema.names
+        except NotFoundError:
+            return StoredBatches(0, iter(()), 0)
+        except (UnavailableError, DeadlineExceededError) as error:
+            raise TickStoreUnavailableError(error.message) from error
+        whole.columns.extend([name for name in names if name in set(columns)])
+        left_out = 0
+        if held.row_count > max_rows:
+            rows = held.row_count
+            if start_ns is not None or end_ns is not None:
+                rows = sum(batch.num_rows for batch in self._read(whole, check))
+            left_out = max(0, rows - max_rows)
+        return StoredBatches(held.revision, _behind(self._read(whole, check), left_out), left_out)
+
+    def _read(
+        self, command: commands_pb2.ReadCommand, check: Callable[[], None]
+    ) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in stream_batches(self._connection, command):
+                check()
+                yield batch
+        except (UnavailableError, DeadlineExceededError) as error:
+            raise TickStoreUnavailableError(error.message) from error
+
+
+def _behind(batches: Iterator[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:
+    """The rows behind the first so many."""
+    for batch in batches:
+        if skip < batch.num_rows:
+            yield batch.slice(skip)
+        skip = max(0, skip - batch.num_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -119,6 +120,14 @@ class Uploads:
         if not upload.sha256:
             raise UploadNotFoundError(upload_id)
         return self._path(upload_id), upload
+
+    def held_bytes(self) -> int:
+        """The bytes of all uploads, finished or not."""
+        total = 0
+        for path in self._directory.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # dropped in between
+                total += path.stat().st_size
+        return total
 
     def finished(self, upload: Upload, *, sha256: str, size_bytes: int) -> None:
         """Note that an upload is whole."""

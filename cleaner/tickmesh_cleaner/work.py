@@ -17,6 +17,7 @@ from tickmesh_cleaner.domain.job_source import (
     FilesSource,
     FollowedSource,
     HttpFeedSource,
+    PutSource,
     QuarantineSource,
     UploadedSource,
     WebSocketFeedSource,
@@ -29,8 +30,9 @@ from tickmesh_cleaner.sources.answered_query import AnsweredQuery
 from tickmesh_cleaner.sources.feed import FeedRecords
 from tickmesh_cleaner.sources.file import FileRecords
 from tickmesh_cleaner.sources.keyed_query import KeyedQuery
-from tickmesh_cleaner.sources.layout import parse_spec, spec_of
+from tickmesh_cleaner.sources.layout import parse_spec, put_spec, spec_of
 from tickmesh_cleaner.sources.one_of_files import OneOfFiles
+from tickmesh_cleaner.sources.put import PutRecords, put_digest, put_producer
 from tickmesh_cleaner.sources.quarantined import (
     QuarantinedRecords,
     RecordFormat,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.feeds.feeds import Feeds
     from tickmesh_cleaner.metrics import CleanerMetrics
     from tickmesh_cleaner.progress import Progress
+    from tickmesh_cleaner.puts.putting import PutStreams
     from tickmesh_cleaner.quarantine_files import QuarantineFiles
     from tickmesh_cleaner.sinks.sink import Sink
     from tickmesh_cleaner.sources.queries import Queries
@@ -91,6 +94,7 @@ class Workshop:
         metrics: What is counted.
         clock: The clock.
         engine: The name and version of this cleaner.
+        puts: The streams of puts; None where rows cannot be put.
         self_check: Judges a sample of the verdicts of all jobs again; None to go without.
     """
 
@@ -105,6 +109,7 @@ class Workshop:
     metrics: CleanerMetrics
     clock: Clock
     engine: str
+    puts: PutStreams | None = None
     self_check: SelfCheck | None = None
 
     def next_file(self, job: Job) -> JobFile | None:
@@ -159,6 +164,16 @@ class Workshop:
                 job.id, owner=job.owner, layout=spec.to_toml(), names=()
             )
         identity = source.identify()
+        if isinstance(job.source, PutSource) and spec is not None:
+            job = self.store.jobs.note_layout(
+                job.id, owner=job.owner, layout=spec.to_toml(), names=()
+            )
+            return self.store.jobs.identify(
+                job.id,
+                owner=job.owner,
+                producer_id=put_producer(identity.digest, dataset=job.dataset),
+                identity=identity,
+            )
         file_name = ""
         if isinstance(source, FileRecords) and spec is not None and spec.file_name is not None:
             file_name = source.file_name
@@ -219,7 +234,7 @@ class Workshop:
             self.feeds.drop(job, committed=self.store.ledger.state(job.producer_id).end)
 
     def _follower(self, job: Job) -> SchemaFollower:
-        if isinstance(job.source, QuarantineSource) and job.source.schema_version:
+        if isinstance(job.source, QuarantineSource | PutSource) and job.source.schema_version:
             return FixedFollower(
                 schemas=self.schemas, subject=job.subject, version=job.source.schema_version
             )
@@ -249,9 +264,21 @@ class Workshop:
                 name=job.source_name,
                 index=self.store.quarantine,
                 files=self.quarantine,
-                format_of=lambda held_by, part: self._format_of(held_by, part, job.source_spec),
+                format_of=lambda held_by, part: self.format_of(held_by, part, job.source_spec),
             )
             return records, None
+        if isinstance(job.source, PutSource) and self.puts is not None:
+            spec = put_spec(job.source_spec)
+            named = job.source.producer_id
+            digest = put_digest(named)
+            put = PutRecords(
+                named,
+                name=job.source_name,
+                spec=spec,
+                spool=self.puts.spool(put_producer(digest, dataset=job.dataset)),
+                live=self.puts.live(job.id),
+            )
+            return put, spec
         match job.source:
             case DatabaseSource():
                 return self.queries.source(job), self.queries.spec(job)
@@ -311,7 +338,7 @@ class Workshop:
         assert file is not None
         return file.part
 
-    def _format_of(self, job_id: str, part: int, mended_spec: str) -> RecordFormat:
+    def format_of(self, job_id: str, part: int, mended_spec: str) -> RecordFormat:
         """How to decode the records a job held back, by its own spec or a mended one."""
         job = self.store.jobs.get(job_id)
         layout, names, file_name = job.layout, job.column_names, job.file_name

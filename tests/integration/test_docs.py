@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -106,13 +107,30 @@ def prepare_quarantine(folder: Path) -> dict[str, str]:
         )
         for _ in cleaner.watch_job(job.id):
             pass
-        looser = SCHEMA | {"title": "the same rows, better described"}
-        registry.register("ticks.trades", json.dumps(looser))
+        described = SCHEMA | {"title": "the same rows, better described"}
+        registry.register("ticks.trades", json.dumps(described))
+    looser = json.loads(json.dumps(SCHEMA))
+    del looser["properties"]["price"]["minimum"]
+    (folder / "looser.schema.json").write_text(json.dumps(looser))
     return {"JOB": job.id}
 
 
 def check_quarantine(names: Mapping[str, Any]) -> None:
     assert names["table"].num_rows == 4
+    assert (names["evidence"].rows_rejected, names["evidence"].rows_released) == (0, 4)
+
+
+def prepare_flight(_: Path) -> dict[str, str]:
+    with RegistryClient() as registry:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+    return {}
+
+
+def check_flight(names: Mapping[str, Any]) -> None:
+    assert (names["told"].stored, names["told"].quarantined) == (1, 1)
+    assert (names["once"].through_sequence, names["once"].stored) == (2, 2)
+    assert (names["again"].through_sequence, names["again"].stored) == (2, 0)
+    assert names["judged"].column("_good").to_pylist() == [True, False]
 
 
 def prepare_confluent(folder: Path) -> dict[str, str]:
@@ -203,6 +221,7 @@ SETTINGS: dict[
     "docs/confluent-policies.md": (prepare_confluent, check_confluent),
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
+    "docs/cleaning-over-flight.md": (prepare_flight, check_flight),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
 }
@@ -253,7 +272,8 @@ def test_a_page_does_what_it_shows(page: str, tmp_path: Path) -> None:
         for block in PAGES[page]:
             text = at_addresses(block.text, mesh)
             if block.language == "python":
-                exec(compile(text, page, "exec"), names)
+                with chdir(folder):
+                    exec(compile(text, page, "exec"), names)
                 continue
             for step in steps_of(Block("console", text)):
                 if bare(step.command) not in NOT_EXECUTED:

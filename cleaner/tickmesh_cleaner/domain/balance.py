@@ -25,6 +25,8 @@ class Balance:
         coercions: Lossless coercions, by code.
         flagged: Stored rows a rule flagged, by the rule's code.
         repaired: Values a rule repaired, by the rule's code.
+        expired: Of the quarantined rows, those whose bytes retention has removed since; set by
+            audits alone.
     """
 
     records: int = 0
@@ -37,6 +39,7 @@ class Balance:
     coercions: Mapping[str, int] = field(default_factory=dict)
     flagged: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, int] = field(default_factory=dict)
+    expired: int = 0
 
     @property
     def holds(self) -> bool:
@@ -55,6 +58,7 @@ class Balance:
             coercions=_sum_of(self.coercions, other.coercions),
             flagged=_sum_of(self.flagged, other.flagged),
             repaired=_sum_of(self.repaired, other.repaired),
+            expired=self.expired + other.expired,
         )
 
     def as_duplicates(self) -> Balance:

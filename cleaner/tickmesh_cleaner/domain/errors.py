@@ -117,6 +117,21 @@ class InvalidRuleError(CleanerError):
         self.violations = ((pointer, message),)
 
 
+class InvalidSchemaError(CleanerError):
+    """A candidate is no schema that rows can be judged under."""
+
+    reason = "INVALID_SCHEMA"
+
+    def __init__(self, message: str, *, pointer: str, code: str) -> None:
+        super().__init__(
+            f"the candidate is no schema that rows can be judged under, at "
+            f"{pointer or 'the root'}: {message}",
+            pointer=pointer,
+            detail=code,
+        )
+        self.violations = ((f"candidate.text{pointer}", message),)
+
+
 class SourceUnreadableError(CleanerError):
     """The source cannot be decoded as the spec says."""
 
@@ -356,3 +371,54 @@ class ConnectionNotFoundError(CleanerError):
             connection=name,
         )
         self.resource = ("connection", name)
+
+
+class DrainingError(CleanerError):
+    """The server is going down."""
+
+    reason = "DRAINING"
+    retry_after_seconds = 1.0
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(f"the cleaner is going down; {message}", **metadata)
+
+
+class SequenceGapError(CleanerError):
+    """A batch of a put skipped sequences."""
+
+    reason = "SEQUENCE_GAP"
+
+    def __init__(self, *, expected: int, got: int) -> None:
+        super().__init__(
+            f"expected the batch with sequence {expected}, it was {got}; send from there",
+            expected=str(expected),
+            sequence=str(got),
+        )
+
+
+class ProducerFencedError(CleanerError):
+    """A newer stream of the same producer took over."""
+
+    reason = "PRODUCER_FENCED"
+
+    def __init__(self, producer_id: str) -> None:
+        super().__init__(
+            f"a newer stream of producer {producer_id!r} took over; one sender at a time may use "
+            "a producer",
+            producerId=producer_id,
+        )
+
+
+class PutHaltedError(CleanerError):
+    """The job that keeps a stream's account ended before the stream did."""
+
+    reason = "JOB_STATE"
+
+    def __init__(self, job_id: str, *, state: str, message: str, job_reason: str) -> None:
+        super().__init__(
+            f"job {job_id}, which keeps the account of this stream, is {state}"
+            + (f": {message}" if message else "; open another stream"),
+            jobId=job_id,
+            state=state,
+            jobReason=job_reason,
+        )

@@ -130,6 +130,19 @@ class DatabaseSource:
     poll_interval_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class PutSource:
+    """Rows sent by Flight `do_put`; the job is made when the stream opens.
+
+    Attributes:
+        producer_id: The producer the sender named; the stream's own when it named none.
+        schema_version: The version to judge under; the one in force when 0.
+    """
+
+    producer_id: str
+    schema_version: int = 0
+
+
 JobSource = (
     FileSource
     | FilesSource
@@ -139,6 +152,7 @@ JobSource = (
     | HttpFeedSource
     | WebSocketFeedSource
     | DatabaseSource
+    | PutSource
 )
 
 

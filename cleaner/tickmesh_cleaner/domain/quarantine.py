@@ -68,6 +68,23 @@ class QuarantineRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """The record of rows given up.
+
+    Attributes:
+        principal: Who did it.
+        on_behalf_of: On whose behalf; empty for itself.
+        comment: Why.
+        at_ns: When.
+    """
+
+    principal: str
+    on_behalf_of: str
+    comment: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineEntry:
     """One line of the quarantine index: where a row lies and where it stands.
 
@@ -81,6 +98,7 @@ class QuarantineEntry:
         file_n: The batch that file is named by.
         file_row: Its row in that file.
         part: Which of its job's files it came from; 0 where there is one.
+        discard: Who gave it up and why; None unless it is DISCARDED.
     """
 
     id: int
@@ -92,6 +110,7 @@ class QuarantineEntry:
     file_n: int
     file_row: int
     part: int = 0
+    discard: Discard | None = None
 
 
 @dataclass(frozen=True, slots=True)

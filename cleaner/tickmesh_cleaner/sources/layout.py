@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickmesh.decoding.decoded import DecodeError
 from tickmesh.decoding.sniffing import SNIFFED_BYTES, detect_format
-from tickmesh.decoding.source_spec import SourceSpec, SourceSpecError
+from tickmesh.decoding.source_spec import Format, SourceSpec, SourceSpecError, identity_spec
 from tickmesh_cleaner.domain.errors import (
     InvalidSourceSpecError,
     SourceNotFoundError,
@@ -67,3 +67,19 @@ def spec_of_bytes(first_bytes: bytes, *, file_name: str) -> SourceSpec:
         raise SourceUnreadableError(file_name, cause=error.message, offset=error.offset) from error
     # Whether the first record is a header is no guess: without a spec it names the fields.
     return replace(detected.spec(), csv=replace(detected.csv, names=()))
+
+
+def put_spec(text: str) -> SourceSpec:
+    """The spec of columns that are put; without a text their names are the schema's.
+
+    Raises:
+        InvalidSourceSpecError: The spec is wrong, or of another format than Arrow.
+    """
+    if not text:
+        return identity_spec(Format.ARROW)
+    spec = parse_spec(text)
+    if spec.format is not Format.ARROW:
+        raise InvalidSourceSpecError(
+            f'expected "arrow" for rows that are put, it was "{spec.format.value}"', key="format"
+        )
+    return spec

@@ -116,26 +116,34 @@ class QuarantinedRecords:
             ]
             rows = self._files.read([entry for _, entry in group])
             places = [place for place, _ in group]
-            yield from self._decode(places, rows, self._format_of(first.job_id, first.part))
+            yield from decode_again(places, rows, self._format_of(first.job_id, first.part))
             at = places[-1] + 1
 
-    def _decode(
-        self, places: Sequence[int], rows: Sequence[QuarantinedRow], how: RecordFormat
-    ) -> Generator[SourceBatch, None, None]:
-        decoded = decode_together([row.record.raw for row in rows], how.spec)
-        if decoded is None:
-            middle = len(rows) // 2
-            yield from self._decode(places[:middle], rows[:middle], how)
-            yield from self._decode(places[middle:], rows[middle:], how)
-            return
-        yield SourceBatch(
-            start=str(places[0]),
-            end=str(places[-1] + 1),
-            decoded=decoded,
-            spec=how.spec,
-            file_name=how.file_name,
-            replayed=tuple(_replayed(row) for row in rows),
-        )
+
+def decode_again(
+    places: Sequence[int], rows: Sequence[QuarantinedRow], how: RecordFormat
+) -> Generator[SourceBatch, None, None]:
+    """Decode the records of rows that share a format, together as far as their framing allows.
+
+    Args:
+        places: For each row, its position.
+        rows: The rows, at least one.
+        how: How their records are decoded.
+    """
+    decoded = decode_together([row.record.raw for row in rows], how.spec)
+    if decoded is None:
+        middle = len(rows) // 2
+        yield from decode_again(places[:middle], rows[:middle], how)
+        yield from decode_again(places[middle:], rows[middle:], how)
+        return
+    yield SourceBatch(
+        start=str(places[0]),
+        end=str(places[-1] + 1),
+        decoded=decoded,
+        spec=how.spec,
+        file_name=how.file_name,
+        replayed=tuple(_replayed(row) for row in rows),
+    )
 
 
 def _replayed(row: QuarantinedRow) -> ReplayedRow:

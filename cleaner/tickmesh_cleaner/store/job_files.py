@@ -138,6 +138,23 @@ def current_part(connection: Connection, job: Job) -> int:
     return row["part"] if row else 0
 
 
+def parts_of_producers(connection: Connection, job_id: str) -> dict[str, int]:
+    """As which of its files a job is which producer; of files with equal content the first."""
+    listed = (
+        select(JOB_FILES.c.producer_id, JOB_FILES.c.part)
+        .where(JOB_FILES.c.job_id == job_id, JOB_FILES.c.producer_id != "")
+        .order_by(JOB_FILES.c.part)
+    )
+    found: dict[str, int] = {}
+    for producer_id, part in connection.execute(listed):
+        found.setdefault(producer_id, part)
+    current = connection.execute(_current(job_id)).mappings().first()
+    if current is not None:
+        at_work = select(JOBS.c.producer_id).where(JOBS.c.id == job_id)
+        found.setdefault(connection.execute(at_work).scalar_one(), current["part"])
+    return found
+
+
 def begin_file(connection: Connection, job: Job) -> bool:
     """Note that a job begins with the file it is at; False when it had begun before."""
     row = connection.execute(_current(job.id)).mappings().one()

@@ -95,6 +95,13 @@ class JobStore:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def count_running(self) -> int:
+        """How many jobs are at work."""
+        at_work = JOBS.c.state == JobState.RUNNING.value
+        query = select(func.count()).select_from(JOBS).where(at_work)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def request(self, job_id: str, requested: JobRequest) -> Job:
         """Note what is asked of a job; the runner obeys at the next checkpoint."""
         return self._change(job_id, requested=requested.value)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
-from tickmesh_cleaner.domain.job_source import FilesSource
+from tickmesh_cleaner.domain.job_source import FilesSource, PutSource
 from tickmesh_cleaner.store.job_files import begin_file
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
@@ -128,7 +128,10 @@ class Ledger:
                 mine = select(func.count()).where(of_producer, own)
                 if connection.execute(mine).scalar_one() or current.balance.records:
                     return current
-            lines = connection.execute(select(COMMITS.c.balance).where(of_producer)).scalars()
+            # A put goes on where the one before it ended: it does not bring its rows again.
+            again = not isinstance(job.source, PutSource)
+            earlier = select(COMMITS.c.balance).where(of_producer)
+            lines = connection.execute(earlier).scalars() if again else ()
             duplicates = sum(
                 (Balance.from_json(json.loads(line)).as_duplicates() for line in lines), Balance()
             )
@@ -204,6 +207,12 @@ class Ledger:
                 )
             )
             return read_job(connection, job_id)
+
+    def dataset_revision(self, job_id: str) -> int:
+        """The dataset revision that holds the last rows a job stored; 0 while there are none."""
+        newest = select(func.coalesce(func.max(COMMITS.c.dataset_revision), 0))
+        with self._database.read() as connection:
+            return int(connection.execute(newest.where(COMMITS.c.job_id == job_id)).scalar_one())
 
     def batches_of_job(self, job_id: str) -> dict[str, list[int]]:
         """The numbers of a job's committed batches, ascending, by producer."""

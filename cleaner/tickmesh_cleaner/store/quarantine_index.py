@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select, update
 
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
 from tickmesh_cleaner.domain.quarantine import (
+    Discard,
     QuarantineEntry,
     QuarantineFilter,
     QuarantineState,
     ReasonCount,
 )
 from tickmesh_cleaner.store.jobs import insert_job
-from tickmesh_cleaner.store.tables import JOBS, QUARANTINE, QUARANTINE_REASONS
+from tickmesh_cleaner.store.tables import DISCARDS, JOBS, QUARANTINE, QUARANTINE_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from tickmesh_cleaner.store.database import Database
 
 _EXAMPLES = 3
+
+_ENTRIES = select(
+    QUARANTINE,
+    *(column.label(f"discard_{column.name}") for column in DISCARDS.c if column.name != "id"),
+).outerjoin(DISCARDS, DISCARDS.c.id == QUARANTINE.c.discard_id)
 
 
 class QuarantineIndex:
@@ -36,8 +43,7 @@ class QuarantineIndex:
     ) -> list[QuarantineEntry]:
         """Matching rows with ids above `after_id`, ascending, at most `limit`."""
         query = (
-            select(QUARANTINE)
-            .where(*_conditions(selected), QUARANTINE.c.id > after_id)
+            _ENTRIES.where(*_conditions(selected), QUARANTINE.c.id > after_id)
             .order_by(QUARANTINE.c.id)
             .limit(limit)
         )
@@ -45,7 +51,7 @@ class QuarantineIndex:
 
     def by_ids(self, row_ids: Sequence[int]) -> list[QuarantineEntry]:
         """These rows in any state, in order of their ids."""
-        query = select(QUARANTINE).where(QUARANTINE.c.id.in_(row_ids)).order_by(QUARANTINE.c.id)
+        query = _ENTRIES.where(QUARANTINE.c.id.in_(row_ids)).order_by(QUARANTINE.c.id)
         return self._entries(query)
 
     def count(self, selected: QuarantineFilter) -> int:
@@ -138,8 +144,7 @@ class QuarantineIndex:
     def claimed(self, job_id: str, *, start: int, limit: int) -> list[tuple[int, QuarantineEntry]]:
         """(position, row) of the rows a replay holds, from a position on."""
         query = (
-            select(QUARANTINE)
-            .where(QUARANTINE.c.claimed_by == job_id, QUARANTINE.c.claim_position >= start)
+            _ENTRIES.where(QUARANTINE.c.claimed_by == job_id, QUARANTINE.c.claim_position >= start)
             .order_by(QUARANTINE.c.claim_position)
             .limit(limit)
         )
@@ -158,6 +163,38 @@ class QuarantineIndex:
                 )
                 .values(claimed_by="")
             )
+
+    def discard(self, selected: QuarantineFilter, given_up: Discard) -> int:
+        """Give up the matching rows that are held back and that no replay holds; how many."""
+        matching = select(QUARANTINE.c.id).where(
+            *_conditions(selected),
+            QUARANTINE.c.state == QuarantineState.QUARANTINED.value,
+            QUARANTINE.c.claimed_by == "",
+        )
+        with self._database.write() as connection:
+            highest = select(func.coalesce(func.max(DISCARDS.c.id), 0))
+            number = connection.execute(highest).scalar_one() + 1
+            done = connection.execute(
+                update(QUARANTINE)
+                .where(QUARANTINE.c.id.in_(matching))
+                .values(state=QuarantineState.DISCARDED.value, discard_id=number)
+            )
+            if done.rowcount:
+                connection.execute(DISCARDS.insert().values(id=number, **asdict(given_up)))
+            return done.rowcount
+
+    def reasons_of(self, row_ids: Sequence[int]) -> list[tuple[int, str, str]]:
+        """(row id, code, place in the row) of every reason of these rows."""
+        reasons = QUARANTINE_REASONS.c
+        query = select(reasons.row_id, reasons.code, reasons.instance_path).where(
+            reasons.row_id.in_(row_ids)
+        )
+        with self._database.read() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    def held_rows(self) -> int:
+        """How many rows are held back."""
+        return self.count(QuarantineFilter())
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[QuarantineEntry]:
         with self._database.read() as connection:
@@ -193,4 +230,16 @@ def _entry(row: RowMapping) -> QuarantineEntry:
         file_n=row["file_n"],
         file_row=row["file_row"],
         part=row["part"],
+        discard=_discard(row),
+    )
+
+
+def _discard(row: RowMapping) -> Discard | None:
+    if row["discard_id"] is None:
+        return None
+    return Discard(
+        principal=row["discard_principal"],
+        on_behalf_of=row["discard_on_behalf_of"],
+        comment=row["discard_comment"],
+        at_ns=row["discard_at_ns"],
     )

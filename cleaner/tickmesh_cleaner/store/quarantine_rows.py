@@ -11,7 +11,11 @@ from sqlalchemy import ColumnElement, Connection, delete, func, literal, select,
 from tickmesh_cleaner.domain.job_file import batch_of_part
 from tickmesh_cleaner.domain.quarantine import QuarantineState, RowReason
 from tickmesh_cleaner.store.job_files import current_part
-from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
+from tickmesh_cleaner.store.tables import (
+    QUARANTINE,
+    QUARANTINE_REASONS,
+    REMOVED_QUARANTINE_FILES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,8 +43,7 @@ def insert_entries(connection: Connection, job: Job, *, n: int, held: HeldRows) 
     if not held:
         return
     part = current_part(connection, job)
-    highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
-    first_id = connection.execute(highest).scalar_one() + 1
+    first_id = _next_id(connection)
     row = _each(range(len(held)))
     entry: dict[str, ColumnElement[Any]] = {
         "id": literal(first_id) + row,
@@ -70,6 +73,16 @@ def _each(rows: Iterable[int]) -> ColumnElement[int]:
     """The column of a table of one column that holds these numbers."""
     numbers = func.json_each(json.dumps(list(rows))).table_valued("value")
     return numbers.c.value
+
+
+def _next_id(connection: Connection) -> int:
+    """An id above all that were ever given: those of removed rows are not given again."""
+    held = select(func.coalesce(func.max(QUARANTINE.c.id), 0)).scalar_subquery()
+    gone = select(
+        func.coalesce(func.max(REMOVED_QUARANTINE_FILES.c.last_row_id), 0)
+    ).scalar_subquery()
+    highest: int = connection.execute(select(func.max(held, gone))).scalar_one()
+    return highest + 1
 
 
 def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from tickmesh_cleaner.domain.job_source import (
     FollowedSource,
     HttpFeedSource,
     HttpPaging,
+    PutSource,
     QuarantineSource,
     StartAt,
     UploadedSource,
@@ -52,6 +53,8 @@ def source_from_text(text: str) -> JobSource:
             return WebSocketFeedSource(**values | {"subscribe": tuple(values["subscribe"])})
         case DatabaseSource.__name__:
             return DatabaseSource(**values)
+        case PutSource.__name__:
+            return PutSource(**values)
         case _:
             selected = values.pop("filter")
             selected["state"] = QuarantineState(selected["state"])

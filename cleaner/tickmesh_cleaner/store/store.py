@@ -10,6 +10,7 @@ from tickmesh_cleaner.store.jobs import JobStore
 from tickmesh_cleaner.store.leases import Leases
 from tickmesh_cleaner.store.ledger import Ledger
 from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
+from tickmesh_cleaner.store.quarantine_removals import QuarantineRemovals
 from tickmesh_cleaner.store.uploads import UploadStore
 from tickmesh_serving.process_lock import ProcessLock
 
@@ -46,6 +47,7 @@ class CleanerStore:
         self.leases.end_all()
         self.ledger = Ledger(self._database)
         self.quarantine = QuarantineIndex(self._database)
+        self.removals = QuarantineRemovals(self._database)
         self.uploads = UploadStore(self._database)
 
     def close(self) -> None:

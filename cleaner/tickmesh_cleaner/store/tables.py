@@ -145,9 +145,37 @@ QUARANTINE = Table(
     Column("file_job_id", String, nullable=False),
     Column("file_n", BigInteger, nullable=False),
     Column("file_row", Integer, nullable=False),
+    # Who gave it up and why; NULL unless it is discarded.
+    Column("discard_id", BigInteger),
     Index("quarantine_by_job", "job_id", "id"),
     Index("quarantine_by_subject", "subject", "id"),
     Index("quarantine_by_claim", "claimed_by", "claim_position"),
+    Index("quarantine_by_file", "file_job_id", "file_n"),
+)
+
+DISCARDS = Table(
+    "discards",
+    METADATA,
+    Column("id", BigInteger, primary_key=True),
+    Column("principal", String, nullable=False),
+    Column("on_behalf_of", String, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+# What retention removed: by it audits explain rows whose bytes are gone.
+REMOVED_QUARANTINE_FILES = Table(
+    "removed_quarantine_files",
+    METADATA,
+    Column("job_id", String, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    # The highest id of its rows: ids are never given twice.
+    Column("last_row_id", BigInteger, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    PrimaryKeyConstraint("job_id", "n"),
 )
 
 QUARANTINE_REASONS = Table(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from tickmesh._registry.messages import timestamp_of
 from tickmesh._wire.credentials import credentials_of, open_channel
 from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
@@ -19,14 +20,16 @@ from tickmesh.api.cleaner.v1.cleaner_service_pb2_grpc import CleanerServiceStub
 from tickmesh.cleaning_sinks import JobSink, TickStoreSink, sink_message
 from tickmesh.cleaning_sources import File, JobSource, Upload, source_message
 from tickmesh.config import load_client_config
-from tickmesh.errors import InvalidArgumentError, UnavailableError
+from tickmesh.errors import InvalidArgumentError, TickmeshError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    import pyarrow as pa
+
+    from tickmesh._cleaning.flights import CleanerFlights
     from tickmesh._wire.credentials import ClientCredentials
     from tickmesh.config import ClientConfig
-    from tickmesh.errors import TickmeshError
 
     SchemaChangePolicyName = Literal["quarantine", "pin", "pause"]
 
@@ -51,6 +54,7 @@ class CleanerClient:
         self,
         address: str | None = None,
         *,
+        flight_address: str | None = None,
         credentials: ClientCredentials | None = None,
         config: ClientConfig | None = None,
         timeout_seconds: float = 30.0,
@@ -59,7 +63,8 @@ class CleanerClient:
         """Make a client; connects on first use.
 
         Args:
-            address: `host:port`; the configured one when None.
+            address: `host:port` of the control service (gRPC); the configured one when None.
+            flight_address: `host:port` of the data service (Flight); the configured one when None.
             credentials: TLS files and token; the configured ones when None.
             config: The client's settings; loaded when None.
             timeout_seconds: The deadline of each call that is no stream.
@@ -69,9 +74,12 @@ class CleanerClient:
         self.address = address or config.cleaner
         self._timeout_seconds = timeout_seconds
         self._retry_seconds = retry_seconds
+        self.flight_address = flight_address or config.cleaner_flight
+        self._credentials = credentials or credentials_of(config)
+        self._opened_flights: CleanerFlights | None = None
         self._channel = open_channel(
             self.address,
-            credentials or credentials_of(config),
+            self._credentials,
             asynchronous=False,
             call_attempts=config.call_attempts,
         )
@@ -84,7 +92,10 @@ class CleanerClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection. Jobs go on without it."""
+        """Close the connections. Jobs go on without them."""
+        if self._opened_flights is not None:
+            self._opened_flights.close()
+            self._opened_flights = None
         self._channel.close()
 
     # Jobs -------------------------------------------------------------------------------------
@@ -310,11 +321,166 @@ class CleanerClient:
         )
         return self._call(self._stub.ReplayQuarantine, request).job
 
+    def discard_quarantine(self, selected: job_pb2.QuarantineFilter, *, comment: str) -> int:
+        """Give quarantined rows up; who did it and why is recorded. Rows a replay holds are left.
+
+        Args:
+            selected: Which rows; must name a job, a subject, a reason or rows.
+            comment: Why.
+
+        Returns:
+            How many rows were given up.
+        """
+        request = cleaner_service_pb2.DiscardQuarantineRequest(filter=selected, comment=comment)
+        return self._call(self._stub.DiscardQuarantine, request).rows
+
+    def stream_quarantine(
+        self, selected: job_pb2.QuarantineFilter | None = None
+    ) -> pa.RecordBatchReader:
+        """Quarantined rows with all their columns, by id, in bounded memory.
+
+        Goes on by itself where a broken connection, or a cleaner that restarts, left off; what
+        cannot be had in full raises.
+
+        Raises:
+            UnavailableError: The cleaner stays away.
+        """
+        import pyarrow as pa
+
+        schema, first = self._flights.quarantine(selected, after_id=0)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            after_id = 0
+            opened: Iterator[pa.RecordBatch] | None = first
+            absence = _Absence(self._retry_seconds)
+            while True:
+                try:
+                    if opened is None:
+                        _, opened = self._flights.quarantine(selected, after_id=after_id)
+                    for batch in opened:
+                        absence.end()
+                        yield batch
+                        if batch.num_rows:
+                            after_id = batch.column("id")[-1].as_py()
+                except TickmeshError as error:
+                    absence.go_on(error)
+                else:
+                    return
+                opened = None
+                time.sleep(_RECONNECT_SECONDS)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    # Judging without storing --------------------------------------------------------------------
+
+    def backtest_schema(
+        self,
+        subject: str,
+        *,
+        version: int | None = None,
+        text: str = "",
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        max_rows: int | None = None,
+        source_spec: str = "",
+        timeout_seconds: float = 600.0,
+    ) -> cleaner_service_pb2.BacktestSchemaResponse:
+        """Judge a subject's stored and quarantined rows under a candidate; nothing changes.
+
+        The answer's `data_report` is evidence for a registration: give
+        `DataReport.parse(answer.data_report)` to `RegistryClient.register`.
+
+        Args:
+            subject: The subject whose rows are judged.
+            version: The candidate: a version of the subject.
+            text: Or a JSON Schema that need not be registered.
+            start_ns: Rows whose event time is at or after this instant, nanoseconds since the
+                epoch; all when None.
+            end_ns: Rows whose event time is before this instant; all when None.
+            max_rows: At most so many stored rows, those stored last; 10,000,000 when None.
+            source_spec: A mended source spec for quarantined rows, TOML; each row's own when empty.
+            timeout_seconds: How long it may take.
+
+        Raises:
+            InvalidArgumentError: The text is no schema (reason INVALID_SCHEMA); names the place.
+            ResourceExhaustedError: As many backtests run as the cleaner allows.
+        """
+        request = cleaner_service_pb2.BacktestSchemaRequest(
+            subject=subject,
+            candidate=_candidate(version, text),
+            from_time=None if start_ns is None else timestamp_of(start_ns),
+            to_time=None if end_ns is None else timestamp_of(end_ns),
+            max_rows=max_rows or 0,
+            source_spec=source_spec,
+        )
+        return self._call(self._stub.BacktestSchema, request, timeout_seconds=timeout_seconds)
+
+    def validate_rows(
+        self,
+        documents: Iterable[str],
+        *,
+        subject: str = "",
+        version: int | None = None,
+        text: str = "",
+    ) -> cleaner_service_pb2.ValidateRowsResponse:
+        """Judge a few JSON documents as a job would judge rows; nothing is stored.
+
+        Args:
+            documents: JSON texts, at most 1,000 and 1 MiB in all.
+            subject: The subject; not needed with a text.
+            version: The version to judge under; the one in force when None.
+            text: Or a JSON Schema that need not be registered.
+        """
+        request = cleaner_service_pb2.ValidateRowsRequest(
+            subject=subject, candidate=_candidate(version, text), documents=documents
+        )
+        return self._call(self._stub.ValidateRows, request)
+
+    def explain_schema(
+        self,
+        subject: str = "",
+        *,
+        version: int | None = None,
+        text: str = "",
+        sample: Iterable[str] = (),
+    ) -> cleaner_service_pb2.ExplainSchemaResponse:
+        """What each keyword of a schema became, and what it costs.
+
+        Args:
+            subject: The subject; its stored rows are measured on when there is no sample.
+            version: The version to explain; the one in force when None.
+            text: Or a JSON Schema that need not be registered.
+            sample: JSON documents to measure on.
+        """
+        request = cleaner_service_pb2.ExplainSchemaRequest(
+            subject=subject, candidate=_candidate(version, text), sample=sample
+        )
+        return self._call(self._stub.ExplainSchema, request)
+
+    def statistics(self) -> cleaner_service_pb2.GetStatsResponse:
+        """What the cleaner did since it started, and what it holds."""
+        return self._call(self._stub.GetStats, cleaner_service_pb2.GetStatsRequest())
+
     # Inside -----------------------------------------------------------------------------------
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable[Any, _Answer], request: Any) -> _Answer:
+    @property
+    def _flights(self) -> CleanerFlights:
+        if self._opened_flights is None:
+            from tickmesh._cleaning.flights import CleanerFlights
+
+            self._opened_flights = CleanerFlights(self.flight_address, self._credentials)
+        return self._opened_flights
+
+    def _call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Any, _Answer],
+        request: Any,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> _Answer:
+        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
-            return method(request, timeout=self._timeout_seconds, metadata=_metadata())
+            return method(request, timeout=timeout, metadata=_metadata())
         except grpc.RpcError as failure:
             raise error_from_rpc(failure, address=self.address) from None
 
@@ -364,6 +530,14 @@ class _Absence:
 
 def _metadata() -> tuple[tuple[str, str], ...]:
     return ((REQUEST_ID, uuid.uuid4().hex),)
+
+
+def _candidate(version: int | None, text: str) -> cleaner_service_pb2.CandidateSchema | None:
+    if version is not None and text:
+        raise InvalidArgumentError("name either version or text, and not both")
+    if text:
+        return cleaner_service_pb2.CandidateSchema(text=text)
+    return None if version is None else cleaner_service_pb2.CandidateSchema(version=version)
 
 
 def _policy(name: str) -> job_pb2.SchemaChangePolicy.ValueType:

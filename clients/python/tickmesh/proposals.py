@@ -46,6 +46,17 @@ class DataReport:
     reasons: tuple[FailingRows, ...] = ()
     fingerprint: str = ""
 
+    @classmethod
+    def parse(cls, text: str) -> DataReport:
+        """Read the `data_report` of a backtest: the wire's message in proto3 JSON.
+
+        Raises:
+            InvalidArgumentError: it is none.
+        """
+        from tickmesh._registry.messages import data_report_from_text
+
+        return data_report_from_text(text)
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaProposal:

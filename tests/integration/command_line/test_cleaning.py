@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import shlex
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.command_line.conftest import (
@@ -208,7 +210,7 @@ def test_a_job_is_listed_got_and_balanced(tickmesh: Tickmesh, subject: str, trad
     balance = tickmesh(f"job balance {job['job']}")
     assert (balance.code, balance.out.startswith("the balance holds")) == (0, True)
     audited = tickmesh(f"job balance {job['job']} --output json").json
-    assert audited == {key: job[key] for key in audited}
+    assert audited == {key: job[key] for key in audited if key in job} | {"expired": 0}
     assert tickmesh(f"job watch {job['job']}").code == 3
     assert subject in tickmesh("job list --state succeeded").out
     assert "no such job" in tickmesh(f"job list --subject {subject} --state paused").out
@@ -276,7 +278,7 @@ def test_rows_are_listed_described_and_replayed(
     assert len(rows) == BAD_PRICES
     assert set(rows[0]) == {
         *("row", "job", "subject", "source", "offset", "line", "raw", "document", "reasons"),
-        *("messages", "schema_version", "first_seen_at", "state"),
+        *("messages", "schema_version", "first_seen_at", "state", "discard"),
     }
     assert (rows[0]["line"], rows[0]["reasons"]) == (2, ["EXCLUSIVE_MINIMUM /price"])
     first = tickmesh(f"quarantine list --subject {subject} --limit 2").out
@@ -299,3 +301,78 @@ def test_rows_are_listed_described_and_replayed(
         tickmesh(f"quarantine list --subject {subject} --state released --output json").json
     ) == len(rows)
     assert tickmesh(f"quarantine replay --subject {subject}").code == 1
+
+
+def test_rows_are_exported_with_all_their_columns(
+    tickmesh: Tickmesh, subject: str, trades: Path, tmp_path: Path
+) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    done = tickmesh(f"quarantine export rows.jsonl --subject {subject}")
+    assert (done.code, done.out) == (0, "wrote 3 rows to rows.jsonl\n")
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert first["document"]["price"] <= 0
+    assert first["raw"] in trades.read_text()
+    assert [reason["code"] for reason in first["reasons"]] == ["EXCLUSIVE_MINIMUM"]
+
+    facts = tickmesh(f"quarantine export rows.parquet --subject {subject} --output json").json
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert facts == {"rows": table.num_rows, "file": "rows.parquet"}
+    assert set(first) == set(table.column_names)
+    assert tickmesh(f"quarantine export rows.xml --subject {subject}").code == 2
+    assert {path.name for path in tmp_path.glob(".*.unfinished")} == set()
+
+
+def test_rows_are_given_up_for_the_record(tickmesh: Tickmesh, subject: str, trades: Path) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    rows = tickmesh(f"quarantine list --subject {subject} --output json").json
+    chosen = rows[0]["row"]
+    done = tickmesh(f"quarantine discard --row {chosen} --comment 'a test print'")
+    assert (done.code, done.out) == (0, "discarded 1 row\n")
+    (row,) = tickmesh(f"quarantine list --subject {subject} --state discarded --output json").json
+    assert (row["row"], row["discard"]["comment"]) == (chosen, "a test print")
+    assert row["discard"]["by"]
+    rest = tickmesh(f"quarantine discard --subject {subject} --comment rest --output json")
+    assert rest.json == {"rows": BAD_PRICES - 1}
+    assert tickmesh("quarantine discard --comment everything").code == 1
+    assert tickmesh(f"quarantine replay --subject {subject}").code == 1
+
+
+def test_a_schema_is_tried_on_the_rows_that_are_there(
+    tickmesh: Tickmesh, subject: str, trades: Path, tmp_path: Path
+) -> None:
+    tickmesh(f"clean {trades.name} --subject {subject}")
+    write_schema(tmp_path / "v2.json", changed(type="number"))
+    done = tickmesh(f"schema backtest v2.json --subject {subject} --report evidence.json")
+    assert done.code == 0
+    first = f"would newly reject 0 of {ROWS - BAD_PRICES} stored rows, would release 3 of 3"
+    assert first in done.out
+    assert "EXCLUSIVE_MINIMUM" in done.out
+    assert done.next_command == (f"schema register {subject} v2.json --data-report evidence.json")
+    assert tickmesh(done.next_command).code == 0
+    write_schema(tmp_path / "v3.json", changed(type="string"))
+    refused = tickmesh(f"schema backtest v3.json --subject {subject} --days 30000 --output json")
+    assert refused.code == 3
+    assert refused.json["newly_rejected"] == refused.json["stored_rows"] == ROWS - BAD_PRICES
+    assert {reason["code"] for reason in refused.json["rejected_reasons"]} == {"TYPE"}
+
+
+def test_documents_are_validated_and_schemas_explained(
+    tickmesh: Tickmesh, subject: str, tmp_path: Path
+) -> None:
+    good = '{"ts": "2026-11-20T14:30:00Z", "symbol": "A", "price": 1, "size": 1}'
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n{good.replace('1}', 'NaN}')}\n")
+    done = tickmesh(f"schema validate rows.jsonl --subject {subject}")
+    assert done.code == 3
+    assert done.out.startswith("2 documents, 1 of them no good rows")
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n" * 1_500)
+    facts = tickmesh(f"schema validate rows.jsonl --subject {subject} --output json")
+    assert facts.code == 0
+    assert facts.json[-1] == {"document": 1_500, "valid": True, "reasons": [], "messages": []}
+
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n")
+    explained = tickmesh(f"schema explain {subject} --sample rows.jsonl")
+    assert "measured on 65,536 rows" in explained.out
+    plan = tickmesh(f"schema explain {subject} --output json").json
+    assert {"exclusiveMinimum", "type"} <= {line["keyword"] for line in plan}
+    assert tickmesh("schema explain").code == 2

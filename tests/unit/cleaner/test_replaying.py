@@ -83,12 +83,12 @@ class Cleaner:
         path = self.home / "trades.csv"
         path.write_bytes(content)
         source = FileSource(str(path))
-        return self.run(self.store.jobs.create(_job("clean", source, file_name="trades.csv")))
+        return self.run(self.store.jobs.create(replay_job("clean", source, file_name="trades.csv")))
 
     def replay(self, job_id: str, *, spec: str = "", **conditions: object) -> Job:
         selected = QuarantineFilter(**conditions)  # type: ignore[arg-type]  # the test's own words
         source = QuarantineSource(selected, 0, spec)
-        job = _job(job_id, source, source_spec=spec)
+        job = replay_job(job_id, source, source_spec=spec)
         return self.run(self.store.quarantine.claim_for_replay(job, selected))
 
     def run(self, job: Job) -> Job:
@@ -109,7 +109,7 @@ class Cleaner:
         return [row["price"] for row in self.tick_store.rows]
 
 
-def _job(job_id: str, source: FileSource | QuarantineSource, **values: str) -> Job:
+def replay_job(job_id: str, source: FileSource | QuarantineSource, **values: str) -> Job:
     return Job(
         id=job_id,
         subject=SUBJECT,
@@ -187,11 +187,11 @@ def test_two_replays_never_hold_the_same_row(cleaner: Cleaner) -> None:
     cleaner.clean(CONTENT)
     everything = QuarantineFilter()
     source = QuarantineSource(everything)
-    cleaner.store.quarantine.claim_for_replay(_job("replay-1", source), everything)
+    cleaner.store.quarantine.claim_for_replay(replay_job("replay-1", source), everything)
     with pytest.raises(QuarantineEmptyError):
-        cleaner.store.quarantine.claim_for_replay(_job("replay-2", source), everything)
+        cleaner.store.quarantine.claim_for_replay(replay_job("replay-2", source), everything)
     cleaner.store.quarantine.unclaim("replay-1", from_position=0)
-    cleaner.store.quarantine.claim_for_replay(_job("replay-3", source), everything)
+    cleaner.store.quarantine.claim_for_replay(replay_job("replay-3", source), everything)
 
 
 def test_only_the_rows_a_filter_selects_are_judged_again(cleaner: Cleaner) -> None:

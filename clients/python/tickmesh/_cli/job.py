@@ -13,7 +13,14 @@ from tickmesh._cli.job_output import (
     job_facts,
     print_outcome,
 )
-from tickmesh._cli.output import Output, output_option, print_facts, print_json, print_rows
+from tickmesh._cli.output import (
+    Output,
+    counted,
+    output_option,
+    print_facts,
+    print_json,
+    print_rows,
+)
 from tickmesh.api.cleaner.v1 import job_pb2
 
 _STATES = [
@@ -117,8 +124,11 @@ def balance(*, job_id: str, output: Output) -> int:
     with CleanerClient() as client:
         audited = client.audit(job_id)
     if output is Output.JSON:
-        print_json(balance_facts(audited))
+        print_json(balance_facts(audited) | {"expired": audited.expired})
     else:
         verdict = "the balance holds" if audited.holds else "the balance does not hold"
         click.echo(f"{verdict}: {balance_line(audited)}")
+        if audited.expired:
+            rows = counted(audited.expired, "quarantined row")
+            click.echo(f"retention has removed {rows} since; see the events of the job")
     return 0 if audited.holds else FINDINGS

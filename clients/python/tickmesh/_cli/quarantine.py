@@ -1,4 +1,4 @@
-"""`tickmesh quarantine`: see what was held back and why, and judge it again."""
+"""`tickmesh quarantine`: see what was held back and why, judge it again, give it up."""
 
 from __future__ import annotations
 
@@ -45,18 +45,27 @@ def _filter_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
         click.option("--reason", help="Only rows with a reason of this code."),
         click.option("--subject", help="Only rows judged under this subject."),
         click.option("--job", "job_id", help="Only rows of this job."),
+        click.option(
+            "--row", "row_ids", type=int, multiple=True, help="Only this row; repeatable."
+        ),
     ):
         command = option(command)
     return command
 
 
 def _filter(
-    *, job_id: str | None, subject: str | None, reason: str | None, state: str
+    *,
+    job_id: str | None,
+    row_ids: tuple[int, ...],
+    subject: str | None,
+    reason: str | None,
+    state: str,
 ) -> job_pb2.QuarantineFilter:
     return job_pb2.QuarantineFilter(
         job_id=job_id or "",
         subject=subject or "",
         reason=reason or "",
+        row_ids=row_ids,
         state=job_pb2.QuarantineState.Value(f"QUARANTINE_STATE_{state.upper()}"),
     )
 
@@ -79,6 +88,7 @@ def quarantine() -> None:
 def list_(
     *,
     job_id: str | None,
+    row_ids: tuple[int, ...],
     subject: str | None,
     reason: str | None,
     state: str,
@@ -88,7 +98,7 @@ def list_(
     """List rows with all their reasons."""
     from tickmesh.cleaning import CleanerClient
 
-    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    wanted = _filter(job_id=job_id, row_ids=row_ids, subject=subject, reason=reason, state=state)
     with CleanerClient() as client:
         rows = client.list_quarantine(wanted, limit=limit + 1)
     columns = ["row", "line", "reasons", "raw"]
@@ -102,12 +112,18 @@ def list_(
 @_filter_options
 @output_option
 def describe(
-    *, job_id: str | None, subject: str | None, reason: str | None, state: str, output: Output
+    *,
+    job_id: str | None,
+    row_ids: tuple[int, ...],
+    subject: str | None,
+    reason: str | None,
+    state: str,
+    output: Output,
 ) -> None:
     """Count rows by reason, with an example of each."""
     from tickmesh.cleaning import CleanerClient
 
-    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    wanted = _filter(job_id=job_id, row_ids=row_ids, subject=subject, reason=reason, state=state)
     with CleanerClient() as client:
         answer = client.describe_quarantine(wanted)
     rows = [
@@ -147,6 +163,7 @@ def describe(
 def replay(
     *,
     job_id: str | None,
+    row_ids: tuple[int, ...],
     subject: str | None,
     reason: str | None,
     state: str,
@@ -161,7 +178,7 @@ def replay(
     """
     from tickmesh.cleaning import CleanerClient
 
-    wanted = _filter(job_id=job_id, subject=subject, reason=reason, state=state)
+    wanted = _filter(job_id=job_id, row_ids=row_ids, subject=subject, reason=reason, state=state)
     with CleanerClient() as client:
         started = client.replay_quarantine(
             wanted,
@@ -177,6 +194,66 @@ def replay(
             return INTERRUPTED
     print_outcome(ended, output=output)
     return exit_code(ended)
+
+
+@quarantine.command()
+@_filter_options
+@click.option("--comment", required=True, help="Why, for the record.")
+@output_option
+def discard(
+    *,
+    job_id: str | None,
+    row_ids: tuple[int, ...],
+    subject: str | None,
+    reason: str | None,
+    state: str,
+    comment: str,
+    output: Output,
+) -> None:
+    """Give rows up, for the record.
+
+    They stay readable as discarded, with who did it and why. Name a job, a subject, a reason or
+    rows. Rows that a replay holds are left alone.
+    """
+    from tickmesh.cleaning import CleanerClient
+
+    wanted = _filter(job_id=job_id, row_ids=row_ids, subject=subject, reason=reason, state=state)
+    with CleanerClient() as client:
+        rows = client.discard_quarantine(wanted, comment=comment)
+    if output is Output.JSON:
+        print_json({"rows": rows})
+    else:
+        click.echo(f"discarded {counted(rows, 'row')}")
+
+
+@quarantine.command()
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@_filter_options
+@output_option
+def export(
+    *,
+    file: Path,
+    job_id: str | None,
+    row_ids: tuple[int, ...],
+    subject: str | None,
+    reason: str | None,
+    state: str,
+    output: Output,
+) -> None:
+    """Write rows to FILE.parquet or FILE.jsonl.
+
+    With all their columns. FILE appears when all of them are there.
+    """
+    from tickmesh._cli.quarantine_export import write_rows
+    from tickmesh.cleaning import CleanerClient
+
+    wanted = _filter(job_id=job_id, row_ids=row_ids, subject=subject, reason=reason, state=state)
+    with CleanerClient() as client:
+        rows = write_rows(client.stream_quarantine(wanted), file)
+    if output is Output.JSON:
+        print_json({"rows": rows, "file": str(file)})
+    else:
+        click.echo(f"wrote {counted(rows, 'row')} to {file}")
 
 
 def _empty(state: str) -> str:
@@ -198,4 +275,11 @@ def _facts(row: quarantine_pb2.QuarantinedRow) -> dict[str, object]:
         "schema_version": row.schema_version,
         "first_seen_at": instant(timestamp_ns(row.first_seen_at)),
         "state": job_pb2.QuarantineState.Name(row.state).removeprefix("QUARANTINE_STATE_").lower(),
+        "discard": {
+            "by": row.discard.principal,
+            "comment": row.discard.comment,
+            "at": instant(timestamp_ns(row.discard.at)),
+        }
+        if row.HasField("discard")
+        else None,
     }

@@ -28,8 +28,10 @@ from tickmesh._cli.reports import (
     type_name,
 )
 from tickmesh._cli.schema_changes import apply, delete, deprecate, remove, restore
+from tickmesh._cli.schema_judging import backtest, explain, validate
 from tickmesh._cli.text_files import read_text
 from tickmesh.errors import IncompatibleSchemaError, InvalidArgumentError
+from tickmesh.proposals import DataReport
 from tickmesh.schema import Mode, Policy, Verdict
 
 if TYPE_CHECKING:
@@ -126,6 +128,11 @@ def infer(
     "--effective-from", type=Instant(), help="From when on it is in force; now if absent."
 )
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; repeatable.")
+@click.option(
+    "--data-report",
+    type=_EXISTING_FILE,
+    help="What `schema backtest --report` wrote: kept with the version as evidence.",
+)
 @output_option
 def register(
     *,
@@ -136,6 +143,7 @@ def register(
     expected_version: int | None,
     effective_from: int | None,
     labels: tuple[str, ...],
+    data_report: Path | None,
     output: Output,
 ) -> None:
     """Register the schema in FILE as the next version of SUBJECT.
@@ -154,6 +162,7 @@ def register(
                 expected_version=expected_version,
                 effective_from_ns=effective_from,
                 labels=dict(_label(label) for label in labels),
+                data_report=DataReport.parse(read_text(data_report)) if data_report else None,
             )
         except IncompatibleSchemaError as error:
             error.next_command = command_line("schema", "check", subject, file)
@@ -475,7 +484,7 @@ def watch(
                 click.echo(f"next: {line}", err=True)
 
 
-for command in (deprecate, delete, remove, restore, apply):
+for command in (deprecate, delete, remove, restore, apply, backtest, validate, explain):
     schema.add_command(command)
 
 

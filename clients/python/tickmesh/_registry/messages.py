@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tickmesh.api.registry.v1 import (
@@ -13,6 +14,7 @@ from tickmesh.api.registry.v1 import (
     schema_pb2,
     schema_registry_service_pb2,
 )
+from tickmesh.errors import InvalidArgumentError
 from tickmesh.proposals import DataReport, FailingRows
 from tickmesh.registered import (
     Actor,
@@ -134,6 +136,17 @@ def data_report_to_wire(report: DataReport | None) -> schema_pb2.DataReport | No
         ],
         fingerprint=report.fingerprint,
     )
+
+
+def data_report_from_text(text: str) -> DataReport:
+    """The report that a text in proto3 JSON holds."""
+    try:
+        message = json_format.Parse(text, schema_pb2.DataReport())
+    except json_format.ParseError as error:
+        raise InvalidArgumentError(
+            f"expected the data report of a backtest, as JSON; {error}"
+        ) from None
+    return _data_report(message)
 
 
 def _data_report(message: schema_pb2.DataReport) -> DataReport:

@@ -705,7 +705,9 @@ class DiscardQuarantineRequest(google.protobuf.message.Message):
     """Why, for the record; at most 1,000 characters, not empty."""
     @property
     def filter(self) -> tickmesh.api.cleaner.v1.job_pb2.QuarantineFilter:
-        """Which rows; the filter must name a job, a subject, a reason or rows."""
+        """Which rows; the filter must name a job, a subject, a reason or rows. Only rows held back can be
+        discarded.
+        """
 
     def __init__(
         self,
@@ -728,7 +730,9 @@ class DiscardQuarantineResponse(google.protobuf.message.Message):
 
     ROWS_FIELD_NUMBER: builtins.int
     rows: builtins.int
-    """Rows discarded now; rows that a replay holds are left alone."""
+    """Rows discarded now; 0 when there are none, as after a retry. Rows that a replay holds are left
+    alone.
+    """
     def __init__(
         self,
         *,
@@ -782,7 +786,9 @@ class BacktestSchemaRequest(google.protobuf.message.Message):
     subject: builtins.str
     """The subject whose rows are judged: its dataset in the tick store and its quarantine."""
     max_rows: builtins.int
-    """At most this many stored rows, newest first; 10,000,000 when 0."""
+    """At most this many stored rows, those stored last, and as many quarantined ones; 10,000,000 when
+    0, never more than 1,000,000,000.
+    """
     source_spec: builtins.str
     """A mended source spec for quarantined rows, TOML; each row's own when empty."""
     @property
@@ -791,7 +797,9 @@ class BacktestSchemaRequest(google.protobuf.message.Message):
 
     @property
     def from_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """From this time of the rows' time column on; all rows when unset."""
+        """From this time of the rows' time column on; all rows when unset. Quarantined rows whose time
+        cannot be read are always judged.
+        """
 
     @property
     def to_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -870,9 +878,11 @@ class BacktestSchemaResponse(google.protobuf.message.Message):
     newly_released: builtins.int
     """Quarantined rows the candidate accepts: what a replay would release."""
     truncated: builtins.bool
-    """Whether max_rows cut the stored rows short."""
+    """Whether max_rows left rows out."""
     data_report: builtins.str
-    """The report in a form that RegisterSchema takes as `data_report`."""
+    """The report as RegisterSchema takes it in `data_report`: its message
+    `tickmesh.api.registry.v1.DataReport` in proto3 JSON.
+    """
     @property
     def rejected_reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BacktestReason]:
         """Why it refuses them; a row with several reasons counts under each."""

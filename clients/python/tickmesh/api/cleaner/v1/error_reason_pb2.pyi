@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """INVALID_ARGUMENT: a candidate is no schema that rows can be judged under; the place is named."""
     ERROR_REASON_INVALID_RULE: _ErrorReason.ValueType  # 29
     """INVALID_ARGUMENT: a tick rule of the schema is wrong; its JSON Pointer is named."""
+    ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION: a batch of a put skipped sequences; the expected one is named."""
+    ERROR_REASON_PRODUCER_FENCED: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: a newer stream of the same producer took over."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a cleaner call or a job failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -146,4 +150,8 @@ ERROR_REASON_INVALID_SCHEMA: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT: a candidate is no schema that rows can be judged under; the place is named."""
 ERROR_REASON_INVALID_RULE: ErrorReason.ValueType  # 29
 """INVALID_ARGUMENT: a tick rule of the schema is wrong; its JSON Pointer is named."""
+ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION: a batch of a put skipped sequences; the expected one is named."""
+ERROR_REASON_PRODUCER_FENCED: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: a newer stream of the same producer took over."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

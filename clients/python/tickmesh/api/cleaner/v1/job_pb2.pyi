@@ -422,6 +422,31 @@ class QuarantineSource(google.protobuf.message.Message):
 Global___QuarantineSource: typing_extensions.TypeAlias = QuarantineSource
 
 @typing.final
+class PutSource(google.protobuf.message.Message):
+    """Rows sent by Arrow Flight `do_put`. Each stream is a job of its own; streams of one producer go on
+    in one numbering.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+    producer_id: builtins.str
+    """The producer the sender named; the stream's own when it named none."""
+    schema_version: builtins.int
+    """The version to judge under; the one in force when 0."""
+    def __init__(
+        self,
+        *,
+        producer_id: builtins.str = ...,
+        schema_version: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["producer_id", b"producer_id", "schema_version", b"schema_version"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PutSource: typing_extensions.TypeAlias = PutSource
+
+@typing.final
 class JobSource(google.protobuf.message.Message):
     """Where a job's records come from."""
 
@@ -435,6 +460,7 @@ class JobSource(google.protobuf.message.Message):
     HTTP_FIELD_NUMBER: builtins.int
     WEBSOCKET_FIELD_NUMBER: builtins.int
     DATABASE_FIELD_NUMBER: builtins.int
+    PUT_FIELD_NUMBER: builtins.int
     @property
     def file(self) -> Global___FileSource:
         """A file the cleaner can read."""
@@ -467,6 +493,10 @@ class JobSource(google.protobuf.message.Message):
     def database(self) -> Global___DatabaseSource:
         """A query against a database."""
 
+    @property
+    def put(self) -> Global___PutSource:
+        """Rows that are put into the cleaner's Flight endpoint; made by `do_put`, never by CreateJob."""
+
     def __init__(
         self,
         *,
@@ -478,12 +508,13 @@ class JobSource(google.protobuf.message.Message):
         http: Global___HttpFeedSource | None = ...,
         websocket: Global___WebSocketFeedSource | None = ...,
         database: Global___DatabaseSource | None = ...,
+        put: Global___PutSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "put", b"put", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["database", b"database", "file", b"file", "files", b"files", "followed", b"followed", "http", b"http", "put", b"put", "quarantine", b"quarantine", "source", b"source", "upload", b"upload", "websocket", b"websocket"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_source: typing_extensions.TypeAlias = typing.Literal["file", "upload", "quarantine", "files", "followed", "http", "websocket", "database"]
+    _WhichOneofReturnType_source: typing_extensions.TypeAlias = typing.Literal["file", "upload", "quarantine", "files", "followed", "http", "websocket", "database", "put"]
     _WhichOneofArgType_source: typing_extensions.TypeAlias = typing.Literal["source", b"source"]
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
@@ -730,6 +761,7 @@ class Balance(google.protobuf.message.Message):
     HOLDS_FIELD_NUMBER: builtins.int
     FLAGGED_FIELD_NUMBER: builtins.int
     REPAIRED_FIELD_NUMBER: builtins.int
+    EXPIRED_FIELD_NUMBER: builtins.int
     records: builtins.int
     """Records cut by the decoder, skipped ones included."""
     rows_in: builtins.int
@@ -742,6 +774,8 @@ class Balance(google.protobuf.message.Message):
     """Rows dropped as duplicates, or stored by an earlier run over the same source."""
     holds: builtins.bool
     """Whether rows in = stored + quarantined + duplicates."""
+    expired: builtins.int
+    """Of the quarantined rows, those whose bytes retention has removed since. Audits alone set it."""
     @property
     def skipped(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
         """Records of kinds the source spec names under skip, by kind."""
@@ -776,8 +810,9 @@ class Balance(google.protobuf.message.Message):
         holds: builtins.bool = ...,
         flagged: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         repaired: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        expired: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["coercions", b"coercions", "duplicates", b"duplicates", "extras", b"extras", "flagged", b"flagged", "holds", b"holds", "quarantined", b"quarantined", "records", b"records", "repaired", b"repaired", "rows_in", b"rows_in", "skipped", b"skipped", "stored", b"stored"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["coercions", b"coercions", "duplicates", b"duplicates", "expired", b"expired", "extras", b"extras", "flagged", b"flagged", "holds", b"holds", "quarantined", b"quarantined", "records", b"records", "repaired", b"repaired", "rows_in", b"rows_in", "skipped", b"skipped", "stored", b"stored"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Balance: typing_extensions.TypeAlias = Balance
@@ -793,7 +828,7 @@ class JobEvent(google.protobuf.message.Message):
     AT_FIELD_NUMBER: builtins.int
     code: builtins.str
     """A stable upper-case code: ROTATED, TRUNCATED, REMOVED, GAP, RECONNECTED, STALLED,
-    BREAKING_CHANGE, FILE_STARTED, FILE_ENDED.
+    BREAKING_CHANGE, FILE_STARTED, FILE_ENDED, EXPIRED.
     """
     message: builtins.str
     """What happened, with every number that matters."""
