@@ -68,10 +68,6 @@ def job_facts(job: job_pb2.Job) -> dict[str, object]:
         "ended_at": instant(timestamp_ns(job.ended_at)) if job.HasField("ended_at") else None,
         "events": [event_facts(event) for event in job.events],
         **balance_facts(job.balance),
-        "events": [
-            f"{instant(timestamp_ns(event.at))} {event.code}: {event.message}"
-            for event in job.events
-        ],
     }
 
 
