@@ -100,7 +100,8 @@ class Intake:
 
     def close_to_full(self) -> str:
         """Why nothing more may be taken; empty when there is room."""
-        if self._space.has_room(MOST_PENDING_BYTES):
+        # One whose content is spent goes on by a group: the segment that stays must not hold it up.
+        if self.spool.spent or self._space.has_room(MOST_PENDING_BYTES):
             return ""
         return (
             "the spool is full: the feed is not read on until what it brought is committed, or "

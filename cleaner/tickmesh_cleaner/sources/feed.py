@@ -111,6 +111,8 @@ class FeedRecords:
     def follow(self, *, start: str | None) -> Generator[SourceBatch | Quiet, None, None]:
         """What was received and what comes; see `LiveSource.follow`."""
         position = start
+        if start is not None:
+            self._spool.release(self._cutter.offset_of(start))
         receiving = self._receive()
         try:
             while True:

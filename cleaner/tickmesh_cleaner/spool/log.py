@@ -78,6 +78,13 @@ class Spool:
         self._file: int | None = None
         self._begins, self._durable, self._last = self._recover()
         self._end = self._durable
+        self._released = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether all that is durable was released: nothing here waits for anybody."""
+        with self._changed:
+            return self._released >= self._durable
 
     @property
     def begin(self) -> int:
@@ -200,8 +207,14 @@ class Spool:
                 yield record
                 start = record.end
 
+    def release(self, offset: int) -> None:
+        """Note that what lies before an offset is taken care of; nothing is dropped yet."""
+        with self._changed:
+            self._released = max(self._released, offset)
+
     def drop_before(self, offset: int) -> None:
         """Free the segments that end at or before an offset; the last entry always stays."""
+        self.release(offset)
         with self._changed:
             while len(self._begins) > 1 and self._begins[1] <= offset:
                 segment_path(self._directory, self._begins.pop(0)).unlink(missing_ok=True)

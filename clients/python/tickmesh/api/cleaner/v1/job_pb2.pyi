@@ -265,7 +265,7 @@ class HttpFeedSource(google.protobuf.message.Message):
     """With CURSOR: the query parameter it is sent back as."""
     records_path: builtins.str
     """JSON Pointer to the array of records in the answer's body; empty when the body is the source's
-    format itself.
+    format itself, or a JSON array of records.
     """
     max_answers: builtins.int
     """Answers to take before the job ends; 0 for a feed without end. With paging, a walk that reaches
@@ -828,7 +828,7 @@ class JobEvent(google.protobuf.message.Message):
     AT_FIELD_NUMBER: builtins.int
     code: builtins.str
     """A stable upper-case code: ROTATED, TRUNCATED, REMOVED, GAP, RECONNECTED, STALLED,
-    BREAKING_CHANGE, FILE_STARTED, FILE_ENDED, EXPIRED.
+    DROPPED, BREAKING_CHANGE, FILE_STARTED, FILE_ENDED, EXPIRED.
     """
     message: builtins.str
     """What happened, with every number that matters."""
