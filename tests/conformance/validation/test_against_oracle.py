@@ -314,7 +314,7 @@ def readings(value: Any, null_means: NullMeans) -> list[Any]:
 
 @pytest.mark.parametrize("null_means", list(NullMeans))
 @given(case=cases() | fitting_cases())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_no_mask_differs_from_the_oracle(
     case: tuple[Any, pa.RecordBatch, list[dict[str, Any]]], null_means: NullMeans
 ) -> None:
@@ -345,7 +345,7 @@ def relaid(column: Any, layout: str) -> Any:
     layout=st.sampled_from(["sliced", "chunked"]),
     cut=st.integers(0, 4),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_layout_in_memory_changes_nothing(
     case: tuple[Any, pa.RecordBatch, list[dict[str, Any]]], layout: str, cut: int
 ) -> None:
@@ -363,7 +363,7 @@ def test_the_layout_in_memory_changes_nothing(
 
 
 @given(case=fitting_cases(), encoding=st.sampled_from(["dictionary", "runs"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_an_encoding_changes_nothing(
     case: tuple[Any, pa.RecordBatch, list[dict[str, Any]]], encoding: str
 ) -> None:

@@ -205,7 +205,7 @@ def test_an_explanation_names_the_kernel_of_each_keyword() -> None:
             "symbol": {"type": "string", "pattern": "^[A-Z]+$"},
             "ts": {"minimum": 0},
             "price": {"anyOf": [{"minimum": 0}]},
-            "book": {"unevaluatedProperties": False},
+            "book": {"anyOf": [{}], "unevaluatedProperties": False},
         }
     }
     plain = compile_schema(schema, BATCH.schema).explain()

@@ -314,7 +314,27 @@ class Compiler:
             yield self._property_names(target, place, fields)
         yield from self._dependencies(target, place, fields)
         if "unevaluatedProperties" in schema:
-            yield self.declined(target, place, "unevaluatedProperties", _UNEVALUATED)
+            yield from self._unevaluated(target, place, fields, types)
+
+    def _unevaluated(
+        self,
+        target: Target,
+        place: Place,
+        fields: Mapping[str, Presence],
+        types: Mapping[str, pa.DataType],
+    ) -> Iterable[Node]:
+        keyword = "unevaluatedProperties"
+        judged = self._names.unevaluated(target, types, self._index)
+        if judged is None:
+            yield self.declined(target, place, keyword, _UNEVALUATED)
+        elif target.schema[keyword] is False:
+            forbidden = ForbiddenNames([fields[name] for name, _ in judged])
+            yield self.check(target, place, keyword, forbidden)
+        else:
+            for name, subschema in judged:
+                path = (*place.path, name)
+                node = self.cell(subschema, types[name], path, decides=place.decides)
+                yield Field(fields[name].position, node)
 
     def _property_names(self, target: Target, place: Place, fields: Mapping[str, Presence]) -> Node:
         verdicts = {name: self._names.is_valid_name(target, name) for name in fields}

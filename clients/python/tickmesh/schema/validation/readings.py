@@ -209,7 +209,7 @@ class _Walk:
             for member in [schema.get("const"), *schema.get("enum", ())]
         )
         if compares or not schema.keys().isdisjoint(
-            {"$dynamicRef", "unevaluatedProperties", "unevaluatedItems", "uniqueItems"}
+            {"$dynamicRef", "unevaluatedItems", "uniqueItems"}
         ):
             self._all_mixed(data_type, path)
         kind = kind_of(data_type)
@@ -223,7 +223,13 @@ class _Walk:
     def _object(self, target: Target, data_type: pa.DataType, path: Path, context: Context) -> None:
         schema = target.schema
         fields = {field.name: field.type for field in fields_of(data_type)}
-        for name, subschema in self._names.applicable(target, fields):
+        applicable = list(self._names.applicable(target, fields))
+        if "unevaluatedProperties" in schema:
+            further = self._names.unevaluated(target, fields, self._index)
+            if further is None:
+                self._all_mixed(data_type, path)
+            applicable += further or ()
+        for name, subschema in applicable:
             null = null_verdict(subschema, self._index)
             self._at((*path, name)).add(context, null=null, absent=True)
             self.visit(subschema, fields[name], (*path, name), context)
