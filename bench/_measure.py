@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 """How long one comparison is measured, all its sides together."""
 
+FULL = os.environ.get("BENCH_FULL", "") == "1"
+"""Whether the figures that take long are measured too."""
+
 _LEAST_ROUNDS = 3
 
 

@@ -11,9 +11,14 @@ from tickmesh._ticks.connection import TickConnection
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
+from tickmesh.schema.validation import SelfCheck
 from tickmesh_cleaner.application import CleanerApplication
 from tickmesh_cleaner.auditing import Auditor
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.error_table import error_table
+from tickmesh_cleaner.feeds.feeds import Feeds
+from tickmesh_cleaner.feeds.hosts import FeedHosts
+from tickmesh_cleaner.feeds.loop import FeedLoop
 from tickmesh_cleaner.flight_service import QuarantineFlights
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.metrics import CleanerMetrics
@@ -21,10 +26,12 @@ from tickmesh_cleaner.permissions import permission_table
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
 from tickmesh_cleaner.registry_schemas import RegistrySchemas
 from tickmesh_cleaner.service import CleanerService
-from tickmesh_cleaner.sinks.tick_store import TickStoreSink
+from tickmesh_cleaner.sinks.configured import ConfiguredSinks
+from tickmesh_cleaner.sinks.lake import LakeRoots
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
+from tickmesh_cleaner.spool import SpoolSpace
 from tickmesh_cleaner.store import CleanerStore
-from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
 from tickmesh_serving.client_metrics import registry_client_metrics
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tickmesh_cleaner.config import CleanerConfig
-    from tickmesh_cleaner.domain.job import Job
     from tickmesh_serving.tracing import Tracing
 
 
@@ -51,15 +57,19 @@ class _Life:
         self,
         store: CleanerStore,
         runner: JobRunner,
+        feeds: Feeds,
         registry: RegistryClient,
         tick_store: TickConnection,
+        self_check: SelfCheck,
         *,
         drain_seconds: float,
     ) -> None:
         self._store = store
         self._runner = runner
+        self._feeds = feeds
         self._registry = registry
         self._tick_store = tick_store
+        self._self_check = self_check
         self._drain_seconds = drain_seconds
 
     async def start(self) -> None:
@@ -72,6 +82,8 @@ class _Life:
 
     async def stop(self) -> None:
         """Close connections and files."""
+        await asyncio.to_thread(self._feeds.close)
+        await asyncio.to_thread(self._self_check.close)
         await asyncio.to_thread(self._registry.close)
         self._tick_store.close()
         self._store.close()
@@ -121,33 +133,57 @@ def build_cleaner(
         credentials=credentials_of(client),
         call_attempts=client.call_attempts,
     )
+    databases = Connections(config.databases)
+    sinks = ConfiguredSinks(
+        connection=tick_store,
+        lake_roots=LakeRoots(config.sinks.lake_roots),
+        databases=databases,
+    )
     schemas = RegistrySchemas(registry)
     metrics = new_registry()
     registry_client_metrics(metrics, registry)
+    uploads = Uploads(
+        store.uploads,
+        directory / "uploads",
+        max_upload_bytes=config.sources.max_upload_bytes,
+        max_spool_bytes=config.sources.max_spool_bytes,
+        clock=clock,
+        ids=ids,
+    )
+    feeds = Feeds(
+        space=SpoolSpace(
+            directory / "feeds",
+            max_bytes=config.sources.max_spool_bytes,
+            taken_elsewhere=lambda: uploads.size_bytes,
+        ),
+        hosts=FeedHosts(config.sources.hosts, config.feeds.headers),
+        loop=FeedLoop(),
+        jobs=store.jobs,
+        clock=clock,
+        max_answer_bytes=config.feeds.max_answer_bytes,
+    )
+    cleaner_metrics = CleanerMetrics(metrics)
+    self_check = SelfCheck(on_recheck=cleaner_metrics.rechecked)
     workshop = Workshop(
         store=store,
         quarantine=files,
-        uploads=Uploads(
-            store.uploads,
-            directory / "uploads",
-            max_upload_bytes=config.sources.max_upload_bytes,
-            max_spool_bytes=config.sources.max_spool_bytes,
-            clock=clock,
-            ids=ids,
-        ),
+        uploads=uploads,
+        feeds=feeds,
         roots=SourceRoots(config.sources.roots),
+        queries=Queries(databases, directory / "queries", max_bytes=config.sources.max_spool_bytes),
         schemas=schemas,
-        sink_of=lambda job: _sink(tick_store, job),
-        metrics=CleanerMetrics(metrics),
+        sinks=sinks,
+        metrics=cleaner_metrics,
         clock=clock,
         engine=engine_name(),
+        self_check=self_check,
     )
     runner = JobRunner(workshop, owner=ids.new_id(), max_running=config.jobs.max_running)
     application = CleanerApplication(
         workshop,
         runner,
         schemas=schemas,
-        auditor=Auditor(store, files, TickStoreRows(tick_store)),
+        auditor=Auditor(store, files, sinks.rows_of),
         ids=ids,
         max_unfinished=config.jobs.max_unfinished,
     )
@@ -165,19 +201,18 @@ def build_cleaner(
         permissions=permission_table(grants=grants),
         flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
         components=[
-            _Life(store, runner, registry, tick_store, drain_seconds=config.serving.drain_seconds)
+            _Life(
+                store,
+                runner,
+                feeds,
+                registry,
+                tick_store,
+                self_check,
+                drain_seconds=config.serving.drain_seconds,
+            )
         ],
         metrics=metrics,
         clock=clock,
         ids=ids,
         tracing=tracing,
-    )
-
-
-def _sink(tick_store: TickConnection, job: Job) -> TickStoreSink:
-    return TickStoreSink(
-        tick_store,
-        dataset=job.dataset,
-        source=job.identity.digest if job.identity else "",
-        on_behalf_of=job.principal,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.errors import (
@@ -12,12 +13,22 @@ from tickmesh_cleaner.domain.errors import (
     RegistryUnavailableError,
 )
 from tickmesh_cleaner.domain.job import (
-    FileSource,
+    MAX_LATENCY_SECONDS,
     Job,
     JobState,
-    QuarantineSource,
     SchemaChangePolicy,
+)
+from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
+from tickmesh_cleaner.domain.job_source import (
+    DatabaseSource,
+    FileSource,
+    FilesSource,
+    FollowedSource,
+    HttpFeedSource,
+    JobSource,
+    QuarantineSource,
     UploadedSource,
+    WebSocketFeedSource,
 )
 from tickmesh_cleaner.domain.quarantine import (
     QuarantinedRow,
@@ -25,12 +36,14 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineState,
     ReasonCount,
 )
+from tickmesh_cleaner.followed_jobs import check_lines
+from tickmesh_cleaner.judging import rules_of
 from tickmesh_cleaner.sources.layout import parse_spec, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.auditing import Auditor
     from tickmesh_cleaner.domain.balance import Balance
     from tickmesh_cleaner.jobs import JobRunner
@@ -58,15 +71,19 @@ class JobOrder:
         again: Whether rows an earlier run stored are stored again.
         request_id: Makes a retry safe.
         file_name: The file name to go by; the source's own when empty.
+        sink: Where good rows go.
+        max_latency_seconds: How long a row of a source without end waits for its batch to fill.
     """
 
     subject: str
-    source: FileSource | UploadedSource
+    source: JobSource
     source_spec: str = ""
     schema_change_policy: SchemaChangePolicy = SchemaChangePolicy.QUARANTINE
     again: bool = False
     request_id: str = ""
     file_name: str = ""
+    sink: JobSink = TICK_STORE
+    max_latency_seconds: float = MAX_LATENCY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +147,9 @@ class CleanerApplication:
         if not order.subject:
             raise InvalidArgumentError("subject", "expected a subject, it was empty")
         self._check_spec_size(order.source_spec)
-        self._check_subject(order.subject)
-        path, name = self._find(order.source)
-        file_name = order.file_name or name
-        spec_of(order.source_spec, path=path, file_name=file_name)
+        schema = self._check_subject(order.subject)
+        self._workshop.sinks.check(order.sink, schema.arrow_schema if schema else None)
+        name, file_name = self._check_source(order)
         self._check_room()
         job = self._store.jobs.create(
             Job(
@@ -150,6 +166,9 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
+                sink=order.sink,
+                max_latency_seconds=order.max_latency_seconds,
             )
         )
         self._runner.submit(job)
@@ -287,6 +306,7 @@ class CleanerApplication:
                 principal=call.principal.name,
                 on_behalf_of=call.principal.on_behalf_of or "",
                 created_at_ns=self._workshop.clock.now_ns(),
+                traceparent=call.traceparent or "",
             ),
             selected,
         )
@@ -295,21 +315,57 @@ class CleanerApplication:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _find(self, source: FileSource | UploadedSource) -> tuple[Path, str]:
-        if isinstance(source, UploadedSource):
-            path, upload = self._workshop.uploads.path(source.upload_id)
-            return path, upload.file_name
-        path = self._workshop.roots.resolve(source.path)
-        return path, path.name
+    def _check_source(self, order: JobOrder) -> tuple[str, str]:
+        """What to call the source of an order, and the file name its records go by."""
+        match order.source:
+            case UploadedSource(upload_id):
+                path, upload = self._workshop.uploads.path(upload_id)
+                name = upload.file_name
+            case FileSource(given):
+                path = self._workshop.roots.resolve(given)
+                name = path.name
+            case FilesSource(pattern):
+                self._check_files(pattern, order)
+                return Path(pattern).name, ""
+            case FollowedSource(given):
+                self._workshop.roots.resolve_awaited(given)
+                if order.source_spec:
+                    check_lines(parse_spec(order.source_spec))
+                name = Path(given).name
+                return name, order.file_name or name
+            case HttpFeedSource() | WebSocketFeedSource():
+                name = self._workshop.feeds.check(order.source, order.source_spec)
+                return name, order.file_name or name.rpartition("/")[2]
+            case DatabaseSource():
+                name = self._workshop.queries.check(order.source, order.source_spec)
+                return name, name
+            case QuarantineSource():
+                raise InvalidArgumentError(
+                    "source", "quarantined rows are judged again by a replay"
+                )
+        file_name = order.file_name or name
+        spec_of(order.source_spec, path=path, file_name=file_name)
+        return name, file_name
 
-    def _check_subject(self, subject: str) -> None:
+    def _check_files(self, pattern: str, order: JobOrder) -> None:
+        if order.file_name:
+            raise InvalidArgumentError(
+                "file_name", "each of several files goes by its own name; leave it empty"
+            )
+        first = self._workshop.roots.match(pattern)[0].path
+        spec_of(order.source_spec, path=first, file_name=first.name)
+
+    def _check_subject(self, subject: str) -> RegisteredSchema | None:
+        """The version in force; None while the registry is away."""
         try:
             # Not from the cache: who registers a version and then makes a job means that version.
             self._schemas.refresh(subject)
-            self._schemas.in_force(subject)
+            schema = self._schemas.in_force(subject)
+            rules_of(schema)
+            return schema
         except RegistryUnavailableError:
             # The job waits for the registry by itself.
-            return
+            return None
 
     def _check_room(self) -> None:
         if self._store.jobs.count_unfinished() >= self._max_unfinished:

@@ -14,6 +14,9 @@ def error_table() -> ErrorTable:
         {
             errors.InvalidArgumentError: StatusCode.INVALID_ARGUMENT,
             errors.InvalidSourceSpecError: StatusCode.INVALID_ARGUMENT,
+            errors.HostNotAllowedError: StatusCode.PERMISSION_DENIED,
+            errors.FeedRefusedError: StatusCode.INVALID_ARGUMENT,
+            errors.InvalidRuleError: StatusCode.INVALID_ARGUMENT,
             errors.SourceDamagedError: StatusCode.INVALID_ARGUMENT,
             errors.SourceUnreadableError: StatusCode.INVALID_ARGUMENT,
             errors.DigestMismatchError: StatusCode.INVALID_ARGUMENT,
@@ -23,10 +26,15 @@ def error_table() -> ErrorTable:
             errors.UploadNotFoundError: StatusCode.NOT_FOUND,
             errors.QuarantineEmptyError: StatusCode.NOT_FOUND,
             errors.SourceChangedError: StatusCode.FAILED_PRECONDITION,
+            errors.SourceRangeLostError: StatusCode.FAILED_PRECONDITION,
             errors.JobStateError: StatusCode.FAILED_PRECONDITION,
             errors.UploadOffsetError: StatusCode.FAILED_PRECONDITION,
             errors.LimitExceededError: StatusCode.RESOURCE_EXHAUSTED,
             errors.RegistryUnavailableError: StatusCode.UNAVAILABLE,
-            errors.TickStoreUnavailableError: StatusCode.UNAVAILABLE,
+            errors.SinkUnavailableError: StatusCode.UNAVAILABLE,
+            errors.SourceUnavailableError: StatusCode.UNAVAILABLE,
+            errors.InvalidSinkError: StatusCode.INVALID_ARGUMENT,
+            errors.FencedError: StatusCode.FAILED_PRECONDITION,
+            errors.ConnectionNotFoundError: StatusCode.NOT_FOUND,
         }
     )

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from tickmesh_cleaner.domain.balance import Balance
+from tickmesh_cleaner.held_rows import NONE_HELD, HeldRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh.registered import RegisteredSchema
     from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.domain.repair import Repair
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
@@ -24,23 +26,34 @@ class JudgedBatch:
 
     Attributes:
         good: Rows that go to the sink, in the order of the source.
-        records: Rows that go to the quarantine file, in its order.
+        held: Rows that go to the quarantine file, in its order.
         balance: The account, good rows counted as stored.
         released: Ids of quarantined rows that pass now.
         held_again: Quarantined rows that still fail; empty unless rows are replayed, and then
-            `records` holds them and nothing is entered in the index anew.
+            `held` holds them and nothing is entered in the index anew.
+        repairs: What tick rules mended in good rows, in their order.
+        rule_set_fingerprint: Names the source spec, the engine and the rules that judged.
+        rule_state: What the rules remember after the range, as text; empty without rules.
     """
 
     good: pa.RecordBatch
-    records: tuple[QuarantineRecord, ...]
+    held: HeldRows
     balance: Balance
     released: tuple[int, ...] = ()
     held_again: tuple[HeldAgain, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    rule_set_fingerprint: str = ""
+    rule_state: str = ""
 
     @property
-    def entered(self) -> tuple[QuarantineRecord, ...]:
-        """Records the index does not know yet."""
-        return () if self.held_again else self.records
+    def entered(self) -> HeldRows:
+        """Rows the index does not know yet."""
+        return NONE_HELD if self.held_again else self.held
+
+    @property
+    def records(self) -> tuple[QuarantineRecord, ...]:
+        """The held rows one by one."""
+        return self.held.records
 
 
 def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch:
@@ -50,29 +63,39 @@ def merge(parts: Sequence[JudgedBatch], schema: RegisteredSchema) -> JudgedBatch
     rows = pa.Table.from_batches([part.good for part in parts], schema=schema.arrow_schema)
     good = rows.combine_chunks().to_batches()
     held_again: list[HeldAgain] = []
-    records: list[QuarantineRecord] = []
+    rows_before = 0
     for part in parts:
         held_again.extend(
-            replace(held, file_row=held.file_row + len(records)) for held in part.held_again
+            replace(held, file_row=held.file_row + rows_before) for held in part.held_again
         )
-        records.extend(part.records)
+        rows_before += len(part.held)
     return JudgedBatch(
         good=good[0] if good else pa.RecordBatch.from_pylist([], schema=schema.arrow_schema),
-        records=tuple(records),
+        held=HeldRows.joined([part.held for part in parts]),
         balance=sum((part.balance for part in parts), Balance()),
         released=tuple(row_id for part in parts for row_id in part.released),
         held_again=tuple(held_again),
+        repairs=tuple(repair for part in parts for repair in part.repairs),
+        rule_set_fingerprint=parts[-1].rule_set_fingerprint if parts else "",
+        rule_state=parts[-1].rule_state if parts else "",
     )
 
 
 class Judge(Protocol):
-    """Judges batches under a schema. The same batch and schema give the same answer."""
+    """Judges batches under a schema. Equal arguments give equal answers, after a crash too."""
 
-    @property
-    def rule_set_fingerprint(self) -> str:
-        """Names the rules and the source spec, as intents record them."""
-        ...
+    def judge(
+        self, batch: SourceBatch, schema: RegisteredSchema, *, rule_state: str = ""
+    ) -> JudgedBatch:
+        """Split a batch.
 
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
-        """Split a batch."""
+        Args:
+            batch: The records.
+            schema: The version to judge under.
+            rule_state: What the rules remember of the rows before: the `rule_state` of the batch
+                before, empty for the first. Batches of a source must be judged in their order.
+
+        Raises:
+            InvalidRuleError: A tick rule of the schema is wrong.
+        """
         ...

@@ -1,38 +1,48 @@
 """One batch of records, judged: good rows, bad rows with all their reasons, and the account.
 
-Good rows stay in columns from end to end. Only bad rows are touched one by one: each is shown to
-the row oracle as the document it was, with the raw values of cells that could not be read.
+Good rows stay in columns from end to end, and so do bad rows that many others are like. The rest
+are touched one by one: each is shown to the row oracle as the document it was, with the raw values
+of cells that could not be read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from tickmesh.decoding.arrow import int64_array, pc
+from tickmesh.decoding.json_texts import object_texts
 from tickmesh.decoding.mapped import ABSENT, CellFailure, MappedBatch
 from tickmesh.decoding.mapping import RowMapper
 from tickmesh.decoding.source_spec import SourceSpecError
 from tickmesh.schema.validation import Validator, Verdicts, compile_schema, reasons_of_document
-from tickmesh_cleaner.documents import document_text
+from tickmesh_cleaner.documents import cell_texts, document_text
 from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
+from tickmesh_cleaner.domain.errors import InvalidRuleError, InvalidSourceSpecError
+from tickmesh_cleaner.domain.identity import fingerprint_with
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
+from tickmesh_cleaner.held_reasons import BadRows, ReasonColumn, reasons_in_columns
+from tickmesh_cleaner.held_rows import NONE_HELD, HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
+from tickmesh_cleaner.quarantine_files import RECORD_SCHEMA
 from tickmesh_cleaner.replaying import judge_replayed
+from tickmesh_cleaner.ruled import count_repairs, not_ruled, rule, rule_alone
+from tickmesh_cleaner.rules import RuleError, RuleSet, RuleState, compile_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from tickmesh.decoding.arrow import Array
     from tickmesh.decoding.decoded import DecodedBatch, RecordReject
     from tickmesh.decoding.source_spec import SourceSpec
     from tickmesh.registered import RegisteredSchema
-    from tickmesh.schema.validation import Reason
+    from tickmesh.schema.validation import Reason, SelfCheck, Site
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_serving.clock import Clock
 
@@ -63,20 +73,35 @@ class RowsOfBatch:
     decoded: DecodedBatch
     mapped: MappedBatch
     verdicts: Verdicts
+    sites: Sequence[Site]
+    held: Mapping[int, tuple[RowReason, ...]] = field(default_factory=dict)
+    """Rows that tick rules refuse although the schema accepts them, with all reasons found."""
+    dropped: tuple[int, ...] = ()
+    """Rows that a tick rule leaves out as duplicates, ascending."""
 
     @cached_property
     def good(self) -> NDArray[np.bool_]:
         """One boolean a row."""
         good = np.asarray(self.verdicts.good.to_numpy(zero_copy_only=False))
-        return good & ~self._failed if self.mapped.failures else good
+        if self.mapped.failures:
+            good = good & ~self._failed
+        if self.held or self.dropped:
+            good = good.copy()
+            good[[*self.held, *self.dropped]] = False
+        return good
 
     @cached_property
-    def bad_rows(self) -> list[int]:
-        """The rows that are not good, ascending."""
-        if self.verdicts.all_good and not self.mapped.failures:
-            return []
-        found: list[int] = np.flatnonzero(~self.good).tolist()
-        return found
+    def bad_rows(self) -> NDArray[np.int64]:
+        """The rows that are held back, ascending."""
+        if self._all_good:
+            return np.zeros(0, dtype=np.int64)
+        bad = ~self.good
+        bad[list(self.dropped)] = False
+        return np.flatnonzero(bad)
+
+    @property
+    def _all_good(self) -> bool:
+        return self.verdicts.all_good and not (self.mapped.failures or self.held or self.dropped)
 
     @cached_property
     def record_of_row(self) -> NDArray[np.int64]:
@@ -86,6 +111,8 @@ class RowsOfBatch:
     @cached_property
     def row_in_record(self) -> NDArray[np.int64]:
         """For each row, its place among the rows of its record."""
+        if (np.diff(self.record_of_row) > 0).all():
+            return np.zeros(len(self.record_of_row), dtype=np.int64)
         order = np.argsort(self.record_of_row, kind="stable")
         records = self.record_of_row[order]
         starts = np.flatnonzero(np.diff(records, prepend=-1))
@@ -96,24 +123,65 @@ class RowsOfBatch:
 
     def good_batch(self) -> pa.RecordBatch:
         """The good rows."""
-        if not self.bad_rows:
+        if self._all_good:
             return self.mapped.batch
         return self.mapped.batch.filter(pa.array(self.good))
 
     def explain(self, rows: Sequence[int]) -> list[Explained]:
         """What some bad rows were, and all reasons they are held back for; ascending rows."""
         documents = self.mapped.documents(rows)
-        readable = [row for row in rows if row not in self._failures_of_row]
+        readable = [
+            row for row in rows if row not in self._failures_of_row and row not in self.held
+        ]
         found = iter(self.verdicts.reasons_of(readable))
         return [
-            Explained(
-                document,
-                self._reasons_of_failed(row, document)
-                if row in self._failures_of_row
-                else _row_reasons(next(found)),
-            )
+            Explained(document, self._reasons_of(row, document, found))
             for row, document in zip(rows, documents, strict=True)
         ]
+
+    def explain_bad_rows(self) -> tuple[Array, Array]:
+        """The documents of all bad rows as JSON text, and the lists of their reasons.
+
+        The same as `explain` says of them; but only rows with cells that could not be filled, those
+        a tick rule refuses, and those `reasons_in_columns` leaves, are looked at one by one.
+        """
+        rows = self.bad_rows
+        cells = cell_texts(self.mapped, rows.tolist())
+        apart = self._judged_apart[rows]
+        single = np.flatnonzero(apart) if cells is not None else np.arange(len(rows))
+        reasons = ReasonColumn()
+        explained = self.explain(rows[single].tolist()) if len(single) else []
+        for place, one in zip(single.tolist(), explained, strict=True):
+            reasons.add(place, one.reasons)
+        texts = pa.array([document_text(one.document) for one in explained], pa.string())
+        if cells is None:
+            return texts, reasons.finish(len(rows))
+        documents = object_texts(cells, len(rows), null_fields=self.mapped.null_fields)
+        if len(single):
+            documents = pc.replace_with_mask(documents, pa.array(apart), texts)
+        words = np.asarray(self.verdicts.reason_mask)[rows]
+        bad = BadRows(words, cells, self.sites, lambda places: self._worded(rows[places].tolist()))
+        reasons_in_columns(bad, np.flatnonzero(~apart), reasons)
+        return documents, reasons.finish(len(rows))
+
+    def _worded(self, rows: Sequence[int]) -> list[tuple[RowReason, ...]]:
+        return [_row_reasons(found) for found in self.verdicts.reasons_of(rows)]
+
+    @cached_property
+    def _judged_apart(self) -> NDArray[np.bool_]:
+        """The rows whose reasons are not the columns' alone."""
+        apart = self._failed.copy()
+        apart[list(self.held)] = True
+        return apart
+
+    def _reasons_of(
+        self, row: int, document: Mapping[str, Any], readable: Iterator[Sequence[Reason]]
+    ) -> tuple[RowReason, ...]:
+        if row in self.held:
+            return self.held[row]
+        if row in self._failures_of_row:
+            return self._reasons_of_failed(row, document)
+        return _row_reasons(next(readable))
 
     def _reasons_of_failed(self, row: int, document: Mapping[str, Any]) -> tuple[RowReason, ...]:
         found = reasons_of_document(self.schema.document, document)
@@ -166,6 +234,7 @@ class BatchJudge:
         engine: str,
         clock: Clock,
         versions_used: Sequence[int] = (),
+        self_check: SelfCheck | None = None,
     ) -> None:
         """Begin without any compiled schema.
 
@@ -175,42 +244,79 @@ class BatchJudge:
             engine: The name and version of this engine.
             clock: The clock.
             versions_used: Schema versions the job used in an earlier life.
+            self_check: Judges a sample of the verdicts again, off this thread.
         """
         self.rule_set_fingerprint = rule_set_fingerprint
         self._source_name = source_name
         self._engine = engine
         self._versions_used = versions_used
+        self._self_check = self_check
         self._clock = clock
-        self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator]] = {}
+        self._compiled: dict[tuple[str, str, int], tuple[RowMapper, Validator, RuleSet]] = {}
+        self._latest = ("", RuleState())
 
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+    def judge(
+        self,
+        batch: SourceBatch,
+        schema: RegisteredSchema,
+        *,
+        rule_state: str = "",
+    ) -> JudgedBatch:
         """Split a batch; see `Judge.judge`."""
-        mapper, validator = self._compile(batch, schema)
+        mapper, validator, rules = self._compile(batch, schema)
         mapped = mapper.map(batch.decoded)
-        rows = RowsOfBatch(schema, batch.decoded, mapped, validator.check(mapped.batch))
+        verdicts = validator.check(mapped.batch)
+        if self._self_check is not None:
+            self._self_check.observe(verdicts)
+        rows = RowsOfBatch(schema, batch.decoded, mapped, verdicts, validator.sites)
+        fingerprint = fingerprint_with(self.rule_set_fingerprint, rules=rules.fingerprint)
+        record = partial(self._record, fingerprint=fingerprint)
         if batch.replayed:
-            return judge_replayed(rows, batch.replayed, record=self._record)
-        records = self._records(rows)
+            ruled = rule_alone(rows, rules) if rules else not_ruled(rows)
+            judged = judge_replayed(ruled, batch.replayed, rules=rules, record=record)
+            return replace(judged, rule_set_fingerprint=fingerprint)
+        ruled = rule(rows, rules, self._remembered(rule_state)) if rules else not_ruled(rows)
+        rows = ruled.rows
+        held = self._held(rows, fingerprint=fingerprint)
         good = rows.good_batch()
+        repairs = ruled.repairs(ruled.mended_rows)
         rejected = len(batch.decoded.rejects) + len(mapped.rejects)
         skipped = dict(mapped.skipped)
         if mapped.records_without_rows:
             skipped[EMPTY_RECORDS] = mapped.records_without_rows
         return JudgedBatch(
             good=good,
-            records=records,
+            held=held,
             balance=Balance(
                 records=batch.decoded.record_count,
                 rows_in=mapped.batch.num_rows + rejected,
                 stored=good.num_rows,
-                quarantined=len(records),
+                quarantined=len(held),
                 skipped=skipped,
                 extras=dict(mapped.extras),
+                duplicates=len(rows.dropped),
                 coercions=dict(mapped.coercions),
+                flagged=ruled.flagged(rows.good),
+                repaired=count_repairs(repairs),
             ),
+            repairs=repairs,
+            rule_set_fingerprint=fingerprint,
+            rule_state=self._as_text(ruled.after),
         )
 
-    def _compile(self, batch: SourceBatch, schema: RegisteredSchema) -> tuple[RowMapper, Validator]:
+    def _remembered(self, rule_state: str) -> RuleState:
+        """The state a text stands for; that of the batch before is not read again."""
+        if rule_state != self._latest[0]:
+            self._latest = (rule_state, RuleState.from_text(rule_state))
+        return self._latest[1]
+
+    def _as_text(self, state: RuleState) -> str:
+        self._latest = (state.to_text(), state)
+        return self._latest[0]
+
+    def _compile(
+        self, batch: SourceBatch, schema: RegisteredSchema
+    ) -> tuple[RowMapper, Validator, RuleSet]:
         key = (batch.spec.fingerprint, batch.file_name, schema.version)
         if key not in self._compiled:
             if len(self._compiled) >= _MAPPERS_KEPT:
@@ -224,43 +330,59 @@ class BatchJudge:
                 )
             except SourceSpecError as error:
                 raise InvalidSourceSpecError(error.message, key=error.key) from error
-            self._compiled[key] = (mapper, compile_schema(schema.document, schema.arrow_schema))
+            validator = compile_schema(schema.document, schema.arrow_schema)
+            self._compiled[key] = (mapper, validator, rules_of(schema))
         return self._compiled[key]
 
-    def _records(self, rows: RowsOfBatch) -> tuple[QuarantineRecord, ...]:
-        bad = rows.bad_rows
-        records = [rows.record_of_row[row].item() for row in bad]
-        raws = rows.decoded.raw(records) if bad else []
+    def _held(self, rows: RowsOfBatch, *, fingerprint: str) -> HeldRows:
+        """All that is held back of a batch, by the place of its records."""
         now_ns = self._clock.now_ns()
-        found = [
-            self._record(
-                rows.schema,
-                offset=rows.decoded.offsets[record].as_py(),
-                line=rows.decoded.lines[record].as_py(),
-                row_in_record=rows.row_in_record[row].item(),
-                raw=raw,
-                document=document_text(explained.document),
-                reasons=explained.reasons,
-                first_seen_ns=now_ns,
-            )
-            for row, record, raw, explained in zip(
-                bad, records, raws, rows.explain(bad) if bad else [], strict=True
-            )
-        ]
-        found.extend(
-            self._record(
-                rows.schema,
-                offset=reject.offset,
-                line=reject.line,
-                row_in_record=WHOLE_RECORD,
-                raw=reject.raw,
-                document="",
-                reasons=(reason_of_reject(reject),),
-                first_seen_ns=now_ns,
-            )
-            for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
+        bad = NONE_HELD
+        if len(rows.bad_rows):
+            bad = self._held_rows(rows, fingerprint=fingerprint, first_seen_ns=now_ns)
+        rejects = HeldRows.of(
+            [
+                self._record(
+                    rows.schema,
+                    offset=reject.offset,
+                    line=reject.line,
+                    row_in_record=WHOLE_RECORD,
+                    raw=reject.raw,
+                    document="",
+                    reasons=(reason_of_reject(reject),),
+                    fingerprint=fingerprint,
+                    first_seen_ns=now_ns,
+                )
+                for reject in (*rows.decoded.rejects, *rows.mapped.rejects)
+            ]
         )
-        return tuple(sorted(found, key=lambda record: (record.offset, record.row_in_record)))
+        return HeldRows.joined([bad, rejects]).in_source_order() if len(rejects) else bad
+
+    def _held_rows(self, rows: RowsOfBatch, *, fingerprint: str, first_seen_ns: int) -> HeldRows:
+        bad = rows.bad_rows
+        records = int64_array(rows.record_of_row[bad])
+        documents, reasons = rows.explain_bad_rows()
+        columns = {
+            "source": self._source_name,
+            "offset": rows.decoded.offsets.take(records),
+            "line": rows.decoded.lines.take(records),
+            "row_in_record": pa.array(rows.row_in_record[bad].astype(np.int32)),
+            "raw": pa.array(rows.decoded.raw(records.to_numpy().tolist()), pa.binary()),
+            "document": documents,
+            "reasons": reasons,
+            "schema_id": pa.scalar(rows.schema.schema_id, pa.int32()),
+            "schema_version": pa.scalar(rows.schema.version, pa.int32()),
+            "rule_set_fingerprint": fingerprint,
+            "engine": self._engine,
+            "first_seen_ns": first_seen_ns,
+        }
+        filled = [
+            column
+            if isinstance(column, pa.Array | pa.ChunkedArray)
+            else pa.repeat(column, len(bad))
+            for column in (columns[name] for name in RECORD_SCHEMA.names)
+        ]
+        return HeldRows(pa.Table.from_arrays(filled, schema=RECORD_SCHEMA))
 
     def _record(
         self,
@@ -273,6 +395,7 @@ class BatchJudge:
         document: str,
         reasons: tuple[RowReason, ...],
         first_seen_ns: int,
+        fingerprint: str,
         source: str | None = None,
     ) -> QuarantineRecord:
         judged = row_in_record != WHOLE_RECORD or bool(document)
@@ -286,10 +409,22 @@ class BatchJudge:
             reasons=reasons,
             schema_id=schema.schema_id if judged else 0,
             schema_version=schema.version if judged else 0,
-            rule_set_fingerprint=self.rule_set_fingerprint,
+            rule_set_fingerprint=fingerprint,
             engine=self._engine,
             first_seen_ns=first_seen_ns,
         )
+
+
+def rules_of(schema: RegisteredSchema) -> RuleSet:
+    """The tick rules of a schema.
+
+    Raises:
+        InvalidRuleError: One of them is wrong.
+    """
+    try:
+        return compile_rules(schema.document, schema.arrow_schema)
+    except RuleError as error:
+        raise InvalidRuleError(error.message, pointer=error.pointer) from error
 
 
 def without_dropped(spec: SourceSpec, schema: RegisteredSchema) -> SourceSpec:

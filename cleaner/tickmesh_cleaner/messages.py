@@ -9,19 +9,21 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2, job_pb2, quarantine_pb2
 from tickmesh_cleaner.application import JobOrder
 from tickmesh_cleaner.domain.errors import InvalidArgumentError
-from tickmesh_cleaner.domain.job import (
-    FileSource,
-    JobState,
-    QuarantineSource,
-    SchemaChangePolicy,
-    UploadedSource,
-)
+from tickmesh_cleaner.domain.job import MAX_LATENCY_SECONDS, JobState, SchemaChangePolicy
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
+from tickmesh_cleaner.source_messages import (
+    duration,
+    seconds_of,
+    sink_message,
+    sink_of,
+    source_message,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from tickmesh_cleaner.application import DescribedReason, JobMoment
     from tickmesh_cleaner.domain.balance import Balance
-    from tickmesh_cleaner.domain.job import Job, JobSource
+    from tickmesh_cleaner.domain.job import Job
     from tickmesh_cleaner.domain.quarantine import QuarantinedRow
 
 MAX_ROW_IDS = 10_000
@@ -45,6 +47,8 @@ def balance_message(balance: Balance) -> job_pb2.Balance:
         skipped=balance.skipped,
         extras=balance.extras,
         coercions=balance.coercions,
+        flagged=balance.flagged,
+        repaired=balance.repaired,
         holds=balance.holds,
     )
 
@@ -55,7 +59,7 @@ def job_message(job: Job) -> job_pb2.Job:
         id=job.id,
         subject=job.subject,
         dataset=job.dataset,
-        source=_source_message(job.source),
+        source=source_message(job.source),
         source_name=job.source_name,
         source_spec=job.source_spec,
         schema_change_policy=job_pb2.SchemaChangePolicy.Value(
@@ -71,6 +75,12 @@ def job_message(job: Job) -> job_pb2.Job:
         created_at=timestamp(job.created_at_ns),
         ended_at=timestamp(job.ended_at_ns) if job.ended_at_ns else None,
         producer_id=job.producer_id,
+        sink=sink_message(job.sink),
+        events=[
+            job_pb2.JobEvent(code=event.code, message=event.message, at=timestamp(event.at_ns))
+            for event in job.events
+        ],
+        max_latency=duration(job.max_latency_seconds),
     )
 
 
@@ -109,28 +119,21 @@ def order_of(request: cleaner_service_pb2.CreateJobRequest) -> JobOrder:
     """What a CreateJob asks for.
 
     Raises:
-        InvalidArgumentError: It names no source, or a replay.
+        InvalidArgumentError: It names no source, or one that is incomplete.
     """
-    source: FileSource | UploadedSource
-    match request.source.WhichOneof("source"):
-        case "file":
-            source = FileSource(request.source.file.path)
-        case "upload":
-            source = UploadedSource(request.source.upload.upload_id)
-        case "quarantine":
-            raise InvalidArgumentError(
-                "source.quarantine", "quarantined rows are judged again by ReplayQuarantine"
-            )
-        case _:
-            raise InvalidArgumentError("source", "expected a file or an upload, it named neither")
+    latency = MAX_LATENCY_SECONDS
+    if request.HasField("max_latency"):
+        latency = seconds_of(request.max_latency, shortest=0.0, longest=1.0)
     return JobOrder(
         subject=request.subject,
-        source=source,
+        source=source_of(request.source),
         source_spec=request.source_spec,
         schema_change_policy=_policy_of(request.schema_change_policy),
         again=request.again,
         request_id=request.request_id,
         file_name=request.file_name,
+        sink=sink_of(request.sink),
+        max_latency_seconds=latency,
     )
 
 
@@ -207,23 +210,3 @@ def _policy_of(message: job_pb2.SchemaChangePolicy.ValueType) -> SchemaChangePol
 
 def _quarantine_state_message(state: QuarantineState) -> job_pb2.QuarantineState.ValueType:
     return job_pb2.QuarantineState.Value(f"QUARANTINE_STATE_{state.name}")
-
-
-def _source_message(source: JobSource) -> job_pb2.JobSource:
-    match source:
-        case FileSource(path):
-            return job_pb2.JobSource(file=job_pb2.FileSource(path=path))
-        case UploadedSource(upload_id):
-            return job_pb2.JobSource(upload=job_pb2.UploadedSource(upload_id=upload_id))
-        case QuarantineSource(filter=selected):
-            return job_pb2.JobSource(
-                quarantine=job_pb2.QuarantineSource(
-                    filter=job_pb2.QuarantineFilter(
-                        job_id=selected.job_id,
-                        subject=selected.subject,
-                        reason=selected.reason,
-                        state=_quarantine_state_message(selected.state),
-                        row_ids=selected.row_ids,
-                    )
-                )
-            )

@@ -17,6 +17,11 @@ _METHODS = {
     "ListQuarantine": "cleaner.quarantine.read",
     "DescribeQuarantine": "cleaner.quarantine.read",
     "ReplayQuarantine": "cleaner.quarantine.replay",
+    "DiscardQuarantine": "cleaner.quarantine.discard",
+    "BacktestSchema": "cleaner.schemas.backtest",
+    "ValidateRows": "cleaner.rows.judge",
+    "ExplainSchema": "cleaner.schemas.explain",
+    "GetStats": "cleaner.stats.read",
 }
 _FLIGHT = {
     "DoPut": "cleaner.rows.clean",

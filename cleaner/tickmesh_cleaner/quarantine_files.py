@@ -6,23 +6,28 @@ Parquet reader opens them; docs/quarantine.md shows a few.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tickmesh_cleaner.domain.job_file import batch_of_part
 from tickmesh_cleaner.domain.quarantine import (
     QuarantinedRow,
     QuarantineEntry,
     QuarantineRecord,
     RowReason,
 )
+from tickmesh_cleaner.repair_files import RepairFiles
+from tickmesh_cleaner.synchronised_files import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from tickmesh_cleaner.domain.repair import Repair
+    from tickmesh_cleaner.held_rows import HeldRows
 
 REASON_TYPE = pa.struct(
     [
@@ -60,29 +65,40 @@ class _FileName:
 class QuarantineFiles:
     """The quarantine files below one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, part: int = 0) -> None:
+        """Make the directory when it is missing.
+
+        Args:
+            directory: Where they lie.
+            part: Which of a job's files the batches that are written come from.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        self._part = part
+        self.repairs = RepairFiles(directory.with_name("repairs"))
+        """What rules mended, in the directory `repairs` beside this one."""
 
-    def write(self, *, job_id: str, n: int, records: Sequence[QuarantineRecord]) -> None:
-        """Write and synchronise the file of one batch; nothing when it has no bad rows."""
-        if not records:
-            return
-        path = self._path(_FileName(job_id, n))
-        if not path.parent.exists():
-            path.parent.mkdir()
-            _synchronise_directory(self._directory)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            pq.write_table(table_of_records(records), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _synchronise_directory(path.parent)
+    def of_part(self, part: int) -> QuarantineFiles:
+        """The same files, to write batches of one of the several files of a job."""
+        return QuarantineFiles(self._directory, part=part)
+
+    def write(self, *, job_id: str, n: int, held: HeldRows, repairs: Sequence[Repair] = ()) -> None:
+        """Write and synchronise the file of one batch; nothing when it has no bad rows.
+
+        Args:
+            job_id: The job.
+            n: The batch.
+            held: Its bad rows.
+            repairs: What rules mended in its good rows; kept in a file beside the quarantine.
+        """
+        named = batch_of_part(self._part, n)
+        self.repairs.write(job_id=job_id, n=named, repairs=repairs)
+        if held:
+            write_table(held.table, self._path(_FileName(job_id, named)))
 
     def count_rows(self, *, job_id: str, n: int) -> int:
         """How many rows the file of a batch holds; 0 when there is none."""
-        path = self._path(_FileName(job_id, n))
+        path = self._path(_FileName(job_id, batch_of_part(self._part, n)))
         return int(pq.read_metadata(path).num_rows) if path.exists() else 0
 
     def read(self, entries: Sequence[QuarantineEntry]) -> list[QuarantinedRow]:
@@ -94,7 +110,7 @@ class QuarantineFiles:
             if name not in tables:
                 tables[name] = pq.read_table(self._path(name), schema=RECORD_SCHEMA)
             found = tables[name].slice(entry.file_row, 1).to_pylist()[0]
-            rows.append(QuarantinedRow(entry, _record(found)))
+            rows.append(QuarantinedRow(entry, record_of(found)))
         return rows
 
     def table(self, entries: Sequence[QuarantineEntry]) -> pa.Table:
@@ -139,18 +155,11 @@ def table_of_records(records: Sequence[QuarantineRecord]) -> pa.Table:
     return pa.table(columns, schema=RECORD_SCHEMA)
 
 
-def _record(found: dict[str, object]) -> QuarantineRecord:
+def record_of(found: dict[str, object]) -> QuarantineRecord:
+    """The record a row of `RECORD_SCHEMA` holds."""
     reasons = found.pop("reasons")
     assert isinstance(reasons, list)
     return QuarantineRecord(
         reasons=tuple(RowReason(**reason) for reason in reasons),
         **found,  # type: ignore[arg-type]  # the file's schema is the record's
     )
-
-
-def _synchronise_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

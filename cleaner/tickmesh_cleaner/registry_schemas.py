@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
 from tickmesh_cleaner.domain.errors import (
     InvalidArgumentError,
+    NothingInForceError,
     RegistryUnavailableError,
     SubjectNotFoundError,
 )
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from tickmesh.registry import RegistryClient
 
 _Answer = TypeVar("_Answer")
+
+_NOTHING_IN_FORCE = "NOTHING_IN_FORCE"
 
 
 class RegistrySchemas:
@@ -37,7 +41,11 @@ class RegistrySchemas:
 
     def in_force(self, subject: str) -> RegisteredSchema:
         """The version in force now; see `Schemas.in_force`."""
-        return self._ask(subject, lambda: self._client.in_force(subject))
+        try:
+            return self._ask(subject, lambda: self._client.in_force(subject))
+        except SubjectNotFoundError as error:
+            detail = self._why_nothing_in_force(subject, error)
+            raise NothingInForceError(subject, detail=detail) from error
 
     def get(self, subject: str, *, version: int) -> RegisteredSchema:
         """One version; see `Schemas.get`."""
@@ -52,6 +60,19 @@ class RegistrySchemas:
     def versions(self, subject: str) -> Sequence[RegisteredSchema]:
         """All versions, ascending; see `Schemas.versions`."""
         return self._ask(subject, lambda: self._client.versions(subject))
+
+    def _why_nothing_in_force(self, subject: str, error: SubjectNotFoundError) -> str:
+        """Raises the error again where the subject itself is not known."""
+        if getattr(error.__cause__, "reason", "") != _NOTHING_IN_FORCE:
+            raise error
+        versions = self.versions(subject)
+        # A version that lives and is not in force has its time before it.
+        coming = [found for found in versions if found.state.is_live]
+        if not coming:
+            return f"its {len(versions)} versions are deleted; restore one, or register another"
+        first = min(coming, key=lambda found: found.effective_from_ns)
+        instant = datetime.fromtimestamp(first.effective_from_ns / 1e9, UTC)
+        return f"version {first.version} comes into force at {instant.isoformat()}"
 
     @staticmethod
     def _ask(subject: str, call: Callable[[], _Answer]) -> _Answer:

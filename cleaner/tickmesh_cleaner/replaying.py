@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +11,18 @@ import pyarrow as pa
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD, QuarantineRecord, RowReason
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
+from tickmesh_cleaner.ruled import count_repairs
 from tickmesh_cleaner.store.quarantine_rows import HeldAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tickmesh_cleaner.domain.repair import Repair
     from tickmesh_cleaner.judging import RowsOfBatch
+    from tickmesh_cleaner.ruled import Ruled
+    from tickmesh_cleaner.rules import RuleSet
     from tickmesh_cleaner.sources.source import ReplayedRow
 
 _NO_ROW = RowReason(
@@ -40,9 +45,10 @@ class _Outcome:
 
 
 def judge_replayed(
-    rows: RowsOfBatch,
+    ruled: Ruled,
     replayed: Sequence[ReplayedRow],
     *,
+    rules: RuleSet,
     record: Callable[..., QuarantineRecord],
 ) -> JudgedBatch:
     """Split replayed rows into those released and those held again.
@@ -50,15 +56,23 @@ def judge_replayed(
     A quarantined row stands for one row of its record. One that held a whole record, since that
     made no row, stands for all rows the record makes now: they are stored together or not at all.
 
+    A tick rule that remembers earlier rows cannot be asked anew of a row that stands alone: what
+    such a rule refused stays held back for as long as the schema states the rule.
+
     Args:
-        rows: The rows their records make now, with the verdicts on them.
+        ruled: The rows their records make now, judged by the schema and the rules without memory.
         replayed: What they are, in the order of their records.
+        rules: The rules of the schema.
         record: Makes a quarantine record.
     """
+    rows = ruled.rows
     outcomes = _outcomes(rows, replayed)
+    for was, outcome in zip(replayed, outcomes, strict=True):
+        outcome.reasons += [reason for reason in was.reasons if rules.still_refuses(reason)]
     released = [place for place, outcome in enumerate(outcomes) if outcome.passes]
     held = [place for place, outcome in enumerate(outcomes) if not outcome.passes]
     stored = sorted(row for place in released for row in outcomes[place].rows)
+    repairs = _repairs(ruled, replayed, outcomes, released)
     bad = sorted({row for place in held for row in outcomes[place].bad})
     explained = dict(zip(bad, rows.explain(bad), strict=True))
     records = []
@@ -84,16 +98,33 @@ def judge_replayed(
         held_again.append(HeldAgain(was.row_id, len(held_again), tuple(reasons)))
     return JudgedBatch(
         good=rows.mapped.batch.take(pa.array(stored, pa.int64())),
-        records=tuple(records),
+        held=HeldRows.of(records),
         balance=Balance(
             records=len(replayed),
             rows_in=len(stored) + len(held),
             stored=len(stored),
             quarantined=len(held),
             coercions=dict(rows.mapped.coercions),
+            flagged=ruled.flagged(stored),
+            repaired=count_repairs(repairs),
         ),
+        repairs=repairs,
         released=tuple(replayed[place].row_id for place in released),
         held_again=tuple(held_again),
+    )
+
+
+def _repairs(
+    ruled: Ruled,
+    replayed: Sequence[ReplayedRow],
+    outcomes: Sequence[_Outcome],
+    released: Sequence[int],
+) -> tuple[Repair, ...]:
+    """What was mended in rows released, with the places of their records where they came from."""
+    return tuple(
+        replace(repair, offset=replayed[place].offset, line=replayed[place].line)
+        for place in released
+        for repair in ruled.repairs(outcomes[place].rows)
     )
 
 

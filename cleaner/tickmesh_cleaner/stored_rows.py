@@ -14,6 +14,8 @@ from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableErr
 from tickmesh_cleaner.domain.errors import TickStoreUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from tickmesh._ticks.connection import TickConnection
 
 _PRODUCER_STAMP = "_producer_id"
@@ -26,17 +28,25 @@ class TickStoreRows:
     def __init__(self, connection: TickConnection) -> None:
         self._connection = connection
 
-    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
-        """A producer's rows by sequence; see `RowCounter.rows_by_sequence`."""
-        counted: Counter[int] = Counter()
+    def rows_by_sequence(
+        self, dataset: str, producer_ids: Collection[str]
+    ) -> Mapping[str, Counter[int]]:
+        """The rows of producers by sequence; see `RowCounter.rows_by_sequence`."""
+        counted: dict[str, Counter[int]] = {}
+        wanted = pa.array(producer_ids, pa.string())
         command = read_command(dataset, stamps=True)
         try:
             for batch in stream_batches(self._connection, command):
                 producers = batch.column(_PRODUCER_STAMP).cast(pa.string())
-                own = pc.equal(producers, pa.scalar(producer_id))
-                sequences = batch.column(_SEQUENCE_STAMP).filter(own)
-                for pair in pc.value_counts(sequences):
-                    counted[pair["values"].as_py()] += pair["counts"].as_py()
+                own = pc.is_in(producers, value_set=wanted)
+                stamps = pa.table(
+                    [producers.filter(own), batch.column(_SEQUENCE_STAMP).filter(own)],
+                    names=["producer", "sequence"],
+                )
+                found = stamps.group_by(["producer", "sequence"]).aggregate([([], "count_all")])
+                for row in found.to_pylist():
+                    of_producer = counted.setdefault(row["producer"], Counter())
+                    of_producer[row["sequence"]] += row["count_all"]
         except NotFoundError:
             return counted
         except (UnavailableError, DeadlineExceededError) as error:

@@ -60,6 +60,11 @@ class Uploads:
         self._lock = threading.Lock()
         self._open: set[str] = set()
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all uploads."""
+        return sum(path.stat().st_size for path in self._directory.iterdir())
+
     def begin(
         self, *, file_name: str, size_bytes: int, upload_id: str, offset: int, principal: str
     ) -> UploadSession:
@@ -100,7 +105,7 @@ class Uploads:
             if upload.id in self._open:
                 raise UploadOffsetError(upload.id, expected=held, got=offset)
             self._open.add(upload.id)
-        others = sum(other.stat().st_size for other in self._directory.iterdir()) - held
+        others = self.size_bytes - held
         limit = min(self._max_upload_bytes, max(self._max_spool_bytes - others, 0))
         return UploadSession(self, upload, path, limit=limit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 
 def _sum_of(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
@@ -23,6 +23,8 @@ class Balance:
         skipped: Records of kinds the source spec names under skip, by kind.
         extras: Undeclared fields seen and not stored, by name.
         coercions: Lossless coercions, by code.
+        flagged: Stored rows a rule flagged, by the rule's code.
+        repaired: Values a rule repaired, by the rule's code.
     """
 
     records: int = 0
@@ -33,6 +35,8 @@ class Balance:
     skipped: Mapping[str, int] = field(default_factory=dict)
     extras: Mapping[str, int] = field(default_factory=dict)
     coercions: Mapping[str, int] = field(default_factory=dict)
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -49,6 +53,8 @@ class Balance:
             skipped=_sum_of(self.skipped, other.skipped),
             extras=_sum_of(self.extras, other.extras),
             coercions=_sum_of(self.coercions, other.coercions),
+            flagged=_sum_of(self.flagged, other.flagged),
+            repaired=_sum_of(self.repaired, other.repaired),
         )
 
     def as_duplicates(self) -> Balance:
@@ -60,6 +66,16 @@ class Balance:
             skipped=self.skipped,
             extras=self.extras,
             coercions=self.coercions,
+        )
+
+    def stored_before(self) -> Balance:
+        """The same rows where an earlier run stored the good ones: these are duplicates now."""
+        return replace(
+            self,
+            stored=0,
+            duplicates=self.duplicates + self.stored,
+            flagged={},
+            repaired={},
         )
 
     def to_json(self) -> dict[str, int | dict[str, int]]:

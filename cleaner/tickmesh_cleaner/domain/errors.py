@@ -72,6 +72,31 @@ class SourceNotFoundError(CleanerError):
         self.resource = ("source", name)
 
 
+class HostNotAllowedError(CleanerError):
+    """A feed's host is not configured."""
+
+    reason = "HOST_NOT_ALLOWED"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"feeds of {host} are not read by this cleaner; its configuration names the hosts that "
+            "are (sources.hosts)",
+            host=host,
+        )
+
+
+class FeedRefusedError(CleanerError):
+    """A feed answered what no further try will change."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str) -> None:
+        super().__init__(
+            f"{name}: {cause}; what was received before is committed and its balance holds",
+            source=name,
+        )
+
+
 class InvalidSourceSpecError(CleanerError):
     """The source spec is wrong at the key named."""
 
@@ -80,6 +105,16 @@ class InvalidSourceSpecError(CleanerError):
     def __init__(self, message: str, *, key: str) -> None:
         super().__init__(f"source spec, {key or 'top level'}: {message}", key=key)
         self.violations = ((f"source_spec.{key}" if key else "source_spec", message),)
+
+
+class InvalidRuleError(CleanerError):
+    """A tick rule of the schema is wrong at the place named."""
+
+    reason = "INVALID_RULE"
+
+    def __init__(self, message: str, *, pointer: str) -> None:
+        super().__init__(f"tick rule at {pointer or 'the root'}: {message}", pointer=pointer)
+        self.violations = ((pointer, message),)
 
 
 class SourceUnreadableError(CleanerError):
@@ -120,6 +155,21 @@ class SourceChangedError(CleanerError):
             f"{name} is no longer the file this job began with; "
             "clean it again as a new job once nothing writes to it",
             source=name,
+        )
+
+
+class SourceRangeLostError(CleanerError):
+    """Bytes that are needed a second time are not there any more."""
+
+    reason = "SOURCE_CHANGED"
+
+    def __init__(self, name: str, *, first: int, last: int) -> None:
+        super().__init__(
+            f"bytes {first} to {last} of an earlier {name} are needed again, and no file beside it "
+            "holds them any more; put the rotated file back and resume the job",
+            source=name,
+            first=str(first),
+            last=str(last),
         )
 
 
@@ -205,12 +255,104 @@ class RegistryUnavailableError(CleanerError):
         )
 
 
-class TickStoreUnavailableError(CleanerError):
+class NothingInForceError(RegistryUnavailableError):
+    """The subject has versions, but none is in force."""
+
+    def __init__(self, subject: str, *, detail: str) -> None:
+        message = f"no version of {subject!r} is in force: {detail}; the job goes on by itself then"
+        CleanerError.__init__(self, message, subject=subject)
+
+
+class SinkUnavailableError(CleanerError):
+    """The sink does not answer, or takes no rows for now."""
+
+    reason = "SINK_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+
+class TickStoreUnavailableError(SinkUnavailableError):
     """The tick store does not answer, or takes no rows for now."""
 
     reason = "TICKSTORE_UNAVAILABLE"
-    retry_after_seconds = 1.0
 
     def __init__(self, detail: str = "") -> None:
         what = f"takes no rows for now ({detail.rstrip('.')})" if detail else "does not answer"
         super().__init__(f"the tick store {what}; the job goes on by itself once it does")
+
+
+class LakeUnavailableError(SinkUnavailableError):
+    """The directory of a Parquet dataset cannot be written for now."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"the Parquet dataset cannot be written ({cause}); the job goes on by itself once it "
+            "can be",
+            cause=cause,
+        )
+
+
+class DatabaseUnavailableError(SinkUnavailableError):
+    """A configured database does not answer."""
+
+    def __init__(self, connection: str) -> None:
+        super().__init__(
+            f"the database {connection!r} does not answer; the job goes on by itself once it does",
+            connection=connection,
+        )
+
+
+class SourceUnavailableError(CleanerError):
+    """A feed or a database rows come from does not answer."""
+
+    reason = "SOURCE_UNAVAILABLE"
+    retry_after_seconds = 1.0
+
+    def __init__(self, name: str, *, cause: str = "it does not answer") -> None:
+        super().__init__(f"{name}: {cause}; the job tries again by itself", source=name)
+
+
+class QueryRefusedError(CleanerError):
+    """A database refuses a query, or its answer is not what the source promises."""
+
+    reason = "SOURCE_UNREADABLE"
+
+    def __init__(self, name: str, *, cause: str) -> None:
+        super().__init__(f"{name}: {cause}", source=name)
+
+
+class InvalidSinkError(CleanerError):
+    """The sink cannot take these rows."""
+
+    reason = "INVALID_SINK"
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(f"sink: {message}", **metadata)
+        self.violations = (("sink", message),)
+
+
+class FencedError(CleanerError):
+    """Somebody else opened the producer since: this process owns it no longer."""
+
+    reason = "JOB_STATE"
+
+    def __init__(self, *, epoch: int, current: int) -> None:
+        super().__init__(
+            f"producer epoch {epoch} is fenced: epoch {current} was opened since, by another "
+            "cleaner; only one may carry a source to its sink",
+            epoch=str(epoch),
+            currentEpoch=str(current),
+        )
+
+
+class ConnectionNotFoundError(CleanerError):
+    """No database connection has this name."""
+
+    reason = "CONNECTION_NOT_FOUND"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no database connection is named {name!r}; the cleaner's configuration names them in "
+            "tables [cleaner.databases.NAME]",
+            connection=name,
+        )
+        self.resource = ("connection", name)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 
-CUTTING_RULE = "records-32768/1"
+CUTTING_RULE = "text-32768-typed-65536/2"
 """How sources are cut into batches. Part of a producer's id, since its numbering depends on it."""
 
 BATCH_RECORDS = 32_768
-"""Records a batch is cut to: small enough to act on a schema change in well under 100 ms at a
-million rows a second, large enough that the two local transactions of a batch do not matter."""
+"""Records of text a batch is cut to: small enough to act on a schema change in well under 100 ms at
+a million rows a second, large enough that its share of a local transaction does not matter."""
+
+MOST_RECORDS = 65_536
+"""Records of typed columns a batch is cut to, which need no parsing; no batch holds more."""
 
 
 def _digest(**parts: str) -> str:
@@ -47,3 +50,8 @@ def producer_id(
 def rule_set_fingerprint(*, spec_fingerprint: str, engine: str) -> str:
     """Name what a row was judged by, beside its schema: the source spec and the engine."""
     return _digest(spec=spec_fingerprint, engine=engine)[:32]
+
+
+def fingerprint_with(fingerprint: str, *, rules: str) -> str:
+    """A rule-set fingerprint with that of the tick rules of a schema, if it has any."""
+    return _digest(judge=fingerprint, rules=rules)[:32] if rules else fingerprint

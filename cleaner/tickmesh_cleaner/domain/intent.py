@@ -28,6 +28,7 @@ class Intent:
         schema_id: The schema it is judged against.
         schema_version: The version of that schema within the job's subject.
         rule_set_fingerprint: The fingerprint of the rules and of the source spec.
+        rule_state: What the rules remembered before this range; empty without rules.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class Intent:
     schema_id: int
     schema_version: int
     rule_set_fingerprint: str
+    rule_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Commit:
         balance: The account of its range.
         dataset_revision: The dataset revision that holds its good rows; 0 when it has none.
         schema_version: The version its rows were judged under.
+        rule_state: What the rules remember after this range; empty without rules.
     """
 
     job_id: str
@@ -60,3 +63,4 @@ class Commit:
     balance: Balance
     dataset_revision: int
     schema_version: int
+    rule_state: str = ""

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.errors import JobStateError
+from tickmesh_cleaner.domain.job_sink import TICK_STORE, JobSink
 
 if TYPE_CHECKING:
-    from tickmesh_cleaner.domain.quarantine import QuarantineFilter
+    from tickmesh_cleaner.domain.job_event import JobEvent
+    from tickmesh_cleaner.domain.job_source import JobSource, SourceIdentity
+
+MAX_LATENCY_SECONDS = 0.005
+"""How long a row of a source without end waits for its batch to fill, unless told otherwise."""
 
 
 class JobState(StrEnum):
@@ -47,53 +52,6 @@ class JobRequest(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FileSource:
-    """A file below one of the source roots, as the caller named it."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class UploadedSource:
-    """A file that was sent by UploadSource."""
-
-    upload_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineSource:
-    """Rows in quarantine, selected when the job was made.
-
-    Attributes:
-        filter: What selected them.
-        schema_version: The version to judge under; the one in force when 0.
-        mended_spec: The source spec to decode with, TOML; each row's own when empty.
-    """
-
-    filter: QuarantineFilter
-    schema_version: int = 0
-    mended_spec: str = ""
-
-
-JobSource = FileSource | UploadedSource | QuarantineSource
-
-
-@dataclass(frozen=True, slots=True)
-class SourceIdentity:
-    """What a source held when its job first read it.
-
-    Attributes:
-        digest: Hexadecimal SHA-256 of the content as it lies there (packed, if it is packed).
-        signature: Device, inode, size and modification time: a cheap sign of change.
-        size_bytes: Size of that content.
-    """
-
-    digest: str
-    signature: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """One cleaning job.
 
@@ -127,6 +85,10 @@ class Job:
         stored_before: The tick store's last sequence of the producer when this job first opened it:
             what lies at or below it was stored by an earlier run. None until then.
         owner: The process that runs it; empty when none does.
+        sink: Where good rows go.
+        events: What happened to its source or schema lately, oldest first.
+        max_latency_seconds: How long a row of a source without end waits for its batch to fill.
+        traceparent: The trace context of the call that made it; empty when it had none.
     """
 
     id: str
@@ -156,6 +118,10 @@ class Job:
     approved_version: int = 0
     stored_before: int | None = None
     owner: str = ""
+    sink: JobSink = TICK_STORE
+    events: tuple[JobEvent, ...] = ()
+    max_latency_seconds: float = MAX_LATENCY_SECONDS
+    traceparent: str = ""
 
 
 def check_can_pause(job: Job) -> None:
@@ -168,12 +134,13 @@ def check_can_pause(job: Job) -> None:
         )
 
 
-def check_can_resume(job: Job, *, has_open_intents: bool) -> None:
+def check_can_resume(job: Job, *, left_something: bool) -> None:
     """Raise JobStateError when the job has ended and left nothing open.
 
-    One that ended while the fate of some rows was unknown may be resumed to settle them.
+    One that ended while the fate of some rows was unknown may be resumed to settle them, and one
+    that failed at one of its files may go on once that file is mended.
     """
-    if job.state is JobState.SUCCEEDED or (job.state.ended and not has_open_intents):
+    if job.state is JobState.SUCCEEDED or (job.state.ended and not left_something):
         raise JobStateError(
             f"job {job.id} is {job.state} and left nothing open; make a new job: "
             "rows already stored are counted as duplicates",

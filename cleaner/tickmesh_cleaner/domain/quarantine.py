@@ -80,6 +80,7 @@ class QuarantineEntry:
         file_job_id: The job whose quarantine file holds it now.
         file_n: The batch that file is named by.
         file_row: Its row in that file.
+        part: Which of its job's files it came from; 0 where there is one.
     """
 
     id: int
@@ -90,6 +91,7 @@ class QuarantineEntry:
     file_job_id: str
     file_n: int
     file_row: int
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)

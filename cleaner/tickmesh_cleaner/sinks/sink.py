@@ -39,7 +39,7 @@ class Sink(Protocol):
         """Open a new epoch of a producer and fence older ones. May be called again.
 
         Raises:
-            TickStoreUnavailableError: The sink does not answer.
+            SinkUnavailableError: The sink does not answer.
         """
         ...
 
@@ -49,7 +49,7 @@ class Sink(Protocol):
         """Send batch n; the answer comes when it is durable.
 
         Sending n again is answered like the first time and has no other effect. The future fails
-        with TickStoreUnavailableError when the sink went away: then everything unanswered must be
+        with SinkUnavailableError when the sink went away: then everything unanswered must be
         sent again after another `open`. Any other failure is the sink's refusal.
         """
         ...

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tickmesh._ticks.connection import TickConnection
     from tickmesh.registered import RegisteredSchema
+    from tickmesh_cleaner.traces import JobTrace
 
 _WORTH_A_RETRY = (UnavailableError, DeadlineExceededError, ResourceExhaustedError)
 _CALL_TIMEOUT_SECONDS = 10.0
@@ -32,7 +33,13 @@ class TickStoreSink:
     """Writes one job's good rows. One thread writes; acknowledgements come on another."""
 
     def __init__(
-        self, connection: TickConnection, *, dataset: str, source: str, on_behalf_of: str
+        self,
+        connection: TickConnection,
+        *,
+        dataset: str,
+        source: str,
+        on_behalf_of: str,
+        trace: JobTrace | None = None,
     ) -> None:
         """Name the dataset; nothing is opened yet.
 
@@ -42,11 +49,13 @@ class TickStoreSink:
             source: The source's digest: what source ranges refer to.
             on_behalf_of: Who made the job; the cleaner proved that name, whom it acted for in turn
                 is only said, and stands in the job. Empty for the cleaner itself.
+            trace: The job's trace; batches are of none without it.
         """
         self._connection = connection
         self._dataset = dataset
         self._source = source
         self._on_behalf_of = on_behalf_of or None
+        self._trace = trace
         self._producer_id = ""
         self._epoch = 0
         self._stream: _NumberedStream | None = None
@@ -86,6 +95,7 @@ class TickStoreSink:
             return refused
         metadata = commands_pb2.PutMetadata(
             sequence=n,
+            traceparent=self._trace.of_batch(n) if self._trace else "",
             source_range=commands_pb2.SourceRange(source=self._source, start=start, end=end),
         )
         return self._stream.write(batch.cast(schema.arrow_schema), metadata)

@@ -17,8 +17,8 @@ from tickmesh_cleaner.domain.errors import (
     SourceNotFoundError,
     SourceUnreadableError,
 )
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.identity import BATCH_RECORDS, MOST_RECORDS
+from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
 if TYPE_CHECKING:
@@ -30,12 +30,23 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 """What gzip and zstd files begin with."""
 
 
+_TYPED = frozenset({Format.PARQUET, Format.ARROW})
+
+
 class FileRecords:
     """The records of one file. Positions are the decoder's."""
 
     replayable = True
 
-    def __init__(self, path: Path, *, spec: SourceSpec, name: str, file_name: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        spec: SourceSpec,
+        name: str,
+        file_name: str,
+        identity: SourceIdentity | None = None,
+    ) -> None:
         """Name the file; it is opened by `read`.
 
         Args:
@@ -43,12 +54,15 @@ class FileRecords:
             spec: How its records are cut and mapped.
             name: What reports call it.
             file_name: The file name constants are taken from.
+            identity: What it held when its job began; checked with every batch.
         """
         self.name = name
+        self._identity = identity
         self._path = path
         self._spec = spec
-        self._file_name = file_name
+        self.file_name = file_name
         self._bytes_total = self._unpacked_bytes()
+        self._verified_signature = ""
 
     def identify(self) -> SourceIdentity:
         """Digest of the unpacked content and signature of the file; reads all of it.
@@ -83,8 +97,16 @@ class FileRecords:
 
         The digest is computed again only when the file's times, size or inode differ.
         """
-        if self._signature() != identity.signature and self.identify().digest != identity.digest:
+        signature = self._signature()
+        if signature in {identity.signature, self._verified_signature}:
+            return
+        try:
+            digest = self.identify().digest
+        except SourceDamagedError as error:
+            raise SourceChangedError(self.name) from error
+        if digest != identity.digest:
             raise SourceChangedError(self.name)
+        self._verified_signature = signature
 
     def column_names(self) -> tuple[str, ...]:
         """The names the header of a CSV file gives; empty for all other files."""
@@ -96,9 +118,11 @@ class FileRecords:
         return ()
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
-        """Records of the file; see `Source.read`."""
+        """Records of the file; see `Source.read`. Text is cut to `BATCH_RECORDS` at most."""
+        if self._spec.format not in _TYPED:
+            batch_records = min(batch_records, BATCH_RECORDS)
         batches = open_decoder(
             self._path,
             self._spec,
@@ -108,12 +132,14 @@ class FileRecords:
         )
         try:
             for decoded in batches:
+                if self._identity is not None:
+                    self.verify(self._identity)
                 yield SourceBatch(
                     start=decoded.start.token(),
                     end=decoded.end.token(),
                     decoded=decoded,
                     spec=self._spec,
-                    file_name=self._file_name,
+                    file_name=self.file_name,
                 )
         except DecodeError as error:
             raise self._failure(error) from error
@@ -122,7 +148,7 @@ class FileRecords:
 
     def progress(self, position: str) -> ReadProgress:
         """Bytes of unpacked text read; both 0 for formats whose positions are no bytes."""
-        if self._spec.format in {Format.PARQUET, Format.ARROW}:
+        if self._spec.format in _TYPED:
             return ReadProgress(0, 0)
         return ReadProgress(Position.parse(position).offset, self._bytes_total)
 

@@ -46,9 +46,23 @@ def spec_of(text: str, *, path: Path, file_name: str) -> SourceSpec:
         return parse_spec(text)
     try:
         with path.open("rb") as file:
-            detected = detect_format(file_name, file.read(SNIFFED_BYTES))
+            return spec_of_bytes(file.read(SNIFFED_BYTES), file_name=file_name)
     except OSError as error:
         raise SourceNotFoundError(file_name) from error
+
+
+def spec_of_bytes(first_bytes: bytes, *, file_name: str) -> SourceSpec:
+    """The spec of a source that came without one, by its first bytes.
+
+    Args:
+        first_bytes: Its first 256 KiB.
+        file_name: The file's name: its ending helps where they do not.
+
+    Raises:
+        SourceUnreadableError: It is empty, or of no format that is read here.
+    """
+    try:
+        detected = detect_format(file_name, first_bytes)
     except DecodeError as error:
         raise SourceUnreadableError(file_name, cause=error.message, offset=error.offset) from error
     # Whether the first record is a header is no guess: without a spec it names the fields.

@@ -8,17 +8,13 @@ never closed, say), the group is halved until each such record stands alone.
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position, RecordReject
-from tickmesh.decoding.opening import open_decoder
 from tickmesh.decoding.source_spec import Compression, Format, SourceSpec
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.job_source import SourceIdentity
+from tickmesh_cleaner.sources.single_records import decode_together
 from tickmesh_cleaner.sources.source import ReadProgress, ReplayedRow, SourceBatch
 
 if TYPE_CHECKING:
@@ -70,7 +66,7 @@ class QuarantinedRecords:
         name: str,
         index: QuarantineIndex,
         files: QuarantineFiles,
-        format_of: Callable[[str], RecordFormat],
+        format_of: Callable[[str, int], RecordFormat],
     ) -> None:
         """Name the rows.
 
@@ -79,7 +75,7 @@ class QuarantinedRecords:
             name: What reports call the selection.
             index: Where the rows are listed.
             files: Where they lie.
-            format_of: From the id of a job to how its records are decoded.
+            format_of: From the id of a job, and which of its files, to how records are decoded.
         """
         self.name = name
         self._job_id = job_id
@@ -112,17 +108,21 @@ class QuarantinedRecords:
                 claimed = [(place, entry) for place, entry in claimed if place < stop]
             if not claimed:
                 return
-            job_id = claimed[0][1].job_id
-            group = [(place, entry) for place, entry in claimed if entry.job_id == job_id]
+            first = claimed[0][1]
+            group = [
+                (place, entry)
+                for place, entry in claimed
+                if (entry.job_id, entry.part) == (first.job_id, first.part)
+            ]
             rows = self._files.read([entry for _, entry in group])
             places = [place for place, _ in group]
-            yield from self._decode(places, rows, self._format_of(job_id))
+            yield from self._decode(places, rows, self._format_of(first.job_id, first.part))
             at = places[-1] + 1
 
     def _decode(
         self, places: Sequence[int], rows: Sequence[QuarantinedRow], how: RecordFormat
     ) -> Generator[SourceBatch, None, None]:
-        decoded = _decode_together([row.record.raw for row in rows], how.spec)
+        decoded = decode_together([row.record.raw for row in rows], how.spec)
         if decoded is None:
             middle = len(rows) // 2
             yield from self._decode(places[:middle], rows[:middle], how)
@@ -138,43 +138,6 @@ class QuarantinedRecords:
         )
 
 
-def _decode_together(raws: Sequence[bytes], spec: SourceSpec) -> DecodedBatch | None:
-    """The records as one batch; None where several do not come out one for one."""
-    try:
-        batches = list(open_decoder(io.BytesIO(b"".join(raw + b"\n" for raw in raws)), spec))
-    except DecodeError as error:
-        return _rejected(raws[0], error.code, error.message) if len(raws) == 1 else None
-    if len(raws) == 1:
-        if len(batches) == 1:
-            return batches[0]
-        return _rejected(raws[0], "RECORD_TOO_LONG", "the record holds more than fits one batch")
-    if len(batches) != 1:
-        return None
-    placed = [0]
-    for raw in raws[:-1]:
-        placed.append(placed[-1] + len(raw) + 1)
-    found = [
-        *batches[0].offsets.to_numpy(zero_copy_only=False).tolist(),
-        *(reject.offset for reject in batches[0].rejects),
-    ]
-    return batches[0] if sorted(found) == placed else None
-
-
-def _rejected(raw: bytes, code: str, message: str) -> DecodedBatch:
-    """A batch of one record that cannot be decoded even alone."""
-    nothing = pa.array([], pa.int64())
-    return DecodedBatch(
-        start=Position(),
-        end=Position(offset=len(raw), line=2, record=1),
-        record_count=1,
-        columns=pa.RecordBatch.from_pydict({}),
-        offsets=nothing,
-        lines=nothing,
-        rejects=(RecordReject(offset=0, line=1, raw=raw, code=code, message=message),),
-        raw=lambda _indices: [],
-    )
-
-
 def _replayed(row: QuarantinedRow) -> ReplayedRow:
     return ReplayedRow(
         row_id=row.entry.id,
@@ -184,4 +147,5 @@ def _replayed(row: QuarantinedRow) -> ReplayedRow:
         offset=row.record.offset,
         line=row.record.line,
         first_seen_ns=row.record.first_seen_ns,
+        reasons=row.record.reasons,
     )

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tickmesh_cleaner.domain.identity import BATCH_RECORDS
+from tickmesh_cleaner.domain.identity import MOST_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from tickmesh.decoding.decoded import DecodedBatch
     from tickmesh.decoding.source_spec import SourceSpec
-    from tickmesh_cleaner.domain.job import SourceIdentity
+    from tickmesh_cleaner.domain.job_source import SourceIdentity
+    from tickmesh_cleaner.domain.quarantine import RowReason
+
+
+QUIET_SECONDS = 0.25
+"""How long a source without end lets its reader wait at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class ReplayedRow:
         offset: Its offset there.
         line: Its line there.
         first_seen_ns: When it was first held back.
+        reasons: What it is held back for.
     """
 
     row_id: int
@@ -36,6 +42,7 @@ class ReplayedRow:
     offset: int
     line: int
     first_seen_ns: int
+    reasons: tuple[RowReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,17 @@ class ReadProgress:
     bytes_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A source without end has nothing for the moment; what came before may be committed.
+
+    Attributes:
+        message: Why the job is WAITING; empty when nothing is wrong and nothing came.
+    """
+
+    message: str = ""
+
+
 class Source(Protocol):
     """Where records come from.
 
@@ -93,14 +111,14 @@ class Source(Protocol):
         ...
 
     def read(
-        self, *, start: str | None, end: str | None, batch_records: int = BATCH_RECORDS
+        self, *, start: str | None, end: str | None, batch_records: int = MOST_RECORDS
     ) -> Generator[SourceBatch, None, None]:
         """Records from a position (the beginning when None) to another (the end when None).
 
         Args:
             start: Where to begin: the start or end of a batch it yielded before.
             end: Where to stop.
-            batch_records: Most records of a batch.
+            batch_records: Most records of a batch; a source may cut to fewer.
 
         Raises:
             SourceUnreadableError: It cannot be read on; everything before was yielded.
@@ -109,4 +127,27 @@ class Source(Protocol):
 
     def progress(self, position: str) -> ReadProgress:
         """How far a position is."""
+        ...
+
+
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A source that goes on: `read` gives what it holds now, `follow` also what comes."""
+
+    def follow(self, *, start: str | None) -> Generator[SourceBatch | Quiet, None, None]:
+        """Records from a position on, and those that come while the generator is open.
+
+        Yields `Quiet` at least every `QUIET_SECONDS`, so that who reads can commit, judge what it
+        gathered, and stop. Ends by itself only when nothing will ever come again.
+
+        Args:
+            start: Where to begin; at the source's own beginning when None.
+
+        Raises:
+            CleanerError: It cannot go on; everything before was yielded.
+        """
+        ...
+
+    def committed(self, position: str) -> None:
+        """Everything before a position is committed and will not be read again."""
         ...

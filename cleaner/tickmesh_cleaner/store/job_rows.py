@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.domain.balance import Balance
-from tickmesh_cleaner.domain.job import (
-    FileSource,
-    Job,
-    JobRequest,
-    JobSource,
-    JobState,
-    QuarantineSource,
-    SchemaChangePolicy,
-    SourceIdentity,
-    UploadedSource,
+from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SchemaChangePolicy
+from tickmesh_cleaner.domain.job_source import SourceIdentity
+from tickmesh_cleaner.store.source_rows import (
+    events_from_text,
+    sink_from_text,
+    source_from_text,
+    text_of,
+    text_of_events,
 )
-from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy import RowMapping
 
 
@@ -33,7 +28,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "request_id": job.request_id or None,
         "subject": job.subject,
         "dataset": job.dataset,
-        "source": json.dumps(_source_to_json(job.source)),
+        "source": text_of(job.source),
         "source_name": job.source_name,
         "source_spec": job.source_spec,
         "file_name": job.file_name,
@@ -56,6 +51,10 @@ def row_of_job(job: Job) -> dict[str, object]:
         "approved_version": job.approved_version,
         "stored_before": job.stored_before,
         "owner": job.owner,
+        "sink": text_of(job.sink),
+        "events": text_of_events(job.events),
+        "max_latency_seconds": job.max_latency_seconds,
+        "traceparent": job.traceparent,
     }
 
 
@@ -66,7 +65,7 @@ def job_of_row(row: RowMapping) -> Job:
         request_id=row["request_id"] or "",
         subject=row["subject"],
         dataset=row["dataset"],
-        source=_source_from_json(json.loads(row["source"])),
+        source=source_from_text(row["source"]),
         source_name=row["source_name"],
         source_spec=row["source_spec"],
         file_name=row["file_name"],
@@ -89,28 +88,8 @@ def job_of_row(row: RowMapping) -> Job:
         approved_version=row["approved_version"],
         stored_before=row["stored_before"],
         owner=row["owner"],
-    )
-
-
-def _source_to_json(source: JobSource) -> dict[str, object]:
-    return {"kind": type(source).__name__, **asdict(source)}
-
-
-def _source_from_json(data: Mapping[str, Any]) -> JobSource:
-    values = {name: value for name, value in data.items() if name != "kind"}
-    if data["kind"] == FileSource.__name__:
-        return FileSource(**values)
-    if data["kind"] == UploadedSource.__name__:
-        return UploadedSource(**values)
-    selected = values["filter"]
-    return QuarantineSource(
-        filter=QuarantineFilter(
-            job_id=selected["job_id"],
-            subject=selected["subject"],
-            reason=selected["reason"],
-            state=QuarantineState(selected["state"]),
-            row_ids=tuple(selected["row_ids"]),
-        ),
-        schema_version=values["schema_version"],
-        mended_spec=values["mended_spec"],
+        sink=sink_from_text(row["sink"]),
+        events=events_from_text(row["events"]),
+        max_latency_seconds=row["max_latency_seconds"],
+        traceparent=row["traceparent"],
     )

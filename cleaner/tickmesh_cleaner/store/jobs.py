@@ -6,16 +6,20 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from tickmesh_cleaner.domain.errors import JobNotFoundError
-from tickmesh_cleaner.domain.job import Job, JobRequest, JobState, SourceIdentity
+from tickmesh_cleaner.domain.job import Job, JobRequest, JobState
+from tickmesh_cleaner.domain.job_event import EVENTS_KEPT, JobEvent
 from tickmesh_cleaner.store.job_rows import job_of_row, row_of_job
-from tickmesh_cleaner.store.tables import JOBS
+from tickmesh_cleaner.store.leases import take_lease
+from tickmesh_cleaner.store.source_rows import text_of_events
+from tickmesh_cleaner.store.tables import JOBS, PRODUCER_HOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_cleaner.domain.job_source import SourceIdentity
     from tickmesh_cleaner.store.database import Database
 
 _ENDED = tuple(state.value for state in JobState if state.ended)
@@ -95,9 +99,22 @@ class JobStore:
         """Note what is asked of a job; the runner obeys at the next checkpoint."""
         return self._change(job_id, requested=requested.value)
 
-    def take_over(self, job_id: str, owner: str) -> Job:
-        """Make a process the owner of a job: from now on nobody else's writes to it count."""
-        return self._change(job_id, owner=owner)
+    def take_over(self, job_id: str, owner: str, *, now_ns: int = 0, until_ns: int = 0) -> Job:
+        """Make a process the owner of a job: from now on nobody else's writes to it count.
+
+        Args:
+            job_id: The job.
+            owner: The process.
+            now_ns: Now.
+            until_ns: When its lease is over, unless renewed: others may then take over.
+
+        Raises:
+            LeaseHeldError: Another process owns it, and its lease is not over.
+        """
+        with self._database.write() as connection:
+            read_job(connection, job_id)
+            take_lease(connection, job_id, owner, now_ns=now_ns, until_ns=until_ns)
+            return read_job(connection, job_id)
 
     def move(
         self,
@@ -113,12 +130,19 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             state=state.value,
             message=message,
             error_reason=error_reason,
             ended_at_ns=ended_at_ns,
         )
+
+    def note_event(self, job_id: str, event: JobEvent, *, owner: str) -> Job:
+        """Keep something that happened to a job's source or schema; the oldest ones are dropped."""
+        with self._database.write() as connection:
+            job = read_job(connection, job_id)
+            check_owner(job, owner)
+            add_event(connection, job, event)
+            return read_job(connection, job_id)
 
     def identify(
         self, job_id: str, *, owner: str, producer_id: str, identity: SourceIdentity
@@ -127,14 +151,13 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             producer_id=producer_id,
             identity=json.dumps(asdict(identity)),
         )
 
     def note_stored_before(self, job_id: str, *, owner: str, sequence: int) -> Job:
         """Note how far the producer had come before this job sent anything."""
-        return self._change(job_id, owner=owner, only_owner=True, stored_before=sequence)
+        return self._change(job_id, owner=owner, stored_before=sequence)
 
     def note_layout(self, job_id: str, *, owner: str, layout: str, names: Sequence[str]) -> Job:
         """Note the spec in effect and the names a header gave.
@@ -144,7 +167,6 @@ class JobStore:
         return self._change(
             job_id,
             owner=owner,
-            only_owner=True,
             layout=layout,
             column_names=json.dumps(list(names)),
         )
@@ -153,32 +175,34 @@ class JobStore:
         """Let a job paused by a breaking change go on, up to this schema version."""
         return self._change(job_id, approved_version=version)
 
-    def earlier_of_producer(self, job: Job) -> Job | None:
-        """The oldest other job of the same producer that was made before and has not ended."""
-        number = select(JOBS.c.number).where(JOBS.c.id == job.id).scalar_subquery()
-        query = (
-            select(JOBS)
-            .where(
-                JOBS.c.producer_id == job.producer_id,
-                JOBS.c.number < number,
-                JOBS.c.state.not_in(_ENDED),
-            )
-            .order_by(JOBS.c.number)
-            .limit(1)
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return job_of_row(row) if row else None
+    def hold_producer(self, job: Job) -> Job | None:
+        """Give a job its producer's numbering until the job has ended, or ended with that source.
 
-    def _change(
-        self, job_id: str, *, only_owner: bool = False, owner: str | None = None, **values: object
-    ) -> Job:
+        Returns:
+            The job that has the numbering and has not ended; None once it is this job's.
+        """
+        of_producer = PRODUCER_HOLDS.c.producer_id == job.producer_id
+        holder = (
+            select(JOBS)
+            .join(PRODUCER_HOLDS, PRODUCER_HOLDS.c.job_id == JOBS.c.id)
+            .where(of_producer, JOBS.c.id != job.id, JOBS.c.state.not_in(_ENDED))
+        )
+        with self._database.write() as connection:
+            row = connection.execute(holder).mappings().first()
+            if row is not None:
+                return job_of_row(row)
+            connection.execute(delete(PRODUCER_HOLDS).where(of_producer))
+            connection.execute(
+                PRODUCER_HOLDS.insert().values(producer_id=job.producer_id, job_id=job.id)
+            )
+        return None
+
+    def _change(self, job_id: str, *, owner: str | None = None, **values: object) -> Job:
+        """Change a job; where an owner is given, only if it still owns the job."""
         with self._database.write() as connection:
             job = read_job(connection, job_id)
-            if only_owner:
-                check_owner(job, owner or "")
-            elif owner is not None:
-                values["owner"] = owner
+            if owner is not None:
+                check_owner(job, owner)
             connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values))
             return read_job(connection, job_id)
 
@@ -199,6 +223,12 @@ def read_job(connection: Connection, job_id: str) -> Job:
     if row is None:
         raise JobNotFoundError(job_id)
     return job_of_row(row)
+
+
+def add_event(connection: Connection, job: Job, event: JobEvent) -> None:
+    """Keep an event of a job within a transaction."""
+    events = text_of_events([*job.events, event][-EVENTS_KEPT:])
+    connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(events=events))
 
 
 def insert_job(connection: Connection, job: Job) -> Job:

@@ -6,10 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from tickmesh_cleaner.domain.balance import Balance
 from tickmesh_cleaner.domain.intent import Commit, Intent
+from tickmesh_cleaner.domain.job_source import FilesSource
+from tickmesh_cleaner.store.job_files import begin_file
 from tickmesh_cleaner.store.jobs import check_owner, read_job
 from tickmesh_cleaner.store.quarantine_rows import (
     HeldAgain,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh_cleaner.domain.job import Job
-    from tickmesh_cleaner.domain.quarantine import QuarantineRecord
+    from tickmesh_cleaner.held_rows import HeldRows
     from tickmesh_cleaner.store.database import Database
 
 
@@ -37,6 +39,7 @@ class LedgerState:
         schema_version: The version it is judged under; 0 when none has.
         open: Intents without a commit, ascending.
         last_committed_n: The last committed batch; 0 when none is.
+        rule_state: What the rules remember after the last committed batch; empty when none is.
     """
 
     last_n: int
@@ -44,6 +47,26 @@ class LedgerState:
     schema_version: int
     open: tuple[Intent, ...]
     last_committed_n: int
+    rule_state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch whose effects are done, and what its commit enters.
+
+    Attributes:
+        commit: What became of it.
+        end: Where its range ends.
+        held: Rows of its quarantine file that were never held before, in the file's order.
+        released: Ids of quarantined rows a replay has stored.
+        held_again: Quarantined rows a replay had to keep, with their place in its file.
+    """
+
+    commit: Commit
+    end: str
+    held: HeldRows
+    released: Sequence[int] = ()
+    held_again: Sequence[HeldAgain] = ()
 
 
 class Ledger:
@@ -72,16 +95,18 @@ class Ledger:
             ).mappings()
             intents = tuple(Intent(**row) for row in open_rows)
             committed = connection.execute(
-                select(func.coalesce(func.max(COMMITS.c.n), 0)).where(
-                    COMMITS.c.producer_id == producer_id
-                )
-            ).scalar_one()
+                select(COMMITS.c.n, COMMITS.c.rule_state)
+                .where(COMMITS.c.producer_id == producer_id)
+                .order_by(COMMITS.c.n.desc())
+                .limit(1)
+            ).first()
         return LedgerState(
             last_n=last["n"] if last else 0,
             end=last["end"] if last else None,
             schema_version=last["schema_version"] if last else 0,
             open=intents,
-            last_committed_n=committed,
+            last_committed_n=committed.n if committed else 0,
+            rule_state=committed.rule_state if committed else "",
         )
 
     def adopt(self, job: Job) -> Job:
@@ -95,10 +120,15 @@ class Ledger:
             check_owner(current, job.owner)
             own = COMMITS.c.job_id == job.id
             of_producer = COMMITS.c.producer_id == job.producer_id
-            begun = connection.execute(select(func.count()).where(of_producer, own)).scalar_one()
-            if begun or current.balance.records:
-                return current
-            lines = connection.execute(select(COMMITS.c.balance).where(of_producer, ~own)).scalars()
+            if isinstance(current.source, FilesSource):
+                if not begin_file(connection, current):
+                    return current
+                # Also its own commits: of an earlier file with the same content.
+            else:
+                mine = select(func.count()).where(of_producer, own)
+                if connection.execute(mine).scalar_one() or current.balance.records:
+                    return current
+            lines = connection.execute(select(COMMITS.c.balance).where(of_producer)).scalars()
             duplicates = sum(
                 (Balance.from_json(json.loads(line)).as_duplicates() for line in lines), Balance()
             )
@@ -110,73 +140,94 @@ class Ledger:
             connection.execute(
                 update(JOBS)
                 .where(JOBS.c.id == job.id)
-                .values(balance=json.dumps(duplicates.to_json()))
+                .values(balance=json.dumps((current.balance + duplicates).to_json()))
             )
             return read_job(connection, job.id)
 
-    def write_intent(self, intent: Intent, *, owner: str) -> None:
-        """Records an intent before any of its effects."""
-        with self._database.write() as connection:
-            check_owner(read_job(connection, intent.job_id), owner)
-            connection.execute(INTENTS.insert().values(**asdict(intent)))
-
-    def commit(
+    def advance(
         self,
-        commit: Commit,
+        job_id: str,
         *,
         owner: str,
-        committed_at_ns: int,
-        held: Sequence[QuarantineRecord] = (),
-        released: Sequence[int] = (),
-        held_again: Sequence[HeldAgain] = (),
+        now_ns: int,
+        settled: Sequence[Settled] = (),
+        intents: Sequence[Intent] = (),
     ) -> Job:
-        """Makes a batch done: index, balance line, releases and the job's account at once.
+        """Makes batches done, and records intents before any of their effects; all at once.
+
+        For each batch that is done: quarantine index, balance line, releases, the job's account.
 
         Args:
-            commit: What became of the batch.
+            job_id: Their job.
             owner: The process that believes to own the job.
-            committed_at_ns: Now.
-            held: Rows of its quarantine file that were never held before, in the file's order.
-            released: Ids of quarantined rows a replay has stored.
-            held_again: Quarantined rows a replay had to keep, with their place in its file.
+            now_ns: Now.
+            settled: What is done, ascending.
+            intents: What comes next, ascending.
 
         Returns:
             The job as it is now.
         """
         with self._database.write() as connection:
-            job = read_job(connection, commit.job_id)
+            job = read_job(connection, job_id)
             check_owner(job, owner)
-            connection.execute(
-                COMMITS.insert().values(
-                    producer_id=commit.producer_id,
-                    n=commit.n,
-                    job_id=commit.job_id,
-                    balance=json.dumps(commit.balance.to_json()),
-                    stored=commit.balance.stored,
-                    dataset_revision=commit.dataset_revision,
-                    schema_version=commit.schema_version,
-                    committed_at_ns=committed_at_ns,
+            for one in settled:
+                commit = one.commit
+                connection.execute(
+                    COMMITS.insert().values(
+                        producer_id=commit.producer_id,
+                        n=commit.n,
+                        job_id=commit.job_id,
+                        balance=json.dumps(commit.balance.to_json()),
+                        stored=commit.balance.stored,
+                        dataset_revision=commit.dataset_revision,
+                        schema_version=commit.schema_version,
+                        rule_state=commit.rule_state,
+                        committed_at_ns=now_ns,
+                    )
                 )
-            )
-            insert_entries(connection, job, n=commit.n, records=held)
-            release(connection, job, row_ids=released)
-            hold_again(connection, job, n=commit.n, rows=held_again)
-            versions = sorted({*job.schema_versions, commit.schema_version} - {0})
+                _forget_rule_states(connection, commit)
+                insert_entries(connection, job, n=commit.n, held=one.held)
+                release(connection, job, row_ids=one.released)
+                hold_again(connection, job, n=commit.n, rows=one.held_again)
+            if intents:
+                connection.execute(INTENTS.insert(), [asdict(intent) for intent in intents])
+            if not settled:
+                return job
+            versions = {*job.schema_versions, *(one.commit.schema_version for one in settled)}
+            balance = sum((one.commit.balance for one in settled), job.balance)
             connection.execute(
                 update(JOBS)
-                .where(JOBS.c.id == job.id)
+                .where(JOBS.c.id == job_id)
                 .values(
-                    balance=json.dumps((job.balance + commit.balance).to_json()),
-                    schema_versions=json.dumps(versions),
+                    balance=json.dumps(balance.to_json()),
+                    schema_versions=json.dumps(sorted(versions - {0})),
                 )
             )
-            return read_job(connection, job.id)
+            return read_job(connection, job_id)
 
-    def batches_of_job(self, job_id: str) -> list[int]:
-        """The numbers of a job's committed batches, ascending."""
-        query = select(COMMITS.c.n).where(COMMITS.c.job_id == job_id).order_by(COMMITS.c.n)
+    def batches_of_job(self, job_id: str) -> dict[str, list[int]]:
+        """The numbers of a job's committed batches, ascending, by producer."""
+        query = (
+            select(COMMITS.c.producer_id, COMMITS.c.n)
+            .where(COMMITS.c.job_id == job_id)
+            .order_by(COMMITS.c.producer_id, COMMITS.c.n)
+        )
+        found: dict[str, list[int]] = {}
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            for producer_id, n in connection.execute(query):
+                found.setdefault(producer_id, []).append(n)
+        return found
+
+
+def _forget_rule_states(connection: Connection, commit: Commit) -> None:
+    """Drop the states no crash can ask for again: those before a batch that is done."""
+    for table, n in ((INTENTS, commit.n), (COMMITS, commit.n - 1)):
+        connection.execute(
+            update(table)
+            .where(table.c.producer_id == commit.producer_id, table.c.n == n)
+            .where(table.c.rule_state != "")
+            .values(rule_state="")
+        )
 
 
 def _is_committed() -> ColumnElement[bool]:

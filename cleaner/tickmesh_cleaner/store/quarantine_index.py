@@ -192,4 +192,5 @@ def _entry(row: RowMapping) -> QuarantineEntry:
         file_job_id=row["file_job_id"],
         file_n=row["file_n"],
         file_row=row["file_row"],
+        part=row["part"],
     )

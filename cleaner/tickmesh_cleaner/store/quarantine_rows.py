@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, update
 
-from tickmesh_cleaner.domain.quarantine import QuarantineRecord, QuarantineState, RowReason
+from tickmesh_cleaner.domain.job_file import batch_of_part
+from tickmesh_cleaner.domain.quarantine import QuarantineState, RowReason
+from tickmesh_cleaner.store.job_files import current_part
 from tickmesh_cleaner.store.tables import QUARANTINE, QUARANTINE_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.held_rows import HeldRows
 
 _ROWS_A_STATEMENT = 500
 
@@ -27,36 +31,45 @@ class HeldAgain:
     reasons: tuple[RowReason, ...]
 
 
-def insert_entries(
-    connection: Connection, job: Job, *, n: int, records: Sequence[QuarantineRecord]
-) -> None:
-    """Enter the rows of a batch's quarantine file, in the file's order."""
-    if not records:
+def insert_entries(connection: Connection, job: Job, *, n: int, held: HeldRows) -> None:
+    """Enter the rows of a batch's quarantine file, in the file's order.
+
+    The database itself counts the rows out, since a bad batch may hold tens of thousands.
+    """
+    if not held:
         return
+    part = current_part(connection, job)
     highest = select(func.coalesce(func.max(QUARANTINE.c.id), 0))
     first_id = connection.execute(highest).scalar_one() + 1
-    connection.execute(
-        QUARANTINE.insert(),
-        [
-            {
-                "id": first_id + row,
-                "job_id": job.id,
-                "subject": job.subject,
-                "state": QuarantineState.QUARANTINED.value,
-                "replay_job_id": "",
-                "claimed_by": "",
-                "claim_position": 0,
-                "file_job_id": job.id,
-                "file_n": n,
-                "file_row": row,
-            }
-            for row in range(len(records))
-        ],
-    )
-    _insert_reasons(
-        connection,
-        ((first_id + row, record.reasons) for row, record in enumerate(records)),
-    )
+    row = _each(range(len(held)))
+    entry: dict[str, ColumnElement[Any]] = {
+        "id": literal(first_id) + row,
+        "job_id": literal(job.id),
+        "part": literal(part),
+        "subject": literal(job.subject),
+        "state": literal(QuarantineState.QUARANTINED.value),
+        "replay_job_id": literal(""),
+        "claimed_by": literal(""),
+        "claim_position": literal(0),
+        "file_job_id": literal(job.id),
+        "file_n": literal(batch_of_part(part, n)),
+        "file_row": row,
+    }
+    connection.execute(QUARANTINE.insert().from_select(list(entry), select(*entry.values())))
+    for code, instance_path, rows in held.rows_by_reason():
+        reason: dict[str, ColumnElement[Any]] = {
+            "row_id": literal(first_id) + _each(rows.tolist()),
+            "code": literal(code),
+            "instance_path": literal(instance_path),
+        }
+        selected = select(*reason.values())
+        connection.execute(QUARANTINE_REASONS.insert().from_select(list(reason), selected))
+
+
+def _each(rows: Iterable[int]) -> ColumnElement[int]:
+    """The column of a table of one column that holds these numbers."""
+    numbers = func.json_each(json.dumps(list(rows))).table_valued("value")
+    return numbers.c.value
 
 
 def release(connection: Connection, job: Job, *, row_ids: Sequence[int]) -> None:

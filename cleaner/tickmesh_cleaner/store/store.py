@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.store.database import Database
+from tickmesh_cleaner.store.job_files import JobFileStore
 from tickmesh_cleaner.store.jobs import JobStore
+from tickmesh_cleaner.store.leases import Leases
 from tickmesh_cleaner.store.ledger import Ledger
 from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
 from tickmesh_cleaner.store.uploads import UploadStore
@@ -19,7 +21,7 @@ class CleanerStore:
     """Jobs, ledger, quarantine index and uploads below one directory.
 
     The directory is locked by the kernel as long as the process lives, so a process that opens it
-    knows that every earlier owner is dead: the lock is the lease of all its jobs.
+    knows that every earlier owner is dead and waits for none of their leases.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -39,6 +41,9 @@ class CleanerStore:
         self._lock.acquire()
         self._database = Database(directory / "cleaner.sqlite")
         self.jobs = JobStore(self._database)
+        self.job_files = JobFileStore(self._database)
+        self.leases = Leases(self._database)
+        self.leases.end_all()
         self.ledger = Ledger(self._database)
         self.quarantine = QuarantineIndex(self._database)
         self.uploads = UploadStore(self._database)

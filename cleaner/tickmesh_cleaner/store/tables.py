@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -50,8 +51,48 @@ JOBS = Table(
     # The tick store's last sequence of the producer when this job first opened it.
     Column("stored_before", BigInteger),
     Column("owner", String, nullable=False),
+    Column("sink", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("max_latency_seconds", Float, nullable=False),
+    Column("traceparent", String, nullable=False),
     Index("jobs_by_producer", "producer_id"),
     Index("jobs_by_state", "state"),
+)
+
+JOB_FILES = Table(
+    "job_files",
+    METADATA,
+    Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("producer_id", String, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("column_names", Text, nullable=False),
+    Column("stored_before", BigInteger),
+    # The job's account when it began with the file; empty before.
+    Column("balance_before", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "part"),
+)
+
+# A producer's batches are numbered by one job at a time.
+PRODUCER_HOLDS = Table(
+    "producer_holds",
+    METADATA,
+    Column("producer_id", String, primary_key=True),
+    Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("job_id", String, ForeignKey("jobs.id"), primary_key=True),
+    Column("owner", String, nullable=False),
+    # Until then nobody else may take the job, unless its owner gives it up.
+    Column("until_ns", BigInteger, nullable=False),
+    Index("leases_by_owner", "owner"),
 )
 
 INTENTS = Table(
@@ -66,6 +107,7 @@ INTENTS = Table(
     Column("schema_id", Integer, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("rule_set_fingerprint", String, nullable=False),
+    Column("rule_state", Text, nullable=False),
     PrimaryKeyConstraint("producer_id", "n"),
 )
 
@@ -81,6 +123,7 @@ COMMITS = Table(
     Column("dataset_revision", BigInteger, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("committed_at_ns", BigInteger, nullable=False),
+    Column("rule_state", Text, nullable=False),
     PrimaryKeyConstraint("producer_id", "n"),
     Index("commits_by_job", "job_id"),
 )
@@ -90,6 +133,8 @@ QUARANTINE = Table(
     METADATA,
     Column("id", BigInteger, primary_key=True),
     Column("job_id", String, ForeignKey("jobs.id"), nullable=False),
+    # Which of the job's files it came from; 0 where there is one.
+    Column("part", Integer, nullable=False),
     Column("subject", String, nullable=False),
     Column("state", String, nullable=False),
     Column("replay_job_id", String, nullable=False),

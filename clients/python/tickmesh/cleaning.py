@@ -16,6 +16,8 @@ from tickmesh._wire.metadata import REQUEST_ID
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.cleaner.v1 import cleaner_service_pb2, job_pb2, quarantine_pb2
 from tickmesh.api.cleaner.v1.cleaner_service_pb2_grpc import CleanerServiceStub
+from tickmesh.cleaning_sinks import JobSink, TickStoreSink, sink_message
+from tickmesh.cleaning_sources import File, JobSource, Upload, source_message
 from tickmesh.config import load_client_config
 from tickmesh.errors import InvalidArgumentError, UnavailableError
 
@@ -91,8 +93,10 @@ class CleanerClient:
         self,
         subject: str,
         *,
+        source: JobSource | None = None,
         path: str | Path | None = None,
         upload_id: str | None = None,
+        sink: JobSink = TickStoreSink(),  # noqa: B008 - a frozen value without state
         file_name: str = "",
         source_spec: str = "",
         schema_change_policy: SchemaChangePolicyName | str = "quarantine",
@@ -102,9 +106,12 @@ class CleanerClient:
         """Make a job and start it.
 
         Args:
-            subject: The subject to judge under; good rows go to the dataset of its name.
-            path: A file below one of the cleaner's source roots, as the cleaner sees it.
-            upload_id: What `upload` answered, for a file the cleaner cannot see.
+            subject: The subject to judge under.
+            source: Where records come from: one of `tickmesh.cleaning_sources`.
+            path: Short for `source=File(path)`: a file below one of the cleaner's source roots.
+            upload_id: Short for `source=Upload(upload_id)`: what `upload` answered.
+            sink: Where good rows go: one of `tickmesh.cleaning_sinks`. By default the tick store,
+                to the dataset of the subject's name.
             file_name: The name that format and constants are taken from; the file's own when empty.
             source_spec: The source spec, TOML; empty when column names are the schema's.
             schema_change_policy: "quarantine", "pin" or "pause": what a breaking change does.
@@ -112,19 +119,22 @@ class CleanerClient:
             request_id: The same id answers the same job; a new one when None.
 
         Raises:
-            NotFoundError: There is no such subject, file (reason SOURCE_NOT_FOUND) or upload.
-            InvalidArgumentError: The source spec is wrong; names the key.
+            NotFoundError: There is no such subject, file (reason SOURCE_NOT_FOUND), upload or
+                database connection (CONNECTION_NOT_FOUND).
+            InvalidArgumentError: The source spec is wrong, which names the key, or the sink cannot
+                take such rows (INVALID_SINK).
         """
-        if (path is None) == (upload_id is None):
-            raise InvalidArgumentError("name either path or upload_id, and not both")
-        source = job_pb2.JobSource()
-        if path is not None:
-            source.file.path = str(path)
-        else:
-            source.upload.upload_id = upload_id or ""
+        named = [
+            *([source] if source is not None else []),
+            *([File(path)] if path is not None else []),
+            *([Upload(upload_id)] if upload_id is not None else []),
+        ]
+        if len(named) != 1:
+            raise InvalidArgumentError("name exactly one of source, path and upload_id")
         request = cleaner_service_pb2.CreateJobRequest(
             subject=subject,
-            source=source,
+            source=source_message(named[0]),
+            sink=sink_message(sink),
             source_spec=source_spec,
             schema_change_policy=_policy(schema_change_policy),
             again=again,
@@ -143,7 +153,7 @@ class CleanerClient:
         return self.get_job(job_id).balance
 
     def audit(self, job_id: str) -> job_pb2.Balance:
-        """A job's balance recomputed from the tick store and the quarantine; scans the dataset."""
+        """A job's balance recomputed from sink and quarantine; scans what the sink holds."""
         request = cleaner_service_pb2.GetJobRequest(
             job_id=job_id, view=cleaner_service_pb2.JOB_VIEW_AUDITED
         )

@@ -131,6 +131,8 @@ def load_config(
     for source, entries in (*sources, *variables, ("flag", given)):
         for key, raw in entries.items():
             kind, known = _locate(fields, key, section=section, source=source)
+            if dataclasses.is_dataclass(kind):
+                raise ConfigError(f"expected a table ({source})", key=f"{section}.{key}")
             if _is_secret(kind) and source == "flag":
                 raise ConfigError("a secret is never taken from a flag", key=f"{section}.{key}")
             value = _convert(raw, kind, key=f"{section}.{key}", source=source)
@@ -216,11 +218,20 @@ def _leaves(
         kind = fields.get(key)
         if isinstance(value, dict) and not _is_secret(kind):
             if kind is not None and _mapping_value_type(kind) is not None:
-                yield from ((f"{key}.{entry}", inner) for entry, inner in value.items())
+                yield from _entries(kind, value, key)
             else:
                 yield from _leaves(config_class, value, f"{key}.")
         else:
             yield key, value
+
+
+def _entries(kind: object, table: Mapping[str, object], key: str) -> Iterator[tuple[str, object]]:
+    """Flatten the entries of a mapping; those that are tables of their own, to their settings."""
+    for entry, inner in table.items():
+        if dataclasses.is_dataclass(_mapping_value_type(kind)) and isinstance(inner, dict):
+            yield from ((f"{key}.{entry}.{name}", value) for name, value in inner.items())
+        else:
+            yield f"{key}.{entry}", inner
 
 
 def _from_environment(
@@ -235,7 +246,7 @@ def _from_environment(
         key = name[len(prefix) :].lower().replace(_SEPARATOR, ".")
         value: object = environ[name]
         owner = key.removesuffix(".file")
-        if key != owner and _is_secret(fields.get(owner)):
+        if key != owner and _is_secret(_type_at(fields, owner)):
             key, value = owner, {"file": value}
         found.append((f"environment {name}", {key: value}))
     return found
@@ -247,14 +258,34 @@ def _locate(
     """Return (type of the value, key of the field) or raise naming the nearest key."""
     if key in fields:
         return fields[key], key
-    owner, _, entry = key.rpartition(".")
-    while owner:
-        inner = _mapping_value_type(fields.get(owner))
-        if inner is not None and entry:
+    owner = _mapping_around(fields, key)
+    known: Mapping[str, object] = fields
+    if owner:
+        inner = _mapping_value_type(fields[owner])
+        name, _, setting = key[len(owner) + 1 :].partition(".")
+        if not (dataclasses.is_dataclass(inner) and setting):
             return inner, owner
-        owner, _, head = owner.rpartition(".")
-        entry = f"{head}.{entry}"
-    raise ConfigError(f"unknown key in {source}{_nearest(key, fields)}", key=f"{section}.{key}")
+        settings = dict(_fields(typing.cast("type", inner)))
+        if setting in settings:
+            return settings[setting], owner
+        known = {f"{owner}.{name}.{one}": kind for one, kind in settings.items()}
+    raise ConfigError(f"unknown key in {source}{_nearest(key, known)}", key=f"{section}.{key}")
+
+
+def _mapping_around(fields: Mapping[str, object], key: str) -> str:
+    """The key of the mapping that an entry belongs to; empty when it belongs to none."""
+    owner = key.rpartition(".")[0]
+    while owner and _mapping_value_type(fields.get(owner)) is None:
+        owner = owner.rpartition(".")[0]
+    return owner
+
+
+def _type_at(fields: Mapping[str, object], key: str) -> object:
+    """The type of a setting, also of one in a table of a mapping; None when there is none."""
+    try:
+        return _locate(fields, key, section="", source="")[0]
+    except ConfigError:
+        return None
 
 
 def _nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -349,11 +380,15 @@ def _build(
         if dataclasses.is_dataclass(kind):
             arguments[field.name] = _build_nested(field, kind, values, section=section, prefix=key)
         elif key in values:
-            arguments[field.name] = values[key]
+            arguments[field.name] = _with_tables(kind, values[key], section=section, prefix=key)
+    where = f"{section}.{prefix}".rstrip(".")
+    for field in dataclasses.fields(typing.cast("type", config_class)):
+        unset = field.default is field.default_factory is dataclasses.MISSING
+        if unset and field.name not in arguments:
+            raise ConfigError("expected a value, there is none", key=f"{where}.{field.name}")
     try:
         return config_class(**arguments)
     except ValueError as error:
-        where = f"{section}.{prefix}".rstrip(".")
         raise ConfigError(str(error), key=where) from error
 
 
@@ -378,6 +413,24 @@ def _build_nested(
     return _build(nested_class, merged, section=section, prefix=f"{prefix}.")
 
 
+def _with_tables(kind: object, value: object, *, section: str, prefix: str) -> object:
+    """The value of a setting; a mapping of tables gets each of them built."""
+    inner = _mapping_value_type(kind)
+    if not dataclasses.is_dataclass(inner):
+        return value
+    entries = typing.cast("Mapping[str, object]", value)
+    built = {name: entry for name, entry in entries.items() if dataclasses.is_dataclass(entry)}
+    for name in dict.fromkeys(key.partition(".")[0] for key in entries if key not in built):
+        settings = {f"{prefix}.{key}": entry for key, entry in entries.items()}
+        built[name] = _build(
+            typing.cast("type[object]", inner),
+            settings,
+            section=section,
+            prefix=f"{prefix}.{name}.",
+        )
+    return built
+
+
 def _value_at(config: object, key: str) -> object:
     return functools.reduce(getattr, key.split("."), config)
 
@@ -389,6 +442,9 @@ def _render(value: object) -> str:
         return ", ".join(f"{name}={_render(item)}" for name, item in value.items())
     if isinstance(value, tuple):
         return ", ".join(_render(item) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        shown = (f"{key} {_render(_value_at(value, key))}" for key, _ in _fields(type(value)))
+        return f"({', '.join(shown)})"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value.value) if isinstance(value, enum.Enum) else str(value)

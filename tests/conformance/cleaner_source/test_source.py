@@ -15,10 +15,16 @@ import pytest
 from tests.unit.cleaner.parts import NumberSource
 from tests.unit.cleaner.test_replaying import Cleaner
 from tickmesh_cleaner.domain.errors import SourceChangedError
-from tickmesh_cleaner.domain.job import Job, QuarantineSource
+from tickmesh_cleaner.domain.job import Job
+from tickmesh_cleaner.domain.job_file import JobFile
+from tickmesh_cleaner.domain.job_source import QuarantineSource, SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.sources.file import FileRecords
+from tickmesh_cleaner.sources.followed.family import FileFamily
+from tickmesh_cleaner.sources.followed.records import FollowedRecords
 from tickmesh_cleaner.sources.layout import spec_of
+from tickmesh_cleaner.sources.one_of_files import OneOfFiles
+from tickmesh_cleaner.sources.roots import SourceRoots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +83,7 @@ FILES = {
 }
 
 
-@pytest.fixture(params=[*FILES, "quarantine", "numbers"])
+@pytest.fixture(params=[*FILES, "among others", "followed", "quarantine", "numbers"])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
     name: str = request.param
     if name == "numbers":
@@ -92,6 +98,12 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
         source, _ = cleaner.workshop._source(job)
         yield Made(source)
         cleaner.store.close()
+    elif name == "followed":
+        # It may change at will: what was read is found again.
+        yield Made(followed(csv(tmp_path / "trades.csv")))
+    elif name == "among others":
+        path = csv(tmp_path / "trades.csv")
+        yield Made(among_others(path), lambda: append(path, b"more"))
     else:
         path = FILES[name](tmp_path / name)
         spec = spec_of("", path=path, file_name=name)
@@ -100,9 +112,37 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
         def change() -> None:
             # Packed content goes on with a further member; anything else would be damage.
             more = gzip.compress(b"more") if path.suffix == ".gz" else b"more"
-            path.write_bytes(path.read_bytes() + more)
+            append(path, more)
 
         yield Made(records, change)
+
+
+def append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def among_others(path: Path) -> Source:
+    size = path.stat().st_size
+    return OneOfFiles(
+        path,
+        file=JobFile("job", 1, str(path), path.name, size),
+        bytes_before=100,
+        bytes_total=100 + size,
+        spec=spec_of("", path=path, file_name=path.name),
+        identity=None,
+    )
+
+
+def followed(path: Path) -> Source:
+    spec = spec_of("", path=path, file_name=path.name)
+    return FollowedRecords(
+        FileFamily(str(path), roots=SourceRoots([path.parent])),
+        spec=spec,
+        names=("ts", "price"),
+        file_name=path.name,
+        identity=SourceIdentity("f" * 64, "", 0),
+    )
 
 
 def cut(source: Source, *, start: str | None = None, end: str | None = None) -> list[SourceBatch]:

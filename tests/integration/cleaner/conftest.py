@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.cleaner.feeds import TOKEN
+from tests.support.feed_server import FeedServer
 from tickmesh.cleaning import CleanerClient
 from tickmesh.config import load_client_config
 from tickmesh.registry import RegistryClient
@@ -14,7 +17,7 @@ from tickmesh.ticks import TickClient
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -29,11 +32,9 @@ class Services:
     source_root: Path
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    home = tmp_path_factory.mktemp("home")
-    root = tmp_path_factory.mktemp("sources")
-    with Mesh(home, free_ports=True, settings={"cleaner.sources.roots": str(root)}) as mesh:
+def running(home: Path, root: Path, settings: Mapping[str, str]) -> Iterator[Services]:
+    """A mesh and its clients, for as long as a test wants them."""
+    with Mesh(home, free_ports=True, settings=settings) as mesh:
         config = load_client_config(home=home, environ=mesh.client_environment)
         with (
             RegistryClient(config.registry) as registry,
@@ -41,3 +42,33 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
             TickClient(config=config) as ticks,
         ):
             yield Services(mesh, registry, cleaner, ticks, root)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    home = tmp_path_factory.mktemp("home")
+    root = tmp_path_factory.mktemp("sources")
+    yield from running(home, root, {"cleaner.sources.roots": str(root)})
+
+
+@pytest.fixture(scope="module")
+def feed_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A mesh whose cleaner may read feeds of this machine."""
+    home = tmp_path_factory.mktemp("home")
+    settings = {
+        "cleaner.sources.hosts": "127.0.0.1:*",
+        "cleaner.feeds.headers.127.0.0.1": f"Authorization: {TOKEN}",
+        "cleaner.feeds.max_answer_bytes": "200000",
+    }
+    yield from running(home, home, settings)
+
+
+@pytest.fixture
+def feed() -> Iterator[FeedServer]:
+    with FeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def subject() -> str:
+    return f"ticks.s{uuid.uuid4().hex[:8]}"

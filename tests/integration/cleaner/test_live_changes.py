@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,73 @@ def test_a_job_leaves_a_version_that_is_deleted_under_it(
     assert job.balance.stored == len(trades.good)
     assert job.balance.holds
     assert services.ticks.read(subject).num_rows == len(trades.good)
+
+
+def test_a_job_waits_while_every_version_of_its_subject_is_deleted(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.all_deleted"
+    services.registry.register(subject, SCHEMA)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    deleted = restored = False
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if not deleted and job.balance.stored:
+            deleted = True
+            services.registry.delete(subject, version=1)
+        if job.state == job_pb2.JOB_STATE_WAITING and not restored:
+            restored = True
+            assert "deleted" in job.message
+            assert subject in job.message
+            services.registry.restore(subject, version=1)
+    assert restored
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert job.balance.stored == len(trades.good)
+    assert services.cleaner.audit(job.id) == job.balance
+
+
+def test_a_job_made_before_its_version_comes_into_force_waits_for_it(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    subject = "ticks.not_yet"
+    in_force_ns = time.time_ns() + 3_000_000_000
+    services.registry.register(subject, SCHEMA, effective_from_ns=in_force_ns)
+    job = services.cleaner.create_job(subject, path=trades.path)
+    messages = set()
+    for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
+        job = moment.job
+        if job.state == job_pb2.JOB_STATE_WAITING:
+            messages.add(job.message)
+    assert any("comes into force" in message for message in messages)
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
+    assert job.balance.stored == len(trades.good)
+
+
+def test_a_small_job_beside_big_ones_ends_before_them(
+    services: Services, trades: BlemishedTrades
+) -> None:
+    """Two big jobs have both turns at work; the small one still gets its own."""
+    small = write_blemished_trades(services.source_root / "small.csv", rows=1_000, seed=6)
+    for subject in ("ticks.big.one", "ticks.big.two", "ticks.small"):
+        services.registry.register(subject, SCHEMA)
+    big = [
+        services.cleaner.create_job(f"ticks.big.{name}", path=trades.path)
+        for name in ("one", "two")
+    ]
+    for job in big:
+        next(
+            moment
+            for moment in services.cleaner.watch_job(job.id, progress_seconds=0.05)
+            if moment.job.balance.rows_in
+        )
+    job = services.cleaner.create_job("ticks.small", path=small.path)
+    for moment in services.cleaner.watch_job(job.id):
+        job = moment.job
+    assert job.balance.stored == len(small.good)
+    for other in big:
+        *_, last = services.cleaner.watch_job(other.id)
+        assert last.job.balance.stored == len(trades.good)
+        assert job.ended_at.ToNanoseconds() < last.job.ended_at.ToNanoseconds()
 
 
 def test_a_job_outlives_its_tick_store_being_killed(

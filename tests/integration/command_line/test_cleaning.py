@@ -38,7 +38,8 @@ SLOW_ROWS = 600_000
 JOB_KEYS = {
     *("job", "state", "message", "reason", "subject", "dataset", "source", "schema_versions"),
     *("principal", "on_behalf_of", "created_at", "ended_at", "records", "rows_in", "stored"),
-    *("quarantined", "duplicates", "skipped", "extras", "coercions", "balance_holds"),
+    *("quarantined", "duplicates", "skipped", "extras", "coercions", "flagged", "repaired"),
+    "balance_holds",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -20,14 +21,18 @@ from tickmesh_cleaner.domain.errors import (
     TickStoreUnavailableError,
 )
 from tickmesh_cleaner.domain.identity import BATCH_RECORDS
-from tickmesh_cleaner.domain.job import SourceIdentity
+from tickmesh_cleaner.domain.job_source import SourceIdentity
 from tickmesh_cleaner.domain.quarantine import QuarantineRecord, RowReason
+from tickmesh_cleaner.held_rows import HeldRows
 from tickmesh_cleaner.judged import JudgedBatch
 from tickmesh_cleaner.sinks.sink import OpenedProducer, Written
 from tickmesh_cleaner.sources.source import ReadProgress, SourceBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
+
+    from tickmesh_cleaner.domain.job import Job
+    from tickmesh_cleaner.domain.job_sink import JobSink
 
 SUBJECT = "ticks.trades"
 
@@ -103,14 +108,29 @@ class MemoryTickStore:
     epochs: dict[str, int] = field(default_factory=dict)
     revision: int = 0
     revisions: dict[tuple[str, int], int] = field(default_factory=dict)
+    counts: dict[tuple[str, int], int] = field(default_factory=dict)
     away: bool = False
+
+    def rows_by_sequence(self, producer_id: str) -> Counter[int]:
+        """The rows of a producer by the sequence they were sent under."""
+        return Counter(
+            {n: rows for (producer, n), rows in self.counts.items() if producer == producer_id}
+        )
 
 
 class LateAnswer(Future[Written]):
     """Already decided, but not known to be before somebody waits for it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited = False
+
     def done(self) -> bool:
-        return False
+        return self._awaited
+
+    def add_done_callback(self, fn: Callable[[Future[Written]], object]) -> None:
+        self._awaited = True
+        fn(self)
 
 
 class MemorySink:
@@ -148,12 +168,29 @@ class MemorySink:
             store.revision += 1
             store.last[self._producer_id] = n
             store.revisions[self._producer_id, n] = store.revision
+            store.counts[self._producer_id, n] = batch.num_rows
             store.rows.extend({**row, "_version": schema.version} for row in batch.to_pylist())
             answer.set_result(Written(store.revision))
         return answer
 
     def close(self) -> None:
         return
+
+
+class MemorySinks:
+    """Every job's sink is the one tick store in memory."""
+
+    def __init__(self, store: MemoryTickStore) -> None:
+        self._store = store
+
+    def open(self, _job: Job) -> MemorySink:
+        return MemorySink(self._store)
+
+    def check(self, sink: JobSink, schema: pa.Schema | None) -> None:
+        return
+
+    def destination(self, job: Job) -> str:
+        return job.dataset
 
 
 class NumberSource:
@@ -201,20 +238,24 @@ class NumberSource:
 
 
 class SignJudge:
-    """Holds back what is negative."""
+    """Holds back what is negative; remembers the largest number and notes it on each row."""
 
-    rule_set_fingerprint = "sign"
-
-    def judge(self, batch: SourceBatch, schema: RegisteredSchema) -> JudgedBatch:
+    def judge(
+        self, batch: SourceBatch, schema: RegisteredSchema, *, rule_state: str = ""
+    ) -> JudgedBatch:
         numbers: list[int] = batch.decoded.columns.column("x").to_numpy().tolist()
         good = [number for number in numbers if number >= 0]
         bad = [number for number in numbers if number < 0]
         return JudgedBatch(
-            good=pa.RecordBatch.from_pydict({"x": pa.array(good, pa.int64())}),
-            records=tuple(record_of(number, schema) for number in bad),
+            good=pa.RecordBatch.from_pydict(
+                {"x": pa.array(good, pa.int64()), "before": pa.array([rule_state] * len(good))}
+            ),
+            held=HeldRows.of([record_of(number, schema) for number in bad]),
             balance=Balance(
                 records=len(numbers), rows_in=len(numbers), stored=len(good), quarantined=len(bad)
             ),
+            rule_set_fingerprint="sign",
+            rule_state=str(max([int(rule_state or 0), *good])),
         )
 
 
@@ -239,6 +280,7 @@ __all__ = [
     "SUBJECT",
     "MemorySchemas",
     "MemorySink",
+    "MemorySinks",
     "MemoryTickStore",
     "NumberSource",
     "SignJudge",

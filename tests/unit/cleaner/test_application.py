@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     schema_version,
 )
 from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
-from tickmesh_cleaner.domain.errors import JobNotFoundError
-from tickmesh_cleaner.domain.job import FileSource, JobState
+from tickmesh_cleaner.databases.connections import Connections
+from tickmesh_cleaner.domain.errors import InvalidRuleError, JobNotFoundError
+from tickmesh_cleaner.domain.job import JobState
+from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.jobs import JobRunner
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
@@ -33,7 +37,7 @@ from tickmesh_serving.call_context import CallContext, current_call_or_none
 from tickmesh_serving.principal import Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 NOW = 1_700_000_000_123_456_789
@@ -61,8 +65,12 @@ class RowsOf:
     def __init__(self, tick_store: MemoryTickStore) -> None:
         self._tick_store = tick_store
 
-    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
-        return Counter({self._tick_store.last[producer_id]: len(self._tick_store.rows)})
+    def rows_by_sequence(
+        self, dataset: str, producer_ids: Collection[str]
+    ) -> dict[str, Counter[int]]:
+        (producer_id,) = producer_ids
+        counted = Counter({self._tick_store.last[producer_id]: len(self._tick_store.rows)})
+        return {producer_id: counted}
 
 
 class CountingIds:
@@ -75,11 +83,15 @@ class CountingIds:
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[CleanerApplication]:
+def schemas() -> MemorySchemas:
+    return MemorySchemas([schema_version(json.dumps(SCHEMA), 1)])
+
+
+@pytest.fixture
+def application(tmp_path: Path, schemas: MemorySchemas) -> Iterator[CleanerApplication]:
     clock, ids = FixedClock(), CountingIds()
     store = CleanerStore(tmp_path / "cleaner")
     files = QuarantineFiles(tmp_path / "quarantine")
-    schemas = MemorySchemas([schema_version(json.dumps(SCHEMA), 1)])
     tick_store = MemoryTickStore()
     workshop = Workshop(
         store=store,
@@ -93,8 +105,10 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
             ids=ids,
         ),
         roots=SourceRoots([tmp_path]),
+        queries=Queries(Connections({}), tmp_path / "queries", max_bytes=1 << 20),
+        feeds=feeds_of(tmp_path, store, clock=clock),
         schemas=schemas,
-        sink_of=lambda _job: MemorySink(tick_store),
+        sinks=MemorySinks(tick_store),
         metrics=CleanerMetrics(CollectorRegistry()),
         clock=clock,
         engine="engine 1",
@@ -104,7 +118,7 @@ def application(tmp_path: Path) -> Iterator[CleanerApplication]:
         workshop,
         runner,
         schemas=schemas,
-        auditor=Auditor(store, files, RowsOf(tick_store)),
+        auditor=Auditor(store, files, lambda _job: RowsOf(tick_store)),
         ids=ids,
         max_unfinished=4,
     )
@@ -148,3 +162,17 @@ def test_what_is_not_there_is_told(application: CleanerApplication) -> None:
     for function in (application.job, application.pause_job, application.cancel_job):
         with pytest.raises(JobNotFoundError):
             function(CALL, "absent")
+
+
+def test_no_job_is_made_under_a_schema_with_a_wrong_rule(
+    application: CleanerApplication, schemas: MemorySchemas, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("price\n1\n", encoding="utf-8")
+    wrong = {**SCHEMA, "x-tick-session": "XMARS"}
+    schemas.registered.append(schema_version(json.dumps(wrong), 2))
+    with pytest.raises(InvalidRuleError, match="24x7, FX, XNYS") as refused:
+        application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    assert refused.value.metadata == {"pointer": "/x-tick-session/calendar"}
+    page, _ = application.jobs(CALL, page_size=10, before=None, state=None, subject=SUBJECT)
+    assert page == []

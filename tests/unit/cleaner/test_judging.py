@@ -6,14 +6,17 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.unit.cleaner.parts import StoppedClock, schema_version
 from tickmesh.decoding.source_spec import SourceSpec, identity_spec
+from tickmesh.schema.validation import SelfCheck
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.errors import InvalidSourceSpecError
 from tickmesh_cleaner.domain.quarantine import WHOLE_RECORD
 from tickmesh_cleaner.judged import merge
 from tickmesh_cleaner.judging import BatchJudge
+from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.sources.file import FileRecords
 
 if TYPE_CHECKING:
@@ -37,13 +40,14 @@ def a_schema(schema: object = SCHEMA, version: int = 1) -> RegisteredSchema:
     return schema_version(json.dumps(schema), version)
 
 
-def a_judge(versions_used: tuple[int, ...] = ()) -> BatchJudge:
+def a_judge(versions_used: tuple[int, ...] = (), self_check: SelfCheck | None = None) -> BatchJudge:
     return BatchJudge(
         source_name="trades.csv",
         rule_set_fingerprint="rules",
         engine="engine 1",
         clock=StoppedClock(),
         versions_used=versions_used,
+        self_check=self_check,
     )
 
 
@@ -155,3 +159,17 @@ def test_documents_keep_every_digit_and_name_what_json_cannot() -> None:
 
     text = document_text({"a": Decimal("0.10"), "b": float("nan"), "c": [float("-inf"), "ü"]})
     assert text == '{"a": 0.10, "b": "NaN", "c": ["-Infinity", "ü"]}'
+
+
+def test_the_row_oracle_judges_a_sample_again(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    check = SelfCheck(on_recheck=CleanerMetrics(registry).rechecked)
+    path = tmp_path / "trades.csv"
+    path.write_text("ts,price\n1,2\n2,-1\n")
+    records = FileRecords(path, spec=identity_spec("csv"), name=path.name, file_name=path.name)
+    for batch in records.read(start=None, end=None):
+        a_judge(self_check=check).judge(batch, a_schema())
+    check.drain()
+    check.close()
+    assert registry.get_sample_value("tickmesh_cleaner_rows_rechecked_total") == 1
+    assert registry.get_sample_value("tickmesh_cleaner_oracle_disagreements_total") == 0

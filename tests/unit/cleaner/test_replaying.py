@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.unit.cleaner.feed_parts import feeds_of
 from tests.unit.cleaner.parts import (
     SUBJECT,
     MemorySchemas,
-    MemorySink,
+    MemorySinks,
     MemoryTickStore,
     StoppedClock,
     schema_version,
 )
 from tickmesh_cleaner.control import JobControl
+from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import QuarantineEmptyError
-from tickmesh_cleaner.domain.job import FileSource, Job, JobState, QuarantineSource
+from tickmesh_cleaner.domain.job import Job, JobState
+from tickmesh_cleaner.domain.job_source import FileSource, QuarantineSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter, QuarantineState
 from tickmesh_cleaner.metrics import CleanerMetrics
 from tickmesh_cleaner.progress import Progress
 from tickmesh_cleaner.quarantine_files import QuarantineFiles
+from tickmesh_cleaner.sources.queries import Queries
 from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.store import CleanerStore
 from tickmesh_cleaner.uploads import Uploads
@@ -66,8 +70,10 @@ class Cleaner:
                 ids=RandomIds(),
             ),
             roots=SourceRoots([home]),
+            queries=Queries(Connections({}), home / "queries", max_bytes=1 << 20),
+            feeds=feeds_of(home, self.store, clock=clock),
             schemas=self.schemas,
-            sink_of=lambda _job: MemorySink(self.tick_store),
+            sinks=MemorySinks(self.tick_store),
             metrics=CleanerMetrics(CollectorRegistry()),
             clock=clock,
             engine="engine 1",

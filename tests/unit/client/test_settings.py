@@ -160,3 +160,65 @@ def test_home_is_flag_then_variable_then_the_users_own(tmp_path: Path) -> None:
 def test_every_setting_has_a_default() -> None:
     for item in dataclasses.fields(ClientConfig):
         assert (item.default, item.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
+
+
+@dataclass(frozen=True)
+class Table:
+    url: Secret
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds <= 0:
+            raise ValueError("expected timeout_seconds > 0")
+
+
+@dataclass(frozen=True)
+class Named:
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+
+def load_named(
+    tmp_path: Path, *, toml: str = "", environ: Mapping[str, str] | None = None
+) -> tuple[Named, Mapping[str, str]]:
+    path = tmp_path / "tickmesh.toml"
+    path.write_text(toml, encoding="utf-8")
+    return load_config(Named, section="cleaner", toml=path, environ=environ or {}, flags={})
+
+
+def test_tables_of_a_mapping_are_typed_and_merged_by_name(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from-file\n")
+    config, provenance = load_named(
+        tmp_path,
+        toml='[cleaner.tables.lake]\nurl = "u"\ntimeout_seconds = 5\n[cleaner.tables.sea]\n'
+        f'url = {{ file = "{secret}" }}\n',
+        environ={
+            "TICKMESH_CLEANER__TABLES__LAKE__TIMEOUT_SECONDS": "7",
+            "TICKMESH_CLEANER__TABLES__POND__URL__FILE": str(secret),
+        },
+    )
+    assert config.tables == {
+        "lake": Table(Secret("u"), 7.0),
+        "sea": Table(Secret("from-file")),
+        "pond": Table(Secret("from-file")),
+    }
+    (shown,) = describe_config(config, provenance, section="cleaner")
+    assert "lake=(url ***, timeout_seconds 7.0)" in shown.value
+    assert "from-file" not in shown.value
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('[cleaner.tables.lake]\nurl = "u"\ntimeout = 3\n', "did you mean tables.lake.timeout_se"),
+        ('[cleaner.tables]\nlake = "secret-url"\n', "expected a table"),
+        ('[cleaner.tables.lake]\nurl = "u"\ntimeout_seconds = 0\n', "tables.lake"),
+        ("[cleaner.tables.lake]\ntimeout_seconds = 3\n", "url"),
+    ],
+)
+def test_a_wrong_table_of_a_mapping_is_named_and_its_secret_is_not(
+    tmp_path: Path, toml: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_named(tmp_path, toml=toml)
+    assert "secret-url" not in str(caught.value)

@@ -47,6 +47,8 @@ def balance_facts(balance: job_pb2.Balance) -> dict[str, object]:
         "skipped": dict(balance.skipped),
         "extras": dict(balance.extras),
         "coercions": dict(balance.coercions),
+        "flagged": dict(balance.flagged),
+        "repaired": dict(balance.repaired),
         "balance_holds": balance.holds,
     }
 
@@ -105,6 +107,8 @@ def print_outcome(job: job_pb2.Job, *, output: Output) -> None:
         ("records skipped as the source spec says", balance.skipped),
         ("fields that the schema does not declare, not stored", balance.extras),
         ("values changed as the source spec says", balance.coercions),
+        ("stored rows that tick rules flagged", balance.flagged),
+        ("values that tick rules repaired", balance.repaired),
     ):
         if counts:
             parts = ", ".join(f"{name} ({count:,})" for name, count in sorted(counts.items()))

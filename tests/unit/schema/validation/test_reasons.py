@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tickmesh.schema.validation import (
+    Decision,
     FormatMode,
     Method,
     Reason,
@@ -219,4 +220,27 @@ def test_an_explanation_names_the_kernel_of_each_keyword() -> None:
     costs = {line.keyword: line.nanoseconds_per_row for line in measured.keywords}
     assert costs["pattern"] is not None
     assert costs["pattern"] > 0
-    assert "RE2" in str(measured)
+    assert "(proof: the least value" in str(measured)
+
+
+def test_an_explanation_says_where_and_why_each_keyword_is_decided_so() -> None:
+    schema = {
+        "required": ["symbol"],
+        "properties": {
+            "symbol": {"type": "string", "pattern": "^(?!X)", "maxLength": 6},
+            "venue": {"enum": ["A", "B"]},
+        },
+    }
+    arrow_schema = pa.schema(
+        [("symbol", pa.string()), ("venue", pa.dictionary(pa.int8(), pa.string()))]
+    )
+    explanation = compile_schema(schema, arrow_schema).explain()
+    lines = {line.keyword: line for line in explanation.keywords}
+    assert lines["type"].decision is Decision.STATIC
+    assert lines["type"].detail == "every string is valid"
+    assert lines["pattern"].decision is Decision.ROW_BY_ROW
+    assert lines["pattern"].detail == "the pattern has no exact counterpart in RE2"
+    assert lines["maxLength"].decision is Decision.KERNEL
+    assert lines["maxLength"].proof == "no text has more bytes"
+    assert lines["enum"].proof == "each value of the dictionary once"
+    assert lines["required"].proof == "the null counts of the columns are 0"

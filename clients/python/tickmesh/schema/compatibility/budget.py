@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-_STEPS_BETWEEN_LOOKS = 8
+_MOST_SECONDS_OF_A_LOOK = 0.02
+"""What counts at most of the time between two looks at the clock."""
 
 
 class WorkSpentError(Exception):
@@ -14,7 +15,9 @@ class WorkSpentError(Exception):
 class Budget:
     """A number of steps, the same on every machine, and processor seconds as the last resort.
 
-    The deadline counts this thread's processor time, so that a busy machine changes no verdict.
+    Seconds are this thread's processor time, so that a busy machine changes no verdict. A pause in
+    it that no work of ours explains, such as a collection of garbage in a process with many
+    objects, counts as one short look: an ordinary comparison never comes near its last resort.
     """
 
     def __init__(self, *, steps: int, seconds: float, within: Budget | None = None) -> None:
@@ -27,13 +30,14 @@ class Budget:
         """
         self._within = within
         self._left = steps
-        self._deadline = time.thread_time() + seconds
-        self._until_look = 0
+        self._seconds_left = seconds
+        self._looked_at = time.thread_time()
 
     @property
     def spent(self) -> bool:
         """Whether nothing is left."""
-        return self._left <= 0 or time.thread_time() > self._deadline
+        self._look()
+        return self._left <= 0
 
     def spend(self, steps: int = 1) -> None:
         """Take steps.
@@ -44,11 +48,13 @@ class Budget:
         if self._within is not None:
             self._within.spend(steps)
         self._left -= steps
-        self._until_look -= steps
+        self._look()
         if self._left <= 0:
             raise WorkSpentError
-        if self._until_look <= 0:
-            self._until_look = _STEPS_BETWEEN_LOOKS
-            if time.thread_time() > self._deadline:
-                self._left = 0
-                raise WorkSpentError
+
+    def _look(self) -> None:
+        now = time.thread_time()
+        self._seconds_left -= min(now - self._looked_at, _MOST_SECONDS_OF_A_LOOK)
+        self._looked_at = now
+        if self._seconds_left <= 0:
+            self._left = 0

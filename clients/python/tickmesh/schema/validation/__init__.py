@@ -12,19 +12,24 @@ rows.  How Arrow types read as JSON is told in `tickmesh.schema.validation.logic
 from tickmesh.schema.validation.compilation import compile_schema, reasons_of_document
 from tickmesh.schema.validation.dialects import UnsupportedSchemaError
 from tickmesh.schema.validation.documents import NullMeans, row_documents
-from tickmesh.schema.validation.explanation import ExplainedKeyword, Explanation, Method
+from tickmesh.schema.validation.explanation import Decision, ExplainedKeyword, Explanation, Method
 from tickmesh.schema.validation.oracle import FormatMode
 from tickmesh.schema.validation.reasons import Reason, Site
+from tickmesh.schema.validation.self_check import Disagreement, Recheck, SelfCheck
 from tickmesh.schema.validation.validator import Validator
 from tickmesh.schema.validation.verdicts import Verdicts
 
 __all__ = [
+    "Decision",
+    "Disagreement",
     "ExplainedKeyword",
     "Explanation",
     "FormatMode",
     "Method",
     "NullMeans",
     "Reason",
+    "Recheck",
+    "SelfCheck",
     "Site",
     "UnsupportedSchemaError",
     "Validator",

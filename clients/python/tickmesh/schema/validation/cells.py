@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh.schema.validation import kernels
-from tickmesh.schema.validation.documents import decode
+from tickmesh.schema.validation import kernels, masks
+from tickmesh.schema.validation.documents import PLAIN_TYPES, decode
+from tickmesh.schema.validation.once import once
+from tickmesh.schema.validation.utf8 import Utf8
 
 if TYPE_CHECKING:
-    from tickmesh.schema.validation.kernels import Array
+    from numpy.typing import NDArray
 
-_NO_DOUBLE = pa.scalar(None, pa.float64())
+    from tickmesh.schema.validation.kernels import Array
+    from tickmesh.schema.validation.masks import Mask
+
+Numbers: TypeAlias = "NDArray[Any]"
+
+# What stands in the buffer of each type; others hold words of 64 bits.
+_NUMBERS: dict[int, np.dtype[Any]] = {
+    pa.int8().id: np.dtype(np.int8),
+    pa.int16().id: np.dtype(np.int16),
+    pa.int32().id: np.dtype(np.int32),
+    pa.uint8().id: np.dtype(np.uint8),
+    pa.uint16().id: np.dtype(np.uint16),
+    pa.uint32().id: np.dtype(np.uint32),
+    pa.uint64().id: np.dtype(np.uint64),
+    pa.float16().id: np.dtype(np.float16),
+    pa.float32().id: np.dtype(np.float32),
+    pa.float64().id: np.dtype(np.float64),
+    pa.date32().id: np.dtype(np.int32),
+}
+_WORD: np.dtype[Any] = np.dtype(np.int64)
+_NARROW_FLOATS = frozenset({np.dtype(np.float16), np.dtype(np.float32)})
 
 
 class Cells:
@@ -27,10 +50,14 @@ class Cells:
     def __init__(self, array: Array) -> None:
         self.array = array
         self.length = len(array)
-        self._children: dict[int, Cells] = {}
+        self._children: dict[int, Cells] | None = None
+        # Whether the array counts its own nulls and needs no decoding.
+        self._plain = array.type.id in PLAIN_TYPES
 
     def child(self, position: int) -> Cells:
         """The cells of a field; the structs must hold no nulls."""
+        if self._children is None:
+            self._children = {}
         found = self._children.get(position)
         if found is None:
             found = self._children[position] = Cells(self._field(position))
@@ -39,17 +66,14 @@ class Cells:
     def _field(self, position: int) -> Array:
         return kernels.struct_field(self.array, position)
 
-    @cached_property
+    @once
     def missing(self) -> int:
         """How many cells are null."""
+        if self._plain:
+            return self.array.null_count
         if self._hides_nulls:
             return self.decoded.missing
         return self.length if pt.is_null(self.array.type) else self.array.null_count
-
-    @cached_property
-    def is_missing(self) -> pa.BooleanArray:
-        """Which cells are null."""
-        return kernels.is_null([self.decoded.array if self._hides_nulls else self.array])
 
     @property
     def _hides_nulls(self) -> bool:
@@ -58,83 +82,101 @@ class Cells:
             return self.array.dictionary.null_count > 0
         return pt.is_run_end_encoded(self.array.type)
 
-    @cached_property
-    def is_present(self) -> pa.BooleanArray:
-        """Which cells are not null."""
-        return kernels.invert([self.is_missing])
-
-    @cached_property
+    @once
     def decoded(self) -> Cells:
         """The cells without dictionary, run-end or view encoding."""
+        if self._plain:
+            return self
         array = decode(self.array)
         return self if array is self.array else Cells(array)
 
-    @cached_property
+    @once
     def present(self) -> Cells:
         """The cells that are not null."""
-        return Cells(self.array.filter(self.is_present)) if self.missing else self
+        return (
+            Cells(kernels.filtered([self.array, masks.packed(~self.absent)]))
+            if self.missing
+            else self
+        )
 
-    @cached_property
-    def numbers(self) -> Cells:
-        """The cells ready for arithmetic.
+    @once
+    def absent(self) -> NDArray[np.bool_]:
+        """Which cells are null, one boolean a cell."""
+        held = self.array.buffers()[0] if self._plain else None
+        if held is None:
+            array = self.decoded.array if self._hides_nulls else self.array
+            return masks.flags_of(kernels.is_null([array]))
+        return ~masks.unpacked(held, self.array.offset, self.length)
 
-        Integers are viewed as such, floats widened to double, and non-finite floats blanked to
-        null: no comparison ever sees a NaN.
+    @once
+    def presence(self) -> Mask:
+        """Valid where a cell is not null."""
+        return masks.of_flags(~self.absent)
+
+    def verdict(self, valid: NDArray[np.bool_]) -> Mask:
+        """The mask of one boolean a cell; null cells, which others judge, are never invalid."""
+        if self.missing:
+            valid |= self.absent
+        return masks.of_flags(valid)
+
+    @once
+    def numbers(self) -> Numbers:
+        """The cells as machine numbers: integers and temporal ones as such, floats as doubles.
+
+        What stands under null cells is of no meaning; floats that are not finite are still there.
         """
         array = self.array
-        if pt.is_floating(array.type):
-            array = array if pt.is_float64(array.type) else array.cast(pa.float64())
-            if self.nonfinite is not None:
-                array = kernels.if_else([self.nonfinite, _NO_DOUBLE, array])
-        elif not (pt.is_integer(array.type) or pt.is_decimal(array.type)):
-            array = array.view(pa.int64())
-        return self if array is self.array else Cells(array)
+        stored = _NUMBERS.get(array.type.id, _WORD)
+        held: Any = array.buffers()[1]
+        if held is None or self.missing == self.length:
+            # Arrow may leave out what nobody can see.
+            return np.zeros(self.length, stored)
+        numbers = np.frombuffer(held, stored, self.length, array.offset * stored.itemsize)
+        return numbers.astype(np.float64) if stored in _NARROW_FLOATS else numbers
 
-    @cached_property
-    def extremes(self) -> tuple[pa.Scalar[Any], pa.Scalar[Any]]:
-        """The least and the greatest cell; null scalars when there are none."""
-        found: Any = kernels.extremes([self.array])
-        return found["min"], found["max"]
+    @once
+    def extremes(self) -> tuple[Any, Any] | None:
+        """The least and the greatest number; None when nulls stand among them or there is none."""
+        if self.missing or not self.length:
+            return None
+        numbers = self.numbers
+        return np.minimum.reduce(numbers), np.maximum.reduce(numbers)
 
-    @cached_property
-    def byte_extremes(self) -> tuple[int, int]:
-        """The lengths in bytes of the shortest and the longest text; zeros when there is none."""
-        found: Any = kernels.extremes([kernels.binary_length([self.array])])
-        return found["min"].as_py() or 0, found["max"].as_py() or 0
+    @once
+    def utf8(self) -> Utf8:
+        """The bytes of the cells, which are text."""
+        return Utf8(self.array)
 
-    @cached_property
-    def nonfinite(self) -> pa.BooleanArray | None:
+    @once
+    def nonfinite(self) -> NDArray[np.bool_] | None:
         """Which float cells are NaN or infinite; None when there are none.
 
-        A finite sum proves that all are finite, at a fraction of the cost of looking at each.
+        Finite extremes prove that all are finite, at a fraction of the cost of looking at each.
         """
-        array = self.array
-        if pt.is_float16(array.type):
-            array = array.cast(pa.float32())
-        total = kernels.total([array]).as_py()
-        if total is None or total - total == 0:
+        extremes = self.extremes
+        if extremes is not None and math.isfinite(extremes[0]) and math.isfinite(extremes[1]):
             return None
-        finite = kernels.is_finite([array])
-        if finite.true_count + self.missing == len(finite):
-            return None
-        return kernels.coalesce_mask([kernels.invert([finite]), pa.scalar(False)])
+        finite = np.isfinite(self.numbers)
+        if self.missing:
+            finite |= self.absent
+        return None if finite.all() else ~finite
 
-    @cached_property
+    @once
     def elements(self) -> Cells:
         """The items of all lists, one after another; the column must hold no nulls."""
         return Cells(kernels.list_flatten([self.array]))
 
-    @cached_property
+    @once
     def parents(self) -> Array:
         """For each item the row of its list."""
         return kernels.list_parents([self.array])
 
-    @cached_property
+    @once
     def lengths(self) -> Array:
         """How many items each list has."""
         return kernels.list_length([self.array]).cast(pa.int64())
 
-    @cached_property
+    @once
     def positions(self) -> Array:
         """For each item its position in its list."""
         starts = kernels.subtract([kernels.running_sum([self.lengths]), self.lengths])
@@ -147,7 +189,8 @@ class BatchCells(Cells):
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
         self.length = batch.num_rows
-        self._children = {}
+        self._children = None
+        self._plain = False
 
     def _field(self, position: int) -> Array:
         return self._batch.column(position)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.types as pt
 
 from tickmesh.schema.errors import pointer_of
 from tickmesh.schema.keywords import ANNOTATIONS, Dialect
-from tickmesh.schema.validation import formats, kernels, masks, numeric, patterns, values
+from tickmesh.schema.validation import formats, kernels, masks, numeric, text, values
 from tickmesh.schema.validation.encodings import json_of, json_texts
 from tickmesh.schema.validation.explanation import Step, Stopwatch
 from tickmesh.schema.validation.lists import Contains, Items, Length, unique
 from tickmesh.schema.validation.logical import Kind, decoded_type, fields_of, item_field, kind_of
-from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Constant, Mask
+from tickmesh.schema.validation.masks import INVALID, VALID, Constant, Mask
 from tickmesh.schema.validation.objects import (
     Dependent,
     ForbiddenNames,
@@ -37,11 +38,12 @@ from tickmesh.schema.validation.plan import (
     NullColumn,
     NullSites,
     Scalar,
+    row_by_row,
 )
 from tickmesh.schema.validation.readings import null_verdict, type_names
 from tickmesh.schema.validation.reasons import Site, code_of
 from tickmesh.schema.validation.references import SchemaIndex, Target
-from tickmesh.schema.validation.text import MaximumLength, MinimumLength, Pattern
+from tickmesh.schema.validation.text import MaximumLength, MinimumLength
 
 if TYPE_CHECKING:
     from tickmesh.schema.validation.cells import Cells
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
     from tickmesh.schema.validation.names import NameMatcher
 
 _LENGTH_LIMIT = 2**31 - 1
+
+_RENDERED = "the text of this type is written only for the row oracle"
+_UNEVALUATED = "what other keywords evaluate differs from row to row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,19 @@ class Place:
         kind: What they are to JSON Schema.
         path: Their column.
         decides: Whether the schema alone decides the row; keywords that do have a site.
+        distinct: Whether the cells are indices into a dictionary.
     """
 
     data_type: pa.DataType
     kind: Kind
     path: Path
     decides: bool
+    distinct: bool = False
 
     @property
     def undeciding(self) -> Place:
         """The same cells under an applicator."""
-        return Place(self.data_type, self.kind, self.path, decides=False)
+        return replace(self, decides=False)
 
 
 class Compiler:
@@ -118,14 +125,21 @@ class Compiler:
     def schema(self, target: Target, place: Place) -> Node:
         """The node of a schema over cells that are not null."""
         if isinstance(target.schema, bool):
-            return self._fixed(target, place, "falseSchema", masks.constant(target.schema))
+            verdict = masks.constant(target.schema)
+            if verdict is VALID:
+                return All([])
+            return self.check(target, place, "falseSchema", Fixed(verdict))
         if place.kind is Kind.JSON:
             # What type a cell has is known row by row.
             deciding = [keyword for keyword in target.schema if keyword not in ANNOTATIONS]
-            return self._fixed(target, place, deciding[0], UNDECIDED) if deciding else All([])
+            return (
+                self.declined(target, place, deciding[0], "JSON text holds a value of any type")
+                if deciding
+                else All([])
+            )
         here = (target.document, target.pointer, place.path)
         if here in self._stack:
-            return self._fixed(target, place, "$ref", UNDECIDED)
+            return self.declined(target, place, "$ref", "the reference leads back to itself")
         self._stack.add(here)
         try:
             return _all(list(self._keywords(target, place)))
@@ -142,13 +156,16 @@ class Compiler:
     def check(self, target: Target, place: Place, keyword: str, kernel: Kernel, *more: str) -> Node:
         """The node of one keyword."""
         site = self.site(target, place, keyword, kernel, *more)
-        return Check(kernel if self._stopwatch is None else self._stopwatch.around(kernel), site)
+        if self._stopwatch is not None and not isinstance(kernel, Fixed):
+            kernel = self._stopwatch.around(kernel)
+        return Check(kernel, site)
 
     def cell(self, target: Target, data_type: pa.DataType, path: Path, *, decides: bool) -> Node:
         """The node of a schema at a column, null cells included."""
         as_integer = path in self._rendering.integer_paths
         kind = kind_of(data_type, as_integer=as_integer)
-        place = Place(decoded_type(data_type), kind, path, decides)
+        distinct = pt.is_dictionary(data_type)
+        place = Place(decoded_type(data_type), kind, path, decides, distinct)
         null: Constant = VALID
         null_sites: NullSites = ()
         if self.reads_null(path):
@@ -157,10 +174,12 @@ class Compiler:
         if kind is Kind.NULL:
             return NullColumn(null, null_sites)
         node = self.schema(target, place)
-        wrapper = Nested if kind in {Kind.OBJECT, Kind.ARRAY, Kind.MAP} else Scalar
         if null is VALID and isinstance(node, All) and not node.nodes:
             return node
-        return wrapper(node, null, null_sites)
+        if kind in {Kind.OBJECT, Kind.ARRAY, Kind.MAP}:
+            return Nested(node, null, null_sites)
+        floating = kind is Kind.FLOAT
+        return Scalar(node, null, null_sites, floating=floating, dictionary=distinct)
 
     def reads_null(self, path: Path) -> bool:
         """Whether a null cell of a column is present: as the value null."""
@@ -171,7 +190,7 @@ class Compiler:
         if "$ref" in schema:
             resolved = self._index.resolve(schema["$ref"], target.base)
             if resolved is None:
-                yield self._fixed(target, place, "$ref", UNDECIDED)
+                yield self.declined(target, place, "$ref", "the reference leads outside the schema")
             else:
                 yield self.schema(resolved, place)
             if self._index.dialect is Dialect.DRAFT_07:
@@ -188,7 +207,9 @@ class Compiler:
         elif place.kind is Kind.OBJECT:
             yield from self._object(target, place)
         elif place.kind is Kind.MAP and not schema.keys().isdisjoint(_OBJECT_KEYWORDS):
-            yield self._fixed(target, place, "properties", UNDECIDED)
+            yield self.declined(
+                target, place, "properties", "a map has keys of its own in each row"
+            )
 
     def _numeric(self, target: Target, place: Place) -> Iterable[Node]:
         for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
@@ -207,11 +228,12 @@ class Compiler:
             if keyword in schema:
                 limit = min(int(schema[keyword]), _LENGTH_LIMIT)
                 yield self.check(
-                    target, place, keyword, length(limit) if plain else Fixed(UNDECIDED)
+                    target, place, keyword, length(limit) if plain else row_by_row(_RENDERED)
                 )
         if "pattern" in schema:
-            translated = patterns.to_re2(schema["pattern"]) if plain else None
-            kernel: Kernel = Fixed(UNDECIDED) if translated is None else Pattern(translated)
+            kernel = (
+                text.pattern(schema["pattern"], place.data_type) if plain else row_by_row(_RENDERED)
+            )
             yield self.check(target, place, "pattern", kernel)
         if "format" in schema and self._mode is FormatMode.ASSERT:
             kernel = formats.assertion(
@@ -245,7 +267,7 @@ class Compiler:
         if schema.get("uniqueItems") is True:
             yield self.check(target, place, "uniqueItems", unique)
         if "unevaluatedItems" in schema:
-            yield self._fixed(target, place, "unevaluatedItems", UNDECIDED)
+            yield self.declined(target, place, "unevaluatedItems", _UNEVALUATED)
 
     def _contains(
         self, target: Target, place: Place, item_type: pa.DataType, item: Path
@@ -290,12 +312,12 @@ class Compiler:
             yield self._property_names(target, place, fields)
         yield from self._dependencies(target, place, fields)
         if "unevaluatedProperties" in schema:
-            yield self._fixed(target, place, "unevaluatedProperties", UNDECIDED)
+            yield self.declined(target, place, "unevaluatedProperties", _UNEVALUATED)
 
     def _property_names(self, target: Target, place: Place, fields: Mapping[str, Presence]) -> Node:
         verdicts = {name: self._names.is_valid_name(target, name) for name in fields}
         if None in verdicts.values():
-            return self._fixed(target, place, "propertyNames", UNDECIDED)
+            return self.declined(target, place, "propertyNames", "it refers to another schema")
         refused = [fields[name] for name, valid in verdicts.items() if not valid]
         return self.check(target, place, "propertyNames", ForbiddenNames(refused))
 
@@ -371,7 +393,7 @@ class Compiler:
             return Check(_json_texts, self._number(Site("INVALID_JSON", pointer, "")))
         if kind is Kind.MAP:
             site = self._number(Site("DUPLICATE_KEY", pointer, ""))
-            return Nested(Check(Fixed(UNDECIDED), site), VALID, ())
+            return Nested(Check(row_by_row("keys may repeat"), site), VALID, ())
         if kind is Kind.ARRAY:
             item = self._representable(item_field(data_type).type, (*path, None))
             return None if item is None else Nested(Items(item), VALID, ())
@@ -393,7 +415,9 @@ class Compiler:
         tokens = target.pointer if keyword == "falseSchema" else (*target.pointer, keyword, *more)
         schema_path = target.document + pointer_of(tokens)
         instance_path = _instance_pointer(place.path)
-        self.steps.append(Step(keyword, instance_path, schema_path, kernel))
+        self.steps.append(
+            Step(keyword, instance_path, schema_path, kernel, str(place.data_type), place.distinct)
+        )
         never_fails = isinstance(kernel, Fixed) and kernel.verdict is VALID
         if never_fails or not place.decides:
             return None
@@ -405,10 +429,9 @@ class Compiler:
             self.sites.append(site)
         return self._site_numbers[site]
 
-    def _fixed(self, target: Target, place: Place, keyword: str, verdict: Constant) -> Node:
-        if verdict is VALID:
-            return All([])
-        return self.check(target, place, keyword, Fixed(verdict))
+    def declined(self, target: Target, place: Place, keyword: str, why: str) -> Node:
+        """The node of a keyword that is left to the row oracle."""
+        return self.check(target, place, keyword, row_by_row(why))
 
 
 @dataclass(slots=True)
@@ -532,7 +555,7 @@ def _compile_if(compiler: Compiler, target: Target, place: Place) -> Node:
 
 
 def _compile_dynamic_reference(compiler: Compiler, target: Target, place: Place) -> Node:
-    return compiler.check(target, place, "$dynamicRef", Fixed(UNDECIDED))
+    return compiler.declined(target, place, "$dynamicRef", "it depends on the path to it")
 
 
 _KeywordCompiler = Callable[[Compiler, Target, Place], Node]
@@ -568,7 +591,18 @@ _OBJECT_KEYWORDS = frozenset(
 
 
 def _all(nodes: list[Node]) -> Node:
-    return nodes[0] if len(nodes) == 1 else All(nodes)
+    """All nodes that can refuse anything."""
+    working = [
+        node
+        for node in nodes
+        if not (
+            isinstance(node, Check)
+            and isinstance(node.kernel, Fixed)
+            and node.kernel.verdict is VALID
+        )
+        and not (isinstance(node, All) and not node.nodes)
+    ]
+    return working[0] if len(working) == 1 else All(working)
 
 
 def _required(names: Iterable[str], fields: Mapping[str, Presence]) -> Kernel:
@@ -580,7 +614,7 @@ def _required(names: Iterable[str], fields: Mapping[str, Presence]) -> Kernel:
 
 def _finite(cells: Cells) -> Mask:
     nonfinite = cells.decoded.nonfinite
-    return VALID if nonfinite is None else masks.negation(nonfinite)
+    return VALID if nonfinite is None else masks.of_flags(~nonfinite)
 
 
 def _json_texts(cells: Cells) -> Mask:

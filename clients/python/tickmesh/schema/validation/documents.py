@@ -231,8 +231,21 @@ def row_documents(
     return [row.document for row in rendering.rows(rows, indices)]
 
 
+_PLAIN: list[pa.DataType] = [
+    pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(),
+    pa.uint32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.string(),
+    pa.large_string(), pa.binary(), pa.large_binary(), pa.date32(), pa.date64(),
+    pa.time32("s"), pa.time64("ns"), pa.timestamp("ns"), pa.duration("ns"),
+    pa.decimal128(1), pa.decimal256(1),
+]  # fmt: skip
+PLAIN_TYPES = frozenset(data_type.id for data_type in _PLAIN)
+"""The ids of the types whose arrays stand for themselves and count their own nulls."""
+
+
 def decode(array: Array) -> Array:
     """Undo the dictionary, run-end and view encodings of a column, which few kernels take."""
+    if array.type.id in PLAIN_TYPES:
+        return array
     if isinstance(array, pa.RunEndEncodedArray):
         return decode(kernels.run_end_decode([array]))
     if isinstance(array, pa.DictionaryArray):
@@ -253,6 +266,19 @@ def _without_views(data_type: pa.DataType) -> pa.DataType:
         if all(new is field.type for new, field in zip(plain, fields, strict=True)):
             return data_type
         return pa.struct([f.with_type(t) for f, t in zip(fields, plain, strict=True)])
+    if pt.is_map(data_type):
+        parts = [data_type.key_type, data_type.item_type]
+        plain = [_without_views(part) for part in parts]
+        if all(new is part for new, part in zip(plain, parts, strict=True)):
+            return data_type
+        mapped: pa.DataType = pa.map_(*plain)
+        return mapped
+    if pt.is_fixed_size_list(data_type):
+        item = item_field(data_type)
+        plain_item = _without_views(item.type)
+        if plain_item is not item.type:
+            return pa.list_(item.with_type(plain_item), data_type.list_size)
+        return data_type
     views = pt.is_list_view(data_type) or pt.is_large_list_view(data_type)
     if views or pt.is_list(data_type) or pt.is_large_list(data_type):
         item = item_field(data_type)

@@ -27,8 +27,10 @@ _INT64_DIGITS = 19
 
 def decoded_schema(schema: pa.Schema) -> pa.Schema:
     """Return a schema with the types that encoded fields stand for; itself when none is."""
-    fields = [_decoded_field(field) for field in schema]
-    if all(new is old for new, old in zip(fields, schema, strict=True)):
+    # A schema makes its field objects anew each time it is walked.
+    before = list(schema)
+    fields = [_decoded_field(field) for field in before]
+    if all(new is old for new, old in zip(fields, before, strict=True)):
         return schema
     return pa.schema(fields, metadata=cast("Metadata | None", schema.metadata))
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tickmesh.schema.validation.masks import UNDECIDED, Mask
+from tickmesh.schema.validation.masks import UNDECIDED, VALID, Mask
 from tickmesh.schema.validation.plan import Applicator, Fixed, Kernel
 
 if TYPE_CHECKING:
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from tickmesh.schema.validation.cells import Cells
 
 _REPETITIONS = 5
+
+
+class Decision(StrEnum):
+    """Where a keyword is decided."""
+
+    STATIC = "static"
+    """When the schema is compiled: no work per row."""
+    KERNEL = "kernel"
+    """Over whole columns; statistics may prove a batch first."""
+    ROW_BY_ROW = "row by row"
+    """By the row oracle, for the rows the keyword applies to."""
 
 
 class Method(StrEnum):
@@ -42,12 +53,16 @@ class Step:
         instance_path: JSON Pointer into the row; ``*`` stands for any item of a list.
         schema_path: JSON Pointer into the schema.
         kernel: What it became.
+        data_type: The Arrow type of the cells.
+        distinct: Whether they are indices into a dictionary.
     """
 
     keyword: str
     instance_path: str
     schema_path: str
     kernel: Kernel
+    data_type: str
+    distinct: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,9 @@ class ExplainedKeyword:
         instance_path: JSON Pointer into the row; ``*`` stands for any item of a list.
         schema_path: JSON Pointer into the schema.
         method: How it is decided.
-        detail: The kernel: the translated pattern, the bound, the value set; may be empty.
+        detail: The kernel: the translated pattern, the bound, the value set; or why the type
+            settles it, or why it stays with the row oracle.
+        proof: The statistics that prove a whole batch, in words; empty when there are none.
         nanoseconds_per_row: Measured on the sample; None without one. What is inside an
             applicator counts there too.
     """
@@ -69,7 +86,13 @@ class ExplainedKeyword:
     schema_path: str
     method: Method
     detail: str
+    proof: str
     nanoseconds_per_row: float | None
+
+    @property
+    def decision(self) -> Decision:
+        """Where it is decided."""
+        return _DECISIONS[self.method]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,7 @@ class Explanation:
         return "\n".join(
             f"{line.instance_path or '/'}  {line.keyword}  {line.method.value}"
             + (f"  {line.detail}" if line.detail else "")
+            + (f"  (proof: {line.proof})" if line.proof else "")
             + (
                 ""
                 if line.nanoseconds_per_row is None
@@ -89,6 +113,15 @@ class Explanation:
             )
             for line in self.keywords
         )
+
+
+_DECISIONS = {
+    Method.TYPE: Decision.STATIC,
+    Method.STATISTICS: Decision.KERNEL,
+    Method.KERNEL: Decision.KERNEL,
+    Method.COMPOSED: Decision.KERNEL,
+    Method.ROW_ORACLE: Decision.ROW_BY_ROW,
+}
 
 
 class Stopwatch:
@@ -129,7 +162,8 @@ class Stopwatch:
                 step.instance_path,
                 step.schema_path,
                 _method(step.kernel),
-                getattr(step.kernel, "detail", ""),
+                _detail(step),
+                _proof(step),
                 self._cost(step.kernel),
             )
             for step in steps
@@ -147,4 +181,22 @@ def _method(kernel: Kernel) -> Method:
         return Method.ROW_ORACLE if kernel.verdict is UNDECIDED else Method.TYPE
     if isinstance(kernel, Applicator):
         return Method.COMPOSED
-    return Method.STATISTICS if getattr(kernel, "proven", False) else Method.KERNEL
+    return Method.STATISTICS if getattr(kernel, "proof", "") else Method.KERNEL
+
+
+def _detail(step: Step) -> str:
+    kernel = step.kernel
+    if isinstance(kernel, Applicator):
+        return "mask algebra over the keywords inside"
+    if isinstance(kernel, Fixed) and not kernel.detail:
+        which = "every" if kernel.verdict is VALID else "no"
+        # A row is a struct of all columns: its type says nothing here.
+        return f"{which} {step.data_type if step.instance_path else 'row'} is valid"
+    return str(getattr(kernel, "detail", ""))
+
+
+def _proof(step: Step) -> str:
+    found = str(getattr(step.kernel, "proof", ""))
+    if step.distinct and not isinstance(step.kernel, Fixed):
+        return "; ".join(["each value of the dictionary once", *([found] if found else [])])
+    return found

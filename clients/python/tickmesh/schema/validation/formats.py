@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tickmesh.schema.keywords import Dialect
 from tickmesh.schema.validation import kernels
-from tickmesh.schema.validation.cells import Cells
 from tickmesh.schema.validation.logical import Kind
-from tickmesh.schema.validation.masks import UNDECIDED, VALID, Mask
-from tickmesh.schema.validation.plan import Fixed, Kernel
+from tickmesh.schema.validation.masks import VALID, Mask
+from tickmesh.schema.validation.plan import Fixed, Kernel, row_by_row
+
+if TYPE_CHECKING:
+    from tickmesh.schema.validation.cells import Cells
 
 _LEAP_CENTURIES = "(?:[02468][048]|[13579][26])00"
 _LEAP_YEARS = "[0-9]{2}(?:0[48]|[2468][048]|[13579][26])"
@@ -67,14 +71,16 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6}
 def assertion(name: str, kind: Kind, data_type: pa.DataType, dialect: Dialect) -> Kernel:
     """The kernel of a format; an unknown format asserts nothing."""
     if dialect is Dialect.DRAFT_07 and name in _NEW_IN_2019:
-        return Fixed(VALID)
+        return Fixed(VALID, "the format is unknown to draft-07: it asserts nothing")
     if name in _LANGUAGES:
         if kind is Kind.STRING:
             return _Language(*_LANGUAGES[name])
         if kind is Kind.TEMPORAL:
             return _temporal(name, data_type)
-        return Fixed(UNDECIDED)
-    return Fixed(UNDECIDED if name in _ROW_BY_ROW else VALID)
+        return row_by_row(f"a {data_type} is written as text only for the row oracle")
+    if name in _ROW_BY_ROW:
+        return row_by_row(f"{name} is no regular language")
+    return Fixed(VALID, "the format is unknown: it asserts nothing")
 
 
 class _Language:
@@ -105,20 +111,25 @@ def _temporal(name: str, data_type: pa.DataType) -> Kernel:
         return _Years(_FIRST_SECOND // 86400, _LAST_SECOND // 86400)
     if name == "time" and pt.is_time(data_type):
         return Fixed(VALID)
-    return Fixed(UNDECIDED)
+    return row_by_row(f"a {data_type} is written as text only for the row oracle")
 
 
 class _Years:
+    """Years of four digits; what the text of another year is, the oracle says."""
+
+    proof = "the least and the greatest instant of a batch without nulls"
+
     def __init__(self, first: int, last: int) -> None:
+        self.detail = f"within [{first}, {last}]"
         self._first, self._last = first, last
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
-        width = pa.int32() if pt.is_date32(cells.array.type) else pa.int64()
-        numbers = Cells(cells.array.view(width))
-        low, high = (extreme.as_py() for extreme in numbers.extremes)
-        if low is None or (low >= self._first and high <= self._last):
+        extremes = cells.extremes
+        if extremes is not None and extremes[0] >= self._first and extremes[1] <= self._last:
             return VALID
-        after = kernels.greater_equal([numbers.array, pa.scalar(self._first, width)])
-        before = kernels.less_equal([numbers.array, pa.scalar(self._last, width)])
-        return kernels.if_else_mask([kernels.both([after, before]), pa.scalar(True), _NO_VERDICT])
+        numbers = cells.numbers
+        written = (numbers >= self._first) & (numbers <= self._last)
+        if cells.missing:
+            written |= cells.absent
+        return VALID if written.all() else pa.array(written, mask=~written)

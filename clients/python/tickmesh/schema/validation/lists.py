@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels, masks
@@ -16,8 +16,6 @@ from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Mask
 if TYPE_CHECKING:
     from tickmesh.schema.validation.kernels import Array, MaskKernel
     from tickmesh.schema.validation.plan import Findings, Node
-
-_ZERO = pa.scalar(0.0)
 
 
 @dataclass(slots=True)
@@ -90,38 +88,31 @@ def unique(cells: Cells) -> Mask:
         return UNDECIDED
     if pt.is_floating(values.type):
         # -0.0 and 0.0 are the same number.
-        values = kernels.add([elements.numbers.array, _ZERO])
+        values = pa.array(elements.numbers + 0.0, mask=elements.absent)
     table = pa.table({"parent": cells.parents, "value": values})
     groups = table.group_by(["parent", "value"], use_threads=False).aggregate([([], "count_all")])
     counts = groups["count_all"].combine_chunks()
     repeated = groups["parent"].combine_chunks().filter(_compared(kernels.greater, counts, 1))
-    if not len(repeated):
-        return VALID
-    return kernels.invert([_holding(repeated, cells.length)])
+    return masks.all_but(repeated.to_numpy(), cells.length)
 
 
 def _every(mask: Mask, parents: Array, length: int) -> Mask:
     """Fold a mask over items to their lists: every item must be valid."""
     if mask is VALID:
         return VALID
-    failed = _holding(parents.filter(masks.failures(mask, len(parents))), length)
-    folded = masks.override(failed, INVALID, VALID)
-    if masks.has_undecided(mask):
-        unsure = _holding(parents.filter(masks.undecided(mask, len(parents))), length)
-        folded = masks.override(failed, INVALID, masks.override(unsure, UNDECIDED, VALID))
-    return folded
+    owners: Any = parents.to_numpy(zero_copy_only=False)
+    failed = masks.all_but(owners[masks.failing(mask, len(parents))], length)
+    if not masks.has_undecided(mask):
+        return failed
+    unsure = np.zeros(length, np.bool_)
+    unsure[owners[masks.undecided(mask, len(parents))]] = True
+    return masks.conjunction([failed, masks.override(unsure, UNDECIDED, VALID)])
 
 
-def _holding(rows: Array, length: int) -> pa.BooleanArray:
-    """Which of ``length`` rows are among ``rows``."""
-    wanted = pc.SetLookupOptions(value_set=rows.cast(pa.int64()))
-    return kernels.is_in([kernels.ordinals(length)], wanted)
-
-
-def _between(surely: pa.BooleanArray, never: pa.BooleanArray) -> pa.BooleanArray:
+def _between(surely: pa.BooleanArray, never: pa.BooleanArray) -> Mask:
     """True where surely, false where never, undecided elsewhere."""
-    verdict = masks.override(surely, VALID, masks.override(never, INVALID, UNDECIDED))
-    return masks.expand(verdict, len(surely))
+    refused = masks.override(masks.flags_of(never), INVALID, UNDECIDED)
+    return masks.override(masks.flags_of(surely), VALID, refused)
 
 
 def _compared(compare: MaskKernel, numbers: Array, limit: int) -> pa.BooleanArray:

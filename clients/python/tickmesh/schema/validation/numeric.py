@@ -11,35 +11,32 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.masks import INVALID, UNDECIDED, VALID, Mask
-from tickmesh.schema.validation.plan import Fixed, Kernel
+from tickmesh.schema.validation.plan import Fixed, Kernel, row_by_row
 
 if TYPE_CHECKING:
     from tickmesh.schema.validation.cells import Cells
-    from tickmesh.schema.validation.kernels import Array, MaskKernel
 
-_COMPARISONS: dict[str, MaskKernel] = {
-    "greater": kernels.greater,
+_COMPARISONS: dict[str, Any] = {
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+}
+_DECIMAL_COMPARISONS = {
     "greater_equal": kernels.greater_equal,
-    "less": kernels.less,
     "less_equal": kernels.less_equal,
 }
-_ROUND_TO_EVEN = pc.RoundOptions(0, "half_to_even")
-
-# Below this many rows one comparison costs less than reading the extremes first.
-_STATISTICS_ROWS = 8192
 
 # Every decimal of at most 15 digits has a double of its own.
 _EXACT_DIGITS = 1e15
 _EXACT_POWER = 22
-
-_NO_DOUBLE = pa.scalar(None, pa.float64())
-_NO_VERDICT = pa.scalar(None, pa.bool_())
 
 
 def fraction(number: float | Decimal) -> Fraction:
@@ -64,7 +61,10 @@ def bound(keyword: str, limit: Fraction, data_type: pa.DataType) -> Kernel:
         return Fixed(INVALID)
     if (lower and step <= low) or (not lower and step >= high):
         return Fixed(VALID)
-    return _Bound("greater_equal" if lower else "less_equal", _grid_scalar(step, data_type))
+    comparison = "greater_equal" if lower else "less_equal"
+    if pt.is_decimal(data_type):
+        return _DecimalBound(comparison, _grid_scalar(step, data_type))
+    return _Bound(comparison, step)
 
 
 def multiple_of(divisor: Fraction, data_type: pa.DataType) -> Kernel:
@@ -77,11 +77,12 @@ def multiple_of(divisor: Fraction, data_type: pa.DataType) -> Kernel:
     if step == 1:
         return Fixed(VALID)
     _, high = _grid(data_type)
-    if step > high:
-        return _Equal(_grid_scalar(0, data_type))
     if pt.is_decimal(data_type):
-        return _DecimalMultiple(_grid_scalar(step, data_type))
-    return _IntegerMultiple(_grid_scalar(step, data_type))
+        zero = _grid_scalar(0, data_type)
+        return (
+            _DecimalEqual(zero) if step > high else _DecimalMultiple(_grid_scalar(step, data_type))
+        )
+    return _IntegerEqual(0) if step > high else _IntegerMultiple(step)
 
 
 def integral(data_type: pa.DataType) -> Kernel:
@@ -105,55 +106,69 @@ def _float_bound(limit: Fraction, *, lower: bool, exclusive: bool) -> Kernel:
     itself = fraction(nearest)
     admitted = (itself > limit if lower else itself < limit) or (itself == limit and not exclusive)
     name = ("greater" if lower else "less") + ("_equal" if admitted else "")
-    return _Bound(name, pa.scalar(nearest))
+    return _Bound(name, nearest)
 
 
 class _Bound:
-    """A comparison with a prepared scalar, proven by the extremes where that is cheaper."""
+    """A comparison with a prepared number, proven by the extremes where no null cell hides them."""
 
-    proven = True
-
-    def __init__(self, comparison: str, scalar: pa.Scalar[Any]) -> None:
-        self.detail = f"{comparison} {scalar}"
+    def __init__(self, comparison: str, limit: float) -> None:
+        self.detail = f"{comparison} {limit}"
+        lower = comparison.startswith("greater")
+        self.proof = f"the {'least' if lower else 'greatest'} value of a batch without nulls"
         self._compare = _COMPARISONS[comparison]
-        self._scalar = scalar
-        self._extreme = 0 if comparison.startswith("greater") else 1
+        self._limit = limit
+        self._extreme = 0 if lower else 1
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
-        numbers = cells.numbers
-        if numbers.length >= _STATISTICS_ROWS:
-            extremes = numbers.extremes
-            worst = extremes[self._extreme]
-            proven: Any = self._compare([worst, self._scalar])
-            if not worst.is_valid or proven.as_py():
-                return VALID
-        mask = self._compare([numbers.array, self._scalar])
-        return masks.settle(mask, numbers.missing)
+        extremes = cells.extremes
+        if extremes is not None and self._compare(extremes[self._extreme], self._limit):
+            return VALID
+        return cells.verdict(self._compare(cells.numbers, self._limit))
 
 
-class _Equal:
+class _DecimalBound:
+    """A comparison with a prepared scalar."""
+
+    def __init__(self, comparison: str, scalar: pa.Scalar[Any]) -> None:
+        self.detail = f"{comparison} {scalar}"
+        self._compare = _DECIMAL_COMPARISONS[comparison]
+        self._scalar = scalar
+
+    def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
+        return masks.settle(self._compare([cells.array, self._scalar]), cells.missing)
+
+
+class _DecimalEqual:
     def __init__(self, scalar: pa.Scalar[Any]) -> None:
         self.detail = f"equal {scalar}"
         self._scalar = scalar
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
-        numbers = cells.numbers
-        return masks.settle(kernels.equal([numbers.array, self._scalar]), numbers.missing)
+        return masks.settle(kernels.equal([cells.array, self._scalar]), cells.missing)
+
+
+class _IntegerEqual:
+    def __init__(self, number: int) -> None:
+        self.detail = f"equal {number}"
+        self._number = number
+
+    def __call__(self, cells: Cells) -> Mask:
+        """The mask of the cells."""
+        return cells.verdict(cells.numbers == self._number)
 
 
 class _IntegerMultiple:
-    def __init__(self, step: pa.Scalar[Any]) -> None:
+    def __init__(self, step: int) -> None:
         self.detail = f"multiple of {step}"
         self._step = step
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
-        numbers = cells.numbers
-        quotient = kernels.divide([numbers.array, self._step])
-        mask = kernels.equal([kernels.multiply([quotient, self._step]), numbers.array])
-        return masks.settle(mask, numbers.missing)
+        return cells.verdict(cells.numbers % self._step == 0)
 
 
 class _DecimalMultiple:
@@ -184,40 +199,40 @@ class _FloatMultiple:
 
     def __init__(self, power: int, step: int) -> None:
         self.detail = f"nearest double of a multiple of {step}e-{power}"
-        self._power = pa.scalar(float(10**power))
-        self._step = pa.scalar(step)
-        self._whole = step == 1
-        self._limit = pa.scalar(_EXACT_DIGITS)
+        self._power = float(10**power)
+        self._step = step
 
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
         numbers = cells.numbers
-        steps = kernels.rounded([kernels.multiply([numbers.array, self._power])], _ROUND_TO_EVEN)
-        mask = kernels.equal([kernels.divide([steps, self._power]), numbers.array])
-        small = self._all_small(numbers)
-        if not self._whole:
-            exact = steps if small else kernels.if_else([self._is_small(steps), steps, _NO_DOUBLE])
-            integers = exact.cast(pa.int64())
-            whole = kernels.multiply([kernels.divide([integers, self._step]), self._step])
-            mask = kernels.both([mask, kernels.equal([whole, integers])])
-        if small:
-            return masks.settle(mask, numbers.missing)
-        return kernels.if_else_mask([self._is_small(steps), mask, _NO_VERDICT])
+        with np.errstate(all="ignore"):
+            steps = numbers * self._power
+            np.rint(steps, out=steps)
+            valid = steps / self._power == numbers
+            small = None if self._all_small(cells) else np.abs(steps) < _EXACT_DIGITS
+            if self._step > 1:
+                exact = steps if small is None else np.where(small, steps, 0.0)
+                valid &= exact.astype(np.int64) % self._step == 0
+            if small is not None and cells.missing:
+                small |= cells.absent
+        if small is None or small.all():
+            return cells.verdict(valid)
+        unsure: Any = pa.array(valid, mask=~small)
+        mask: Mask = unsure
+        return mask
 
-    def _is_small(self, steps: Array) -> pa.BooleanArray:
-        return kernels.less([kernels.absolute([steps]), self._limit])
-
-    def _all_small(self, numbers: Cells) -> bool:
-        low, high = (extreme.as_py() for extreme in numbers.extremes)
-        power = self._power.as_py()
-        return low is None or max(abs(low), abs(high)) * power < _EXACT_DIGITS - 1
+    def _all_small(self, cells: Cells) -> bool:
+        if cells.extremes is None:
+            return False
+        low, high = cells.extremes
+        return bool(max(-low, high) * self._power < _EXACT_DIGITS - 1)
 
 
 def _float_multiple_of(divisor: Fraction) -> Kernel:
     power = _decimals(divisor)
     step = divisor * 10**power
     if power > _EXACT_POWER or step >= _EXACT_DIGITS:
-        return Fixed(UNDECIDED)
+        return row_by_row("the divisor has more decimals than doubles tell apart")
     return _FloatMultiple(power, int(step))
 
 
@@ -232,10 +247,7 @@ def _decimals(number: Fraction) -> int:
 
 
 def _is_integral(cells: Cells) -> Mask:
-    numbers = cells.numbers
-    return masks.settle(
-        kernels.equal([kernels.floor([numbers.array]), numbers.array]), numbers.missing
-    )
+    return cells.verdict(np.floor(cells.numbers) == cells.numbers)
 
 
 def _grid(data_type: pa.DataType) -> tuple[int, int]:

@@ -28,11 +28,13 @@ class Presence:
     def __call__(self, cells: Cells) -> Mask:
         """The mask of the cells."""
         column = cells.child(self.position)
-        return VALID if self.reads_null or not column.missing else column.is_present
+        return VALID if self.reads_null or not column.missing else column.presence
 
 
 class Required:
     """`required`: every listed field is present."""
+
+    proof = "the null counts of the columns are 0"
 
     def __init__(self, fields: Sequence[Presence]) -> None:
         self._fields = fields
@@ -44,6 +46,8 @@ class Required:
 
 class PropertyCount:
     """`minProperties` and `maxProperties`."""
+
+    proof = "the null counts of the columns are 0"
 
     def __init__(self, fields: Sequence[Presence], limit: int, *, at_least: bool) -> None:
         self._fields = fields

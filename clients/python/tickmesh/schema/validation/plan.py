@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.cells import Cells
-from tickmesh.schema.validation.masks import VALID, Constant, Mask
+from tickmesh.schema.validation.masks import UNDECIDED, VALID, Constant, Mask
 
 if TYPE_CHECKING:
     from tickmesh.schema.validation.kernels import Array
@@ -79,13 +78,24 @@ class Applicator:
 
 @dataclass(slots=True)
 class Fixed:
-    """The same verdict for every cell."""
+    """The same verdict for every cell.
+
+    Attributes:
+        verdict: The verdict.
+        detail: Why, where it is not the type of the column that settles it.
+    """
 
     verdict: Constant
+    detail: str = ""
 
     def __call__(self, _cells: Cells) -> Mask:
         """The mask of the cells."""
         return self.verdict
+
+
+def row_by_row(why: str) -> Fixed:
+    """What no kernel decides: its cells go to the row oracle."""
+    return Fixed(UNDECIDED, why)
 
 
 @dataclass(slots=True)
@@ -113,29 +123,35 @@ class Scalar:
         node: Judges the cells that are not null.
         null: The verdict of a null cell under the reading of this column.
         null_sites: The keywords that refuse a null cell.
+        floating: Whether the cells may be no numbers at all.
+        dictionary: Whether the cells are indices into a dictionary.
     """
 
     node: Node
     null: Constant
     null_sites: NullSites
+    floating: bool
+    dictionary: bool
 
     def judge(self, cells: Cells, findings: Findings) -> Mask:
         """The mask of the cells."""
-        if isinstance(cells.array, pa.DictionaryArray):
+        if self.dictionary and isinstance(cells.array, pa.DictionaryArray):
             return self._judge_dictionary(cells, cells.array, findings)
         cells = cells.decoded
+        if not cells.missing and not (self.floating and cells.nonfinite is not None):
+            return self.node.judge(cells, findings)
         found: Findings = []
         mask = self.node.judge(cells, found)
-        return self._fix(cells, mask, found, findings)
-
-    def _fix(self, cells: Cells, mask: Mask, found: Findings, findings: Findings) -> Mask:
-        if pt.is_floating(cells.array.type) and cells.nonfinite is not None:
+        if self.floating and cells.nonfinite is not None:
             # Not a number at all: the row is bad by NONFINITE, and no keyword is to blame.
             mask = masks.override(cells.nonfinite, VALID, mask)
             found = [(site, masks.override(cells.nonfinite, VALID, each)) for site, each in found]
+        return self._with_nulls(cells, mask, found, findings)
+
+    def _with_nulls(self, cells: Cells, mask: Mask, found: Findings, findings: Findings) -> Mask:
         if cells.missing:
-            mask = masks.override(cells.is_missing, self.null, mask)
-            found = [(site, masks.override(cells.is_missing, VALID, each)) for site, each in found]
+            mask = masks.override(cells.absent, self.null, mask)
+            found = [(site, masks.override(cells.absent, VALID, each)) for site, each in found]
             found += _refused_nulls(cells, self.null_sites)
         findings += found
         return mask
@@ -149,11 +165,10 @@ class Scalar:
         found: Findings = []
         values = Cells(dictionary).decoded
         mask = self.node.judge(values, found)
-        holes = values.nonfinite if pt.is_floating(values.array.type) else None
-        if holes is not None:
+        if self.floating and values.nonfinite is not None:
             return self.judge(cells.decoded, findings)
-        found = [(site, _take(each, array.indices)) for site, each in found]
-        return self._fix(cells, _take(mask, array.indices), found, findings)
+        found = [(site, _take(each, values, array.indices)) for site, each in found]
+        return self._with_nulls(cells, _take(mask, values, array.indices), found, findings)
 
 
 @dataclass(slots=True)
@@ -194,16 +209,17 @@ def scatter(cells: Cells, null: Constant, mask: Mask) -> Mask:
     if mask is null:
         return mask
     if isinstance(mask, Constant):
-        return masks.override(cells.is_missing, null, mask)
+        return masks.override(cells.absent, null, mask)
     base = masks.expand(null, cells.length)
-    return kernels.replace_mask([base, cells.is_present, mask])
+    present = masks.expand(mask, cells.present.length)
+    return masks.settle(kernels.replace_mask([base, masks.packed(~cells.absent), present]))
 
 
 def _refused_nulls(cells: Cells, null_sites: NullSites) -> Findings:
-    return [
-        (site, masks.override(cells.is_missing, verdict, VALID)) for site, verdict in null_sites
-    ]
+    return [(site, masks.override(cells.absent, verdict, VALID)) for site, verdict in null_sites]
 
 
-def _take(mask: Mask, indices: Array) -> Mask:
-    return mask if isinstance(mask, Constant) else mask.take(indices)
+def _take(mask: Mask, dictionary: Cells, indices: Array) -> Mask:
+    if isinstance(mask, Constant):
+        return mask
+    return masks.settle(masks.expand(mask, dictionary.length).take(indices), indices.null_count)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tickmesh.schema.errors import pointer_of
-from tickmesh.schema.validation import kernels, masks
+from tickmesh.schema.validation import masks
 from tickmesh.schema.validation.cells import BatchCells
 from tickmesh.schema.validation.compiler import Compiler
 from tickmesh.schema.validation.dialects import Pointer, dialect_of, pointer_tokens
@@ -128,14 +128,15 @@ class Validator:
         unsure = masks.undecided(mask, batch.num_rows) if masks.has_undecided(mask) else None
         if self._open_columns and masks.has_failures(mask) and self._may_read_otherwise(batch):
             # Another reading of a null cell may save a row that the preferred one refuses.
-            unsure = kernels.invert([masks.expand(mask, batch.num_rows)])
-            unsure = kernels.coalesce_mask([unsure, pa.scalar(True)])
+            failing = masks.failing(mask, batch.num_rows)
+            unsure = failing if unsure is None else failing | unsure
         if unsure is None:
             return _Judged(batch.num_rows, mask, findings, 0)
-        rows = self._rendering.rows(batch, kernels.true_indices([unsure]))
-        found = pa.array([self._oracle.is_valid(row) for row in rows], pa.bool_())
-        verdict = kernels.replace_mask([masks.expand(mask, batch.num_rows), unsure, found])
-        return _Judged(batch.num_rows, verdict, findings, len(rows))
+        indices: Any = unsure.nonzero()[0]
+        rows = self._rendering.rows(batch, pa.array(indices))
+        valid = ~masks.failing(mask, batch.num_rows)
+        valid[indices] = [self._oracle.is_valid(row) for row in rows]
+        return _Judged(batch.num_rows, masks.of_flags(valid), findings, len(rows))
 
     def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self._decoded is self.arrow_schema:
@@ -188,17 +189,18 @@ def _upwards(tokens: Pointer) -> Iterator[str]:
 
 
 def _concatenated(parts: list[_Judged]) -> _Judged:
-    verdicts = [masks.expand(part.verdict, part.rows) for part in parts]
-    verdict = pa.concat_arrays(verdicts) if verdicts else masks.VALID
-    findings: Findings = []
-    before, total = 0, sum(part.rows for part in parts)
-    for part in parts:
-        after = total - before - part.rows
+    by_site: dict[int, list[Mask]] = {}
+    for number, part in enumerate(parts):
         for site, mask in part.findings:
-            pieces = [(masks.VALID, before), (mask, part.rows), (masks.VALID, after)]
-            findings.append((site, pa.concat_arrays([masks.expand(*piece) for piece in pieces])))
-        before += part.rows
-    return _Judged(total, verdict, findings, sum(part.oracle_rows for part in parts))
+            found = by_site.setdefault(site, [masks.VALID] * len(parts))
+            found[number] = masks.conjunction([found[number], mask])
+    lengths = [part.rows for part in parts]
+    return _Judged(
+        sum(lengths),
+        masks.joined([part.verdict for part in parts], lengths),
+        [(site, masks.joined(found, lengths)) for site, found in by_site.items()],
+        sum(part.oracle_rows for part in parts),
+    )
 
 
 def _fields(schema: pa.Schema) -> str:

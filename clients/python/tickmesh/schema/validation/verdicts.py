@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from tickmesh.schema.validation import kernels, masks
 from tickmesh.schema.validation.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from tickmesh.schema.validation.documents import Rows
     from tickmesh.schema.validation.kernels import Array
@@ -25,7 +28,6 @@ OTHER_BIT = 63
 _DISAGREEMENT = Reason(
     "ORACLE_DISAGREES", "", "", "refused on columns, but the row oracle finds no reason"
 )
-_NO_BIT: Any = pa.scalar(0, pa.uint64())
 
 
 class Verdicts:
@@ -94,32 +96,37 @@ class Verdicts:
 
         Bit n stands for `Validator.sites[n]`, bit 63 for all sites from the 64th on.
         """
-        words: Any = _zeros(len(self)) if self.all_good else self._words()
-        mask: pa.UInt64Array = words
+        words = np.zeros(len(self), np.uint64) if self.all_good else self._words()
+        found: Any = pa.array(words)
+        mask: pa.UInt64Array = found
         return mask
 
-    def _words(self) -> Array:
-        words: Array | None = None
-        unsure: Mask = masks.INVALID
+    def _words(self) -> NDArray[np.uint64]:
+        by_bit: dict[int, masks.Flags] = {}
+        unsure: masks.Flags | None = None
         for site, mask in self._findings:
             if masks.has_failures(mask):
-                word = masks.bits_of_failures(mask, 1 << min(site, OTHER_BIT), len(self))
-                words = word if words is None else kernels.bit_or([words, word])
+                valid = mask if isinstance(mask, np.ndarray) else ~masks.failing(mask, len(self))
+                bit = min(site, OTHER_BIT)
+                by_bit[bit] = by_bit[bit] & valid if bit in by_bit else valid
             if masks.has_undecided(mask):
-                unsure = masks.disjunction([unsure, masks.undecided(mask, len(self))])
-        words = _zeros(len(self)) if words is None else words
+                flags = masks.undecided(mask, len(self))
+                unsure = flags if unsure is None else unsure | flags
+        words = _words_of_bits(by_bit, len(self))
+        bad = masks.failing(self._verdict, len(self))
         if self.oracle_rows:
             # Another reading of its null cells may have saved a row that a keyword refused.
-            words = kernels.if_else([self.good, _NO_BIT, words])
+            words[~bad] = 0
         # A bad row always has a reason: where no kernel alone is to blame, the oracle says.
-        unsure = masks.disjunction([unsure, kernels.equal([words, _NO_BIT])])
-        chosen = masks.expand(masks.conjunction([unsure, self._bad]), len(self))
-        if not chosen.true_count:
-            return words
-        found = self._explain(self._rows, kernels.true_indices([chosen]))
-        further = [self._word_of(reasons) for reasons in found]
-        bits = kernels.bit_or([words.filter(chosen), pa.array(further, pa.uint64())])
-        return kernels.replace([words, chosen, bits])
+        unblamed = bad & (words == 0)
+        if unsure is not None:
+            unblamed |= unsure & bad
+        words = words.astype(np.uint64)
+        if np.count_nonzero(unblamed):
+            rows: Any = unblamed.nonzero()[0]
+            found = self._explain(self._rows, pa.array(rows))
+            words[rows] |= np.array([self._word_of(reasons) for reasons in found], np.uint64)
+        return words
 
     @cached_property
     def _bad(self) -> pa.BooleanArray:
@@ -133,6 +140,10 @@ class Verdicts:
         """
         return self.reasons_of([row])[0]
 
+    def by_oracle(self, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
+        """The reasons of rows by the row oracle alone, whatever the columns say; none if good."""
+        return self._explain(self._rows, pa.array(rows, pa.int64()))
+
     def reasons_of(self, rows: Sequence[int] | Array) -> list[tuple[Reason, ...]]:
         """The reasons of several rows, in their order: cheaper than one by one.
 
@@ -145,6 +156,21 @@ class Verdicts:
         return [next(reasons) or (_DISAGREEMENT,) if each else () for each in bad.to_pylist()]
 
 
-def _zeros(length: int) -> Array:
-    zeros: Array = pa.repeat(_NO_BIT, length)
-    return zeros
+def _words_of_bits(valid: Mapping[int, masks.Flags], length: int) -> NDArray[Any]:
+    """Words with a bit for each failure, in as few bytes as hold all bits."""
+    size = next(size for size in (1, 2, 4, 8) if max(valid, default=0) < 8 * size)
+    words = np.zeros(length, f"<u{size}")
+    by_byte = words.view(np.uint8).reshape(length, size)
+    # Eight bits share a byte, and bytes cost an eighth of words; doubling makes room for the next.
+    for place in {bit // 8 for bit in valid}:
+        bits = np.zeros(length, np.uint8)
+        used = 0
+        for bit in range(7, -1, -1):
+            if used:
+                np.add(bits, bits, out=bits)
+            flags = valid.get(8 * place + bit)
+            if flags is not None:
+                used |= 1 << bit
+                np.bitwise_or(bits, flags.view(np.uint8), out=bits)
+        by_byte[:, place] = ~bits & np.uint8(used)
+    return words

@@ -1,0 +1,1 @@
+"""Databases the configuration names: rows are read from them and written to them in columns."""

@@ -1,0 +1,1 @@
+"""Databases as the cleaner writes to them and reads from them."""

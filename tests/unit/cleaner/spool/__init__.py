@@ -1,0 +1,1 @@
+"""Spools: what was received once is there until it is committed."""
