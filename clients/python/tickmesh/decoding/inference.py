@@ -253,7 +253,10 @@ def _from_json(sample: DecodedBatch, *, file_date: bool) -> tuple[list[FieldGues
                 guess(values, target=target, path=name, lexical=True, file_date=file_date)
             )
     when = shapes[0].when
-    paths = list(dict.fromkeys(path for leaves in chosen for path in leaves))
+    found = dict.fromkeys(path for leaves in chosen for path in leaves)
+    # What is an object in other records cannot be read as a value too.
+    outer = {path[:size] for path in found for size in range(1, len(path))}
+    paths = [path for path in found if path not in outer]
     names = _target_names(paths, taken=[each.mapping.target for each in guesses])
     for path in paths:
         if when is not None and when.equals is not None and join_path(path) == when.path:
