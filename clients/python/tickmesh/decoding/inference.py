@@ -296,7 +296,7 @@ def _assemble(
         note = each.mapping.comment
         properties[each.mapping.target] = {**each.schema, **({"$comment": note} if note else {})}
         role = role_of(each.mapping.target)
-        if role is not None and each.required and each.schema.get("type") == "string":
+        if role is not None and each.required and _is_text(each.schema):
             properties[each.mapping.target]["x-tick-role"] = role
     told = record_name(each.mapping.target for each in guesses)
     schema = {
@@ -336,6 +336,10 @@ def _assemble(
         comment=(f"Inferred from {count} records. Lines marked CONFIRM are guesses.",),
     )
     return InferredSource(schema, spec, ())
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and "format" not in schema
 
 
 def _failing_fields(inferred: InferredSource, sample: DecodedBatch, *, file_name: str) -> set[str]:
