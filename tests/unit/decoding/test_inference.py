@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.decoding import lines, map_all
 from tests.unit.decoding.test_tabular import TABLE, arrow_stream, parquet
@@ -299,3 +302,53 @@ def test_a_recording_that_begins_at_midnight_tells_nothing_of_trading_hours() ->
         instants = [f"{(first + number) * 1_000},{number}" for number in range(60)]
         found = infer_checked(lines("ts,n", *instants))
         assert "on the clock of" not in found.spec_text
+
+
+NAMES = st.sampled_from(
+    ["ts", "time", "price", "bid", "ask", "size", "id", "sym", "x", "bid_px_1", "bid_px_2", "a.b"]
+)
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1))  # noqa: DTZ001 - clock readings
+COLUMN = st.one_of(
+    st.sampled_from(
+        [
+            st.integers(-(10**6), 10**6).map(str),
+            st.integers(0, 2**70).map(str),
+            st.integers(1_600_000_000_000, 1_600_000_900_000).map(str),
+            st.decimals(-(10**9), 10**9, places=4).map(str),
+            st.floats(allow_nan=False, allow_infinity=False).map(repr),
+            st.sampled_from(["007", "1", "0x1F", "NaN", "true", "x"]),
+            st.sampled_from(["true", "false"]),
+            st.sampled_from(["buy", "sell"]),
+            TIMES.map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S}Z"),
+            TIMES.map(lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}"),
+            TIMES.map(lambda moment: f"{moment:%Y-%m-%d}"),
+            st.text(alphabet="ab é", max_size=4),
+        ]
+    )
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.integers(2, 30), st.booleans())
+def test_whatever_the_columns_hold_the_sample_is_good_under_its_inference(
+    data: st.DataObject,
+    rows: int,
+    gaps: bool,
+) -> None:
+    names = data.draw(st.lists(NAMES, min_size=1, max_size=6, unique=True))
+    columns = []
+    for _ in names:
+        values = data.draw(COLUMN)
+        values = st.one_of(st.just(""), values) if gaps else values
+        columns.append(data.draw(st.lists(values, min_size=rows, max_size=rows)))
+    content = lines(
+        ",".join([*names, "last"]), *map(",".join, zip(*columns, ["z"] * rows, strict=True))
+    )
+    infer_checked(content, file_name="x_20240131.csv")
+
+
+def test_an_object_that_is_empty_in_some_records_is_no_value_of_its_own() -> None:
+    found = infer_checked(
+        lines('{"a":1,"data":{"T":1}}', '{"a":2,"data":{}}', '{"a":3,"data":null}')
+    )
+    assert set(properties(found)) == {"a", "T"}

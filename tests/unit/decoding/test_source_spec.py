@@ -122,7 +122,11 @@ def record(fields: str, *, head: str = "") -> str:
     ("text", "key", "message"),
     [
         ("", "format", "is missing; expected one of csv, jsonl, parquet, arrow"),
-        ('format = "xml"', "format", "parquet, arrow, typed_rows; got 'xml'"),
+        (
+            'format = "xml"',
+            "format",
+            "expected one of csv, jsonl, parquet, arrow, typed_rows; got 'xml'",
+        ),
         ("format = ", "", "not TOML"),
         ('format = "csv"\ndelimeter = ";"', "delimeter", "unknown key"),
         (

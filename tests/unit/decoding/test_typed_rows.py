@@ -141,3 +141,12 @@ def test_lines_that_are_no_rows_are_rejected_and_rows_of_other_types_are_told() 
     assert [reject.code for reject in batch.rejects] == ["MALFORMED"] * 4
     with pytest.raises(DecodeError, match="MIXED_TYPES"):
         decode(lines('{"a":1}', '{"a":"x"}'), ROWS)
+
+
+def test_any_rows_are_written_in_the_order_asked_for() -> None:
+    table = pa.table({"a": [1, 2, 3], "l": [[1], None, []]})
+    (batch,) = decode(arrow_stream(table), identity_spec("arrow"))
+    third, first = (json.loads(line) for line in batch.raw([2, 0]))
+    assert (third["a"], first["a"]) == (3, 1)
+    assert set(first["l"]) == {"ipc"}
+    assert batch.raw([]) == []

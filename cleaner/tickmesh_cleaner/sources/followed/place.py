@@ -10,7 +10,7 @@ from tickmesh.decoding.decoded import Position
 HEAD_BYTES = 1_024
 """How many of its first bytes tell a file from others."""
 
-_TOKEN = re.compile(r"(\d+)-(\d+)-(\d{1,4})-([0-9a-f]{32})@([\d.]+)")
+_TOKEN = re.compile(r"(\d+)-(\d+)-(\d{1,4})-([0-9a-f]{32})@([\d.a-z]+)")
 
 
 _NOTHING_YET = "since-"

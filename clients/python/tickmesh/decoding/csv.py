@@ -16,6 +16,7 @@ from tickmesh.decoding.source_spec import MAX_NAMES, CsvDialect
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_BEGINNING: Final = Position()
 _LIKELY_DELIMITERS: Final = (",", ";", "\t", "|")
 
 
@@ -48,7 +49,9 @@ def after_lines(content: Iterator[bytes], count: int) -> Position:
     raise DecodeError("EMPTY", f"the source has nothing after the {count} lines to be skipped")
 
 
-def header_frame(content: Iterator[bytes], dialect: CsvDialect, *, start: Position) -> Frame:
+def header_frame(
+    content: Iterator[bytes], dialect: CsvDialect, *, start: Position = _BEGINNING
+) -> Frame:
     """The first record of the content, which names the columns.
 
     Args:

@@ -253,7 +253,10 @@ def _from_json(sample: DecodedBatch, *, file_date: bool) -> tuple[list[FieldGues
                 guess(values, target=target, path=name, lexical=True, file_date=file_date)
             )
     when = shapes[0].when
-    paths = list(dict.fromkeys(path for leaves in chosen for path in leaves))
+    found = dict.fromkeys(path for leaves in chosen for path in leaves)
+    # What is an object in other records cannot be read as a value too.
+    outer = {path[:size] for path in found for size in range(1, len(path))}
+    paths = [path for path in found if path not in outer]
     names = _target_names(paths, taken=[each.mapping.target for each in guesses])
     for path in paths:
         if when is not None and when.equals is not None and join_path(path) == when.path:
@@ -293,7 +296,7 @@ def _assemble(
         note = each.mapping.comment
         properties[each.mapping.target] = {**each.schema, **({"$comment": note} if note else {})}
         role = role_of(each.mapping.target)
-        if role is not None and each.required and each.schema.get("type") == "string":
+        if role is not None and each.required and _is_text(each.schema):
             properties[each.mapping.target]["x-tick-role"] = role
     told = record_name(each.mapping.target for each in guesses)
     schema = {
@@ -333,6 +336,10 @@ def _assemble(
         comment=(f"Inferred from {count} records. Lines marked CONFIRM are guesses.",),
     )
     return InferredSource(schema, spec, ())
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and "format" not in schema
 
 
 def _failing_fields(inferred: InferredSource, sample: DecodedBatch, *, file_name: str) -> set[str]:

@@ -11,7 +11,7 @@ from tickmesh.decoding.arrow import int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import BATCH_BYTES
 from tickmesh.decoding.source_spec import MAX_NAMES
-from tickmesh.decoding.typed_rows import row_texts
+from tickmesh.decoding.typed_rows import rows_as_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -174,7 +174,7 @@ def _bounded(batch: pa.RecordBatch, *, row: int, recoded: frozenset[str]) -> Ite
         offsets=int64_array(rows),
         lines=int64_array(rows + 1),
         rejects=(),
-        raw=lambda indices: row_texts(batch, indices),
+        raw=lambda indices: rows_as_lines(batch, indices),
         recoded=recoded,
     )
 

@@ -14,20 +14,21 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tickmesh.decoding.arrow import int64_array
+from tickmesh.decoding.arrow import any_true, int64_array, pc
 from tickmesh.decoding.decoded import DecodedBatch, DecodeError, Position
 from tickmesh.decoding.framing import frames
+from tickmesh.decoding.json_texts import json_texts, object_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tickmesh.decoding.arrow import Array
 
@@ -47,17 +48,16 @@ _DECIMALS: Final[dict[str, Callable[[int, int], Any]]] = {
 }
 
 
-def row_texts(batch: pa.RecordBatch, indices: Sequence[int]) -> list[bytes]:
+def rows_as_lines(batch: pa.RecordBatch, indices: Sequence[int]) -> list[bytes]:
     """Some rows of typed columns, each as a line without its line end."""
-    chosen = batch.take(pa.array(indices, pa.int64()))
-    if not chosen.num_columns:
-        return [b"{}"] * chosen.num_rows
-    names = chosen.schema.names
-    columns = [_written(column) for column in chosen.columns]
-    return [
-        json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode()
-        for row in zip(*columns, strict=True)
+    chosen = batch.take(int64_array(np.asarray(indices, dtype=np.int64)))
+    members = [
+        (name, _texts(column))
+        for name, column in zip(chosen.schema.names, chosen.columns, strict=True)
     ]
+    whole = object_texts(members, chosen.num_rows, null_fields=chosen.schema.names)
+    lines: list[bytes] = whole.cast(pa.binary()).to_pylist()
+    return lines
 
 
 def decode(
@@ -92,41 +92,67 @@ def decode(
         )
 
 
-def _written(column: Any) -> list[Any]:
-    """The cells of a column as they are written."""
-    if pt.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+def _texts(column: Array) -> Array:
+    """The cells of a column as they are written; null where they are null."""
     kind = column.type
-    if _is_text(kind) or pt.is_boolean(kind) or pt.is_null(kind):
-        return list(column.to_pylist())
-    if pt.is_integer(kind):
-        return [
-            value if value is None or value < _INT64 else {"uint64": value}
-            for value in column.to_pylist()
-        ]
+    if pt.is_dictionary(kind) or pt.is_string_view(kind):
+        return _texts(column.cast(kind.value_type if pt.is_dictionary(kind) else pa.string()))
+    if pt.is_unsigned_integer(kind) and kind.bit_width == 64:
+        return _marked(column, pc.greater(column, pa.scalar(_INT64 - 1, kind)), "uint64")
     if pt.is_floating(kind):
-        return [
-            value if value is None or math.isfinite(value) else {"double": str(value)}
-            for value in column.cast(pa.float64()).to_pylist()
-        ]
+        doubles = column.cast(pa.float64())
+        return _marked(doubles, pc.invert(pc.is_finite(doubles)), "double")
     if pt.is_decimal(kind):
-        return _tagged(str(kind), map(str, column.to_pylist()), column)
+        digits = pa.array(
+            [None if value is None else f'"{value}"' for value in column.to_pylist()], pa.string()
+        )
+        return _tagged(str(kind), digits)
     if pt.is_temporal(kind) and _TEMPORAL.fullmatch(str(kind)):
-        width = pa.int32() if kind.bit_width == 32 else pa.int64()
-        return _tagged(str(kind), column.view(width).to_pylist(), column)
+        counts = column.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+        return _tagged(str(kind), counts.cast(pa.string()))
     if pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind):
-        texts = (base64.b64encode(value or b"").decode() for value in column.to_pylist())
-        return _tagged("binary", texts, column)
-    cells = (column.slice(place, 1) for place in range(len(column)))
-    return _tagged("ipc", (base64.b64encode(_stream(cell)).decode() for cell in cells), column)
-
-
-def _tagged(tag: str, values: Iterable[Any], column: Any) -> list[Any]:
-    """Values with the name of their type, null where the column is."""
-    return [
-        {tag: value} if there else None
-        for value, there in zip(values, column.is_valid().to_pylist(), strict=True)
+        return _tagged("binary", _in_base64(column.to_pylist()))
+    texts = json_texts(column)
+    if texts is not None:
+        return texts
+    streams = [
+        _stream(column.slice(row, 1)) if valid else None
+        for row, valid in enumerate(column.is_valid().to_pylist())
     ]
+    return _tagged("ipc", _in_base64(streams))
+
+
+def _marked(column: Array, mask: Array, tag: str) -> Array:
+    """Numbers as they are, but for some that JSON has no word for."""
+    if not any_true(mask):
+        return _texts_of_numbers(column)
+    words = pa.array(
+        [
+            None if value is None else str(value) if tag == "uint64" else f'"{value}"'
+            for value in column.to_pylist()
+        ],
+        pa.string(),
+    )
+    plain = pc.if_else(mask, pa.scalar(0, column.type), column)
+    return pc.if_else(mask, _tagged(tag, words), _texts_of_numbers(plain))
+
+
+def _texts_of_numbers(column: Array) -> Array:
+    texts = json_texts(column)
+    assert texts is not None
+    return texts
+
+
+def _tagged(tag: str, texts: Array) -> Array:
+    label = pa.scalar("{" + json.dumps(tag) + ": ")
+    return pc.binary_join_element_wise(label, texts, pa.scalar("}"), pa.scalar(""))
+
+
+def _in_base64(values: Sequence[bytes | None]) -> Array:
+    return pa.array(
+        [None if each is None else f'"{base64.b64encode(each).decode()}"' for each in values],
+        pa.string(),
+    )
 
 
 def _read(line: bytes) -> dict[str, Any]:
@@ -206,10 +232,6 @@ def _plain_type(value: Any) -> Any:
     if isinstance(value, str):
         return pa.string()
     raise DecodeError("MIXED_TYPES", f"a {type(value).__name__} is no value of a row")
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
 
 
 def _stream(cell: Array) -> bytes:
