@@ -12,9 +12,30 @@ from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.documents import decode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickmesh.schema.validation.kernels import Array
 
 _NO_DOUBLE = pa.scalar(None, pa.float64())
+
+
+class _view:  # noqa: N801 - a decorator
+    """A property whose value is kept, unless it is the object itself.
+
+    An object that kept itself would stand in a cycle, and its column would not be freed with its
+    batch but when the collector, which counts objects and not bytes, comes to it.
+    """
+
+    def __init__(self, function: Callable[[Cells], Cells]) -> None:
+        self._function = function
+        self._name = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __get__(self, cells: Cells, _owner: type) -> Cells:
+        found = self._function(cells)
+        if found is not cells:
+            cells.__dict__[self._name] = found
+        return found
 
 
 class Cells:
@@ -63,18 +84,18 @@ class Cells:
         """Which cells are not null."""
         return kernels.invert([self.is_missing])
 
-    @cached_property
+    @_view
     def decoded(self) -> Cells:
         """The cells without dictionary, run-end or view encoding."""
         array = decode(self.array)
         return self if array is self.array else Cells(array)
 
-    @cached_property
+    @_view
     def present(self) -> Cells:
         """The cells that are not null."""
         return Cells(self.array.filter(self.is_present)) if self.missing else self
 
-    @cached_property
+    @_view
     def numbers(self) -> Cells:
         """The cells ready for arithmetic.
 
