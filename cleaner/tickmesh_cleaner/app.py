@@ -39,6 +39,7 @@ from tickmesh_cleaner.sources.roots import SourceRoots
 from tickmesh_cleaner.spool import SpoolSpace
 from tickmesh_cleaner.statistics import Statistics
 from tickmesh_cleaner.store import CleanerStore
+from tickmesh_cleaner.stored_rows import TickStoreRows
 from tickmesh_cleaner.uploads import Uploads
 from tickmesh_cleaner.work import Workshop
 from tickmesh_serving.client_metrics import registry_client_metrics
@@ -211,7 +212,7 @@ def build_cleaner(
         cache=schemas,
         statistics=statistics,
         self_check=self_check,
-        spool_bytes=lambda: workshop.uploads.held_bytes() + puts.held_bytes(),
+        spool_bytes=lambda: uploads.size_bytes + feeds.space.size_bytes + puts.held_bytes(),
     )
     days = config.quarantine.max_age_days
     retention = Retention(

@@ -88,14 +88,15 @@ class BacktestOrder:
         start_ns: Event times from here on; all when None.
         end_ns: Event times before here; all when None.
         max_rows: At most this many stored rows, those stored last, and as many quarantined ones.
-        format_of: From the id of a job to how the records it held back are decoded.
+        format_of: From the id of a job, and which of its files, to how the records it held back are
+            decoded.
     """
 
     subject: str
     start_ns: int | None
     end_ns: int | None
     max_rows: int
-    format_of: Callable[[str], RecordFormat]
+    format_of: Callable[[str, int], RecordFormat]
 
 
 class StoredRows(Protocol):
@@ -221,9 +222,11 @@ class Backtester:
             after_id = entries[-1].id
             rows = self._reader.rows(entries)
             rows_judged += len(rows)
-            for job_id, together in groupby(rows, key=lambda row: row.entry.job_id):
+            for held_by, together in groupby(
+                rows, key=lambda row: (row.entry.job_id, row.entry.part)
+            ):
                 check()
-                self._release(list(together), format_of(job_id), schema, judge, order, released)
+                self._release(list(together), format_of(*held_by), schema, judge, order, released)
         more = bool(self._index.page(selected, after_id=after_id, limit=1))
         return rows_judged, released, more
 

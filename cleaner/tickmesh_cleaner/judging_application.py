@@ -154,7 +154,9 @@ class JudgingApplication:
             start_ns=question.start_ns,
             end_ns=question.end_ns,
             max_rows=question.max_rows or DEFAULT_BACKTEST_ROWS,
-            format_of=lambda job_id: self._workshop.format_of(job_id, question.source_spec),
+            format_of=lambda job_id, part: self._workshop.format_of(
+                job_id, part, question.source_spec
+            ),
         )
         with self._room():
             report = self._backtester.run(order, schema, check=self._checking(call, cancelled))

@@ -20,7 +20,6 @@ source holds.
 
 from __future__ import annotations
 
-import gc
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,7 +49,6 @@ MESSAGE_BYTES = 12 * 1024 * 1024
 """The most a batch of good rows may weigh: peers take messages of 16 MiB."""
 
 _BRIEF_SECONDS = 0.05
-_BATCHES_A_COLLECTION = 8
 
 
 class SchemaFollower(Protocol):
@@ -191,12 +189,8 @@ class Pipeline:
             quiet=self._patience.note_quiet,
         )
         with closing(batches):
-            for number, batch in enumerate(batches):
+            for batch in batches:
                 self._control.checkpoint()
-                if number % _BATCHES_A_COLLECTION == 0:
-                    # Columns that stand in a reference cycle are not freed with their batch, and
-                    # the collector, which counts objects and not bytes, would let many pile up.
-                    gc.collect(1)
                 schema = self._patience.ask(self._schemas.next)
                 self._note_version(schema, before=version)
                 version = schema.version

@@ -87,7 +87,7 @@ class QuarantineFiles:
     def of_part(self, part: int) -> QuarantineFiles:
         """The same files, to write batches of one of the several files of a job."""
         files = copy.copy(self)
-        files._part = part
+        files._part = part  # noqa: SLF001 - the copy is not shared yet
         return files
 
     def write(self, *, job_id: str, n: int, held: HeldRows, repairs: Sequence[Repair] = ()) -> None:

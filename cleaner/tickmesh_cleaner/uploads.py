@@ -63,8 +63,12 @@ class Uploads:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all uploads."""
-        return sum(path.stat().st_size for path in self._directory.iterdir())
+        """Bytes of all uploads, finished or not."""
+        total = 0
+        for path in self._directory.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # dropped in between
+                total += path.stat().st_size
+        return total
 
     def begin(
         self, *, file_name: str, size_bytes: int, upload_id: str, offset: int, principal: str
@@ -120,14 +124,6 @@ class Uploads:
         if not upload.sha256:
             raise UploadNotFoundError(upload_id)
         return self._path(upload_id), upload
-
-    def held_bytes(self) -> int:
-        """The bytes of all uploads, finished or not."""
-        total = 0
-        for path in self._directory.iterdir():
-            with contextlib.suppress(FileNotFoundError):  # dropped in between
-                total += path.stat().st_size
-        return total
 
     def finished(self, upload: Upload, *, sha256: str, size_bytes: int) -> None:
         """Note that an upload is whole."""

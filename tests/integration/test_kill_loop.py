@@ -60,7 +60,7 @@ def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: floa
         RegistryClient(mesh.addresses["registry"]["grpc"]) as registry,
         CleanerClient(mesh.addresses["cleaner"]["grpc"]) as cleaner,
     ):
-        registry.register(subject, schemas.text(schemas.first()))
+        register(registry, subject)
         began = time.monotonic()
         job = cleaner.create_job(subject, path=source)
         if victim is not None:
@@ -78,6 +78,19 @@ def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: floa
         assert audited.stored == job.balance.stored
         assert audited.quarantined == job.balance.quarantined
     return taken
+
+
+def register(registry: RegistryClient, subject: str) -> None:
+    """Once the registry is back: a job whose registry was killed may end without it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            registry.register(subject, schemas.text(schemas.first()))
+        except UnavailableError:
+            assert time.monotonic() < deadline, "the registry did not come back"
+            time.sleep(0.1)
+        else:
+            return
 
 
 def wait_until_ended(cleaner: CleanerClient, job_id: str) -> job_pb2.Job:

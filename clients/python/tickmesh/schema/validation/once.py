@@ -15,7 +15,11 @@ T = TypeVar("T")
 
 
 class once(Generic[T]):  # noqa: N801 - used as a decorator, like property
-    """A method that is called once; its answer becomes the attribute."""
+    """A method that is called once; its answer becomes the attribute, unless it is the object.
+
+    An object that kept itself would stand in a cycle, and its column would not be freed with its
+    batch but when the collector, which counts objects and not bytes, comes to it.
+    """
 
     def __init__(self, compute: Callable[..., T]) -> None:
         self._compute = compute
@@ -31,5 +35,7 @@ class once(Generic[T]):  # noqa: N801 - used as a decorator, like property
     def __get__(self, instance: object | None, owner: type[object]) -> T | once[T]:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        if value is not instance:
+            instance.__dict__[self._name] = value
         return value
