@@ -37,9 +37,7 @@ def owned_by_another(cleaner: Cleaner, clock: StoppedClock) -> Job:
     made = Job("job", SUBJECT, SUBJECT, source, "trades.csv", 1, file_name="trades.csv")
     job = cleaner.store.jobs.create(made)
     now_ns = clock.now_ns()
-    return cleaner.store.jobs.take_over(
-        job.id, "another", now_ns=now_ns, until_ns=now_ns + HOUR_NS
-    )
+    return cleaner.store.jobs.take_over(job.id, "another", now_ns=now_ns, until_ns=now_ns + HOUR_NS)
 
 
 def test_a_dead_owners_job_is_carried_to_its_end_once_its_lease_is_over(cleaner: Cleaner) -> None:
