@@ -381,6 +381,22 @@ def test_any_range_is_read_again_wherever_its_file_went(live: Live) -> None:
     assert int(lost.value.metadata["last"]) > HEAD_BYTES
 
 
+def test_a_range_over_a_truncation_is_read_from_the_copy_and_the_file(live: Live) -> None:
+    """Both ends lie in one inode, which held two contents."""
+    live.append(HEADER + lines(1))
+    live.play(live.until(rows(1)))
+    live.append(lines(2, 3))
+    live.play(live.until(rows(1, 2, 3)))
+    shutil.copy(live.path, live.path.with_name("live.csv.1"))
+    os.truncate(live.path, 0)
+    live.append(lines(*range(4, 20)))
+    live.play(live.until(rows(*range(1, 20))))
+    for place, batch in enumerate(live.batches):
+        found = live.source().read(start=batch.start, end=live.batches[-1].end)
+        expected = [raw for each in live.batches[place:] for raw in raws(each)]
+        assert [raw for each in found for raw in raws(each)] == expected
+
+
 def test_a_range_of_another_content_is_not_taken_for_the_one_asked_for(live: Live) -> None:
     live.append(HEADER + lines(1, 2))
     live.play(live.until(rows(1, 2)))

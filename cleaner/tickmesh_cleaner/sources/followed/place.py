@@ -71,7 +71,8 @@ class Place:
     @property
     def tells_apart(self) -> bool:
         """Whether the first bytes tell its file from all others: a header alone would not."""
-        return self.position.record > 1 or self.mark.head_bytes == HEAD_BYTES
+        offset, head_bytes = self.position.offset, self.mark.head_bytes
+        return self.position.record > 1 or head_bytes == HEAD_BYTES or 0 < offset < head_bytes
 
 
 def nothing_since(instant_ns: int) -> str:

@@ -134,10 +134,12 @@ class FollowedRecords:
         lost = SourceRangeLostError(
             self.name, first=start.position.offset, last=end.position.offset
         )
-        if _within_one_file(start, end):
-            generation = self._family.find(end)
-            if generation is None:
-                raise lost
+        generation = self._family.find(end) if _within_one_file(start, end) else None
+        if generation is not None and not generation.begins_as(start.mark):
+            # Cut to nothing between the two: one inode, two contents.
+            generation.close()
+            generation = None
+        if generation is not None:
             cursor = _Cursor(generation, start.position, end.mark)
         else:
             cursor = self._find(start, lost)
