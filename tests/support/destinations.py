@@ -27,6 +27,6 @@ def table_rows(url: str, table: str, *columns: str) -> list[tuple[object, ...]]:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             return sorted(tuple(row) for row in connection.exec_driver_sql(statement))
-    with adbc_driver_postgresql.dbapi.connect(url) as connection, connection.cursor() as cursor:
+    with adbc_driver_postgresql.dbapi.connect(url) as session, session.cursor() as cursor:
         cursor.execute(statement)
         return sorted(cursor.fetchall())

@@ -36,4 +36,5 @@ def check_names(names: list[str], *, added: tuple[str, ...]) -> None:
 def constant(value: object, kind: pa.DataType, length: int) -> pa.Array[Any]:
     """A column that holds one value throughout."""
     filled: Any = pa.scalar(value, kind)  # the stubs list kinds of scalars one by one
-    return pa.repeat(filled, length)
+    column: pa.Array[Any] = pa.repeat(filled, length)
+    return column
