@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tickmesh_cleaner.domain.job_source import JobSource
+
 FIRST = {
     "type": "object",
     "required": ["ts", "price"],
@@ -109,7 +111,7 @@ class Cleaner:
         return [row["price"] for row in self.tick_store.rows]
 
 
-def replay_job(job_id: str, source: FileSource | QuarantineSource, **values: str) -> Job:
+def replay_job(job_id: str, source: JobSource, **values: str) -> Job:
     return Job(
         id=job_id,
         subject=SUBJECT,
