@@ -123,6 +123,10 @@ class FileFamily:
                 opened.close()
         return self.open_present()
 
+    def has_later(self, generation: Generation) -> bool:
+        """Whether another file had the name after this one, and was rotated away too."""
+        return any(self._rotated_since(generation.modified_at_ns + 1))
+
     def _rotated_since(self, instant_ns: int) -> Iterator[tuple[int, Path]]:
         """Files that had the name and were last written to at or after an instant, with that."""
         present = self.look()

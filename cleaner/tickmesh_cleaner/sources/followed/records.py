@@ -320,7 +320,8 @@ class FollowedRecords:
                 cursor.is_gone = True
                 self._note("REMOVED", f"{self.name} is gone; what is still written to it is read")
             return False
-        return present.size_bytes > 0 and now - cursor.noticed_at >= _GRACE_SECONDS
+        is_quiet = now - cursor.noticed_at >= _GRACE_SECONDS
+        return is_quiet and (present.size_bytes > 0 or self._family.has_later(cursor.generation))
 
     def _go_on_from(self, cursor: _Cursor) -> _Cursor | None:
         """The cursor behind a file that is left."""
