@@ -281,9 +281,10 @@ def _exact_schema(schema: pa.Schema) -> pa.Schema:
 
 def _exact_type(field: pa.Field[Any]) -> pa.DataType:
     """Numbers whose precision is declared as decimals, other texts in disguise as texts."""
-    if not isinstance(field.type, pa.BaseExtensionType):
-        return field.type
-    kind: Any = field.type
+    plain: pa.DataType = field.type
+    if not isinstance(plain, pa.BaseExtensionType):
+        return plain
+    kind: Any = plain
     modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1")) - 4
     if modifier >= 0 and getattr(kind, "type_name", "") == "numeric":
         precision, scale = modifier >> 16, modifier & 0x7FF

@@ -419,7 +419,9 @@ def _with_tables(kind: object, value: object, *, section: str, prefix: str) -> o
     if not dataclasses.is_dataclass(inner):
         return value
     entries = typing.cast("Mapping[str, object]", value)
-    built = {name: entry for name, entry in entries.items() if dataclasses.is_dataclass(entry)}
+    built: dict[str, object] = {
+        name: entry for name, entry in entries.items() if dataclasses.is_dataclass(entry)
+    }
     for name in dict.fromkeys(key.partition(".")[0] for key in entries if key not in built):
         settings = {f"{prefix}.{key}": entry for key, entry in entries.items()}
         built[name] = _build(

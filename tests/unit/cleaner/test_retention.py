@@ -18,7 +18,7 @@ from tickmesh_cleaner.retention import Retention
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from tickmesh_cleaner.domain.job import Job
@@ -30,7 +30,9 @@ EVERYTHING = QuarantineFilter()
 class NoRows:
     """A tick store that is not asked."""
 
-    def rows_by_sequence(self, dataset: str, producer_id: str) -> Counter[int]:
+    def rows_by_sequence(
+        self, dataset: str, producer_ids: Collection[str]
+    ) -> Mapping[str, Counter[int]]:
         raise AssertionError
 
 
@@ -122,7 +124,7 @@ def test_rows_that_a_replay_holds_are_never_removed(cleaner: Cleaner) -> None:
 
 def test_the_audit_of_a_job_whose_rows_expired_still_explains_itself(cleaner: Cleaner) -> None:
     job = clean(cleaner, "job-1")
-    auditor = Auditor(cleaner.store, cleaner.files, NoRows())
+    auditor = Auditor(cleaner.store, cleaner.files, lambda _job: NoRows())
     retention(cleaner, max_bytes=1).look()
     job = cleaner.store.jobs.get(job.id)
     without_producer = cleaner.store.jobs._change(job.id, producer_id="")

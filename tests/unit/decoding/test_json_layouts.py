@@ -49,7 +49,9 @@ def one_by_one(lines: list[str]) -> JsonColumns:
     for row, part in enumerate(parts):
         found.rejects += [(row, code, message) for _, code, message in part.rejects]
         for path, failures in part.failures.items():
-            found.failures.setdefault(path, []).extend((row, *rest) for _, *rest in failures)
+            found.failures.setdefault(path, []).extend(
+                (row, code, raw) for _, code, raw in failures
+            )
         found.coercions.update(part.coercions)
         found.extras.update(part.extras)
         found.extra_rows.update([row] if part.extra_rows else [])

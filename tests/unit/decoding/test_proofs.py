@@ -51,7 +51,8 @@ def test_a_column_is_read_as_its_values_one_by_one(
     exact = numbers.exactly(target)
     outcomes = [None if value is None else exact(value) for value in values]
     wanted = [None if outcome is None else outcome.value for outcome in outcomes]
-    assert found.values.to_pylist() == pa.array(wanted, target).to_pylist()
+    values_wanted: pa.Array[Any] = pa.array(wanted, target)
+    assert found.values.to_pylist() == values_wanted.to_pylist()
     failed: dict[int, Any] = {}
     for failures in found.failures:
         failed.update(dict.fromkeys(failures.rows.to_pylist(), failures.code))

@@ -65,7 +65,7 @@ def batch_lines(
     ]
     good = compile_schema(document, mapped.batch.schema).check(mapped.batch).good.to_pylist()
     documents = mapped.documents(range(mapped.batch.num_rows))
-    for row, record in enumerate(mapped.record_index.to_pylist()):
+    for row, record in enumerate(np.asarray(mapped.record_index).tolist()):
         line = batch.lines[record].as_py()
         failures = {
             failure.column: failure
@@ -133,7 +133,7 @@ def codes(mapped: MappedBatch, document: SchemaDocument, *, skip: int) -> Any:
     cells = sorted(
         (row - skip, failure.column, failure.code, raw)
         for failure in mapped.failures
-        for row, raw in zip(failure.rows.to_pylist(), failure.raw.to_pylist(), strict=True)
+        for row, raw in zip(np.asarray(failure.rows).tolist(), failure.raw.to_pylist(), strict=True)
         if row >= skip
     )
     return cells, [(reject.code, reject.raw, reject.message) for reject in mapped.rejects]
