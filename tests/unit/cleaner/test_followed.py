@@ -257,6 +257,28 @@ def test_two_rotations_while_nobody_looked_lose_nothing(live: Live) -> None:
     assert live.events.count("ROTATED") == 2
 
 
+def test_a_copy_and_what_was_rotated_in_the_same_moment_are_read_in_their_order(
+    live: Live,
+) -> None:
+    """Clocks of file systems tick: both were written to at one instant."""
+    live.append(HEADER + lines(1))
+    live.play(live.until(rows(1)))
+    live.path.rename(live.path.with_name("live.csv.9"))
+    time.sleep(0.02)
+    live.append(HEADER + lines(2))
+    copy, later = live.path.with_name("live.csv.8"), live.path.with_name("live.csv.7")
+    shutil.copy(live.path, copy)
+    os.truncate(live.path, 0)
+    live.append(lines(3))
+    moment = live.path.stat().st_mtime_ns
+    os.utime(copy, ns=(moment, moment))
+    os.utime(live.path, ns=(moment, moment))
+    time.sleep(0.02)
+    live.path.rename(later)
+    live.append(HEADER + lines(4))
+    live.play(live.until(rows(1, 2, 3, 4)))
+
+
 @pytest.mark.parametrize("dated", [False, True])
 def test_a_file_rotated_and_packed_meanwhile_is_unpacked(live: Live, dated: bool) -> None:
     live.append(HEADER + lines(1))

@@ -75,7 +75,7 @@ class FileFamily:
         since_ns = awaited_since(beginning)
         if since_ns is None:
             return self.find(Place.parse(beginning))
-        for _, path in sorted(self._rotated_since(since_ns - _COARSE_NS)):
+        for _, path in sorted(self._rotated_after((since_ns - _COARSE_NS, 0))):
             found = _open(path)
             if found is not None:
                 return found
@@ -114,7 +114,7 @@ class FileFamily:
     def successor(self, generation: Generation) -> Generation | None:
         """The file that came to have the name after this one had it; None while there is none."""
         mark = generation.mark(upto=HEAD_BYTES)
-        for _, path in sorted(self._rotated_since(generation.modified_at_ns + 1)):
+        for _, path in sorted(self._rotated_after(generation.last_changed_ns)):
             opened = _open(path)
             if opened is not None:
                 # A packed or copied form of the very file is none that came later.
@@ -125,17 +125,19 @@ class FileFamily:
 
     def has_later(self, generation: Generation) -> bool:
         """Whether another file had the name after this one, and was rotated away too."""
-        return any(self._rotated_since(generation.modified_at_ns + 1))
+        return any(self._rotated_after(generation.last_changed_ns))
 
-    def _rotated_since(self, instant_ns: int) -> Iterator[tuple[int, Path]]:
-        """Files that had the name and were last written to at or after an instant, with that."""
+    def _rotated_after(self, changed_ns: tuple[int, int]) -> Iterator[tuple[tuple[int, int], Path]]:
+        """Files that had the name and changed last after another one, with when they did."""
         present = self.look()
         for path in self._others():
             found = _stat(path) if self._rotated.fullmatch(path.name) else None
             if found is None or (present and (found.st_dev, found.st_ino) == present.key):
                 continue
-            if found.st_mtime_ns >= instant_ns:
-                yield found.st_mtime_ns, path
+            # Within one tick of the clock, a copy is older than what was renamed after it.
+            changed = (found.st_mtime_ns, found.st_ctime_ns)
+            if changed > changed_ns:
+                yield changed, path
 
     def _others(self) -> Iterator[Path]:
         """The files beside the followed one, within the roots."""

@@ -44,9 +44,10 @@ class Generation:
         return os.fstat(self._handle).st_size
 
     @property
-    def modified_at_ns(self) -> int:
-        """When it was last written to."""
-        return os.fstat(self._handle).st_mtime_ns
+    def last_changed_ns(self) -> tuple[int, int]:
+        """When it was last written to, and when it last got another name or other bytes."""
+        found = os.fstat(self._handle)
+        return found.st_mtime_ns, found.st_ctime_ns
 
     def mark(self, *, upto: int) -> FileMark:
         """What it is known by, from its bytes before an offset."""
