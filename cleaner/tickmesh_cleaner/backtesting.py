@@ -21,7 +21,7 @@ from tickmesh.schema import compile_schema, roles_of
 from tickmesh.schema.validation import row_documents
 from tickmesh_cleaner.documents import document_text
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
-from tickmesh_cleaner.judging import BatchJudge
+from tickmesh_cleaner.judging import BatchJudge, rules_of
 from tickmesh_cleaner.sources.quarantined import decode_again
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tickmesh.schema.validation import Validator, Verdicts
     from tickmesh_cleaner.domain.quarantine import QuarantinedRow
     from tickmesh_cleaner.quarantine_reading import QuarantineReader
+    from tickmesh_cleaner.rules import Ruling
     from tickmesh_cleaner.sources.quarantined import RecordFormat
     from tickmesh_cleaner.sources.source import SourceBatch
     from tickmesh_cleaner.store.quarantine_index import QuarantineIndex
@@ -254,8 +255,15 @@ class Backtester:
 def _judge_stored(
     batches: Iterator[pa.RecordBatch], schema: RegisteredSchema
 ) -> tuple[int, _Tally]:
+    """Stored rows judged, and those the candidate refuses.
+
+    Of the tick rules only those without memory are asked: what the others would have remembered
+    when a row came is not stored with it.
+    """
     rows = 0
     rejected = _Tally()
+    rules = rules_of(schema)
+    names = schema.arrow_schema.names
     for batch in batches:
         declared = [name for name in batch.schema.names if name in set(schema.arrow_schema.names)]
         seen = batch.select(declared)
@@ -264,7 +272,23 @@ def _judge_stored(
         verdicts = validator.check(seen)
         if not verdicts.all_good:
             _count_refusals(batch, validator, verdicts, rejected)
+        if rules and set(names) <= set(declared):
+            good = batch if verdicts.all_good else batch.filter(verdicts.good)
+            _count_rulings(good, rules.judge_alone(good.select(names)), rejected)
     return rows, rejected
+
+
+def _count_rulings(batch: pa.RecordBatch, ruling: Ruling, rejected: _Tally) -> None:
+    """Count the rows that rules refuse although the schema accepts them."""
+    rejected.rows += len(ruling.held)
+    by_reason: dict[tuple[str, str], list[int]] = {}
+    for row, reasons in ruling.held.items():
+        for reason in dict.fromkeys((each.code, each.instance_path) for each in reasons):
+            by_reason.setdefault(reason, []).append(row)
+    for reason, held in by_reason.items():
+        rejected.add(
+            reason, len(held), partial(_documents, batch, pa.array(held[:_EXAMPLES], pa.int64()))
+        )
 
 
 def _count_refusals(

@@ -72,6 +72,15 @@ def test_a_backtest_says_what_would_be_refused_and_released_and_changes_nothing(
     assert services.ticks.read(subject).num_rows == 990
 
 
+def test_tick_rules_of_a_candidate_refuse_stored_rows(services: Services, subject: str) -> None:
+    """Those without memory: here prices that are no multiple of a tick of 10."""
+    candidate = changed(**{"type": "number", "exclusiveMinimum": 0, "x-tick-size": {"tick": 10}})
+    report = services.cleaner.backtest_schema(subject, text=candidate)
+    (refused,) = report.rejected_reasons
+    assert (report.newly_rejected, refused.code, refused.rows) == (900, "TICK_SIZE", 900)
+    assert json.loads(refused.examples[0])["price"] % 10
+
+
 def test_what_a_backtest_promises_is_what_a_replay_does(services: Services, subject: str) -> None:
     looser = changed(type="number", minimum=0)
     promised = services.cleaner.backtest_schema(subject, text=looser).newly_released
