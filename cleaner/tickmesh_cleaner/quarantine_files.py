@@ -21,8 +21,8 @@ from tickmesh_cleaner.domain.quarantine import (
     QuarantineRecord,
     RowReason,
 )
+from tickmesh_cleaner.durable_files import publish_table
 from tickmesh_cleaner.repair_files import RepairFiles
-from tickmesh_cleaner.synchronised_files import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ class QuarantineFiles:
         named = batch_of_part(self._part, n)
         self.repairs.write(job_id=job_id, n=named, repairs=repairs)
         if held:
-            write_table(held.table, self._path(_FileName(job_id, named)))
+            publish_table(self._path(_FileName(job_id, named)), held.table)
 
     def listed(self, *, job_id: str) -> list[tuple[int, int]]:
         """(batch, bytes) of each file of a job, in order of the batches."""

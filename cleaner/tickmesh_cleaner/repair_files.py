@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tickmesh_cleaner.domain.repair import Repair
-from tickmesh_cleaner.synchronised_files import write_table
+from tickmesh_cleaner.durable_files import publish_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class RepairFiles:
         columns = {
             name: [getattr(repair, name) for repair in repairs] for name in REPAIR_SCHEMA.names
         }
-        write_table(pa.table(columns, schema=REPAIR_SCHEMA), self._path(job_id, n))
+        publish_table(self._path(job_id, n), pa.table(columns, schema=REPAIR_SCHEMA))
 
     def read(self, *, job_id: str, n: int) -> list[Repair]:
         """What was mended in a batch, in the order of its rows."""

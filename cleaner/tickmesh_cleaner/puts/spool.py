@@ -7,10 +7,11 @@ it again, so it is dropped when the producer begins anew.
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from tickmesh_cleaner.durable_files import publishing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,18 +27,11 @@ class PutSpool:
 
     def write(self, sequence: int, batch: pa.RecordBatch) -> None:
         """Keep a batch; it is durable when this returns. One kept before is replaced."""
-        path = self._path(sequence)
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _synchronise(path.parent.parent)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            with pa.ipc.new_file(file, batch.schema) as writer:
-                writer.write_batch(batch)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _synchronise(path.parent)
+        with (
+            publishing(self._path(sequence)) as file,
+            pa.ipc.new_file(file, batch.schema) as writer,
+        ):
+            writer.write_batch(batch)
 
     def read(self, sequence: int) -> pa.RecordBatch | None:
         """A batch; None when it is not here."""
@@ -68,11 +62,3 @@ class PutSpool:
 
     def _path(self, sequence: int) -> Path:
         return self._directory / f"{sequence:016d}.arrow"
-
-
-def _synchronise(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

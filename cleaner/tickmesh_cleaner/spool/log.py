@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from tickmesh_cleaner.durable_files import synchronise
 from tickmesh_cleaner.spool.frame import HEADER_BYTES, body_is_whole, encode_frame, read_header
 from tickmesh_cleaner.spool.segment import (
     SpoolDamagedError,
     scan,
     segment_begins,
     segment_path,
-    synchronise_directory,
 )
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class Spool:
             # A write that failed half-way may have left something behind the durable end.
             os.ftruncate(self._file, offset - begin)
             os.lseek(self._file, offset - begin, os.SEEK_SET)
-            synchronise_directory(self._directory)
+            synchronise(self._directory)
         return begin
 
     def _write(self, group: list[tuple[int, list[bytes]]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,12 +81,3 @@ def _refuse_damage(rest: bytes, *, bad: int) -> None:
         if header.synced_through > bad and body_is_whole(header, body):
             raise SpoolDamagedError(bad)
         found = find_header(rest, start=place + 1)
-
-
-def synchronise_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
