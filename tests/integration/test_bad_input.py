@@ -112,7 +112,7 @@ def ended_job(output: str) -> dict[str, object]:
 def test_a_missing_file_is_a_usage_error(services: Services, subject: str) -> None:
     missing = services.tickmesh.run("clean", "missing.csv", "--subject", subject)
     assert missing.code == USAGE
-    assert "File 'missing.csv' does not exist" in missing.err
+    assert "there is no file, directory or match 'missing.csv'" in missing.err
     assert "tickmesh clean --help" in missing.err
 
 

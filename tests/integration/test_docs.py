@@ -38,6 +38,10 @@ NOT_EXECUTED = {
 EXECUTED_ELSEWHERE = {
     "docs/grpcurl.md": "tests/integration/test_grpcurl.py",
     "docs/validation.md": "tests/unit/schema/validation/test_page.py",
+    **dict.fromkeys(
+        ("docs/databases.md", "docs/feeds.md", "docs/sinks.md", "docs/sources.md"),
+        "tests/integration/cleaner/test_pages.py",
+    ),
 }
 
 DEFAULT_PORTS = {
@@ -304,4 +308,4 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
     linked = {target for target in targets if target.startswith("docs/")}
     there = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
-    assert there == linked
+    assert there | {"docs/rules/README.md"} == linked

@@ -6,6 +6,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,14 +28,20 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def mesh_for_the_command_line(home: Path) -> Iterator[Mesh]:
+def mesh_for_the_command_line(
+    home: Path, *, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Mesh]:
     """A whole mesh that clients and commands of this process, and its children, find by default.
 
     Files below `home / "sources"` are read by the cleaner in place.
+
+    Args:
+        home: Its home.
+        settings: Further settings.
     """
     sources = home / "sources"
     sources.mkdir(parents=True)
-    settings = {"cleaner.sources.roots": str(sources)}
+    settings = {"cleaner.sources.roots": str(sources), **settings}
     with (
         Mesh(home, settings=settings, free_ports=True) as mesh,
         pytest.MonkeyPatch.context() as patch,

@@ -46,8 +46,8 @@ def test_a_sink_is_named_or_is_the_tick_store() -> None:
 @pytest.mark.parametrize(
     ("file", "given", "message"),
     [
-        (None, {}, "FILE or --query"),
-        (Path("a"), {"query": "SELECT 1", "connection": "sea"}, "FILE or --query"),
+        (None, {}, "SOURCE or --query"),
+        (Path("a"), {"query": "SELECT 1", "connection": "sea"}, "SOURCE or --query"),
         (None, {"query": "SELECT 1"}, "--query needs --connection"),
         (Path("a"), {"key": "id"}, "need --query"),
         (Path("a"), {"partition_by": ("ts",)}, "--partition-by needs --to-parquet"),
@@ -71,7 +71,7 @@ def test_options_that_do_not_fit_together_are_refused(
 def test_the_command_says_what_is_missing() -> None:
     outcome = CliRunner().invoke(clean, ["--subject", "s"], standalone_mode=True)
     assert outcome.exit_code == 2
-    assert "FILE or --query" in outcome.output
+    assert "SOURCE or --query" in outcome.output
 
 
 def test_sinks_say_all_that_the_contract_has_a_field_for() -> None:
