@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 ROWS = 120
+FIELDS: dict[str, Any] = dict(cast("Mapping[str, Any]", SCHEMA["properties"]))
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_the_page_of_sources(home: Path, registry: RegistryClient) -> None:
 def test_the_page_of_feeds(home: Path, registry: RegistryClient) -> None:
     feed_schema = SCHEMA | {
         "properties": {
-            **SCHEMA["properties"],
+            **FIELDS,
             "ts": {"type": "integer", "arrow": "timestamp[ns, UTC]"},
         }
     }
@@ -135,7 +136,7 @@ def test_the_page_of_feeds(home: Path, registry: RegistryClient) -> None:
 def test_the_page_of_databases(home: Path, registry: RegistryClient) -> None:
     schema = SCHEMA | {
         "properties": {
-            **SCHEMA["properties"],
+            **FIELDS,
             **{name: {"type": "integer"} for name in ("id", "updated_at")},
             "day": {"type": "string"},
         }
