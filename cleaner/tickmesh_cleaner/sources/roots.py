@@ -92,7 +92,7 @@ class SourceRoots:
         base, rest = self._divide(pattern)
         try:
             found = sorted(islice(self._matches(base, rest), MAX_FILES + 1))
-        except (ValueError, NotImplementedError) as error:
+        except ValueError as error:
             raise InvalidArgumentError("source.files.pattern", str(error)) from None
         except OSError:
             raise SourceNotFoundError(_last_part(pattern)) from None
