@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ LEASE_SECONDS = 15.0
 _RENEWALS = 5
 _LOOK_SECONDS = 0.5
 _LAYOUT_SECONDS = 0.1
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class _ActiveJob:
@@ -285,16 +287,31 @@ class JobRunner:
             self._end(job, JobState.FAILED, message=error.message, error_reason=error.reason)
         except (StoppedError, OwnershipLostError):
             raise
-        except Exception:  # noqa: BLE001 - a defect: the job ends, the others go on
-            _log.exception("job.defect", job_id=job.id)
+        except OSError as error:
+            if error.errno not in _DISK_FULL:
+                self._end_by_defect(job)
+                return
+            _log.warning("job.disk_full", job_id=job.id)
             self._end(
                 job,
                 JobState.FAILED,
-                message=f"an internal error of the cleaner; report the job id {job.id}",
-                error_reason="INTERNAL",
+                message="the disk of the cleaner's data directory is full; free space there, then "
+                "resume the job: it goes on where it stands",
+                error_reason="LIMIT_EXCEEDED",
             )
+        except Exception:  # noqa: BLE001 - a defect: the job ends, the others go on
+            self._end_by_defect(job)
         else:
             self._end(job, JobState.SUCCEEDED)
+
+    def _end_by_defect(self, job: Job) -> None:
+        _log.exception("job.defect", job_id=job.id)
+        self._end(
+            job,
+            JobState.FAILED,
+            message=f"an internal error of the cleaner; report the job id {job.id}",
+            error_reason="INTERNAL",
+        )
 
     def _clean(self, job: Job, active: _ActiveJob) -> None:
         """Carry one source to its end."""

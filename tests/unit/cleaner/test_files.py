@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import time
@@ -12,6 +13,7 @@ import pytest
 from tests.unit.cleaner.parts import SUBJECT, schema_version
 from tests.unit.cleaner.test_replaying import FIRST, Cleaner
 from tickmesh.schema import Action
+from tickmesh_cleaner import quarantine_files
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.domain.errors import JobStateError
 from tickmesh_cleaner.domain.job import Job, JobState, SchemaChangePolicy
@@ -237,6 +239,25 @@ def test_a_file_that_went_away_fails_the_job_by_its_name(cleaner: FilesCleaner) 
     job = cleaner.resume("all")
     assert (job.state, job.error_reason) == (JobState.FAILED, "SOURCE_NOT_FOUND")
     assert "b.csv" in job.message
+
+
+def test_a_full_disk_ends_a_job_that_goes_on_once_there_is_room(
+    cleaner: FilesCleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to do, and a resume settles what stood open."""
+
+    def full(_path: Path, _table: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quarantine_files, "publish_table", full)
+        job = cleaner.files_job("all")
+    assert (job.state, job.error_reason) == (JobState.FAILED, "LIMIT_EXCEEDED")
+    assert "free space" in job.message
+    job = cleaner.resume("all")
+    assert job.state is JobState.SUCCEEDED, job.message
+    assert (job.balance.rows_in, job.balance.quarantined) == (ROWS, BAD)
+    assert cleaner.prices() == [1.5, 2.5, 3.5, 4.5]
 
 
 def test_a_restart_goes_on_with_the_file_the_job_was_at(cleaner: FilesCleaner) -> None:
