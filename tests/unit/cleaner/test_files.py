@@ -19,6 +19,7 @@ from tickmesh_cleaner.domain.errors import JobStateError
 from tickmesh_cleaner.domain.job import Job, JobState, SchemaChangePolicy
 from tickmesh_cleaner.domain.job_source import FileSource, FilesSource
 from tickmesh_cleaner.jobs import JobRunner
+from tickmesh_cleaner.work import Workshop
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -239,6 +240,22 @@ def test_a_file_that_went_away_fails_the_job_by_its_name(cleaner: FilesCleaner) 
     job = cleaner.resume("all")
     assert (job.state, job.error_reason) == (JobState.FAILED, "SOURCE_NOT_FOUND")
     assert "b.csv" in job.message
+
+
+def test_a_resume_that_comes_while_the_failed_job_still_cleans_up_is_not_lost(
+    cleaner: FilesCleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = Workshop.drop_feed
+
+    def drop_slowly(workshop: Workshop, job: Job) -> None:
+        time.sleep(0.3)
+        drop(workshop, job)
+
+    monkeypatch.setattr(Workshop, "drop_feed", drop_slowly)
+    cleaner.write({"b.csv": DAMAGED})
+    assert cleaner.files_job("all").state is JobState.FAILED
+    cleaner.write({"b.csv": FILES["b.csv"]})
+    assert cleaner.resume("all").state is JobState.SUCCEEDED
 
 
 def test_a_full_disk_ends_a_job_that_goes_on_once_there_is_room(
