@@ -78,7 +78,7 @@ _producers = sa.Table(
     sa.Column("recent", sa.LargeBinary, nullable=False),
 )
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised whenever older code would misread, or cut, what newer code wrote, or the reverse."""
 
 

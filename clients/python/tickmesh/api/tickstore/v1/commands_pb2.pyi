@@ -5,11 +5,13 @@ isort:skip_file
 
 import builtins
 import collections.abc
+import google.protobuf.any_pb2
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import sys
+import tickmesh.api.tickstore.v1.expression_pb2
 import typing
 
 if sys.version_info >= (3, 10):
@@ -263,6 +265,8 @@ class ReadCommand(google.protobuf.message.Message):
     FOLLOW_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     STAMPS_FIELD_NUMBER: builtins.int
+    SNAPSHOT_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """The dataset."""
     start_ns: builtins.int
@@ -270,7 +274,9 @@ class ReadCommand(google.protobuf.message.Message):
     end_ns: builtins.int
     """Event times before here, nanoseconds since the epoch, exclusive."""
     reader_version: builtins.int
-    """Read under this schema version; the dataset's newest when 0."""
+    """Read under this schema version: columns by field id, cast where nothing is lost, defaulted or
+    null where it adds them; the dataset's current version when 0.
+    """
     as_of_revision: builtins.int
     """Read as of this dataset revision; the newest when 0."""
     order: Global___ReadOrder.ValueType
@@ -288,6 +294,8 @@ class ReadCommand(google.protobuf.message.Message):
     """Add the columns `_schema_version`, `_ingest_time`, `_dataset_revision`, `_producer_id` and
     `_sequence`; the last two are null in rows of no producer.
     """
+    snapshot: builtins.str
+    """Read as of this named snapshot; not together with `as_of_revision`."""
     @property
     def symbols(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Only these symbols; all when empty."""
@@ -295,6 +303,10 @@ class ReadCommand(google.protobuf.message.Message):
     @property
     def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Only these columns, in this order; all when empty."""
+
+    @property
+    def filter(self) -> tickmesh.api.tickstore.v1.expression_pb2.Expression:
+        """Only rows for which this is true."""
 
     def __init__(
         self,
@@ -311,10 +323,12 @@ class ReadCommand(google.protobuf.message.Message):
         follow: builtins.bool = ...,
         resume_token: builtins.str = ...,
         stamps: builtins.bool = ...,
+        snapshot: builtins.str = ...,
+        filter: tickmesh.api.tickstore.v1.expression_pb2.Expression | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "end_ns", b"end_ns", "start_ns", b"start_ns"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "end_ns", b"end_ns", "filter", b"filter", "start_ns", b"start_ns"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "as_of_revision", b"as_of_revision", "columns", b"columns", "dataset", b"dataset", "end_ns", b"end_ns", "follow", b"follow", "limit", b"limit", "order", b"order", "reader_version", b"reader_version", "resume_token", b"resume_token", "stamps", b"stamps", "start_ns", b"start_ns", "symbols", b"symbols"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "as_of_revision", b"as_of_revision", "columns", b"columns", "dataset", b"dataset", "end_ns", b"end_ns", "filter", b"filter", "follow", b"follow", "limit", b"limit", "order", b"order", "reader_version", b"reader_version", "resume_token", b"resume_token", "snapshot", b"snapshot", "stamps", b"stamps", "start_ns", b"start_ns", "symbols", b"symbols"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__end_ns: typing_extensions.TypeAlias = typing.Literal["end_ns"]
     _WhichOneofArgType__end_ns: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns"]
@@ -383,10 +397,29 @@ class TicketPayload(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class RevisionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
     READ_FIELD_NUMBER: builtins.int
     RANGE_FIELD_NUMBER: builtins.int
     EXPIRES_AT_NS_FIELD_NUMBER: builtins.int
     PRINCIPAL_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    REVISIONS_FIELD_NUMBER: builtins.int
     range: builtins.bytes
     """The part of the snapshot this endpoint serves, in the engine's own form."""
     expires_at_ns: builtins.int
@@ -395,7 +428,15 @@ class TicketPayload(google.protobuf.message.Message):
     """The principal it was made for."""
     @property
     def read(self) -> Global___ReadCommand:
-        """What to read."""
+        """What to read; unset where `query` is set."""
+
+    @property
+    def query(self) -> google.protobuf.any_pb2.Any:
+        """A query as it was sent, with the revision of every dataset it reads."""
+
+    @property
+    def revisions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """The dataset revisions a query was planned for, by dataset."""
 
     def __init__(
         self,
@@ -404,10 +445,12 @@ class TicketPayload(google.protobuf.message.Message):
         range: builtins.bytes = ...,
         expires_at_ns: builtins.int = ...,
         principal: builtins.str = ...,
+        query: google.protobuf.any_pb2.Any | None = ...,
+        revisions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["read", b"read"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["query", b"query", "read", b"read"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["expires_at_ns", b"expires_at_ns", "principal", b"principal", "range", b"range", "read", b"read"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["expires_at_ns", b"expires_at_ns", "principal", b"principal", "query", b"query", "range", b"range", "read", b"read", "revisions", b"revisions"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___TicketPayload: typing_extensions.TypeAlias = TicketPayload

@@ -6,6 +6,7 @@ isort:skip_file
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
@@ -38,6 +39,11 @@ class Dataset(google.protobuf.message.Message):
     CREATED_AT_FIELD_NUMBER: builtins.int
     FAILURE_FIELD_NUMBER: builtins.int
     DAMAGED_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    LIMITS_FIELD_NUMBER: builtins.int
+    RETAINED_FROM_REVISION_FIELD_NUMBER: builtins.int
+    GENERATIONS_FIELD_NUMBER: builtins.int
+    TIERS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The name; equals the subject's."""
     subject: builtins.str
@@ -62,6 +68,8 @@ class Dataset(google.protobuf.message.Message):
     """Whether acknowledged rows are damaged on disk: it neither takes nor gives rows, and `row_count`
     counts only those outside the damaged log. `failure` says what is wrong.
     """
+    retained_from_revision: builtins.int
+    """The dataset revision from which on rows are kept; 0 while nothing was dropped by retention."""
     @property
     def schema_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Every schema version it takes rows of, ascending."""
@@ -69,6 +77,22 @@ class Dataset(google.protobuf.message.Message):
     @property
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
+
+    @property
+    def retention(self) -> Global___Retention:
+        """How long and how much is kept; everything when unset."""
+
+    @property
+    def limits(self) -> Global___DatasetLimits:
+        """What producers may use; unset where only the store's own limits count."""
+
+    @property
+    def generations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Generation]:
+        """Its generations, oldest first: a breaking change of the schema begins one."""
+
+    @property
+    def tiers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tier]:
+        """Where its rows live."""
 
     def __init__(
         self,
@@ -86,10 +110,15 @@ class Dataset(google.protobuf.message.Message):
         created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         failure: builtins.str = ...,
         damaged: builtins.bool = ...,
+        retention: Global___Retention | None = ...,
+        limits: Global___DatasetLimits | None = ...,
+        retained_from_revision: builtins.int = ...,
+        generations: collections.abc.Iterable[Global___Generation] | None = ...,
+        tiers: collections.abc.Iterable[Global___Tier] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "limits", b"limits", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "retention", b"retention"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "damaged", b"damaged", "failure", b"failure", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "damaged", b"damaged", "failure", b"failure", "generations", b"generations", "limits", b"limits", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "retained_from_revision", b"retained_from_revision", "retention", b"retention", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject", "tiers", b"tiers"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["max_event_time_ns"]
     _WhichOneofArgType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns"]
@@ -101,6 +130,166 @@ class Dataset(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_event_time_ns) -> _WhichOneofReturnType__min_event_time_ns | None: ...
 
 Global___Dataset: typing_extensions.TypeAlias = Dataset
+
+@typing.final
+class Retention(google.protobuf.message.Message):
+    """How long and how much of a dataset is kept. Whole segments are dropped, the oldest first."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MAX_AGE_FIELD_NUMBER: builtins.int
+    MAX_BYTES_FIELD_NUMBER: builtins.int
+    max_bytes: builtins.int
+    """The oldest rows are dropped while segments hold more bytes than this. No bound when 0."""
+    @property
+    def max_age(self) -> google.protobuf.duration_pb2.Duration:
+        """Rows older than this are dropped: by event time, without one by ingest time. No bound when unset."""
+
+    def __init__(
+        self,
+        *,
+        max_age: google.protobuf.duration_pb2.Duration | None = ...,
+        max_bytes: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["max_age", b"max_age"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["max_age", b"max_age", "max_bytes", b"max_bytes"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Retention: typing_extensions.TypeAlias = Retention
+
+@typing.final
+class DatasetLimits(google.protobuf.message.Message):
+    """What the producers of one dataset may use."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MAX_BYTES_FIELD_NUMBER: builtins.int
+    MAX_PUT_STREAMS_FIELD_NUMBER: builtins.int
+    max_bytes: builtins.int
+    """Puts are refused while the dataset holds more bytes than this. No bound when 0."""
+    max_put_streams: builtins.int
+    """Put streams open at the same time. No bound when 0."""
+    def __init__(
+        self,
+        *,
+        max_bytes: builtins.int = ...,
+        max_put_streams: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["max_bytes", b"max_bytes", "max_put_streams", b"max_put_streams"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DatasetLimits: typing_extensions.TypeAlias = DatasetLimits
+
+@typing.final
+class Generation(google.protobuf.message.Message):
+    """The schema versions whose rows can be read under one another."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSIONS_FIELD_NUMBER: builtins.int
+    ROW_COUNT_FIELD_NUMBER: builtins.int
+    number: builtins.int
+    """Counts from 1."""
+    row_count: builtins.int
+    """Rows stored under them."""
+    @property
+    def schema_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Its schema versions, ascending."""
+
+    def __init__(
+        self,
+        *,
+        number: builtins.int = ...,
+        schema_versions: collections.abc.Iterable[builtins.int] | None = ...,
+        row_count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["number", b"number", "row_count", b"row_count", "schema_versions", b"schema_versions"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Generation: typing_extensions.TypeAlias = Generation
+
+@typing.final
+class Tier(google.protobuf.message.Message):
+    """A form in which rows are stored."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    SEGMENTS_FIELD_NUMBER: builtins.int
+    ROW_COUNT_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`log`, `recent` (Arrow IPC as it arrived) or `settled` (Parquet)."""
+    segments: builtins.int
+    """Segments, or logs."""
+    row_count: builtins.int
+    """Rows."""
+    size_bytes: builtins.int
+    """Bytes on disk."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        segments: builtins.int = ...,
+        row_count: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["name", b"name", "row_count", b"row_count", "segments", b"segments", "size_bytes", b"size_bytes"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Tier: typing_extensions.TypeAlias = Tier
+
+@typing.final
+class Snapshot(google.protobuf.message.Message):
+    """A named snapshot: one revision of each of some datasets. What it shows is kept until it is deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class RevisionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    REVISIONS_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The name, unique in the store."""
+    @property
+    def revisions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """The revision of each dataset."""
+
+    @property
+    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        revisions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["created_at", b"created_at"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["created_at", b"created_at", "name", b"name", "revisions", b"revisions"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Snapshot: typing_extensions.TypeAlias = Snapshot
 
 @typing.final
 class Producer(google.protobuf.message.Message):

@@ -84,6 +84,18 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION: acknowledged rows of this dataset are damaged on disk, so it neither takes
     nor gives any; other datasets serve. Restore it from a copy, then restart the store.
     """
+    ERROR_REASON_SNAPSHOT_NOT_FOUND: _ErrorReason.ValueType  # 30
+    """NOT_FOUND: no snapshot has this name."""
+    ERROR_REASON_SNAPSHOT_EXISTS: _ErrorReason.ValueType  # 31
+    """ALREADY_EXISTS: a snapshot of this name exists. Delete it, or choose another name."""
+    ERROR_REASON_QUERY_INVALID: _ErrorReason.ValueType  # 32
+    """INVALID_ARGUMENT: the query is malformed, names an unknown table or column, or is not read-only."""
+    ERROR_REASON_GENERATION_NOT_READABLE: _ErrorReason.ValueType  # 33
+    """FAILED_PRECONDITION: rows of older generations cannot be read under the version asked for. Read
+    each generation under a version of its own, or ask for columns that all of them have.
+    """
+    ERROR_REASON_POSITION_EXPIRED: _ErrorReason.ValueType  # 34
+    """OUT_OF_RANGE: rows behind the position were dropped by retention. Start without one."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a tick store call failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -150,4 +162,16 @@ ERROR_REASON_DATASET_DAMAGED: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: acknowledged rows of this dataset are damaged on disk, so it neither takes
 nor gives any; other datasets serve. Restore it from a copy, then restart the store.
 """
+ERROR_REASON_SNAPSHOT_NOT_FOUND: ErrorReason.ValueType  # 30
+"""NOT_FOUND: no snapshot has this name."""
+ERROR_REASON_SNAPSHOT_EXISTS: ErrorReason.ValueType  # 31
+"""ALREADY_EXISTS: a snapshot of this name exists. Delete it, or choose another name."""
+ERROR_REASON_QUERY_INVALID: ErrorReason.ValueType  # 32
+"""INVALID_ARGUMENT: the query is malformed, names an unknown table or column, or is not read-only."""
+ERROR_REASON_GENERATION_NOT_READABLE: ErrorReason.ValueType  # 33
+"""FAILED_PRECONDITION: rows of older generations cannot be read under the version asked for. Read
+each generation under a version of its own, or ask for columns that all of them have.
+"""
+ERROR_REASON_POSITION_EXPIRED: ErrorReason.ValueType  # 34
+"""OUT_OF_RANGE: rows behind the position were dropped by retention. Start without one."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

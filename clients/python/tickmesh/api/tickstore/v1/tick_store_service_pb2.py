@@ -22,38 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from tickmesh.api.tickstore.v1 import dataset_pb2 as tickmesh_dot_api_dot_tickstore_dot_v1_dot_dataset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2tickmesh/api/tickstore/v1/tick_store_service.proto\x12\x19tickmesh.api.tickstore.v1\x1a\'tickmesh/api/tickstore/v1/dataset.proto\"@\n\x14\x43reateDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x17\n\x0fnaive_time_zone\x18\x02 \x01(\t\"L\n\x15\x43reateDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"$\n\x11GetDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"I\n\x12GetDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"L\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\"e\n\x14ListDatasetsResponse\x12\x34\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x13OpenProducerRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\"M\n\x14OpenProducerResponse\x12\x35\n\x08producer\x18\x01 \x01(\x0b\x32#.tickmesh.api.tickstore.v1.Producer\"\"\n\x0fGetStatsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"s\n\rRecoveryStats\x12\x18\n\x10\x64uration_seconds\x18\x01 \x01(\x01\x12\x16\n\x0ereplayed_bytes\x18\x02 \x01(\x03\x12\x12\n\ntorn_bytes\x18\x03 \x01(\x03\x12\x1c\n\x14\x64ropped_upload_bytes\x18\x04 \x01(\x03\"\x88\x02\n\x10GetStatsResponse\x12\x34\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\x12\x16\n\x0erows_committed\x18\x02 \x01(\x03\x12\x15\n\rcommit_groups\x18\x03 \x01(\x03\x12\x19\n\x11\x64uplicate_batches\x18\x04 \x01(\x03\x12\x17\n\x0frefused_batches\x18\x05 \x01(\x03\x12\x1f\n\x17registry_stale_since_ns\x18\x06 \x01(\x03\x12:\n\x08recovery\x18\x07 \x01(\x0b\x32(.tickmesh.api.tickstore.v1.RecoveryStats2\xb8\x04\n\x10TickStoreService\x12r\n\rCreateDataset\x12/.tickmesh.api.tickstore.v1.CreateDatasetRequest\x1a\x30.tickmesh.api.tickstore.v1.CreateDatasetResponse\x12i\n\nGetDataset\x12,.tickmesh.api.tickstore.v1.GetDatasetRequest\x1a-.tickmesh.api.tickstore.v1.GetDatasetResponse\x12o\n\x0cListDatasets\x12..tickmesh.api.tickstore.v1.ListDatasetsRequest\x1a/.tickmesh.api.tickstore.v1.ListDatasetsResponse\x12o\n\x0cOpenProducer\x12..tickmesh.api.tickstore.v1.OpenProducerRequest\x1a/.tickmesh.api.tickstore.v1.OpenProducerResponse\x12\x63\n\x08GetStats\x12*.tickmesh.api.tickstore.v1.GetStatsRequest\x1a+.tickmesh.api.tickstore.v1.GetStatsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2tickmesh/api/tickstore/v1/tick_store_service.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\'tickmesh/api/tickstore/v1/dataset.proto\"\xb3\x01\n\x14\x43reateDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x17\n\x0fnaive_time_zone\x18\x02 \x01(\t\x12\x37\n\tretention\x18\x03 \x01(\x0b\x32$.tickmesh.api.tickstore.v1.Retention\x12\x38\n\x06limits\x18\x04 \x01(\x0b\x32(.tickmesh.api.tickstore.v1.DatasetLimits\"L\n\x15\x43reateDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"$\n\x11GetDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"I\n\x12GetDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"L\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\"e\n\x14ListDatasetsResponse\x12\x34\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe4\x01\n\x14UpdateDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x17\n\x0fnaive_time_zone\x18\x02 \x01(\t\x12\x37\n\tretention\x18\x03 \x01(\x0b\x32$.tickmesh.api.tickstore.v1.Retention\x12\x38\n\x06limits\x18\x04 \x01(\x0b\x32(.tickmesh.api.tickstore.v1.DatasetLimits\x12/\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"L\n\x15UpdateDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"\'\n\x14\x44\x65leteDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"-\n\x15\x44\x65leteDatasetResponse\x12\x14\n\x0crows_deleted\x18\x01 \x01(\x03\";\n\x15\x43reateSnapshotRequest\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tasets\x18\x02 \x03(\t\"O\n\x16\x43reateSnapshotResponse\x12\x35\n\x08snapshot\x18\x01 \x01(\x0b\x32#.tickmesh.api.tickstore.v1.Snapshot\"N\n\x14ListSnapshotsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\"h\n\x15ListSnapshotsResponse\x12\x36\n\tsnapshots\x18\x01 \x03(\x0b\x32#.tickmesh.api.tickstore.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x44\x65leteSnapshotRequest\x12\x10\n\x08snapshot\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteSnapshotResponse\"R\n\x13\x46lushDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"K\n\x14\x46lushDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\"T\n\x15\x43ompactDatasetRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"M\n\x16\x43ompactDatasetResponse\x12\x33\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\";\n\x13OpenProducerRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\"M\n\x14OpenProducerResponse\x12\x35\n\x08producer\x18\x01 \x01(\x0b\x32#.tickmesh.api.tickstore.v1.Producer\"\"\n\x0fGetStatsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"s\n\rRecoveryStats\x12\x18\n\x10\x64uration_seconds\x18\x01 \x01(\x01\x12\x16\n\x0ereplayed_bytes\x18\x02 \x01(\x03\x12\x12\n\ntorn_bytes\x18\x03 \x01(\x03\x12\x1c\n\x14\x64ropped_upload_bytes\x18\x04 \x01(\x03\"\x88\x02\n\x10GetStatsResponse\x12\x34\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\".tickmesh.api.tickstore.v1.Dataset\x12\x16\n\x0erows_committed\x18\x02 \x01(\x03\x12\x15\n\rcommit_groups\x18\x03 \x01(\x03\x12\x19\n\x11\x64uplicate_batches\x18\x04 \x01(\x03\x12\x17\n\x0frefused_batches\x18\x05 \x01(\x03\x12\x1f\n\x17registry_stale_since_ns\x18\x06 \x01(\x03\x12:\n\x08recovery\x18\x07 \x01(\x0b\x32(.tickmesh.api.tickstore.v1.RecoveryStats2\xea\n\n\x10TickStoreService\x12r\n\rCreateDataset\x12/.tickmesh.api.tickstore.v1.CreateDatasetRequest\x1a\x30.tickmesh.api.tickstore.v1.CreateDatasetResponse\x12i\n\nGetDataset\x12,.tickmesh.api.tickstore.v1.GetDatasetRequest\x1a-.tickmesh.api.tickstore.v1.GetDatasetResponse\x12o\n\x0cListDatasets\x12..tickmesh.api.tickstore.v1.ListDatasetsRequest\x1a/.tickmesh.api.tickstore.v1.ListDatasetsResponse\x12r\n\rUpdateDataset\x12/.tickmesh.api.tickstore.v1.UpdateDatasetRequest\x1a\x30.tickmesh.api.tickstore.v1.UpdateDatasetResponse\x12r\n\rDeleteDataset\x12/.tickmesh.api.tickstore.v1.DeleteDatasetRequest\x1a\x30.tickmesh.api.tickstore.v1.DeleteDatasetResponse\x12u\n\x0e\x43reateSnapshot\x12\x30.tickmesh.api.tickstore.v1.CreateSnapshotRequest\x1a\x31.tickmesh.api.tickstore.v1.CreateSnapshotResponse\x12r\n\rListSnapshots\x12/.tickmesh.api.tickstore.v1.ListSnapshotsRequest\x1a\x30.tickmesh.api.tickstore.v1.ListSnapshotsResponse\x12u\n\x0e\x44\x65leteSnapshot\x12\x30.tickmesh.api.tickstore.v1.DeleteSnapshotRequest\x1a\x31.tickmesh.api.tickstore.v1.DeleteSnapshotResponse\x12o\n\x0c\x46lushDataset\x12..tickmesh.api.tickstore.v1.FlushDatasetRequest\x1a/.tickmesh.api.tickstore.v1.FlushDatasetResponse\x12u\n\x0e\x43ompactDataset\x12\x30.tickmesh.api.tickstore.v1.CompactDatasetRequest\x1a\x31.tickmesh.api.tickstore.v1.CompactDatasetResponse\x12o\n\x0cOpenProducer\x12..tickmesh.api.tickstore.v1.OpenProducerRequest\x1a/.tickmesh.api.tickstore.v1.OpenProducerResponse\x12\x63\n\x08GetStats\x12*.tickmesh.api.tickstore.v1.GetStatsRequest\x1a+.tickmesh.api.tickstore.v1.GetStatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tickmesh.api.tickstore.v1.tick_store_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEDATASETREQUEST']._serialized_start=122
-  _globals['_CREATEDATASETREQUEST']._serialized_end=186
-  _globals['_CREATEDATASETRESPONSE']._serialized_start=188
-  _globals['_CREATEDATASETRESPONSE']._serialized_end=264
-  _globals['_GETDATASETREQUEST']._serialized_start=266
-  _globals['_GETDATASETREQUEST']._serialized_end=302
-  _globals['_GETDATASETRESPONSE']._serialized_start=304
-  _globals['_GETDATASETRESPONSE']._serialized_end=377
-  _globals['_LISTDATASETSREQUEST']._serialized_start=379
-  _globals['_LISTDATASETSREQUEST']._serialized_end=455
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=457
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=558
-  _globals['_OPENPRODUCERREQUEST']._serialized_start=560
-  _globals['_OPENPRODUCERREQUEST']._serialized_end=619
-  _globals['_OPENPRODUCERRESPONSE']._serialized_start=621
-  _globals['_OPENPRODUCERRESPONSE']._serialized_end=698
-  _globals['_GETSTATSREQUEST']._serialized_start=700
-  _globals['_GETSTATSREQUEST']._serialized_end=734
-  _globals['_RECOVERYSTATS']._serialized_start=736
-  _globals['_RECOVERYSTATS']._serialized_end=851
-  _globals['_GETSTATSRESPONSE']._serialized_start=854
-  _globals['_GETSTATSRESPONSE']._serialized_end=1118
-  _globals['_TICKSTORESERVICE']._serialized_start=1121
-  _globals['_TICKSTORESERVICE']._serialized_end=1689
+  _globals['_CREATEDATASETREQUEST']._serialized_start=189
+  _globals['_CREATEDATASETREQUEST']._serialized_end=368
+  _globals['_CREATEDATASETRESPONSE']._serialized_start=370
+  _globals['_CREATEDATASETRESPONSE']._serialized_end=446
+  _globals['_GETDATASETREQUEST']._serialized_start=448
+  _globals['_GETDATASETREQUEST']._serialized_end=484
+  _globals['_GETDATASETRESPONSE']._serialized_start=486
+  _globals['_GETDATASETRESPONSE']._serialized_end=559
+  _globals['_LISTDATASETSREQUEST']._serialized_start=561
+  _globals['_LISTDATASETSREQUEST']._serialized_end=637
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=639
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=740
+  _globals['_UPDATEDATASETREQUEST']._serialized_start=743
+  _globals['_UPDATEDATASETREQUEST']._serialized_end=971
+  _globals['_UPDATEDATASETRESPONSE']._serialized_start=973
+  _globals['_UPDATEDATASETRESPONSE']._serialized_end=1049
+  _globals['_DELETEDATASETREQUEST']._serialized_start=1051
+  _globals['_DELETEDATASETREQUEST']._serialized_end=1090
+  _globals['_DELETEDATASETRESPONSE']._serialized_start=1092
+  _globals['_DELETEDATASETRESPONSE']._serialized_end=1137
+  _globals['_CREATESNAPSHOTREQUEST']._serialized_start=1139
+  _globals['_CREATESNAPSHOTREQUEST']._serialized_end=1198
+  _globals['_CREATESNAPSHOTRESPONSE']._serialized_start=1200
+  _globals['_CREATESNAPSHOTRESPONSE']._serialized_end=1279
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=1281
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=1359
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=1361
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=1465
+  _globals['_DELETESNAPSHOTREQUEST']._serialized_start=1467
+  _globals['_DELETESNAPSHOTREQUEST']._serialized_end=1508
+  _globals['_DELETESNAPSHOTRESPONSE']._serialized_start=1510
+  _globals['_DELETESNAPSHOTRESPONSE']._serialized_end=1534
+  _globals['_FLUSHDATASETREQUEST']._serialized_start=1536
+  _globals['_FLUSHDATASETREQUEST']._serialized_end=1618
+  _globals['_FLUSHDATASETRESPONSE']._serialized_start=1620
+  _globals['_FLUSHDATASETRESPONSE']._serialized_end=1695
+  _globals['_COMPACTDATASETREQUEST']._serialized_start=1697
+  _globals['_COMPACTDATASETREQUEST']._serialized_end=1781
+  _globals['_COMPACTDATASETRESPONSE']._serialized_start=1783
+  _globals['_COMPACTDATASETRESPONSE']._serialized_end=1860
+  _globals['_OPENPRODUCERREQUEST']._serialized_start=1862
+  _globals['_OPENPRODUCERREQUEST']._serialized_end=1921
+  _globals['_OPENPRODUCERRESPONSE']._serialized_start=1923
+  _globals['_OPENPRODUCERRESPONSE']._serialized_end=2000
+  _globals['_GETSTATSREQUEST']._serialized_start=2002
+  _globals['_GETSTATSREQUEST']._serialized_end=2036
+  _globals['_RECOVERYSTATS']._serialized_start=2038
+  _globals['_RECOVERYSTATS']._serialized_end=2153
+  _globals['_GETSTATSRESPONSE']._serialized_start=2156
+  _globals['_GETSTATSRESPONSE']._serialized_end=2420
+  _globals['_TICKSTORESERVICE']._serialized_start=2423
+  _globals['_TICKSTORESERVICE']._serialized_end=3809
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,8 @@ isort:skip_file
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
+import google.protobuf.field_mask_pb2
 import google.protobuf.internal.containers
 import google.protobuf.message
 import sys
@@ -27,17 +29,31 @@ class CreateDatasetRequest(google.protobuf.message.Message):
 
     DATASET_FIELD_NUMBER: builtins.int
     NAIVE_TIME_ZONE_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    LIMITS_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """The name; equals a registered subject's."""
     naive_time_zone: builtins.str
     """An IANA time zone that zone-less timestamps of plain puts are read in; refused when empty."""
+    @property
+    def retention(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Retention:
+        """How long and how much is kept; everything when unset."""
+
+    @property
+    def limits(self) -> tickmesh.api.tickstore.v1.dataset_pb2.DatasetLimits:
+        """What producers may use."""
+
     def __init__(
         self,
         *,
         dataset: builtins.str = ...,
         naive_time_zone: builtins.str = ...,
+        retention: tickmesh.api.tickstore.v1.dataset_pb2.Retention | None = ...,
+        limits: tickmesh.api.tickstore.v1.dataset_pb2.DatasetLimits | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "naive_time_zone", b"naive_time_zone"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["limits", b"limits", "retention", b"retention"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "limits", b"limits", "naive_time_zone", b"naive_time_zone", "retention", b"retention"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CreateDatasetRequest: typing_extensions.TypeAlias = CreateDatasetRequest
@@ -158,6 +174,341 @@ class ListDatasetsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListDatasetsResponse: typing_extensions.TypeAlias = ListDatasetsResponse
+
+@typing.final
+class UpdateDatasetRequest(google.protobuf.message.Message):
+    """The request of UpdateDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    NAIVE_TIME_ZONE_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    LIMITS_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    dataset: builtins.str
+    """The name."""
+    naive_time_zone: builtins.str
+    """The new zone of zone-less timestamps, for streams opened from now on."""
+    @property
+    def retention(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Retention:
+        """The new retention."""
+
+    @property
+    def limits(self) -> tickmesh.api.tickstore.v1.dataset_pb2.DatasetLimits:
+        """The new limits."""
+
+    @property
+    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+        """Which of `naive_time_zone`, `retention` and `limits` to set; refused when empty."""
+
+    def __init__(
+        self,
+        *,
+        dataset: builtins.str = ...,
+        naive_time_zone: builtins.str = ...,
+        retention: tickmesh.api.tickstore.v1.dataset_pb2.Retention | None = ...,
+        limits: tickmesh.api.tickstore.v1.dataset_pb2.DatasetLimits | None = ...,
+        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["limits", b"limits", "retention", b"retention", "update_mask", b"update_mask"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "limits", b"limits", "naive_time_zone", b"naive_time_zone", "retention", b"retention", "update_mask", b"update_mask"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___UpdateDatasetRequest: typing_extensions.TypeAlias = UpdateDatasetRequest
+
+@typing.final
+class UpdateDatasetResponse(google.protobuf.message.Message):
+    """The response of UpdateDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    @property
+    def dataset(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Dataset:
+        """The dataset as it is now."""
+
+    def __init__(
+        self,
+        *,
+        dataset: tickmesh.api.tickstore.v1.dataset_pb2.Dataset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___UpdateDatasetResponse: typing_extensions.TypeAlias = UpdateDatasetResponse
+
+@typing.final
+class DeleteDatasetRequest(google.protobuf.message.Message):
+    """The request of DeleteDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    dataset: builtins.str
+    """The name."""
+    def __init__(
+        self,
+        *,
+        dataset: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeleteDatasetRequest: typing_extensions.TypeAlias = DeleteDatasetRequest
+
+@typing.final
+class DeleteDatasetResponse(google.protobuf.message.Message):
+    """The response of DeleteDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ROWS_DELETED_FIELD_NUMBER: builtins.int
+    rows_deleted: builtins.int
+    """Rows that were deleted."""
+    def __init__(
+        self,
+        *,
+        rows_deleted: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["rows_deleted", b"rows_deleted"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeleteDatasetResponse: typing_extensions.TypeAlias = DeleteDatasetResponse
+
+@typing.final
+class CreateSnapshotRequest(google.protobuf.message.Message):
+    """The request of CreateSnapshot."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: builtins.int
+    DATASETS_FIELD_NUMBER: builtins.int
+    snapshot: builtins.str
+    """The name, 1 to 255 characters."""
+    @property
+    def datasets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The datasets; all when empty."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: builtins.str = ...,
+        datasets: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["datasets", b"datasets", "snapshot", b"snapshot"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CreateSnapshotRequest: typing_extensions.TypeAlias = CreateSnapshotRequest
+
+@typing.final
+class CreateSnapshotResponse(google.protobuf.message.Message):
+    """The response of CreateSnapshot."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: builtins.int
+    @property
+    def snapshot(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Snapshot:
+        """The snapshot."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: tickmesh.api.tickstore.v1.dataset_pb2.Snapshot | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["snapshot", b"snapshot"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["snapshot", b"snapshot"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CreateSnapshotResponse: typing_extensions.TypeAlias = CreateSnapshotResponse
+
+@typing.final
+class ListSnapshotsRequest(google.protobuf.message.Message):
+    """The request of ListSnapshots."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DATASET_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many; 100 when 0, never more than 1,000."""
+    page_token: builtins.str
+    """The token of the page, from the previous response."""
+    dataset: builtins.str
+    """Only snapshots that hold this dataset; all when empty."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        dataset: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "page_size", b"page_size", "page_token", b"page_token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListSnapshotsRequest: typing_extensions.TypeAlias = ListSnapshotsRequest
+
+@typing.final
+class ListSnapshotsResponse(google.protobuf.message.Message):
+    """The response of ListSnapshots."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SNAPSHOTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """The token of the next page; empty on the last one."""
+    @property
+    def snapshots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tickmesh.api.tickstore.v1.dataset_pb2.Snapshot]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        snapshots: collections.abc.Iterable[tickmesh.api.tickstore.v1.dataset_pb2.Snapshot] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_page_token", b"next_page_token", "snapshots", b"snapshots"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListSnapshotsResponse: typing_extensions.TypeAlias = ListSnapshotsResponse
+
+@typing.final
+class DeleteSnapshotRequest(google.protobuf.message.Message):
+    """The request of DeleteSnapshot."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: builtins.int
+    snapshot: builtins.str
+    """The name."""
+    def __init__(
+        self,
+        *,
+        snapshot: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["snapshot", b"snapshot"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeleteSnapshotRequest: typing_extensions.TypeAlias = DeleteSnapshotRequest
+
+@typing.final
+class DeleteSnapshotResponse(google.protobuf.message.Message):
+    """The response of DeleteSnapshot."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___DeleteSnapshotResponse: typing_extensions.TypeAlias = DeleteSnapshotResponse
+
+@typing.final
+class FlushDatasetRequest(google.protobuf.message.Message):
+    """The request of FlushDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    TIMEOUT_FIELD_NUMBER: builtins.int
+    dataset: builtins.str
+    """The name."""
+    @property
+    def timeout(self) -> google.protobuf.duration_pb2.Duration:
+        """How long to wait; 30 seconds when unset, at most 10 minutes."""
+
+    def __init__(
+        self,
+        *,
+        dataset: builtins.str = ...,
+        timeout: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["timeout", b"timeout"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "timeout", b"timeout"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___FlushDatasetRequest: typing_extensions.TypeAlias = FlushDatasetRequest
+
+@typing.final
+class FlushDatasetResponse(google.protobuf.message.Message):
+    """The response of FlushDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    @property
+    def dataset(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Dataset:
+        """The dataset as it is now."""
+
+    def __init__(
+        self,
+        *,
+        dataset: tickmesh.api.tickstore.v1.dataset_pb2.Dataset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___FlushDatasetResponse: typing_extensions.TypeAlias = FlushDatasetResponse
+
+@typing.final
+class CompactDatasetRequest(google.protobuf.message.Message):
+    """The request of CompactDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    TIMEOUT_FIELD_NUMBER: builtins.int
+    dataset: builtins.str
+    """The name."""
+    @property
+    def timeout(self) -> google.protobuf.duration_pb2.Duration:
+        """How long to wait; 30 seconds when unset, at most 10 minutes. It goes on in the background."""
+
+    def __init__(
+        self,
+        *,
+        dataset: builtins.str = ...,
+        timeout: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["timeout", b"timeout"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset", "timeout", b"timeout"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CompactDatasetRequest: typing_extensions.TypeAlias = CompactDatasetRequest
+
+@typing.final
+class CompactDatasetResponse(google.protobuf.message.Message):
+    """The response of CompactDataset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    @property
+    def dataset(self) -> tickmesh.api.tickstore.v1.dataset_pb2.Dataset:
+        """The dataset as it is now."""
+
+    def __init__(
+        self,
+        *,
+        dataset: tickmesh.api.tickstore.v1.dataset_pb2.Dataset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset", b"dataset"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CompactDatasetResponse: typing_extensions.TypeAlias = CompactDatasetResponse
 
 @typing.final
 class OpenProducerRequest(google.protobuf.message.Message):

@@ -52,6 +52,41 @@ class TickStoreServiceStub(object):
                 request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsResponse.FromString,
                 _registered_method=True)
+        self.UpdateDataset = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/UpdateDataset',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetResponse.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/DeleteDataset',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetResponse.FromString,
+                _registered_method=True)
+        self.CreateSnapshot = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/CreateSnapshot',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotResponse.FromString,
+                _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/ListSnapshots',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.DeleteSnapshot = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/DeleteSnapshot',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotResponse.FromString,
+                _registered_method=True)
+        self.FlushDataset = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/FlushDataset',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetResponse.FromString,
+                _registered_method=True)
+        self.CompactDataset = channel.unary_unary(
+                '/tickmesh.api.tickstore.v1.TickStoreService/CompactDataset',
+                request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetRequest.SerializeToString,
+                response_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetResponse.FromString,
+                _registered_method=True)
         self.OpenProducer = channel.unary_unary(
                 '/tickmesh.api.tickstore.v1.TickStoreService/OpenProducer',
                 request_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.OpenProducerRequest.SerializeToString,
@@ -91,6 +126,55 @@ class TickStoreServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateDataset(self, request, context):
+        """Changes the settings of a dataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDataset(self, request, context):
+        """Deletes a dataset with all its rows, for good. Refused while a named snapshot holds it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSnapshot(self, request, context):
+        """Gives the present revisions of some datasets a name, and keeps what they show.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Lists named snapshots in order of their names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSnapshot(self, request, context):
+        """Deletes a named snapshot; its rows stay as long as the datasets keep them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FlushDataset(self, request, context):
+        """Moves everything acknowledged out of the write-ahead log into segments.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompactDataset(self, request, context):
+        """Settles every recent segment and merges small ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OpenProducer(self, request, context):
         """Opens a new epoch for a producer and fences its older ones.
         """
@@ -122,6 +206,41 @@ def add_TickStoreServiceServicer_to_server(servicer, server):
                     servicer.ListDatasets,
                     request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsRequest.FromString,
                     response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsResponse.SerializeToString,
+            ),
+            'UpdateDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDataset,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetResponse.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetResponse.SerializeToString,
+            ),
+            'CreateSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSnapshot,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsResponse.SerializeToString,
+            ),
+            'DeleteSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSnapshot,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotResponse.SerializeToString,
+            ),
+            'FlushDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.FlushDataset,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetResponse.SerializeToString,
+            ),
+            'CompactDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompactDataset,
+                    request_deserializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetRequest.FromString,
+                    response_serializer=tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetResponse.SerializeToString,
             ),
             'OpenProducer': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenProducer,
@@ -218,6 +337,195 @@ class TickStoreService(object):
             '/tickmesh.api.tickstore.v1.TickStoreService/ListDatasets',
             tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsRequest.SerializeToString,
             tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListDatasetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/UpdateDataset',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.UpdateDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/DeleteDataset',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/CreateSnapshot',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CreateSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/ListSnapshots',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.ListSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/DeleteSnapshot',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.DeleteSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FlushDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/FlushDataset',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.FlushDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompactDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tickmesh.api.tickstore.v1.TickStoreService/CompactDataset',
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetRequest.SerializeToString,
+            tickmesh_dot_api_dot_tickstore_dot_v1_dot_tick__store__service__pb2.CompactDatasetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,20 @@ class TickStoreServiceStub:
     """Gets one dataset."""
     ListDatasets: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsResponse]
     """Lists datasets in order of their names."""
+    UpdateDataset: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetResponse]
+    """Changes the settings of a dataset."""
+    DeleteDataset: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetResponse]
+    """Deletes a dataset with all its rows, for good. Refused while a named snapshot holds it."""
+    CreateSnapshot: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotResponse]
+    """Gives the present revisions of some datasets a name, and keeps what they show."""
+    ListSnapshots: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsResponse]
+    """Lists named snapshots in order of their names."""
+    DeleteSnapshot: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotResponse]
+    """Deletes a named snapshot; its rows stay as long as the datasets keep them."""
+    FlushDataset: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetResponse]
+    """Moves everything acknowledged out of the write-ahead log into segments."""
+    CompactDataset: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetResponse]
+    """Settles every recent segment and merges small ones."""
     OpenProducer: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.OpenProducerRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.OpenProducerResponse]
     """Opens a new epoch for a producer and fences its older ones."""
     GetStats: grpc.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.GetStatsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.GetStatsResponse]
@@ -55,6 +69,20 @@ class TickStoreServiceAsyncStub(TickStoreServiceStub):
     """Gets one dataset."""
     ListDatasets: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Lists datasets in order of their names."""
+    UpdateDataset: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetResponse]  # type: ignore[assignment]
+    """Changes the settings of a dataset."""
+    DeleteDataset: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetResponse]  # type: ignore[assignment]
+    """Deletes a dataset with all its rows, for good. Refused while a named snapshot holds it."""
+    CreateSnapshot: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotResponse]  # type: ignore[assignment]
+    """Gives the present revisions of some datasets a name, and keeps what they show."""
+    ListSnapshots: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Lists named snapshots in order of their names."""
+    DeleteSnapshot: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotResponse]  # type: ignore[assignment]
+    """Deletes a named snapshot; its rows stay as long as the datasets keep them."""
+    FlushDataset: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetResponse]  # type: ignore[assignment]
+    """Moves everything acknowledged out of the write-ahead log into segments."""
+    CompactDataset: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetResponse]  # type: ignore[assignment]
+    """Settles every recent segment and merges small ones."""
     OpenProducer: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.OpenProducerRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.OpenProducerResponse]  # type: ignore[assignment]
     """Opens a new epoch for a producer and fences its older ones."""
     GetStats: grpc.aio.UnaryUnaryMultiCallable[tickmesh.api.tickstore.v1.tick_store_service_pb2.GetStatsRequest, tickmesh.api.tickstore.v1.tick_store_service_pb2.GetStatsResponse]  # type: ignore[assignment]
@@ -89,6 +117,62 @@ class TickStoreServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListDatasetsResponse]]:
         """Lists datasets in order of their names."""
+
+    @abc.abstractmethod
+    def UpdateDataset(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.UpdateDatasetResponse]]:
+        """Changes the settings of a dataset."""
+
+    @abc.abstractmethod
+    def DeleteDataset(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteDatasetResponse]]:
+        """Deletes a dataset with all its rows, for good. Refused while a named snapshot holds it."""
+
+    @abc.abstractmethod
+    def CreateSnapshot(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CreateSnapshotResponse]]:
+        """Gives the present revisions of some datasets a name, and keeps what they show."""
+
+    @abc.abstractmethod
+    def ListSnapshots(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.ListSnapshotsResponse]]:
+        """Lists named snapshots in order of their names."""
+
+    @abc.abstractmethod
+    def DeleteSnapshot(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.DeleteSnapshotResponse]]:
+        """Deletes a named snapshot; its rows stay as long as the datasets keep them."""
+
+    @abc.abstractmethod
+    def FlushDataset(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.FlushDatasetResponse]]:
+        """Moves everything acknowledged out of the write-ahead log into segments."""
+
+    @abc.abstractmethod
+    def CompactDataset(
+        self,
+        request: tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetResponse, collections.abc.Awaitable[tickmesh.api.tickstore.v1.tick_store_service_pb2.CompactDatasetResponse]]:
+        """Settles every recent segment and merges small ones."""
 
     @abc.abstractmethod
     def OpenProducer(
