@@ -14,7 +14,17 @@ from tickmesh_tickstore.domain.requests import POSITION_COLUMN, StampColumn
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
-__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide", "require_columns", "require_storable"]
+__all__ = [
+    "ARRIVAL_COLUMN",
+    "ROLE_KEY",
+    "RowLayout",
+    "ceiling_divide",
+    "require_columns",
+    "require_storable",
+]
+
+ARRIVAL_COLUMN = "_arrival"
+"""Where stored rows stand in order of event time: each one's place in order of arrival."""
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -77,7 +87,7 @@ def require_storable(schema: pa.Schema) -> None:
     Raises:
         InvalidArgumentError: A column's name or type does not allow it.
     """
-    reserved = {POSITION_COLUMN, *(column.value for column in StampColumn)}
+    reserved = {ARRIVAL_COLUMN, POSITION_COLUMN, *(column.value for column in StampColumn)}
     seen: set[str] = set()
     for field in schema:
         if field.name in seen or field.name in reserved:

@@ -52,6 +52,10 @@ class Dataset:
 
     All writes go through one thread, which runs only while there is work. Readers take `state`,
     an immutable value, and never wait for the writer.
+
+    Attributes:
+        changing_segments: Held by whoever replaces or drops sealed parts, from looking at them
+            until state and manifest agree again.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Dataset:
         self._last_ingest_time_ns = 0
         self._commit_groups = 0
         self._lock = threading.Lock()
+        self.changing_segments = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
         self._state_changed = threading.Condition(self._lock)
@@ -397,6 +402,14 @@ class Dataset:
             )
             return part if part.row_count else None
         return chunk_of(entry)
+
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        Under `changing_segments`, which keeps the parts from being changed in two ways at once.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
 
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""

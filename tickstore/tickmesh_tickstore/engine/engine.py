@@ -97,6 +97,10 @@ class DatasetEngine(ABC):
         """See `TickEngine.flush`."""
 
     @abstractmethod
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+
+    @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
 

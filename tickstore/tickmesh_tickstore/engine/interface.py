@@ -79,6 +79,9 @@ class DatasetStatistics:
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
     """
 
     revision: int
@@ -92,6 +95,9 @@ class DatasetStatistics:
     waiting_bytes: int
     commit_groups: int
     failure: str
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +334,17 @@ class TickEngine(Protocol):
 
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
             TimeoutError: It goes on in the background.
         """
         ...

@@ -16,9 +16,11 @@ from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSyste
 from tickmesh_tickstore.engine.disk.log import DiskJournal
 from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
+from tickmesh_tickstore.engine.disk.reclaiming import Reclaimer
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
-from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
+from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settling import Settler
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
@@ -75,6 +77,18 @@ class DiskEngine(DatasetEngine):
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
+        self._settler = Settler(
+            manifest=self._manifest,
+            files=self._files,
+            cache=self._cache,
+            reclaimer=Reclaimer(files=self._files, cache=self._cache),
+            limits=self._limits,
+            new_id=new_id,
+            datasets=lambda: [
+                (dataset, self._directories[dataset.dataset_id])
+                for dataset in self._datasets.values()
+            ],
+        )
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
@@ -82,6 +96,7 @@ class DiskEngine(DatasetEngine):
             decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
+            sealed=self._settler.segments_came,
         )
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
@@ -169,6 +184,7 @@ class DiskEngine(DatasetEngine):
         segments = [
             part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
         ]
+        settled = [record for record in segments if record.tier is Tier.SETTLED]
         span = state.time_span()
         journal = dataset.journal
         assert isinstance(journal, DiskJournal)
@@ -184,6 +200,9 @@ class DiskEngine(DatasetEngine):
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
             failure=dataset.failure.message if dataset.failure else "",
+            settled_segments=len(settled),
+            settled_rows=sum(record.row_count for record in settled),
+            settled_bytes=sum(record.byte_count for record in settled),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -193,12 +212,20 @@ class DiskEngine(DatasetEngine):
         if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
             raise TimeoutError
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+        deadline = time.monotonic() + timeout_seconds
+        self.flush(name, timeout_seconds=timeout_seconds)
+        left = max(0.0, deadline - time.monotonic())
+        self._settler.compact(self._find(name).dataset_id, timeout_seconds=left)
+
     def close(self) -> None:
         """See `TickEngine.close`."""
         if self._closed:
             return
         super().close()
         self._sealer.close()
+        self._settler.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
 

@@ -20,7 +20,7 @@ from tickmesh_tickstore.domain.errors import StoreFailedError
 from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
-from tickmesh_tickstore.engine.disk.segment import SegmentRecord
+from tickmesh_tickstore.engine.disk.segment import SegmentRecord, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,8 @@ _segments = sa.Table(
     sa.Column("min_time_ns", sa.Integer),
     sa.Column("max_time_ns", sa.Integer),
     sa.Column("uploaded_at_ns", sa.Integer),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("tier", sa.String, nullable=False),
 )
 _producers = sa.Table(
     "producers",
@@ -195,6 +197,28 @@ class Manifest:
                 .values(sealed_revision=through_revision, sealed_log=through_log)
             )
 
+    def replace_segments(
+        self, dataset_id: str, *, replaced: Sequence[str], segments: Sequence[SegmentRecord]
+    ) -> None:
+        """The rows of some segments live in others now.
+
+        Raises:
+            StoreFailedError: Not all of the former are known; nothing was changed.
+        """
+        with self._lock, self._engine.begin() as connection:
+            gone = connection.execute(
+                sa.delete(_segments).where(
+                    _segments.c.dataset_id == dataset_id, _segments.c.segment_id.in_(replaced)
+                )
+            )
+            if gone.rowcount != len(replaced):
+                raise StoreFailedError(
+                    "the manifest has other segments than the store reads: restart the store"
+                )
+            connection.execute(
+                sa.insert(_segments), [_segment_row(dataset_id, each) for each in segments]
+            )
+
     def load(self) -> list[StoredDataset]:
         """Every dataset."""
         with self._lock, self._engine.connect() as connection:
@@ -242,6 +266,8 @@ def _segment_row(dataset_id: str, record: SegmentRecord) -> dict[str, object]:
         "min_time_ns": low,
         "max_time_ns": high,
         "uploaded_at_ns": record.uploaded_at_ns,
+        "first_row": record.first_row,
+        "tier": record.tier.value,
     }
 
 
@@ -264,7 +290,7 @@ def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentR
     rows = connection.execute(
         sa.select(_segments)
         .where(_segments.c.dataset_id == dataset_id)
-        .order_by(_segments.c.first_revision)
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(
         SegmentRecord(
@@ -277,6 +303,8 @@ def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentR
             row.byte_count,
             None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
             row.uploaded_at_ns,
+            row.first_row,
+            Tier(row.tier),
         )
         for row in rows
     )

@@ -48,6 +48,10 @@ class MemoryEngine(DatasetEngine):
         """See `TickEngine.flush`."""
         self._find(name).flush()
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`: memory has one tier only."""
+        self.flush(name, timeout_seconds=timeout_seconds)
+
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
         span = state.time_span()
