@@ -74,7 +74,7 @@ def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
             if request.param == "disk-sealing":
                 limits = replace(limits, log_bytes=1)
             if request.param == "disk-settling":
-                limits = replace(limits, settled_rows=64, settle_after_seconds=0.0)
+                limits = replace(limits, settled_rows=1_000, settle_after_seconds=0.0)
                 kind = SettlingEngine
             engine = kind(tmp_path / str(len(opened)), limits=limits)
         opened.append(engine)

@@ -1,7 +1,8 @@
-"""Segments as the manifest knows them; recent ones: Arrow IPC files in arrival order, memory-mapped, never rewritten in place.
+"""Segments as the manifest knows them, and recent ones as they are read and written.
 
-Beside each batch stand the stamps of its rows and its least and greatest event time, as the
-batch's own metadata: any Arrow reader opens a segment, and a segment explains itself.
+A recent segment is an Arrow IPC file in order of arrival, memory-mapped and never rewritten in place.
+Beside each batch stand the stamps of its rows and its least and greatest event time, as the batch's
+own metadata: any Arrow reader opens a segment, and a segment explains itself.
 """
 
 from __future__ import annotations

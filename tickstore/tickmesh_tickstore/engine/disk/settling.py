@@ -182,8 +182,10 @@ class Settler:
     ) -> None:
         records: list[SegmentRecord] = []
         try:
+            # One after the other: what was written is to be known if the next one fails.
             for unit in self._units(parts):
-                records.append(self._write(dataset, directory, parts[-1].log_number, unit))
+                record = self._write(dataset, directory, parts[-1].log_number, unit)
+                records.append(record)
             self._files.sync_directory(directory.segments)
         except (pa.ArrowException, DatasetDamagedError):
             # Neither will go away: the rows stay as they are, whoever reads them is told.
@@ -273,7 +275,8 @@ def _not_settled(error: Exception) -> TickStoreError:
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFullError(
-            "no space left on the store's disk; every row is where it was: make room, then try again"
+            "no space left on the store's disk; every row is where it was: make room, then try "
+            "again"
         )
     return StoreFailedError(
         "segments could not be settled; every row is where it was: see the store's log"
