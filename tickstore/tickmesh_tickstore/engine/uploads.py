@@ -112,6 +112,7 @@ class AtomicUpload:
         """See `Upload.append`."""
         self._require_open()
         try:
+            self._dataset.require_open()
             require_columns(self._layout, batch)
             size = pa.ipc.get_record_batch_size(batch)
             self._budget.take(size)
@@ -153,6 +154,7 @@ class AtomicUpload:
                         "expected_rows": str(rows),
                     },
                 )
+            self._dataset.require_open()
             staged = self._staging.complete()
         except BaseException:
             self.abort()
