@@ -86,7 +86,9 @@ class DatasetEngine(ABC):
         self._datasets: dict[str, Dataset] = {}
         self._damaged: dict[str, DamagedDataset] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
+        self._staging_budget = StagingBudget(
+            limit=self._limits.staged_bytes, limit_of_one=self._limits.staged_bytes_per_principal
+        )
         self._closed = False
 
     @abstractmethod
