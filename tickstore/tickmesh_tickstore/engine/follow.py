@@ -93,6 +93,7 @@ class TailFollower:
         while True:
             if self._closed.is_set():
                 raise StoreClosedError("the follower is closed")
+            self._dataset.require_open()
             state = self._dataset.state
             chunk = next(state.chunks_between(self._position), None)
             if chunk is not None:
