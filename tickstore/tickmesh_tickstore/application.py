@@ -25,13 +25,16 @@ from tickmesh_tickstore.errors import (
     TokenInvalidError,
     VersionNotReadableError,
 )
+from tickmesh_tickstore.planned_read import PlannedRead
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
+from tickmesh_tickstore.query_planning import QueryPlanner
 from tickmesh_tickstore.tail_stream import plain_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
+    from google.protobuf.message import Message
 
     from tickmesh_serving.call_context import CallContext
     from tickmesh_serving.clock import Clock
@@ -47,28 +50,10 @@ if TYPE_CHECKING:
     )
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
+    from tickmesh_tickstore.query_planning import QueryAnswer
     from tickmesh_tickstore.tickets import TicketOffice
 
 _MAX_PRODUCER_ID_CHARACTERS = 255
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRead:
-    """A read pinned to one snapshot.
-
-    Attributes:
-        schema: The rows' schema.
-        dataset_revision: The snapshot.
-        tickets: Signed tickets of disjoint ranges, in order.
-        expires_at_ns: When they expire, nanoseconds since the epoch.
-        rows: Rows of the answer, where that is known without reading; None under filters.
-    """
-
-    schema: pa.Schema
-    dataset_revision: int
-    tickets: tuple[bytes, ...]
-    expires_at_ns: int
-    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +105,9 @@ class TickStore:
         self._tickets = tickets
         self._clock = clock
         self._max_endpoints = max_endpoints
+        self._queries = QueryPlanner(
+            engine=engine, scan_request=self._scan_request, tickets=tickets
+        )
 
     # Datasets ---------------------------------------------------------------------------------
 
@@ -258,16 +246,22 @@ class TickStore:
             call, command, view.info.schema, view.info.revision, [payload], rows=None
         )
 
+    def plan_query(self, call: CallContext, query: Message) -> PlannedRead:
+        """Pins every dataset that a query reads; see `query_handlers.QUERIES`."""
+        return self._queries.plan(call, query)
+
     def redeem(
         self, call: CallContext, ticket: bytes
-    ) -> pa.RecordBatchReader | commands_pb2.ReadCommand:
+    ) -> pa.RecordBatchReader | QueryAnswer | commands_pb2.ReadCommand:
         """What a ticket is good for.
 
         Returns:
-            The rows, through a reader that needs no Python to go on; for a live tail the command
-            to follow.
+            The rows, through a reader that needs no Python to go on; the answer of a query; for a
+            live tail the command to follow.
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
+        if payload.HasField("query"):
+            return self._queries.answer(payload)
         if payload.read.follow:
             return payload.read
         return self.engine.scan(RangePayload(payload.range))

@@ -116,6 +116,11 @@ class DatasetEngine(ABC):
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
 
+    @property
+    def limits(self) -> EngineLimits:
+        """See `TickEngine.limits`."""
+        return self._limits
+
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
         if not 0 < len(name) <= _LONGEST_NAME:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
     from tickmesh_tickstore.domain.snapshots import Snapshot
@@ -204,6 +205,11 @@ class TickEngine(Protocol):
     are damaged: it is shown by `dataset`, `datasets` and `statistics` alone, and never answers
     with fewer rows.
     """
+
+    @property
+    def limits(self) -> EngineLimits:
+        """Its bounds (T11)."""
+        ...
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
