@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import uuid
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -13,7 +12,7 @@ from tickmesh._ticks.durations import duration_ns
 from tickmesh._ticks.filter_text import parse_filter
 from tickmesh._ticks.filters import Column, Filter, col
 from tickmesh._ticks.frames import to_batches
-from tickmesh._ticks.frames_out import pandas_frame, polars_frame
+from tickmesh._ticks.frames_out import pandas_frame, polars_frame, require
 from tickmesh._ticks.put_stream import PutStream
 from tickmesh._ticks.queries import Side, as_of_join_command, latest_command, sql_command
 from tickmesh._ticks.reading import read_table, stream_batches
@@ -297,8 +296,7 @@ class TickClient:
         Raises:
             ImportError: pandas is not installed; the message is the pip line.
         """
-        if importlib.util.find_spec("pandas") is None:
-            raise ImportError("to_pandas() needs pandas: pip install 'tickmesh[pandas]'")
+        require("pandas")
         return pandas_frame(self.read(dataset, **options))
 
     def to_polars(self, dataset: str, **options: Unpack[ReadOptions]) -> pl.DataFrame:
@@ -307,8 +305,7 @@ class TickClient:
         Raises:
             ImportError: polars is not installed; the message is the pip line.
         """
-        if importlib.util.find_spec("polars") is None:
-            raise ImportError("to_polars() needs polars: pip install 'tickmesh[polars]'")
+        require("polars")
         return polars_frame(self.read(dataset, **options))
 
     def tail(

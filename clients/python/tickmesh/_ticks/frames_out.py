@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -10,6 +11,20 @@ import pyarrow.types as pt
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+
+
+def require(library: Literal["pandas", "polars"]) -> None:
+    """Import a library of frames before rows are read for it.
+
+    Raises:
+        ImportError: it is not installed; the message is the pip line.
+    """
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        raise ImportError(
+            f"to_{library}() needs {library}: pip install 'tickmesh[{library}]'"
+        ) from None
 
 
 def pandas_frame(table: pa.Table) -> pd.DataFrame:
