@@ -79,7 +79,7 @@ def test_naive_columns_are_localised_in_tz_and_left_alone_without() -> None:
 )
 def test_a_local_time_that_is_no_one_instant_is_refused_by_row(moment: str, what: str) -> None:
     good = pd.DataFrame({"ts": pd.to_datetime(["2024-08-08T09:30"] * 7)})
-    bad = pd.DataFrame({"ts": pd.to_datetime(["2024-08-08T09:30", None, moment])})
+    bad = pd.DataFrame({"ts": pd.to_datetime(pd.Series(["2024-08-08T09:30", None, moment]))})
     batches = [pa.RecordBatch.from_pandas(frame) for frame in (good, bad)]
     with pytest.raises(
         InvalidArgumentError, match=rf"'ts', row 9: {moment[:10]}.*{what}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import numbers
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -19,6 +19,8 @@ from tickmesh.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    ArrowColumn: TypeAlias = pa.Array[Any] | pa.ChunkedArray[Any]
 
 _UNIFORM = frozenset({"string", "bytes", "floating", "boolean", "decimal", "empty"})
 _WHOLE = "integer"
@@ -38,7 +40,7 @@ def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
         InvalidArgumentError: a column mixes types or has one that Arrow lacks, two have one name,
             or times stand in an index without a name.
     """
-    columns: dict[str, pa.Array[Any] | pa.ChunkedArray[Any]] = {}
+    columns: dict[str, Any] = {}
     for name, column in (*_index_columns(frame), *frame.items()):
         if str(name) in columns:
             raise InvalidArgumentError(
@@ -63,7 +65,7 @@ def _index_columns(frame: pd.DataFrame) -> list[tuple[Any, pd.Series[Any]]]:
     return [(name, values) for name, values in named if name not in frame.columns]
 
 
-def _arrow_column(name: str, column: pd.Series[Any]) -> pa.Array[Any] | pa.ChunkedArray[Any]:
+def _arrow_column(name: str, column: pd.Series[Any]) -> ArrowColumn:
     kind = str(column.dtype)
     for beginning, instead in _EXTENSIONS.items():
         if kind.startswith(beginning):
@@ -73,18 +75,25 @@ def _arrow_column(name: str, column: pd.Series[Any]) -> pa.Array[Any] | pa.Chunk
                 metadata={"column": name},
             )
     if kind.startswith("Sparse"):
-        column = column.sparse.to_dense()
+        sparse: Any = column.sparse  # the stubs do not know its accessor
+        column = sparse.to_dense()
     try:
         if kind == "object":
             return _of_objects(name, column)
-        found: Any = pa.array(column, from_pandas=True)
+        found: Any = _array(column)
     except (pa.ArrowException, TypeError, OverflowError, ValueError) as error:
         raise InvalidArgumentError(
             f"column '{name}' ({kind}) cannot become an Arrow column: {error}",
             metadata={"column": name},
         ) from error
     if pt.is_dictionary(found.type) and not _is_text(found.type.value_type):
-        return found.cast(found.type.value_type)
+        found = found.cast(found.type.value_type)
+    arrow: ArrowColumn = found
+    return arrow
+
+
+def _array(values: Any, kind: pa.DataType | None = None) -> ArrowColumn:
+    found: ArrowColumn = pa.array(values, kind, from_pandas=True)
     return found
 
 
@@ -92,7 +101,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
 
 
-def _of_objects(name: str, column: pd.Series[Any]) -> pa.Array[Any] | pa.ChunkedArray[Any]:
+def _of_objects(name: str, column: pd.Series[Any]) -> ArrowColumn:
     import pandas as pd
 
     inferred = pd.api.types.infer_dtype(column, skipna=True)
@@ -102,15 +111,15 @@ def _of_objects(name: str, column: pd.Series[Any]) -> pa.Array[Any] | pa.Chunked
         _refuse_mixed(name, column)
     if inferred in {"datetime", "datetime64"}:
         # Arrow reads Timestamps among objects to the microsecond.
-        return pa.array(pd.to_datetime(column), from_pandas=True)
-    return pa.array(column, from_pandas=True)
+        return _array(pd.to_datetime(column))
+    return _array(column)
 
 
-def _integers(column: pd.Series[Any]) -> pa.Array[Any] | pa.ChunkedArray[Any]:
+def _integers(column: pd.Series[Any]) -> ArrowColumn:
     try:
-        return pa.array(column, pa.int64(), from_pandas=True)
+        return _array(column, pa.int64())
     except (OverflowError, pa.ArrowInvalid):
-        return pa.array(column, pa.uint64(), from_pandas=True)
+        return _array(column, pa.uint64())
 
 
 def _refuse_mixed(name: str, column: pd.Series[Any]) -> None:
