@@ -1,0 +1,1 @@
+"""Queries beyond a range: Arrow in, Arrow out; they know neither the wire nor the engine."""
