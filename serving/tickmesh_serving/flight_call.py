@@ -54,12 +54,12 @@ class FlightCall(CallContext):
     ) -> flight.GeneratorStream:
         """Return a stream over a Python iterator whose failures reach the client as errors of ours.
 
-        Use it for live streams only: pyarrow takes the GIL for every batch. Stored data belongs in
-        a `RecordBatchStream` over a C++ reader.
+        Use it where rows are made as they are sent: pyarrow takes the GIL for every item. Stored
+        data belongs in a `RecordBatchStream` over a C++ reader.
 
         Args:
-            schema: of all batches; without dictionary columns.
-            batches: batches, or (batch, application metadata).
+            schema: of all batches; dictionary columns can be sent in tables alone.
+            batches: tables, batches, or (batch, application metadata).
         """
         items: Iterable[Any] = batches  # the stubs do not know the pairs
         return flight.GeneratorStream(schema, self._guarded(items))

@@ -1,1 +1,1 @@
-"""Queries beyond a range: Arrow in, Arrow out; they know neither the wire nor the engine."""
+"""Queries traders ask, as pure functions: Arrow in, Arrow out, no transport and no wire types."""
