@@ -25,6 +25,7 @@ from tickmesh_tickstore.errors import (
     TokenInvalidError,
     VersionNotReadableError,
 )
+from tickmesh_tickstore.filter_messages import filter_of
 from tickmesh_tickstore.planned_read import PlannedRead
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
 from tickmesh_tickstore.query_planning import QueryPlanner
@@ -221,6 +222,7 @@ class TickStore:
             request.start_ns is not None
             or request.end_ns is not None
             or request.symbols is not None
+            or request.filter is not None
             or request.limit is not None
         )
         return self._offered(
@@ -289,7 +291,8 @@ class TickStore:
         ]
         if refused:
             raise InvalidRequestError(
-                f"A live tail takes symbols, columns and a resume_token; not {', '.join(refused)}.",
+                "A live tail takes symbols, columns, a filter and a resume_token; not "
+                f"{', '.join(refused)}.",
                 metadata={"fields": ",".join(refused)},
                 violations=[(name, "not part of a live tail") for name in refused],
             )
@@ -299,6 +302,7 @@ class TickStore:
             command.dataset,
             after=_position(command.resume_token, info),
             symbols=tuple(command.symbols) or None,
+            wanted=filter_of(command),
             columns=tuple(command.columns) or None,
         )
 
@@ -375,6 +379,7 @@ class TickStore:
             start_ns=command.start_ns if command.HasField("start_ns") else None,
             end_ns=command.end_ns if command.HasField("end_ns") else None,
             symbols=tuple(command.symbols) or None,
+            filter=filter_of(command),
             columns=tuple(command.columns) or columns,
             limit=command.limit or None,
             order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
@@ -296,11 +297,17 @@ class DatasetEngine(ABC):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
-            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+            self._find(name),
+            self._limits,
+            after=after,
+            symbols=symbols,
+            wanted=wanted,
+            columns=columns,
         )
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
@@ -357,6 +358,7 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            FilterInvalidError: Its filter does not fit the columns.
             GenerationNotReadableError: Some rows cannot be read losslessly under the newest
                 version.
             LimitExceededError: More rows than may be held at once.
@@ -369,6 +371,7 @@ class TickEngine(Protocol):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives (T8)."""
