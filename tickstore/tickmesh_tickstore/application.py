@@ -49,9 +49,9 @@ if TYPE_CHECKING:
         Follower,
         TickEngine,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
-    from tickmesh_tickstore.query_planning import QueryAnswer
     from tickmesh_tickstore.tickets import TicketOffice
 
 _MAX_PRODUCER_ID_CHARACTERS = 255
@@ -252,14 +252,11 @@ class TickStore:
         """Pins every dataset that a query reads; see `query_handlers.QUERIES`."""
         return self._queries.plan(call, query)
 
-    def redeem(
-        self, call: CallContext, ticket: bytes
-    ) -> pa.RecordBatchReader | QueryAnswer | commands_pb2.ReadCommand:
+    def redeem(self, call: CallContext, ticket: bytes) -> RowStream | commands_pb2.ReadCommand:
         """What a ticket is good for.
 
         Returns:
-            The rows, through a reader that needs no Python to go on; the answer of a query; for a
-            live tail the command to follow.
+            The rows of a read or of a query; for a live tail the command to follow.
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
         if payload.HasField("query"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = [
     "DatasetInfo",
@@ -349,8 +350,12 @@ class TickEngine(Protocol):
         """Pin a snapshot and split a read into ranges of about equal size."""
         ...
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
-        """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
+        """Read one snapshot (T7), in bounded memory however many rows it has.
+
+        The snapshot and everything that can be refused are decided here; rows are read while the
+        stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
+        needs no Python to go on (`RowStream.is_held`).
 
         Rows of every schema version are read under the dataset's newest one: columns by name,
         missing ones null.
@@ -362,6 +367,7 @@ class TickEngine(Protocol):
             GenerationNotReadableError: Some rows cannot be read losslessly under the newest
                 version.
             LimitExceededError: More rows than may be held at once.
+            DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
         ...
 
