@@ -236,9 +236,10 @@ def bars(  # noqa: PLR0913 — each is an option of its own
 @out_option
 @output_option
 def sql(*, query: str, parameters: tuple[str, ...], out: Path | None, output: Output) -> None:
-    """Run one read-only QUERY of SQL over datasets; `-` reads it from standard input.
+    """Run one read-only QUERY of SQL over datasets.
 
     Datasets are tables under their quoted names: 'select * from "ticks.trades" limit 5'.
+    QUERY `-` is read from standard input.
     """
     from tickmesh.ticks import TickClient
 

@@ -39,6 +39,8 @@ MAX_MESSAGE_ROWS = 65_536
 def to_batches(data: TickData, *, tz: TimeZone | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of `data` as Arrow batches of one schema, each small enough for one message.
 
+    A table without rows is one batch without rows.
+
     Args:
         data: A table, a batch, a reader, an iterable of batches, or a pandas or polars frame.
         tz: The zone that zone-less timestamp columns are localised in; sent as they are when None.
@@ -57,6 +59,7 @@ def sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Cut a batch, without copying, to at most `MAX_MESSAGE_ROWS` rows and about 4 MiB."""
     rows = batch.num_rows
     if rows == 0:
+        yield batch
         return
     rows_by_bytes = max(1, MAX_MESSAGE_BYTES * rows // max(batch.nbytes, 1))
     step = min(MAX_MESSAGE_ROWS, rows_by_bytes)
@@ -69,18 +72,25 @@ def _batches(data: Any) -> Iterator[pa.RecordBatch]:
     if isinstance(data, pa.RecordBatch):
         yield data
     elif isinstance(data, pa.Table):
-        # Chunks of one table may carry different dictionaries; a stream takes replacements.
-        yield from data.to_batches()
+        yield from _of_table(data)
     elif isinstance(data, pa.RecordBatchReader):
         yield from data
     elif pandas is not None and isinstance(data, pandas.DataFrame):
-        yield from table_of_pandas(data).to_batches()
+        yield from _of_table(table_of_pandas(data))
     elif polars is not None and isinstance(data, polars.DataFrame):
-        yield from _from_polars(data).to_batches()
+        yield from _of_table(_from_polars(data))
     elif hasattr(data, "__arrow_c_stream__"):
-        yield from pa.table(data).to_batches()
+        yield from _of_table(pa.table(data))
     else:
         yield from _from_iterable(data)
+
+
+def _of_table(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    # Chunks of one table may carry different dictionaries; a stream takes replacements.
+    yield from table.to_batches()
+    if not table.num_rows:
+        # No rows still have columns, which the store can judge.
+        yield pa.record_batch([pa.array([], kind) for kind in table.schema.types], table.schema)
 
 
 def _from_iterable(data: Any) -> Iterator[pa.RecordBatch]:
