@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
@@ -126,6 +127,11 @@ class DatasetEngine(ABC):
     @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """See `TickEngine.limits`."""
+        return self._limits
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
@@ -302,11 +308,17 @@ class DatasetEngine(ABC):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
-            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+            self._find(name),
+            self._limits,
+            after=after,
+            symbols=symbols,
+            wanted=wanted,
+            columns=columns,
         )
 
     def trim(self, name: str, retention: Retention) -> int:

@@ -17,6 +17,7 @@ from tickmesh_tickstore.engine.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
@@ -37,6 +38,7 @@ class TailFollower:
         *,
         after: Position,
         symbols: Sequence[str] | None,
+        wanted: Filter | None,
         columns: Sequence[str] | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
@@ -51,7 +53,7 @@ class TailFollower:
         self._limits = limits
         self._position = after
         self._read: Chunk | None = None
-        self._selection = Selection.of(dataset.newest, symbols=symbols)
+        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
         full = reader_schema(dataset.newest, dataset.layouts)
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
     from tickmesh_tickstore.domain.retention import Retention
@@ -212,6 +214,11 @@ class TickEngine(Protocol):
     with fewer rows.
     """
 
+    @property
+    def limits(self) -> EngineLimits:
+        """Its bounds (T11)."""
+        ...
+
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
 
@@ -362,6 +369,7 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            FilterInvalidError: Its filter does not fit the columns.
             GenerationNotReadableError: Some rows cannot be read losslessly under the newest
                 version.
             LimitExceededError: More rows than may be held at once.
@@ -375,6 +383,7 @@ class TickEngine(Protocol):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives (T8).

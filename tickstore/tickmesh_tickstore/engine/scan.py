@@ -62,7 +62,11 @@ class SnapshotRead:
         self._through = min(end, request.through) if request.through else end
         reader = dataset.newest
         self._selection = Selection.of(
-            reader, start_ns=request.start_ns, end_ns=request.end_ns, symbols=request.symbols
+            reader,
+            start_ns=request.start_ns,
+            end_ns=request.end_ns,
+            symbols=request.symbols,
+            wanted=request.filter,
         )
         # Spans were taken of the column that was the event time when the rows were written.
         self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
@@ -108,6 +112,8 @@ class SnapshotRead:
             wanted.add(reader.event_time or "")
         if self._selection.symbols is not None:
             wanted.add(reader.symbol or "")
+        if self._selection.condition is not None:
+            wanted |= self._selection.condition.columns
         fields = [field for field in self._full_schema if field.name in wanted]
         return pa.schema(fields).with_metadata(self._full_schema.metadata)
 
