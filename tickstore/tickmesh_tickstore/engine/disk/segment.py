@@ -1,6 +1,6 @@
 """Segments as the manifest knows them, and recent ones as they are read and written.
 
-A recent segment is an Arrow IPC file in order of arrival, memory-mapped and never rewritten in place.
+A recent segment is an Arrow IPC file in order of arrival, memory-mapped, never rewritten in place.
 Beside each batch stand the stamps of its rows and its least and greatest event time, as the batch's
 own metadata: any Arrow reader opens a segment, and a segment explains itself.
 """
@@ -122,7 +122,7 @@ class SegmentCache:
         return rows
 
     def forget(self, path: Path) -> None:
-        """A segment is not read any more."""
+        """A segment's file goes."""
         with self._lock:
             self._open.pop(path, None)
 
@@ -154,6 +154,11 @@ class SegmentPart:
     def row_count(self) -> int:
         """See `Part.row_count`."""
         return self.record.row_count
+
+    @property
+    def byte_count(self) -> int:
+        """See `Part.byte_count`."""
+        return self.record.byte_count
 
     @property
     def time_span(self) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ class Settler:
         self._changed = threading.Condition()
         self._ripe_at: dict[str, float] = {}
         self._refused: set[str] = set()
+        self._forgotten: set[str] = set()
+        self._running: str | None = None
         self._requests: dict[str, list[_Request]] = {}
         self._retry_at = 0.0
         self._looked = False
@@ -111,6 +114,12 @@ class Settler:
         if request.error is not None:
             raise request.error
 
+    def forget(self, dataset_id: str) -> None:
+        """A dataset is deleted, and gives no more work: wait for the segments at hand."""
+        with self._changed:
+            self._forgotten.add(dataset_id)
+            self._changed.wait_for(lambda: self._running != dataset_id)
+
     def close(self) -> None:
         """Finish the segments at hand."""
         with self._changed:
@@ -126,6 +135,7 @@ class Settler:
         while self._wait_for_work():
             with self._changed:
                 self._looked = True
+                self._retry_at = 0.0
                 requests, self._requests = self._requests, {}
             for dataset, directory in self._datasets():
                 self._settle_dataset(dataset, directory, requests.pop(dataset.dataset_id, []))
@@ -149,21 +159,25 @@ class Settler:
     ) -> None:
         error: TickStoreError | None = None
         at_once = bool(requests)
+        with self._changed:
+            self._running = dataset.dataset_id
         try:
             while parts := self._next(dataset, at_once=at_once):
                 self._replace(dataset, directory, parts)
-            self._retry_at = 0.0
         except Exception as failure:  # noqa: BLE001  # every row is still where it was: try again later
             _log.exception("segments of dataset %s stay as they are for now", dataset.name)
             self._retry_at = time.monotonic() + _RETRY_SECONDS
             error = _not_settled(failure)
+        with self._changed:
+            self._running = None
+            self._changed.notify_all()
         for request in requests:
             request.error = error
             request.done.set()
 
     def _next(self, dataset: Dataset, *, at_once: bool) -> Sequence[SegmentPart]:
         with self._changed:
-            if self._closed:
+            if self._closed or dataset.dataset_id in self._forgotten:
                 return ()
             waiting = set() if at_once else set(self._ripe_at)
         parts = [part for part in dataset.state.sealed if isinstance(part, SegmentPart)]
@@ -198,7 +212,7 @@ class Settler:
             raise
         schema = dataset.layout(parts[0].record.stamp).schema
         replacing = [directory.part(record, schema, self._cache) for record in records]
-        with dataset.changing_segments:
+        with dataset.arrangement:
             if not dataset.state.holds(parts):
                 self._forget(directory, records)
                 return
@@ -225,13 +239,14 @@ class Settler:
             for stored in part.chunks():
                 rest: StoredRows | None = stored
                 while rest is not None:
-                    taken = rest.rows(0, min(left, rest.row_count))
+                    taken = rest.rows(0, _end_of_unit(rest, left, wanted))
                     assert taken is not None
                     rest = rest.rows(taken.row_count, rest.row_count)
                     unit.append(taken)
                     left -= taken.row_count
                     size += taken.byte_count
-                    if left == 0 or size >= self._limits.settled_bytes:
+                    full = rest is not None or left <= 0 or size >= self._limits.settled_bytes
+                    if full:
                         yield unit
                         unit, left, size = [], wanted, 0
         if unit:
@@ -268,6 +283,19 @@ class Settler:
             self._files.remove(staged)
             raise
         return record
+
+
+def _end_of_unit(stored: StoredRows, left: int, wanted: int) -> int:
+    """How many of some rows still go into a segment that has room for so many of them.
+
+    Between two revisions if one ends near enough: retention drops revisions as a whole.
+    """
+    if left >= stored.row_count:
+        return stored.row_count
+    ends = stored.runs.row_ends
+    before = bisect_right(ends, left)
+    fitting = ends[before - 1] if before else 0
+    return fitting if fitting and (left - fitting) * 4 <= wanted else left
 
 
 def _not_settled(error: Exception) -> TickStoreError:
