@@ -21,6 +21,7 @@ from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
 from tickmesh_tickstore.engine.scan import SnapshotRead
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
@@ -99,14 +100,22 @@ class DatasetEngine(ABC):
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
         if not 0 < len(name) <= _LONGEST_NAME:
             raise InvalidArgumentError(
                 f"a dataset's name has 1 to {_LONGEST_NAME} characters, got {len(name)}"
             )
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             if name in self._datasets or name in self._damaged:
@@ -118,10 +127,18 @@ class DatasetEngine(ABC):
             self._datasets = {**self._datasets, name: dataset}
         return dataset.info()
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.add_version`."""
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             dataset = self._find(name)
@@ -129,6 +146,23 @@ class DatasetEngine(ABC):
                 self._keep_version(dataset, layout)
                 dataset.take_version(layout)
         return dataset.info()
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """See `TickEngine.add_reader`."""
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            if not dataset.find_version(layout):
+                dataset.take_reader(layout)
 
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
@@ -211,10 +245,16 @@ class DatasetEngine(ABC):
         after: Position = START,
         symbols: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
-            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+            self._find(name),
+            self._limits,
+            after=after,
+            symbols=symbols,
+            columns=columns,
+            reader_version=reader_version,
         )
 
     def close(self) -> None:

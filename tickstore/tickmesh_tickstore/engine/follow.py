@@ -11,7 +11,7 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.engine.interface import Followed
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.selection import Selection
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class TailFollower:
         after: Position,
         symbols: Sequence[str] | None,
         columns: Sequence[str] | None,
+        reader_version: int | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
         if after > end:
@@ -48,8 +49,9 @@ class TailFollower:
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._selection = Selection.of(dataset.newest, symbols=symbols)
-        full = reader_schema(dataset.newest, dataset.layouts)
+        reader = dataset.reader(reader_version)
+        self._selection = Selection.of(reader, symbols=symbols)
+        full = reader.schema
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
         if unknown:
@@ -57,7 +59,11 @@ class TailFollower:
                 f"no column {', '.join(map(repr, unknown))}; there are {', '.join(full.names)}",
                 metadata={"unknown": ",".join(unknown)},
             )
-        self._resolver = Resolver(full, dataset.layout)
+        needed = set(self._columns)
+        if self._selection.symbols is not None:
+            needed.add(reader.symbol or "")
+        working = [name for name in full.names if name in needed]
+        self._resolver = Resolver(reader, working, dataset.layout, dataset=dataset.name)
         self._schema = pa.schema([full.field(name) for name in self._columns]).with_metadata(
             full.metadata
         )
@@ -110,8 +116,8 @@ class TailFollower:
 
     def _give(self, chunk: Chunk) -> Followed | None:
         chunk = chunk.rows(0, min(chunk.batch.num_rows, self._affordable_rows(chunk))) or chunk
-        self._position = chunk.end_position()
         batch = self._resolver.resolve(chunk.batch, chunk.stamp)
+        self._position = chunk.end_position()
         if self._selection.is_filter:
             batch = batch.filter(self._selection.mask(batch))
             if batch.num_rows == 0:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ class DatasetInfo:
         versions: The schema versions it takes rows of, ascending, with their Arrow schemas.
         event_time: Name of the event time column of the newest version, if any.
         symbol: Name of the symbol column of the newest version, if any.
+        generations: The generation of each of `versions`.
         damage: Why it neither takes nor gives rows; empty while it is sound.
     """
 
@@ -54,6 +56,7 @@ class DatasetInfo:
     versions: tuple[tuple[Stamp, pa.Schema], ...]
     event_time: str | None
     symbol: str | None
+    generations: tuple[int, ...]
     damage: str = ""
 
     @property
@@ -203,8 +206,23 @@ class TickEngine(Protocol):
     with fewer rows.
     """
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
+
+        Args:
+            name: The name.
+            stamp: The version.
+            schema: Its columns.
+            rules: Its defaults, and which of its nulls are values.
+            generation: The generation it belongs to, from 1.
 
         Raises:
             DatasetAlreadyExistsError: The name is taken.
@@ -212,10 +230,38 @@ class TickEngine(Protocol):
         """
         ...
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Let a dataset take rows of a further schema version; durable on return.
 
-        Doing so again with the same schema changes nothing.
+        Doing so again with the same schema changes nothing. Arguments as for `create_dataset`.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            WrongColumnsError: The version is known with another schema.
+        """
+        ...
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """Let a dataset be read under a version that no row was written under.
+
+        It is known until the engine closes. One that rows are taken of changes nothing. Arguments
+        as for `create_dataset`.
 
         Raises:
             DatasetNotFoundError: No such dataset.
@@ -294,14 +340,15 @@ class TickEngine(Protocol):
     def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
         """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
 
-        Rows of every schema version are read under the dataset's newest one: columns by name,
-        missing ones null.
+        Rows of every schema version are read under one of them: columns by field id, cast where
+        that is exact, missing ones filled with the reader's default or null.
 
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
-            GenerationNotReadableError: Some rows cannot be read losslessly under the newest
-                version.
+            SchemaVersionNotFoundError: The reader's version is not known.
+            VersionNotReadableError: Some rows cannot be read under it without loss.
+            GenerationNotReadableError: The same, of rows of another generation.
             LimitExceededError: More rows than may be held at once.
         """
         ...
@@ -313,8 +360,12 @@ class TickEngine(Protocol):
         after: Position = START,
         symbols: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
-        """Everything behind a position, then whatever arrives (T8)."""
+        """Everything behind a position, then whatever arrives, under one version (T8, T9).
+
+        Rows that cannot be read under it raise when they come up, as `scan` does.
+        """
         ...
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest,
 from tickmesh_tickstore.engine.batches import sliced_to
 from tickmesh_tickstore.engine.chunk import Chunk, merge_chunks
 from tickmesh_tickstore.engine.interface import ScanPlan
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.selection import Selection
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.stamps import Stamp
     from tickmesh_tickstore.engine.dataset import Dataset
 
 __all__ = ["SnapshotRead"]
@@ -65,16 +67,20 @@ class SnapshotRead:
         self._after = request.after or START
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
-        reader = dataset.newest
+        reader = dataset.reader(request.reader_version)
         self._selection = Selection.of(
             reader, start_ns=request.start_ns, end_ns=request.end_ns, symbols=request.symbols
         )
-        # Spans were taken of the column that was the event time when the rows were written.
-        self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
-        self._full_schema = reader_schema(reader, dataset.layouts)
+        self._full_schema = reader.schema
         self._columns = self._checked_columns()
-        self._working_schema = self._working()
-        self._resolver = Resolver(self._working_schema, dataset.layout)
+        self._resolver = Resolver(
+            reader, self._working_columns(), dataset.layout, dataset=dataset.name
+        )
+        self._working_schema = self._resolver.schema
+        # Spans were taken of the column that was the event time when the rows were written.
+        self._prunable = self._selection.is_timed and all(
+            map(self._resolver.keeps_event_time, dataset.layouts)
+        )
         if request.order is Order.TIME and reader.event_time is None:
             raise NoEventTimeError(
                 "order by time needs an event time: give a timestamp column the keyword "
@@ -105,7 +111,7 @@ class SnapshotRead:
             )
         return columns
 
-    def _working(self) -> pa.Schema:
+    def _working_columns(self) -> list[str]:
         """The asked columns and those which rows are chosen or ordered by."""
         reader = self._selection.reader
         wanted = set(self._columns)
@@ -113,8 +119,7 @@ class SnapshotRead:
             wanted.add(reader.event_time or "")
         if self._selection.symbols is not None:
             wanted.add(reader.symbol or "")
-        fields = [field for field in self._full_schema if field.name in wanted]
-        return pa.schema(fields).with_metadata(self._full_schema.metadata)
+        return [name for name in self._full_schema.names if name in wanted]
 
     @property
     def schema(self) -> pa.Schema:
@@ -126,9 +131,13 @@ class SnapshotRead:
     def plan(self, max_endpoints: int) -> ScanPlan:
         """Split the read; see `TickEngine.plan`."""
         pinned = replace(
-            self._request, as_of_revision=self._revision, dataset_id=self._dataset.dataset_id
+            self._request,
+            as_of_revision=self._revision,
+            dataset_id=self._dataset.dataset_id,
+            reader_version=self._resolver.reader.stamp.schema_version,
         )
         chunks = list(self._chosen_chunks())
+        self._require_readable(chunks)
         rows = sum(chunk.batch.num_rows for chunk in chunks)
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
         if pinned.stamps:
@@ -155,6 +164,7 @@ class SnapshotRead:
         """The rows; see `TickEngine.scan`."""
         request = self._request
         chunks = list(_coalesced(self._chosen_chunks()))
+        self._require_readable(chunks)
         if request.order is Order.TIME:
             return self._in_time_order(chunks)
         if request.limit is not None:
@@ -176,6 +186,16 @@ class SnapshotRead:
                 cut = chunk.between(self._after, self._through)
                 if cut is not None:
                     yield cut
+
+    def _require_readable(self, chunks: Iterable[Chunk]) -> None:
+        self._resolver.require({chunk.stamp for chunk in chunks}, rows=self._rows_by_version)
+
+    def _rows_by_version(self) -> Counter[Stamp]:
+        """The rows of the snapshot, whatever is asked of it."""
+        counts: Counter[Stamp] = Counter()
+        for chunk in self._state.chunks_between(START, Position.after_revision(self._revision)):
+            counts[chunk.stamp] += chunk.batch.num_rows
+        return counts
 
     def _resolved(self, chunk: Chunk) -> pa.RecordBatch:
         batch = self._resolver.resolve(chunk.batch, chunk.stamp)

@@ -214,6 +214,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
