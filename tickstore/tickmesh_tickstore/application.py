@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Follower,
         TickEngine,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
     from tickmesh_tickstore.tickets import TicketOffice
@@ -253,14 +254,11 @@ class TickStore:
             call, command, view.info.schema, view.info.revision, [payload], rows=None
         )
 
-    def redeem(
-        self, call: CallContext, ticket: bytes
-    ) -> pa.RecordBatchReader | commands_pb2.ReadCommand:
+    def redeem(self, call: CallContext, ticket: bytes) -> RowStream | commands_pb2.ReadCommand:
         """What a ticket is good for.
 
         Returns:
-            The rows, through a reader that needs no Python to go on; for a live tail the command
-            to follow.
+            The rows; for a live tail the command to follow.
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
         if payload.read.follow:

@@ -71,7 +71,11 @@ class TickStoreFlight:
         redeemed = self._store.redeem(call, ticket.ticket)
         if isinstance(redeemed, commands_pb2.ReadCommand):
             return stream_tail(self._store, call, redeemed)
-        return flight.RecordBatchStream(redeemed)
+        if redeemed.is_held:
+            return flight.RecordBatchStream(redeemed.to_reader())
+        # Rows to decode come a few megabytes at a time, each as one C++ stream: what fails in
+        # between reaches the client as an error of ours.
+        return call.generator_stream(redeemed.schema, redeemed.tables())
 
     def exchange(
         self,

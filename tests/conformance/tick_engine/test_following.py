@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tests.support.ticks import (
@@ -17,7 +18,11 @@ from tests.support.ticks import (
     put,
     ticks,
 )
-from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
+from tickmesh_tickstore.domain.errors import (
+    InvalidArgumentError,
+    StoreClosedError,
+    VersionNotReadableError,
+)
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ScanPlan,
         Upload,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = ["DatasetEngine"]
 
@@ -232,11 +233,11 @@ class DatasetEngine(ABC):
         read = SnapshotRead(self._find(request.dataset), request, self._limits)
         return read.plan(max_endpoints)
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
         """See `TickEngine.scan`."""
         if not isinstance(request, ScanRequest):
             request = ScanRequest.from_payload(request)
-        return SnapshotRead(self._find(request.dataset), request, self._limits).reader()
+        return SnapshotRead(self._find(request.dataset), request, self._limits).rows()
 
     def follow(
         self,

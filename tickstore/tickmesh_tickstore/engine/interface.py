@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = [
     "DatasetInfo",
@@ -337,8 +338,12 @@ class TickEngine(Protocol):
         """Pin a snapshot and split a read into ranges of about equal size."""
         ...
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
-        """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
+        """Read one snapshot (T7), in bounded memory however many rows it has.
+
+        The snapshot and everything that can be refused are decided here; rows are read while the
+        stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
+        needs no Python to go on (`RowStream.is_held`).
 
         Rows of every schema version are read under one of them: columns by field id, cast where
         that is exact, missing ones filled with the reader's default or null.
@@ -350,6 +355,7 @@ class TickEngine(Protocol):
             VersionNotReadableError: Some rows cannot be read under it without loss.
             GenerationNotReadableError: The same, of rows of another generation.
             LimitExceededError: More rows than may be held at once.
+            DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
         ...
 

@@ -47,6 +47,7 @@ class Resolver:
         self._dataset = dataset
         self._layout_of = layout_of
         self._resolutions: dict[Stamp, Resolution] = {}
+        self._needed: dict[Stamp, tuple[str, ...]] = {}
 
     def resolve(self, batch: pa.RecordBatch, stamp: Stamp) -> pa.RecordBatch:
         """A batch of a version's columns under the reader's; columns that agree are not copied.
@@ -63,6 +64,25 @@ class Resolver:
             return resolution.resolve(batch, self.schema)
         except UnfitRowsError as error:
             raise self._refused([(stamp, error.refusal, error.example)], {}) from None
+
+    def needs(self, stamp: Stamp) -> tuple[str, ...]:
+        """The columns of a written version that `resolve` wants to see: one or more.
+
+        Raises:
+            VersionNotReadableError, GenerationNotReadableError: As `require`.
+        """
+        needed = self._needed.get(stamp)
+        if needed is None:
+            self.require([stamp])
+            found = self.resolution(stamp).sources(self.schema.names)
+            # Without any column nobody could tell how many rows there are.
+            needed = tuple(found or self._layout_of(stamp).schema.names[:1])
+            self._needed[stamp] = needed
+        return needed
+
+    def is_same(self, stamp: Stamp) -> bool:
+        """Whether every column is read as it was written."""
+        return all(map(self.resolution(stamp).is_unchanged, self.schema.names))
 
     def resolution(self, stamp: Stamp) -> Resolution:
         """How rows of a version are read."""

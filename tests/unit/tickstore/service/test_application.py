@@ -13,6 +13,7 @@ from tickmesh.api.tickstore.v1.commands_pb2 import READ_ORDER_TIME, ReadCommand
 from tickmesh_serving.principal import Principal
 from tickmesh_tickstore.commands import PutRequest
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.engine import RowStream
 from tickmesh_tickstore.errors import (
     InvalidRequestError,
     SubjectUnknownError,
@@ -46,7 +47,7 @@ def read(store: TickStore, call: CallContext, command: ReadCommand) -> pa.Table:
 
 def redeem(store: TickStore, call: CallContext, ticket: bytes) -> pa.Table:
     rows = store.redeem(call, ticket)
-    assert isinstance(rows, pa.RecordBatchReader)
+    assert isinstance(rows, RowStream)
     return rows.read_all()
 
 

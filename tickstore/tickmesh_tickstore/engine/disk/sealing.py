@@ -155,8 +155,8 @@ class Sealer:
                     records.append(part.record)
                     parts.append(part)
                 continue
-            chunks = chain.from_iterable(part.chunks() for part in neighbours)
-            for group in sealed_groups(chunks):
+            stored = chain.from_iterable(part.chunks() for part in neighbours)
+            for group in sealed_groups(rows.load() for rows in stored):
                 record = self._write(directory, dataset, task.log_number, group)
                 records.append(record)
                 parts.append(SegmentPart(record, directory.segment(record.segment_id), self._cache))
