@@ -18,13 +18,17 @@ from tickmesh_tickstore.errors import (
     TokenInvalidError,
     VersionNotReadableError,
 )
+from tickmesh_tickstore.filter_messages import filter_of
+from tickmesh_tickstore.planned_read import PlannedRead
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
+from tickmesh_tickstore.query_planning import QueryPlanner
 from tickmesh_tickstore.tail_stream import plain_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
+    from google.protobuf.message import Message
 
     from tickmesh_serving.call_context import CallContext
     from tickmesh_serving.clock import Clock
@@ -53,25 +57,6 @@ class DatasetView:
     info: DatasetInfo
     statistics: DatasetStatistics
     settings: DatasetSettings
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRead:
-    """A read pinned to one snapshot.
-
-    Attributes:
-        schema: The rows' schema.
-        dataset_revision: The snapshot.
-        tickets: Signed tickets of disjoint ranges, in order.
-        expires_at_ns: When they expire, nanoseconds since the epoch.
-        rows: Rows of the answer, where that is known without reading; None under filters.
-    """
-
-    schema: pa.Schema
-    dataset_revision: int
-    tickets: tuple[bytes, ...]
-    expires_at_ns: int
-    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +106,9 @@ class TickStore:
         self._tickets = tickets
         self._clock = clock
         self._max_endpoints = max_endpoints
+        self._queries = QueryPlanner(
+            engine=engine, scan_request=self._scan_request, tickets=tickets
+        )
 
     # Datasets ---------------------------------------------------------------------------------
 
@@ -229,6 +217,7 @@ class TickStore:
             request.start_ns is not None
             or request.end_ns is not None
             or request.symbols is not None
+            or request.filter is not None
             or request.limit is not None
         )
         return self._offered(
@@ -254,13 +243,19 @@ class TickStore:
             call, command, view.info.schema, view.info.revision, [payload], rows=None
         )
 
+    def plan_query(self, call: CallContext, query: Message) -> PlannedRead:
+        """Pins every dataset that a query reads; see `query_handlers.QUERIES`."""
+        return self._queries.plan(call, query)
+
     def redeem(self, call: CallContext, ticket: bytes) -> RowStream | commands_pb2.ReadCommand:
         """What a ticket is good for.
 
         Returns:
-            The rows; for a live tail the command to follow.
+            The rows of a read or of a query; for a live tail the command to follow.
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
+        if payload.HasField("query"):
+            return self._queries.answer(payload)
         if payload.read.follow:
             return payload.read
         return self.engine.scan(RangePayload(payload.range))
@@ -287,7 +282,8 @@ class TickStore:
         ]
         if refused:
             raise InvalidRequestError(
-                f"A live tail takes symbols, columns and a resume_token; not {', '.join(refused)}.",
+                "A live tail takes symbols, columns, a filter and a resume_token; not "
+                f"{', '.join(refused)}.",
                 metadata={"fields": ",".join(refused)},
                 violations=[(name, "not part of a live tail") for name in refused],
             )
@@ -297,6 +293,7 @@ class TickStore:
             command.dataset,
             after=_position(command.resume_token, info),
             symbols=tuple(command.symbols) or None,
+            wanted=filter_of(command),
             columns=tuple(command.columns) or None,
         )
 
@@ -373,6 +370,7 @@ class TickStore:
             start_ns=command.start_ns if command.HasField("start_ns") else None,
             end_ns=command.end_ns if command.HasField("end_ns") else None,
             symbols=tuple(command.symbols) or None,
+            filter=filter_of(command),
             columns=tuple(command.columns) or columns,
             limit=command.limit or None,
             order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,

@@ -8,6 +8,7 @@ import grpc
 
 from tickmesh_serving.errors import ErrorTable
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.domain.filters import FilterInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,6 +145,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    FilterInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.DatasetNotFoundError: grpc.StatusCode.NOT_FOUND,
     domain.DatasetAlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
     domain.SchemaVersionNotFoundError: grpc.StatusCode.NOT_FOUND,

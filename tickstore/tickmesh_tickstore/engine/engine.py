@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
@@ -100,6 +101,11 @@ class DatasetEngine(ABC):
     @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """See `TickEngine.limits`."""
+        return self._limits
 
     def create_dataset(
         self,
@@ -245,6 +251,7 @@ class DatasetEngine(ABC):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
         reader_version: int | None = None,
     ) -> Follower:
@@ -254,6 +261,7 @@ class DatasetEngine(ABC):
             self._limits,
             after=after,
             symbols=symbols,
+            wanted=wanted,
             columns=columns,
             reader_version=reader_version,
         )

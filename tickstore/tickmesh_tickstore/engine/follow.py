@@ -17,6 +17,7 @@ from tickmesh_tickstore.engine.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
@@ -37,6 +38,7 @@ class TailFollower:
         *,
         after: Position,
         symbols: Sequence[str] | None,
+        wanted: Filter | None,
         columns: Sequence[str] | None,
         reader_version: int | None,
     ) -> None:
@@ -52,7 +54,7 @@ class TailFollower:
         self._position = after
         self._read: Chunk | None = None
         reader = dataset.reader(reader_version)
-        self._selection = Selection.of(reader, symbols=symbols)
+        self._selection = Selection.of(reader, symbols=symbols, wanted=wanted)
         full = reader.schema
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
@@ -64,6 +66,9 @@ class TailFollower:
         needed = {*self._columns, *self._selection.columns}
         working = [name for name in full.names if name in needed]
         self._resolver = Resolver(reader, working, dataset.layout, dataset=dataset.name)
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
+        )
         self._schema = pa.schema([full.field(name) for name in self._columns]).with_metadata(
             full.metadata
         )
@@ -124,13 +129,16 @@ class TailFollower:
     def _give(self, chunk: Chunk) -> Followed | None:
         rows = chunk.batch.num_rows
         given = chunk.rows(0, min(rows, self._affordable_rows(chunk))) or chunk
-        batch = self._resolver.resolve(given.batch, given.stamp)
+        batch = given.batch
+        if self._selection.is_filter:
+            mask = self._selection.mask(self._chooser.resolve(batch, given.stamp))
+            batch = batch.filter(mask)
+        # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+        batch = self._resolver.resolve(batch, given.stamp)
         self._read = chunk.rows(given.batch.num_rows, rows)
         self._position = given.end_position()
-        if self._selection.is_filter:
-            batch = batch.filter(self._selection.mask(batch))
-            if batch.num_rows == 0:
-                return None
+        if batch.num_rows == 0:
+            return None
         return Followed(batch.select(self._columns), self._position, given.stamp)
 
     def _affordable_rows(self, chunk: Chunk) -> int:

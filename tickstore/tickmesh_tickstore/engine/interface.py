@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
@@ -207,6 +209,11 @@ class TickEngine(Protocol):
     with fewer rows.
     """
 
+    @property
+    def limits(self) -> EngineLimits:
+        """Its bounds (T11)."""
+        ...
+
     def create_dataset(
         self,
         name: str,
@@ -351,6 +358,7 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            FilterInvalidError: Its filter does not fit the columns.
             SchemaVersionNotFoundError: The reader's version is not known.
             VersionNotReadableError: Some rows cannot be read under it without loss.
             GenerationNotReadableError: The same, of rows of another generation.
@@ -365,6 +373,7 @@ class TickEngine(Protocol):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
         reader_version: int | None = None,
     ) -> Follower:

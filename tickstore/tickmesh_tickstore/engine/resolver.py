@@ -56,6 +56,8 @@ class Resolver:
             VersionNotReadableError: A value, or a whole column, cannot be had.
             GenerationNotReadableError: The same, of rows of another generation.
         """
+        if not self.schema.names:
+            return batch.select([])  # which knows how many rows there are
         resolution = self.resolution(stamp)
         if resolution.is_identity and batch.schema.equals(self.schema, check_metadata=True):
             return batch

@@ -61,12 +61,19 @@ class SnapshotRead:
         self._through = min(end, request.through) if request.through else end
         reader = dataset.reader(request.reader_version)
         self._selection = Selection.of(
-            reader, start_ns=request.start_ns, end_ns=request.end_ns, symbols=request.symbols
+            reader,
+            start_ns=request.start_ns,
+            end_ns=request.end_ns,
+            symbols=request.symbols,
+            wanted=request.filter,
         )
         self._full_schema = reader.schema
         self._columns = self._checked_columns()
         self._resolver = Resolver(
             reader, self._working_columns(), dataset.layout, dataset=dataset.name
+        )
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
         )
         # Spans were taken of the column that was the event time when the rows were written.
         self._prunable = self._selection.is_timed and all(
@@ -225,11 +232,12 @@ class SnapshotRead:
             batch, places = resolver.resolve(found.batch, stored.stamp), found.places
         else:
             found = stored.read(names, where=self._where(stored.stamp))
-            batch, places = resolver.resolve(found.batch, stored.stamp), found.places
-            if not selection.has_symbol(batch):
-                return batch.slice(0, 0)
-            mask = selection.mask(batch)
-            batch = batch.filter(mask)
+            deciding, places = self._chooser.resolve(found.batch, stored.stamp), found.places
+            if not selection.has_symbol(deciding):
+                return deciding.slice(0, 0)
+            mask = selection.mask(deciding)
+            # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+            batch = resolver.resolve(found.batch.filter(mask), stored.stamp)
             if stamps:
                 places = pc.indices_nonzero(mask) if places is None else places.filter(mask)
         for name in stamps:
