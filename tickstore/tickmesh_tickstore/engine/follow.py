@@ -104,6 +104,7 @@ class TailFollower:
         while True:
             if self._closed.is_set():
                 raise StoreClosedError("the follower is closed")
+            self._dataset.require_open()
             state = self._dataset.state
             chunk = self._next_chunk(state)
             if chunk is not None:
