@@ -11,7 +11,7 @@ from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -85,6 +85,7 @@ class DatasetStatistics:
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
         failure: Why the dataset takes no more writes; empty while it does.
+        version_rows: Rows stored, by schema version.
     """
 
     revision: int
@@ -98,6 +99,7 @@ class DatasetStatistics:
     waiting_bytes: int
     commit_groups: int
     failure: str
+    version_rows: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)

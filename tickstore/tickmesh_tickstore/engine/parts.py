@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.engine.chunk import Chunk, TimeSpan, append_chunk, join_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
@@ -45,6 +46,10 @@ class Part(Protocol):
         """Least and greatest event time in ns, `None` without any."""
         ...
 
+    def version_rows(self) -> Mapping[int, int]:
+        """Its rows by schema version; no row is read."""
+        ...
+
     def chunks(self) -> Sequence[StoredRows]:
         """Its rows in order of arrival, cut where they are read; nothing is read yet."""
         ...
@@ -68,6 +73,13 @@ class TailPart:
     def last_revision(self) -> int:
         """Dataset revision of the last row."""
         return self.held[-1].last_revision
+
+    def version_rows(self) -> Mapping[int, int]:
+        """See `Part.version_rows`."""
+        counts: Counter[int] = Counter()
+        for chunk in self.held:
+            counts[chunk.stamp.schema_version] += chunk.row_count
+        return counts
 
     def chunks(self) -> Sequence[Chunk]:
         """The rows."""
@@ -121,6 +133,13 @@ class DatasetState:
         """The state after a log's rows moved into other parts; no row changes its place."""
         recent = tuple(part for part in self.recent if part.log_number > log_number)
         return DatasetState(self.revision, (*self.sealed, *parts), recent, self.row_count)
+
+    def version_rows(self) -> Counter[int]:
+        """Rows by schema version."""
+        counts: Counter[int] = Counter()
+        for part in (*self.sealed, *self.recent):
+            counts.update(part.version_rows())
+        return counts
 
     def time_span(self) -> TimeSpan | None:
         """Least and greatest event time stored, in ns."""

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
@@ -214,6 +215,7 @@ class DiskEngine(DatasetEngine):
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -235,6 +237,9 @@ class DiskEngine(DatasetEngine):
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     return DamagedDataset(
         DatasetInfo(
@@ -259,6 +264,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             waiting_bytes=0,
             commit_groups=0,
             failure=message,
+            version_rows=version_rows,
         ),
     )
 
