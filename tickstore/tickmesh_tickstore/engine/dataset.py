@@ -65,6 +65,10 @@ class Dataset:
 
     All writes go through one thread, which runs only while there is work. Readers take `state`,
     an immutable value, and never wait for the writer.
+
+    Attributes:
+        changing_segments: Held by whoever replaces or drops sealed parts, from looking at them
+            until state and manifest agree again.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Dataset:
         self._last_ingest_time_ns = 0
         self._commit_groups = 0
         self._lock = threading.Lock()
+        self.changing_segments = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
         self._state_changed = threading.Condition(self._lock)
@@ -98,8 +103,6 @@ class Dataset:
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
-        self.arrangement = threading.Lock()
-        """Held by whoever drops sealed parts, or puts others in their place."""
 
     # What readers see.
 
@@ -295,7 +298,7 @@ class Dataset:
     def trim(self, kept_from: Position) -> None:
         """Drop every sealed part before a cut, under a dataset revision of its own; durable.
 
-        The caller holds `arrangement`, so that the cut stays one between parts.
+        The caller holds `changing_segments`, so that the cut stays one between parts.
         """
         work = TrimWork(kept_from)
         self._hand_in(work)
@@ -457,6 +460,14 @@ class Dataset:
             )
             return part if part.row_count else None
         return chunk_of(entry)
+
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        Under `changing_segments`, which keeps the parts from being changed in two ways at once.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
 
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""

@@ -86,6 +86,10 @@ class DatasetStatistics:
         retained_from_revision: The dataset revision from which on rows are kept; 0 while nothing
             was dropped.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -101,6 +105,10 @@ class DatasetStatistics:
     dropped_bytes: int
     retained_from_revision: int
     failure: str
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +435,17 @@ class TickEngine(Protocol):
 
         Returns:
             The bytes that were freed.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
+            TimeoutError: It goes on in the background.
         """
         ...
 

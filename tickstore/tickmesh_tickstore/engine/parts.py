@@ -156,6 +156,27 @@ class DatasetState:
         shown = self.dropped.shown_at(revision)
         return replace(self, sealed=(*shown, *self.sealed)) if shown else self
 
+    def holds(self, parts: Sequence[Part]) -> bool:
+        """Whether sealed parts are there, one behind the other."""
+        return self._place(parts) is not None
+
+    def with_replaced(self, parts: Sequence[Part], replacing: Sequence[Part]) -> DatasetState:
+        """The state after the rows of neighbours moved into others; no row changes its place."""
+        place = self._place(parts)
+        assert place is not None
+        behind = self.sealed[place + len(parts) :]
+        sealed = (*self.sealed[:place], *replacing, *behind)
+        return replace(self, sealed=sealed)
+
+    def _place(self, parts: Sequence[Part]) -> int | None:
+        first = parts[0]
+        place = next((n for n, part in enumerate(self.sealed) if part is first), None)
+        if place is None:
+            return None
+        found = self.sealed[place : place + len(parts)]
+        same = len(found) == len(parts) and all(map(lambda a, b: a is b, found, parts))
+        return place if same else None
+
     def time_span(self) -> TimeSpan | None:
         """Least and greatest event time stored, in ns."""
         return join_spans(part.time_span for part in (*self.sealed, *self.recent))

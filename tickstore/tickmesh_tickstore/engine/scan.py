@@ -181,9 +181,16 @@ class SnapshotRead:
             for stored in part.chunks():
                 if self._prunable and not selection.may_hold(stored.time_span):
                     continue
+                if not self._may_have_symbol(stored):
+                    continue
                 cut = stored.between(self._after, self._through)
                 if cut is not None:
                     yield cut
+
+    def _may_have_symbol(self, stored: StoredRows) -> bool:
+        symbols = self._request.symbols
+        reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
+        return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
 
     def _held(self, chosen: Sequence[StoredRows]) -> pa.Table | None:
         """All rows as they lie in memory or in mapped files; `None` if they have to be worked on.

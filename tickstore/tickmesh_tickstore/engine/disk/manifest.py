@@ -22,7 +22,7 @@ from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.snapshots import Snapshot
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
-from tickmesh_tickstore.engine.disk.segment import SegmentRecord
+from tickmesh_tickstore.engine.disk.segment import SegmentRecord, Tier
 from tickmesh_tickstore.engine.dropped import GoneRange, Trim
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ _segments = sa.Table(
     sa.Column("min_time_ns", sa.Integer),
     sa.Column("max_time_ns", sa.Integer),
     sa.Column("uploaded_at_ns", sa.Integer),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("tier", sa.String, nullable=False),
     sa.Column("dropped_at_revision", sa.Integer),
     sa.Column("dropped_at_ns", sa.Integer),
 )
@@ -313,6 +315,28 @@ class Manifest:
                 for row in connection.execute(sa.select(_snapshots))
             ]
 
+    def replace_segments(
+        self, dataset_id: str, *, replaced: Sequence[str], segments: Sequence[SegmentRecord]
+    ) -> None:
+        """The rows of some segments live in others now.
+
+        Raises:
+            StoreFailedError: Not all of the former are known; nothing was changed.
+        """
+        with self._lock, self._engine.begin() as connection:
+            gone = connection.execute(
+                sa.delete(_segments).where(
+                    _segments.c.dataset_id == dataset_id, _segments.c.segment_id.in_(replaced)
+                )
+            )
+            if gone.rowcount != len(replaced):
+                raise StoreFailedError(
+                    "the manifest has other segments than the store reads: restart the store"
+                )
+            connection.execute(
+                sa.insert(_segments), [_segment_row(dataset_id, each) for each in segments]
+            )
+
     def load(self) -> list[StoredDataset]:
         """Every dataset."""
         with self._lock, self._engine.connect() as connection:
@@ -363,6 +387,8 @@ def _segment_row(dataset_id: str, record: SegmentRecord) -> dict[str, object]:
         "min_time_ns": low,
         "max_time_ns": high,
         "uploaded_at_ns": record.uploaded_at_ns,
+        "first_row": record.first_row,
+        "tier": record.tier.value,
     }
 
 
@@ -385,7 +411,7 @@ def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentR
     rows = connection.execute(
         sa.select(_segments)
         .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_(None))
-        .order_by(_segments.c.first_revision)
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(map(_segment_record, rows))
 
@@ -394,7 +420,7 @@ def _load_dropped(connection: sa.Connection, dataset_id: str) -> tuple[DroppedSe
     rows = connection.execute(
         sa.select(_segments)
         .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_not(None))
-        .order_by(_segments.c.first_revision)
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(
         DroppedSegment(_segment_record(row), row.dropped_at_revision, row.dropped_at_ns)
@@ -441,6 +467,8 @@ def _segment_record(row: sa.Row[Any]) -> SegmentRecord:
         row.byte_count,
         None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
         row.uploaded_at_ns,
+        row.first_row,
+        Tier(row.tier),
     )
 
 

@@ -44,7 +44,7 @@ class MemoryEngine(DatasetEngine):
     def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
+    def _erase(self, dataset_id: str) -> None:
         """Its rows go with the dataset itself."""
 
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -66,6 +66,10 @@ class MemoryEngine(DatasetEngine):
             if full:
                 dataset.replace_log(full[-1].log_number, full)
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`: memory has one tier only."""
+        self.flush(name, timeout_seconds=timeout_seconds)
+
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
         span = state.time_span()
@@ -83,6 +87,7 @@ class MemoryEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            logs=len({part.log_number for part in state.recent}),
         )
 
 
