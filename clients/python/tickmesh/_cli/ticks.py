@@ -82,7 +82,7 @@ def list_(*, prefix: str, output: Output) -> None:
 @click.argument("dataset", required=False)
 @output_option
 def stats(*, dataset: str | None, output: Output) -> None:
-    """Tell what DATASET, or the whole store, holds, and how it is doing."""
+    """Tell what DATASET, or the whole store, holds, and how it does."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:

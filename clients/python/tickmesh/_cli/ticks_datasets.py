@@ -82,7 +82,7 @@ def create(
 @click.argument("name", metavar="DATASET")
 @output_option
 def show(*, name: str, output: Output) -> None:
-    """Show the settings of DATASET, what it holds and in which form."""
+    """Show what DATASET holds, in which form, and its settings."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:
@@ -174,10 +174,15 @@ def _facts(found: dataset_pb2.Dataset) -> dict[str, object]:
         "max_bytes": found.limits.max_bytes or None,
         "max_put_streams": found.limits.max_put_streams or None,
         "retained_from_revision": found.retained_from_revision or None,
-        "tiers": {
-            tier.name: {"segments": tier.segments, "rows": tier.row_count, "bytes": tier.size_bytes}
-            for tier in found.tiers
-            if tier.row_count or tier.size_bytes
-        },
+        **tier_facts(found),
         "failure": found.failure or None,
     }
+
+
+def tier_facts(found: dataset_pb2.Dataset) -> dict[str, object]:
+    """Where the rows of a dataset live."""
+    facts: dict[str, object] = {}
+    for tier in found.tiers:
+        facts[f"{tier.name}_rows"] = tier.row_count
+        facts[f"{tier.name}_bytes"] = tier.size_bytes
+    return facts

@@ -66,7 +66,10 @@ def list_(*, dataset: str | None, output: Output) -> None:
 @click.argument("name")
 @output_option
 def delete(*, name: str, output: Output) -> None:
-    """Delete the snapshot NAME; its rows stay as long as their datasets keep them."""
+    """Delete the snapshot NAME.
+
+    Its rows stay as long as their datasets keep them.
+    """
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 
 from tickmesh._cli.output import Output, output_option, print_facts
+from tickmesh._cli.ticks_datasets import tier_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def _timeout_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
 @_timeout_option
 @output_option
 def flush(*, dataset: str, timeout_seconds: float, output: Output) -> None:
-    """Move all rows of DATASET out of the write-ahead log into segments."""
+    """Move all rows of DATASET out of the log into segments."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:
@@ -45,7 +46,7 @@ def flush(*, dataset: str, timeout_seconds: float, output: Output) -> None:
 @_timeout_option
 @output_option
 def compact(*, dataset: str, timeout_seconds: float, output: Output) -> None:
-    """Bring all rows of DATASET into settled segments, and merge small ones."""
+    """Bring all rows of DATASET into settled segments."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:
@@ -53,8 +54,4 @@ def compact(*, dataset: str, timeout_seconds: float, output: Output) -> None:
 
 
 def _facts(dataset: dataset_pb2.Dataset) -> dict[str, object]:
-    facts: dict[str, object] = {"dataset": dataset.name, "rows": dataset.row_count}
-    for tier in dataset.tiers:
-        facts[f"{tier.name}_rows"] = tier.row_count
-        facts[f"{tier.name}_bytes"] = tier.size_bytes
-    return facts
+    return {"dataset": dataset.name, "rows": dataset.row_count, **tier_facts(dataset)}
