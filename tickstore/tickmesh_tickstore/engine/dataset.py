@@ -99,7 +99,7 @@ class Dataset:
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
-        self.arrangement = threading.Lock()
+        self.changing_segments = threading.Lock()
         """Held by whoever drops sealed parts, or puts others in their place."""
 
     # What readers see.
@@ -319,7 +319,7 @@ class Dataset:
     def trim(self, kept_from: Position) -> None:
         """Drop every sealed part before a cut, under a dataset revision of its own; durable.
 
-        The caller holds `arrangement`, so that the cut stays one between parts.
+        The caller holds `changing_segments`, so that the cut stays one between parts.
         """
         work = TrimWork(kept_from)
         self._hand_in(work)
@@ -485,7 +485,7 @@ class Dataset:
     def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
         """The rows of neighbouring sealed parts now live in others.
 
-        The caller holds `arrangement`, from looking at the parts until state and manifest agree.
+        The caller holds `changing_segments`, from looking at the parts until state and manifest agree.
         """
         with self._lock:
             self._state = self._state.with_replaced(parts, replacing)

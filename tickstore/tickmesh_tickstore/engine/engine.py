@@ -106,8 +106,8 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        """Remove everything of a dataset, durably; it is `None` where it is damaged."""
+    def _erase(self, dataset_id: str) -> None:
+        """Remove everything of a dataset that takes no more calls, durably."""
 
     @abstractmethod
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -234,12 +234,13 @@ class DatasetEngine(ABC):
                         "snapshot": min(holders),
                     },
                 )
+            dataset_id = self.dataset(name).dataset_id
             dataset = self._datasets.get(name)
-            if dataset is not None:
-                dataset.delete()
-            self._erase(name, dataset)
             self._datasets = {key: each for key, each in self._datasets.items() if key != name}
             self._damaged.pop(name, None)
+            if dataset is not None:
+                dataset.delete()
+            self._erase(dataset_id)
         return rows
 
     def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
@@ -371,7 +372,7 @@ class DatasetEngine(ABC):
                 is_older(part, oldest_ns) for part in (*state.sealed, state.recent[0])
             ):
                 self.flush(name, timeout_seconds=_FLUSH_SECONDS)
-        with dataset.arrangement:
+        with dataset.changing_segments:
             sealed = dataset.state.sealed
             held = sum(part.byte_count for part in sealed)
             expired = expired_parts(

@@ -93,6 +93,7 @@ class DatasetStatistics:
         settled_rows: Rows in them.
         settled_bytes: Bytes in them.
         version_rows: Rows stored, by schema version.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -112,6 +113,7 @@ class DatasetStatistics:
     settled_segments: int = 0
     settled_rows: int = 0
     settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class DiskEngine(DatasetEngine):
             limits=self._limits,
             new_id=new_id,
             datasets=lambda: [
-                (dataset, self._directories[dataset.dataset_id])
+                (dataset, self._directory_of(dataset.dataset_id))
                 for dataset in self._datasets.values()
             ],
         )
@@ -196,16 +196,13 @@ class DiskEngine(DatasetEngine):
             cache=self._cache,
         )
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        # A damaged dataset was never opened: only its id is known.
-        dataset_id = self.dataset(name).dataset_id
-        if dataset is not None:
-            self._sealer.forget(dataset_id)
-            self._settler.forget(dataset_id)
+    def _erase(self, dataset_id: str) -> None:
+        self._sealer.forget(dataset_id)
+        self._settler.forget(dataset_id)
         self._manifest.delete_dataset(dataset_id)
         self._by_id.pop(dataset_id, None)
-        directory = self._directories.pop(dataset_id, None) or self._directory_of(dataset_id)
-        directory.remove(self._files)
+        self._directories.pop(dataset_id, None)
+        self._directory_of(dataset_id).remove(self._files)
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
@@ -254,6 +251,7 @@ class DiskEngine(DatasetEngine):
             settled_segments=len(settled),
             settled_rows=sum(record.row_count for record in settled),
             settled_bytes=sum(record.byte_count for record in settled),
+            logs=len({part.log_number for part in state.recent}),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
