@@ -112,6 +112,7 @@ class DiskEngine(DatasetEngine):
         except BaseException:
             self.close()
             raise
+        self._settler.look()
 
     def _remove_deleted(self, known: Collection[str]) -> None:
         """Remove what is left of datasets whose deletion a crash cut short."""
