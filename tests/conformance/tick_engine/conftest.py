@@ -6,10 +6,10 @@ before anybody reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -31,8 +31,18 @@ from tickmesh_tickstore.engine import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+
+class MakeEngine(Protocol):
+    """Opens an engine of the kind under test."""
+
+    def __call__(
+        self, limits: EngineLimits, *, now_ns: Callable[[], int] = time.time_ns
+    ) -> TickEngine:
+        """Open one with some limits and a clock."""
+        ...
 
 
 class SettlingEngine(DiskEngine):
@@ -58,17 +68,14 @@ class SettlingEngine(DiskEngine):
         return follower
 
 
-MakeEngine = Callable[[EngineLimits], TickEngine]
-
-
 @pytest.fixture(params=["memory", "disk", "disk-sealing", "disk-settling"])
 def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeEngine]:
     opened: list[TickEngine] = []
 
-    def make(limits: EngineLimits) -> TickEngine:
+    def make(limits: EngineLimits, *, now_ns: Callable[[], int] = time.time_ns) -> TickEngine:
         engine: TickEngine
         if request.param == "memory":
-            engine = MemoryEngine(limits=limits)
+            engine = MemoryEngine(limits=limits, now_ns=now_ns)
         else:
             kind = DiskEngine
             if request.param == "disk-sealing":
@@ -76,7 +83,7 @@ def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
             if request.param == "disk-settling":
                 limits = replace(limits, settled_rows=1_000, settle_after_seconds=0.0)
                 kind = SettlingEngine
-            engine = kind(tmp_path / str(len(opened)), limits=limits)
+            engine = kind(tmp_path / str(len(opened)), limits=limits, now_ns=now_ns)
         opened.append(engine)
         return engine
 

@@ -17,6 +17,7 @@ from tickmesh_tickstore.engine.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.parts import DatasetState
@@ -37,6 +38,7 @@ class TailFollower:
         *,
         after: Position,
         symbols: Sequence[str] | None,
+        wanted: Filter | None,
         columns: Sequence[str] | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
@@ -46,11 +48,12 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
         self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
-        self._selection = Selection.of(dataset.newest, symbols=symbols)
+        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
         full = reader_schema(dataset.newest, dataset.layouts)
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
@@ -95,6 +98,7 @@ class TailFollower:
         while True:
             if self._closed.is_set():
                 raise StoreClosedError("the follower is closed")
+            self._dataset.require_open()
             state = self._dataset.state
             if self._load_next(state):
                 followed = self._give()
@@ -112,6 +116,7 @@ class TailFollower:
     def _load_next(self, state: DatasetState) -> bool:
         """See that rows are loaded, if there are any more; those read together go out in turns."""
         if self._loaded is None:
+            self._dataset.require_kept(self._position)
             stored = next(state.rows_between(self._position), None)
             if stored is None:
                 return False

@@ -55,12 +55,18 @@ class SnapshotRead:
         self._limits = limits
         self._state = dataset.state
         self._revision = self._pinned_revision()
+        self._state = self._state.as_of(self._revision)
         self._after = request.after or START
+        dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.newest
         self._selection = Selection.of(
-            reader, start_ns=request.start_ns, end_ns=request.end_ns, symbols=request.symbols
+            reader,
+            start_ns=request.start_ns,
+            end_ns=request.end_ns,
+            symbols=request.symbols,
+            wanted=request.filter,
         )
         # Spans were taken of the column that was the event time when the rows were written.
         self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
@@ -106,6 +112,8 @@ class SnapshotRead:
             wanted.add(reader.event_time or "")
         if self._selection.symbols is not None:
             wanted.add(reader.symbol or "")
+        if self._selection.condition is not None:
+            wanted |= self._selection.condition.columns
         fields = [field for field in self._full_schema if field.name in wanted]
         return pa.schema(fields).with_metadata(self._full_schema.metadata)
 

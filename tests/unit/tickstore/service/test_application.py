@@ -119,7 +119,7 @@ def test_a_dataset_is_created_once_and_keeps_its_time_zone(
     again = store.create_dataset(call, SUBJECT, naive_time_zone="America/New_York")
     assert made.settings == again.settings
     assert made.settings.created_at_ns > 0
-    with pytest.raises(InvalidRequestError, match="exists with naive_time_zone"):
+    with pytest.raises(InvalidRequestError, match="exists with another naive_time_zone"):
         store.create_dataset(call, SUBJECT, naive_time_zone="UTC")
     naive = trades(1).set_column(0, "ts", pa.array([0], pa.timestamp("us")))
     put(store, call, naive)

@@ -22,15 +22,18 @@ from tickmesh_tickstore.engine.disk.sealing import Sealer
 from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart, Tier
 from tickmesh_tickstore.engine.disk.settling import Settler
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
+from tickmesh_tickstore.engine.dropped import DroppedRows
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.uploads import Staging
 
 __all__ = ["DiskEngine"]
@@ -77,15 +80,16 @@ class DiskEngine(DatasetEngine):
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
+        self._reclaimer = Reclaimer(files=self._files, cache=self._cache)
         self._settler = Settler(
             manifest=self._manifest,
             files=self._files,
             cache=self._cache,
-            reclaimer=Reclaimer(files=self._files, cache=self._cache),
+            reclaimer=self._reclaimer,
             limits=self._limits,
             new_id=new_id,
             datasets=lambda: [
-                (dataset, self._directories[dataset.dataset_id])
+                (dataset, self._directory_of(dataset.dataset_id))
                 for dataset in self._datasets.values()
             ],
         )
@@ -101,10 +105,20 @@ class DiskEngine(DatasetEngine):
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
             stored = self._manifest.load()
+            self._snapshots = {each.name: each for each in self._manifest.load_snapshots()}
+            self._remove_deleted({each.dataset_id for each in stored})
             self.recovery = tuple(self._open_or_fence(each) for each in stored)
         except BaseException:
             self.close()
             raise
+
+    def _remove_deleted(self, known: Collection[str]) -> None:
+        """Remove what is left of datasets whose deletion a crash cut short."""
+        datasets = self._root / "datasets"
+        if datasets.exists():
+            for path in datasets.iterdir():
+                if path.name not in known:
+                    self._directory_of(path.name).remove(self._files)
 
     def _open_or_fence(self, stored: StoredDataset) -> RecoveryReport:
         """Open a dataset; a damaged one is left as it is, to be looked at and restored."""
@@ -116,7 +130,7 @@ class DiskEngine(DatasetEngine):
             return RecoveryReport(stored.name, stored.sealed_revision, damage=error.message)
 
     def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
-        directory = DatasetDirectory(self._root / "datasets" / stored.dataset_id, stored.dataset_id)
+        directory = self._directory_of(stored.dataset_id)
         directory.create(self._files)
         recovered = recover(
             stored,
@@ -135,6 +149,7 @@ class DiskEngine(DatasetEngine):
             log_number=recovered.log_number,
             offset=recovered.offset,
             revision=recovered.state.revision,
+            trims=recovered.trims,
         )
         dataset = Dataset(
             name=stored.name,
@@ -155,6 +170,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                trims=full.trims,
                 recyclable=False,
             )
         report = recovered.report
@@ -179,6 +195,34 @@ class DiskEngine(DatasetEngine):
             cache=self._cache,
         )
 
+    def _erase(self, dataset_id: str) -> None:
+        self._sealer.forget(dataset_id)
+        self._settler.forget(dataset_id)
+        self._manifest.delete_dataset(dataset_id)
+        self._by_id.pop(dataset_id, None)
+        self._directories.pop(dataset_id, None)
+        self._directory_of(dataset_id).remove(self._files)
+
+    def _directory_of(self, dataset_id: str) -> DatasetDirectory:
+        return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
+
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        parts = [each.part for each in gone if isinstance(each.part, SegmentPart)]
+        self._manifest.reclaim(
+            dataset.dataset_id,
+            segment_ids=[part.record.segment_id for part in parts],
+            gone=dataset.state.dropped.without(gone).gone,
+        )
+        # From here on the files belong to nothing: a crash leaves them to the next start.
+        dataset.forget_dropped(gone)
+        self._reclaimer.retire(parts)
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        self._manifest.add_snapshot(snapshot)
+
+    def _forget_snapshot(self, name: str) -> None:
+        self._manifest.delete_snapshot(name)
+
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
         segments = [
@@ -199,10 +243,13 @@ class DiskEngine(DatasetEngine):
             max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
+            dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
+            retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
             settled_segments=len(settled),
             settled_rows=sum(record.row_count for record in settled),
             settled_bytes=sum(record.byte_count for record in settled),
+            logs=len({part.log_number for part in state.recent}),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -254,6 +301,8 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             max_time_ns=None if span is None else span[1],
             waiting_bytes=0,
             commit_groups=0,
+            dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
+            retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
         ),
     )

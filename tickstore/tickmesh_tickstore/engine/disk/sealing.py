@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.disk.logged import DecodedLogs
     from tickmesh_tickstore.engine.disk.manifest import Manifest
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.dropped import Trim
     from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["Sealer"]
@@ -45,6 +46,7 @@ class _Task:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    trims: Sequence[Trim]
     recyclable: bool
 
 
@@ -76,6 +78,7 @@ class Sealer:
         self._changed = threading.Condition()
         self._tasks: deque[_Task] = deque()
         self._pending: Counter[str] = Counter()
+        self._running: _Task | None = None
         self._failing = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
@@ -101,13 +104,14 @@ class Sealer:
         log_number: int,
         through_revision: int,
         producers: Sequence[tuple[str, ProducerRecord]],
+        trims: Sequence[Trim],
         recyclable: bool,
     ) -> None:
         """Hand in a full log whose last revision is `through_revision`.
 
         A recyclable log is read by nobody once its rows are sealed, and may be written over.
         """
-        task = _Task(dataset_id, log_number, through_revision, producers, recyclable)
+        task = _Task(dataset_id, log_number, through_revision, producers, trims, recyclable)
         with self._changed:
             self._tasks.append(task)
             self._pending[dataset_id] += 1
@@ -117,6 +121,16 @@ class Sealer:
         """Wait until nothing of a dataset is left to seal; whether that came in time."""
         with self._changed:
             return self._changed.wait_for(lambda: self._pending[dataset_id] == 0, timeout_seconds)
+
+    def forget(self, dataset_id: str) -> None:
+        """Seal nothing more of a dataset that is deleted; waits for the log at hand."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._running is None or self._running.dataset_id != dataset_id
+            )
+            self._tasks = deque(task for task in self._tasks if task.dataset_id != dataset_id)
+            del self._pending[dataset_id]
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Finish the log at hand; the others are sealed after the next start."""
@@ -131,19 +145,21 @@ class Sealer:
                 self._changed.wait_for(lambda: self._tasks or self._closed)
                 if self._closed:
                     return
-                task = self._tasks[0]
+                task = self._running = self._tasks.popleft()
             try:
                 self._seal(task)
             except Exception:  # noqa: BLE001  # the log still holds every row: try again later
                 _log.exception("a log of dataset %s could not be sealed", task.dataset_id)
                 with self._changed:
                     self._failing = True
+                    self._running = None
+                    self._tasks.appendleft(task)
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._closed, _RETRY_SECONDS)
                 continue
             with self._changed:
                 self._failing = False
-                self._tasks.popleft()
+                self._running = None
                 self._pending[task.dataset_id] -= 1
                 self._changed.notify_all()
 
@@ -171,6 +187,7 @@ class Sealer:
             through_log=task.log_number,
             segments=records,
             producers=task.producers,
+            trims=task.trims,
         )
         dataset.replace_log(task.log_number, parts)
         self._sealed(records)

@@ -156,6 +156,11 @@ class SegmentPart:
         return self.record.row_count
 
     @property
+    def byte_count(self) -> int:
+        """See `Part.byte_count`."""
+        return self.record.byte_count
+
+    @property
     def time_span(self) -> tuple[int, int] | None:
         """See `Part.time_span`."""
         return self.record.time_span

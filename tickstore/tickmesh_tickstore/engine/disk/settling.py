@@ -80,6 +80,8 @@ class Settler:
         self._ripe_at: dict[str, float] = {}
         self._refused: set[str] = set()
         self._requests: dict[str, list[_Request]] = {}
+        self._settling: str | None = None
+        self._forgotten: set[str] = set()
         self._retry_at = 0.0
         self._looked = False
         self._closed = False
@@ -111,6 +113,12 @@ class Settler:
         if request.error is not None:
             raise request.error
 
+    def forget(self, dataset_id: str) -> None:
+        """Settle nothing more of a dataset that is deleted; waits for the segments at hand."""
+        with self._changed:
+            self._forgotten.add(dataset_id)
+            self._changed.wait_for(lambda: self._settling != dataset_id)
+
     def close(self) -> None:
         """Finish the segments at hand."""
         with self._changed:
@@ -128,7 +136,12 @@ class Settler:
                 self._looked = True
                 requests, self._requests = self._requests, {}
             for dataset, directory in self._datasets():
-                self._settle_dataset(dataset, directory, requests.pop(dataset.dataset_id, []))
+                waiting = requests.pop(dataset.dataset_id, [])
+                if self._begin(dataset.dataset_id):
+                    self._settle_dataset(dataset, directory, waiting)
+                    self._end()
+                for request in waiting:
+                    request.done.set()
             for request in (each for waiting in requests.values() for each in waiting):
                 request.done.set()
 
@@ -143,6 +156,18 @@ class Settler:
             now = time.monotonic()
             self._ripe_at = {name: at for name, at in self._ripe_at.items() if at > now}
             return not self._closed
+
+    def _begin(self, dataset_id: str) -> bool:
+        with self._changed:
+            if dataset_id in self._forgotten:
+                return False
+            self._settling = dataset_id
+            return True
+
+    def _end(self) -> None:
+        with self._changed:
+            self._settling = None
+            self._changed.notify_all()
 
     def _settle_dataset(
         self, dataset: Dataset, directory: DatasetDirectory, requests: Sequence[_Request]
@@ -159,11 +184,10 @@ class Settler:
             error = _not_settled(failure)
         for request in requests:
             request.error = error
-            request.done.set()
 
     def _next(self, dataset: Dataset, *, at_once: bool) -> Sequence[SegmentPart]:
         with self._changed:
-            if self._closed:
+            if self._closed or dataset.dataset_id in self._forgotten:
                 return ()
             waiting = set() if at_once else set(self._ripe_at)
         parts = [part for part in dataset.state.sealed if isinstance(part, SegmentPart)]
