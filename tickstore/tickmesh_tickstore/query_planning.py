@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.requests import ScanRequest
     from tickmesh_tickstore.engine.interface import TickEngine
-    from tickmesh_tickstore.query_handlers import PreparedQuery
+    from tickmesh_tickstore.prepared_query import PreparedQuery
     from tickmesh_tickstore.tickets import TicketOffice
 
 
