@@ -20,7 +20,6 @@ from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.errors import DrainingError, InvalidRequestError, MalformedDataError
 from tickmesh_tickstore.put_session import Progress
 from tickmesh_tickstore.query_handlers import QUERIES
-from tickmesh_tickstore.query_planning import QueryAnswer
 from tickmesh_tickstore.tail_session import serve_tail
 from tickmesh_tickstore.tail_stream import stream_tail
 
@@ -75,9 +74,11 @@ class TickStoreFlight:
         redeemed = self._store.redeem(call, ticket.ticket)
         if isinstance(redeemed, commands_pb2.ReadCommand):
             return stream_tail(self._store, call, redeemed)
-        if isinstance(redeemed, QueryAnswer):
-            return call.generator_stream(redeemed.schema, redeemed.tables)
-        return flight.RecordBatchStream(redeemed)
+        if redeemed.is_held:
+            return flight.RecordBatchStream(redeemed.to_reader())
+        # Rows to decode come a few megabytes at a time, each as one C++ stream: what fails in
+        # between reaches the client as an error of ours.
+        return call.generator_stream(redeemed.schema, redeemed.tables())
 
     def exchange(
         self,

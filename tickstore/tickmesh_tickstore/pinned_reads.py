@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.requests import PlannedRange, ScanRequest
     from tickmesh_tickstore.engine.interface import TickEngine
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = ["Pin", "PinnedRead", "PinnedReads"]
 
@@ -95,7 +96,7 @@ class PinnedRead:
         """Disjoint parts of the rows in arrival order, for `engine.scan`; `most` or fewer."""
         return self.engine.plan(request, max_endpoints=most).ranges
 
-    def scan(self, request: ScanRequest) -> pa.RecordBatchReader:
+    def scan(self, request: ScanRequest) -> RowStream:
         """The rows."""
         return self.engine.scan(request)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from tickmesh_tickstore.engine.batches import sliced_to
+from tickmesh_tickstore.engine.batches import joined, tables
+from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.errors import TicketInvalidError
 from tickmesh_tickstore.pinned_reads import Pin, PinnedReads
 from tickmesh_tickstore.planned_read import PlannedRead
@@ -16,27 +14,16 @@ from tickmesh_tickstore.query_handlers import QUERIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from google.protobuf.message import Message
 
     from tickmesh.api.tickstore.v1 import commands_pb2
     from tickmesh_serving.call_context import CallContext
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.requests import ScanRequest
     from tickmesh_tickstore.engine.interface import TickEngine
     from tickmesh_tickstore.query_handlers import PreparedQuery
     from tickmesh_tickstore.tickets import TicketOffice
-
-
-@dataclass(frozen=True, slots=True)
-class QueryAnswer:
-    """The rows of a query, made as they are taken.
-
-    Attributes:
-        schema: Their schema.
-        tables: Tables of it, none larger than a batch may be that is served.
-    """
-
-    schema: pa.Schema
-    tables: Iterator[pa.Table]
 
 
 class QueryPlanner:
@@ -63,7 +50,7 @@ class QueryPlanner:
         )
         return PlannedRead(prepared.schema, 0, (ticket,), expires_at_ns, rows=None)
 
-    def answer(self, payload: commands_pb2.TicketPayload) -> QueryAnswer:
+    def answer(self, payload: commands_pb2.TicketPayload) -> RowStream:
         """Runs the query of a ticket that has been checked.
 
         Raises:
@@ -80,17 +67,17 @@ class QueryPlanner:
             for key, revision in payload.revisions.items()
         }
         prepared = _prepared(PinnedReads(self._engine, self._scan_request, pins=pins), query)
-        most_bytes = self._engine.limits.served_bytes
-        return QueryAnswer(prepared.schema, _served(prepared, most_bytes))
+        return RowStream(prepared.schema, _served(prepared, self._engine.limits))
 
 
 def _prepared(reads: PinnedReads, query: Message) -> PreparedQuery:
     return QUERIES[query.DESCRIPTOR.full_name].prepare(reads, query)
 
 
-def _served(prepared: PreparedQuery, most_bytes: int) -> Iterator[pa.Table]:
-    for table in prepared.run():
-        for batch in table.to_batches():
-            for part in sliced_to(batch, most_bytes):
-                if part.num_rows:
-                    yield pa.Table.from_batches([part], prepared.schema)
+def _served(prepared: PreparedQuery, limits: EngineLimits) -> Iterator[pa.Table]:
+    batches = (batch for table in prepared.run() for batch in table.to_batches())
+    return tables(
+        joined(batches, most_bytes=limits.served_bytes),
+        prepared.schema,
+        about_bytes=limits.read_ahead_bytes,
+    )

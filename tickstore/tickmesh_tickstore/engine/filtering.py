@@ -58,7 +58,8 @@ class Condition:
 
     Attributes:
         columns: The columns it needs.
-        expression: True of the wanted rows, for readers that prune by statistics.
+        expression: True of the wanted rows, for readers that prune by statistics; of others too
+            where statistics cannot tell, so that what is read has to pass the mask as well.
         mask: Of a batch with these columns, true for exactly the wanted rows; elsewhere false or
             null.
     """
@@ -178,7 +179,7 @@ class _Compiler:
         if negated:
             return _leaf(
                 wanted.column,
-                lambda column: pc.and_(
+                lambda column: pc.and_kleene(
                     pc.is_valid(column), pc.invert(pc.is_in(column, value_set=members))
                 ),
                 true_of_nan=pt.is_floating(data_type),
@@ -222,10 +223,8 @@ def _leaf(
     true_of_nan: bool = False,
 ) -> Condition:
     """A condition on one column; `test` takes an array or an expression alike."""
-    expression = test(pc.field(column))
-    if true_of_nan:
-        # Statistics know nothing of NaN: they must not rule out rows that hold it.
-        expression = expression | pc.is_nan(pc.field(column))
+    # Statistics know nothing of NaN: where it is wanted they must not rule out any row.
+    expression = pc.scalar(True) if true_of_nan else test(pc.field(column))
 
     def mask(batch: pa.RecordBatch) -> pa.Array[Any]:
         values = batch.column(column)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickmesh_tickstore.domain.filters import Filter
-    from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.filtering import Condition
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["Selection"]
 
@@ -93,17 +93,26 @@ class Selection:
             self.start_ns is None or high >= self.start_ns
         )
 
-    def wants_all(self, chunk: Chunk) -> bool:
-        """Whether every row of a chunk is known to be wanted."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the reader's version that decide."""
+        timed = (self.reader.event_time,) if self.is_timed else ()
+        symbol = (self.reader.symbol,) if self.symbols is not None else ()
+        filtered = () if self.condition is None else sorted(self.condition.columns)
+        return tuple(name for name in (*timed, *symbol, *filtered) if name is not None)
+
+    def wants_all(self, stored: StoredRows) -> bool:
+        """Whether every one of some rows is known to be wanted."""
         if self.symbols is not None or self.condition is not None:
             return False
         if not self.is_timed:
             return True
-        if chunk.time_span is None or chunk.stamp != self.reader.stamp:
+        if stored.time_span is None or stored.stamp != self.reader.stamp:
             return False
-        low, high = chunk.time_span
-        if self.reader.event_time and chunk.batch.column(self.reader.event_time).null_count:
+        if self.reader.schema.field(self.reader.event_time or "").nullable:
+            # A span says nothing of rows without an event time.
             return False
+        low, high = stored.time_span
         return (self.start_ns is None or low >= self.start_ns) and (
             self.end_ns is None or high < self.end_ns
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 
 from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
@@ -14,10 +13,11 @@ from tickmesh.api.tickstore.v1.commands_pb2 import READ_ORDER_TIME, ReadCommand
 from tickmesh.api.tickstore.v1.queries_pb2 import LatestCommand
 from tickmesh_serving.principal import Principal
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.errors import InvalidRequestError, TicketInvalidError
-from tickmesh_tickstore.query_planning import QueryAnswer
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from google.protobuf.message import Message
 
     from tickmesh_serving.call_context import CallContext
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 def run(store: TickStore, call: CallContext, ticket: bytes) -> pa.Table:
     answer = store.redeem(call, ticket)
-    assert isinstance(answer, QueryAnswer)
-    tables = list(answer.tables)
-    return pa.concat_tables([answer.schema.empty_table(), *tables])
+    assert isinstance(answer, RowStream)
+    return answer.read_all()
 
 
 def ask(store: TickStore, call: CallContext, query: Message) -> pa.Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
 
 __all__ = ["DatasetDirectory"]
@@ -69,3 +70,13 @@ class DatasetDirectory:
             path.mkdir(parents=True, exist_ok=True)
         files.sync_directory(self.root)
         files.sync_directory(self.root.parent)
+
+    def remove(self, files: FileSystem) -> None:
+        """Remove everything; what cannot be removed now is at the next start."""
+        for path, directories, names in os.walk(self.root, topdown=False):
+            for name in names:
+                files.remove(Path(path, name))
+            for name in directories:
+                Path(path, name).rmdir()
+        with suppress(FileNotFoundError):
+            self.root.rmdir()

@@ -24,10 +24,11 @@ from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, rand
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.uploads import Staging
 
@@ -86,10 +87,20 @@ class DiskEngine(DatasetEngine):
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
             stored = self._manifest.load()
+            self._snapshots = {each.name: each for each in self._manifest.load_snapshots()}
+            self._remove_deleted({each.dataset_id for each in stored})
             self.recovery = tuple(self._open_or_fence(each) for each in stored)
         except BaseException:
             self.close()
             raise
+
+    def _remove_deleted(self, known: Collection[str]) -> None:
+        """Remove what is left of datasets whose deletion a crash cut short."""
+        datasets = self._root / "datasets"
+        if datasets.exists():
+            for path in datasets.iterdir():
+                if path.name not in known:
+                    self._directory_of(path.name).remove(self._files)
 
     def _open_or_fence(self, stored: StoredDataset) -> RecoveryReport:
         """Open a dataset; a damaged one is left as it is, to be looked at and restored."""
@@ -101,7 +112,7 @@ class DiskEngine(DatasetEngine):
             return RecoveryReport(stored.name, stored.sealed_revision, damage=error.message)
 
     def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
-        directory = DatasetDirectory(self._root / "datasets" / stored.dataset_id, stored.dataset_id)
+        directory = self._directory_of(stored.dataset_id)
         directory.create(self._files)
         recovered = recover(
             stored,
@@ -163,6 +174,25 @@ class DiskEngine(DatasetEngine):
             files=self._files,
             cache=self._cache,
         )
+
+    def _erase(self, name: str, dataset: Dataset | None) -> None:
+        # A damaged dataset was never opened: only its id is known.
+        dataset_id = self.dataset(name).dataset_id
+        if dataset is not None:
+            self._sealer.forget(dataset_id)
+        self._manifest.delete_dataset(dataset_id)
+        self._by_id.pop(dataset_id, None)
+        directory = self._directories.pop(dataset_id, None) or self._directory_of(dataset_id)
+        directory.remove(self._files)
+
+    def _directory_of(self, dataset_id: str) -> DatasetDirectory:
+        return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        self._manifest.add_snapshot(snapshot)
+
+    def _forget_snapshot(self, name: str) -> None:
+        self._manifest.delete_snapshot(name)
 
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
