@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tickmesh.config import load_client_config
@@ -24,6 +24,7 @@ from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.service import grpc_service
 from tickmesh_tickstore.tickets import TicketOffice
 
@@ -66,6 +67,7 @@ class _Parts:
         self._engine: DiskEngine | None = None
         self._registry: RegistryClient | None = None
         self._store: TickStore | None = None
+        self._sandbox = SqlSandbox(SqlLimits(**asdict(config.sql)))
 
     @property
     def store(self) -> TickStore:
@@ -107,6 +109,7 @@ class _Parts:
                 clock=self._clock,
                 lifetime_seconds=self._config.reading.ticket_lifetime_seconds,
             ),
+            sandbox=self._sandbox,
             counters=PutCounters(self._metrics),
             clock=self._clock,
             max_endpoints=self._config.reading.max_endpoints,
@@ -123,6 +126,7 @@ class _Parts:
         return self._registry.cache_statistics().stale_since_ns
 
     def _close(self) -> None:
+        self._sandbox.close()
         if self._engine is not None:
             self._engine.close()
         if self._registry is not None:

@@ -167,6 +167,8 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.NoEventTimeError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.QueryInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.QueryTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
     domain.NoPriceError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSizeError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,

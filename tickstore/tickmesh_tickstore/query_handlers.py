@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tickmesh.api.tickstore.v1 import queries_pb2
+from tickmesh_tickstore.bars_command import prepare_bars
 from tickmesh_tickstore.errors import InvalidRequestError
+from tickmesh_tickstore.prepared_query import PreparedQuery
 from tickmesh_tickstore.queries.latest import latest_rows
+from tickmesh_tickstore.sql_command import prepare_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,22 +25,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.pinned_reads import PinnedReads
 
-__all__ = ["QUERIES", "PreparedQuery", "QueryHandler"]
+__all__ = ["QUERIES", "QueryHandler"]
 
 _MOST_ROWS_PER_SYMBOL = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedQuery:
-    """A query that was checked and knows its snapshots.
-
-    Attributes:
-        schema: The schema of its rows.
-        run: Begins it; the tables it gives are made as they are taken, and may be of any size.
-    """
-
-    schema: pa.Schema
-    run: Callable[[], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,11 @@ def _prepare_latest(reads: PinnedReads, command: queries_pb2.LatestCommand) -> P
     return PreparedQuery(read.schema, run)
 
 
-_HANDLERS = (QueryHandler(queries_pb2.LatestCommand, _prepare_latest),)
+_HANDLERS = (
+    QueryHandler(queries_pb2.LatestCommand, _prepare_latest),
+    QueryHandler(queries_pb2.BarsCommand, prepare_bars),
+    QueryHandler(queries_pb2.SqlCommand, prepare_sql),
+)
 
 QUERIES: Mapping[str, QueryHandler] = {
     handler.command.DESCRIPTOR.full_name: handler for handler in _HANDLERS

@@ -29,6 +29,8 @@ __all__ = [
     "PositionExpiredError",
     "ProducerFencedError",
     "ProducerNotOpenError",
+    "QueryInvalidError",
+    "QueryTimeoutError",
     "RowsRefusedError",
     "SchemaVersionNotFoundError",
     "SequenceGapError",
@@ -225,6 +227,18 @@ class NoEventTimeError(TickStoreError):
     """A time range or time order was asked of a dataset without an event time."""
 
     reason = "ROLE_MISSING"
+
+
+class QueryInvalidError(TickStoreError):
+    """A statement of SQL is malformed, names what there is not, or does more than read."""
+
+    reason = "QUERY_INVALID"
+
+
+class QueryTimeoutError(TickStoreError):
+    """A statement of SQL took longer than it may."""
+
+    reason = "DEADLINE_EXCEEDED"
 
 
 class NoPriceError(TickStoreError):

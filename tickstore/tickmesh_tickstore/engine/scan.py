@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from tickmesh_tickstore.domain.errors import (
     FutureRevisionError,
     InvalidArgumentError,
-    LimitExceededError,
     NoEventTimeError,
     SnapshotGoneError,
 )
@@ -24,6 +23,7 @@ from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
 from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.selection import Selection
 from tickmesh_tickstore.engine.stamp_columns import STAMP_TYPES, stamp_column
+from tickmesh_tickstore.engine.time_order import in_time_order, require_streamable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -154,7 +154,6 @@ class SnapshotRead:
         for stamp in {stored.stamp for stored in chosen}:
             self._resolver.needs(stamp)
         if request.order is Order.TIME:
-            self._require_materialisable(chosen)
             return RowStream(self.schema, self._in_time_order(chosen))
         if all(map(self._selection.wants_all, chosen)):
             chosen = list(_first(chosen, request.limit))
@@ -240,32 +239,32 @@ class SnapshotRead:
         return self._selection.expression()
 
     def _in_time_order(self, chosen: Sequence[StoredRows]) -> Iterator[pa.Table]:
-        event_time = self._selection.reader.event_time
+        selection, limits = self._selection, self._limits
+        event_time = selection.reader.event_time
         assert event_time is not None
+        if all(map(selection.wants_all, chosen)):
+            require_streamable(
+                chosen,
+                spans_known=self._prunable,
+                most_rows=limits.materialised_rows,
+                limit=self._request.limit,
+            )
         # The event time may not be asked for: it is needed until the rows are ordered.
         names = list(dict.fromkeys((*self.schema.names, event_time)))
-        batches = list(self._found(chosen, names))
-        if not batches:
-            return
-        table = pa.Table.from_batches(batches).unify_dictionaries()
-        # Equal times stay in order of arrival: the sort is stable.
-        order = pc.sort_indices(table.column(event_time), sort_keys=[("", "ascending")])
-        table = table.select(self.schema.names).take(order)
-        ordered = table.slice(0, self._request.limit).combine_chunks().to_batches()
-        yield from tables(
-            joined(ordered, most_bytes=self._limits.served_bytes),
-            self.schema,
-            about_bytes=self._limits.read_ahead_bytes,
+        ordered = in_time_order(
+            chosen,
+            lambda stored: self._wanted(stored).select(names),
+            event_time=event_time,
+            unit_ns=selection.reader.time_unit_ns,
+            spans_known=self._prunable,
+            most_rows=limits.materialised_rows,
         )
-
-    def _require_materialisable(self, chosen: Iterable[StoredRows]) -> None:
-        rows = sum(stored.row_count for stored in chosen)
-        if rows > self._limits.materialised_rows:
-            raise LimitExceededError(
-                f"{rows} rows have to be held at once because order by time is asked, "
-                f"{self._limits.materialised_rows} may be: ask for a smaller range",
-                metadata={"rows": str(rows), "limit": str(self._limits.materialised_rows)},
-            )
+        found = (batch.select(self.schema.names) for batch in ordered)
+        return tables(
+            joined(limited(found, self._request.limit), most_bytes=limits.served_bytes),
+            self.schema,
+            about_bytes=limits.read_ahead_bytes,
+        )
 
 
 def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRows]:
