@@ -22,6 +22,7 @@ class EngineLimits:
         log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
         unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
         staged_bytes: All atomic uploads that are not committed yet.
+        staged_bytes_per_principal: Those of one principal among them.
         producers: Producers one dataset remembers.
         open_segments: Segments kept memory-mapped.
         decoded_log_bytes: Logs read back at start of which decoded rows are kept for a while.
@@ -39,6 +40,7 @@ class EngineLimits:
     log_bytes: int = 64 * _MIB
     unsealed_logs: int = 4
     staged_bytes: int = 4096 * _MIB
+    staged_bytes_per_principal: int = 4096 * _MIB
     producers: int = 100_000
     open_segments: int = 512
     decoded_log_bytes: int = 64 * _MIB

@@ -48,6 +48,7 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
@@ -116,6 +117,7 @@ class TailFollower:
     def _next_chunk(self, state: DatasetState) -> Chunk | None:
         """The next stored rows, read; those read together are given out one after the other."""
         if self._read is None:
+            self._dataset.require_kept(self._position)
             stored = next(state.rows_between(self._position), None)
             self._read = None if stored is None else stored.load(self._resolver.needs(stored.stamp))
         return self._read

@@ -55,7 +55,9 @@ class SnapshotRead:
         self._limits = limits
         self._state = dataset.state
         self._revision = self._pinned_revision()
+        self._state = self._state.as_of(self._revision)
         self._after = request.after or START
+        dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.newest

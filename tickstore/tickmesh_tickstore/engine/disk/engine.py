@@ -20,16 +20,18 @@ from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
 from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
+from tickmesh_tickstore.engine.dropped import DroppedRows
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.uploads import Staging
 
 __all__ = ["DiskEngine"]
@@ -131,6 +133,7 @@ class DiskEngine(DatasetEngine):
             log_number=recovered.log_number,
             offset=recovered.offset,
             revision=recovered.state.revision,
+            trims=recovered.trims,
         )
         dataset = Dataset(
             name=stored.name,
@@ -151,6 +154,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                trims=full.trims,
                 recyclable=False,
             )
         report = recovered.report
@@ -188,6 +192,19 @@ class DiskEngine(DatasetEngine):
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
 
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        parts = [each.part for each in gone if isinstance(each.part, SegmentPart)]
+        self._manifest.reclaim(
+            dataset.dataset_id,
+            segment_ids=[part.record.segment_id for part in parts],
+            gone=dataset.state.dropped.without(gone).gone,
+        )
+        # From here on the files belong to nothing: a crash leaves them to the next start.
+        dataset.forget_dropped(gone)
+        for part in parts:
+            self._cache.forget(part.path)
+            self._files.remove(part.path)
+
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         self._manifest.add_snapshot(snapshot)
 
@@ -213,6 +230,8 @@ class DiskEngine(DatasetEngine):
             max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
+            dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
+            retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
         )
 
@@ -257,6 +276,8 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             max_time_ns=None if span is None else span[1],
             waiting_bytes=0,
             commit_groups=0,
+            dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
+            retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
         ),
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.disk.logged import DecodedLogs
     from tickmesh_tickstore.engine.disk.manifest import Manifest
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.dropped import Trim
     from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["Sealer"]
@@ -43,6 +44,7 @@ class _Task:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    trims: Sequence[Trim]
     recyclable: bool
 
 
@@ -98,13 +100,14 @@ class Sealer:
         log_number: int,
         through_revision: int,
         producers: Sequence[tuple[str, ProducerRecord]],
+        trims: Sequence[Trim],
         recyclable: bool,
     ) -> None:
         """Hand in a full log whose last revision is `through_revision`.
 
         A recyclable log is read by nobody once its rows are sealed, and may be written over.
         """
-        task = _Task(dataset_id, log_number, through_revision, producers, recyclable)
+        task = _Task(dataset_id, log_number, through_revision, producers, trims, recyclable)
         with self._changed:
             self._tasks.append(task)
             self._pending[dataset_id] += 1
@@ -180,6 +183,7 @@ class Sealer:
             through_log=task.log_number,
             segments=records,
             producers=task.producers,
+            trims=task.trims,
         )
         dataset.replace_log(task.log_number, parts)
         self._decoded.forget(directory.log(task.log_number))

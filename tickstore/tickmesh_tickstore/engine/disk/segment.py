@@ -96,6 +96,11 @@ class SegmentCache:
                 self._open.popitem(last=False)
         return chunks
 
+    def forget(self, path: Path) -> None:
+        """A segment's file goes."""
+        with self._lock:
+            self._open.pop(path, None)
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentPart:
@@ -124,6 +129,11 @@ class SegmentPart:
     def row_count(self) -> int:
         """See `Part.row_count`."""
         return self.record.row_count
+
+    @property
+    def byte_count(self) -> int:
+        """See `Part.byte_count`."""
+        return self.record.byte_count
 
     @property
     def time_span(self) -> tuple[int, int] | None:
