@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tickmesh_tickstore.engine.disk.filesystem import make_directory
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -65,7 +67,8 @@ class DatasetDirectory:
 
     def create(self, files: FileSystem) -> None:
         """Create the directories, durably."""
-        for path in (self.root, self.logs, self.segments, self.staging):
-            path.mkdir(parents=True, exist_ok=True)
+        make_directory(self.root.parent, files)
+        make_directory(self.root, files)
+        for path in (self.logs, self.segments, self.staging):
+            path.mkdir(exist_ok=True)
         files.sync_directory(self.root)
-        files.sync_directory(self.root.parent)

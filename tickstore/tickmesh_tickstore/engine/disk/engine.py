@@ -12,7 +12,7 @@ from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedErr
 from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
-from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
+from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem, make_directory
 from tickmesh_tickstore.engine.disk.log import DiskJournal
 from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
@@ -62,7 +62,7 @@ class DiskEngine(DatasetEngine):
         super().__init__(limits=limits, now_ns=now_ns, new_id=new_id)
         self._root = root
         self._files = files or PosixFileSystem()
-        root.mkdir(parents=True, exist_ok=True)
+        make_directory(root, self._files)
         self._lock_descriptor = _hold(root)
         self._manifest = Manifest(root / "manifest.sqlite")
         try:
