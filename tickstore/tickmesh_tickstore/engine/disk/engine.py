@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import time
 from typing import TYPE_CHECKING
 
-from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
+from tickmesh_tickstore.domain.errors import (
+    DatasetDamagedError,
+    DiskFullError,
+    StoreFailedError,
+    TickStoreError,
+)
 from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
@@ -64,7 +70,11 @@ class DiskEngine(DatasetEngine):
         self._files = files or PosixFileSystem()
         make_directory(root, self._files)
         self._lock_descriptor = _hold(root)
-        self._manifest = Manifest(root / "manifest.sqlite")
+        try:
+            self._manifest = Manifest(root / "manifest.sqlite")
+        except BaseException:
+            os.close(self._lock_descriptor)
+            raise
         try:
             self._incarnation = self._manifest.begin_incarnation()
         except BaseException:
@@ -97,11 +107,17 @@ class DiskEngine(DatasetEngine):
             return self._open_dataset(stored)
         except DatasetDamagedError as error:
             _log.critical("%s", error.message)
-            self._damaged[stored.name] = _damaged(stored, error.message)
-            return RecoveryReport(stored.name, stored.sealed_revision, damage=error.message)
+            return self._fence(stored, error.message)
+        except OSError as error:
+            _log.critical("dataset %s could not be opened: %s", stored.name, error)
+            return self._fence(stored, _unopened(stored, error))
+
+    def _fence(self, stored: StoredDataset, damage: str) -> RecoveryReport:
+        self._damaged[stored.name] = _damaged(stored, damage)
+        return RecoveryReport(stored.name, stored.sealed_revision, damage=damage)
 
     def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
-        directory = DatasetDirectory(self._root / "datasets" / stored.dataset_id, stored.dataset_id)
+        directory = self._directory_of(stored.dataset_id)
         directory.create(self._files)
         recovered = recover(
             stored,
@@ -148,9 +164,26 @@ class DiskEngine(DatasetEngine):
 
     def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
         dataset_id = self._new_id()
+        stored = StoredDataset(dataset_id, name, 0, 0, (layout,), (), ())
+        try:
+            self._directory_of(dataset_id).create(self._files)
+        except OSError as error:
+            _log.critical("dataset %s could not be created: %s", name, error)
+            raise _not_created(error) from error
         self._manifest.add_dataset(dataset_id, name, layout)
-        self._open_dataset(StoredDataset(dataset_id, name, 0, 0, (layout,), (), ()))
+        try:
+            self._open_dataset(stored)
+        except OSError as error:
+            # The manifest knows it by now: the next start opens it.
+            _log.critical("dataset %s could not be opened: %s", name, error)
+            self._fence(stored, _unopened(stored, error))
+            raise DatasetDamagedError(
+                self._damaged[name].info.damage, metadata={"dataset": name}
+            ) from error
         return self._datasets[name]
+
+    def _directory_of(self, dataset_id: str) -> DatasetDirectory:
+        return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
 
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
         self._manifest.add_version(dataset.dataset_id, layout)
@@ -201,6 +234,23 @@ class DiskEngine(DatasetEngine):
         self._sealer.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
+
+
+def _unopened(stored: StoredDataset, error: OSError) -> str:
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return (
+        f"dataset {stored.name!r} could not be opened ({name}); nothing of it was lost: mend the "
+        "disk, or make room on it, and start the store again"
+    )
+
+
+def _not_created(error: OSError) -> TickStoreError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError("no space left for a new dataset: make room, then try again")
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return StoreFailedError(
+        f"stable storage failed ({name}); nothing was created: mend the disk, then try again"
+    )
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
