@@ -35,13 +35,6 @@ if TYPE_CHECKING:
     from tickmesh_serving.tracing import Tracing
     from tickmesh_tickstore.config import TickStoreConfig
 
-_PERMISSIONS = {
-    "CreateDataset": "datasets.create",
-    "GetDataset": "datasets.read",
-    "ListDatasets": "datasets.read",
-    "OpenProducer": "ticks.write",
-    "GetStats": "datasets.read",
-}
 _FLIGHT_PERMISSIONS = {
     "DoPut": "ticks.write",
     "DoGet": "ticks.read",
@@ -55,8 +48,8 @@ _FLIGHT_PERMISSIONS = {
 
 def permission_table(grants: Grants = everyone) -> PermissionTable:
     """Which permission each method and action needs; an action needs its method's."""
-    methods = {f"/{SERVICE_NAME}/{name}": _PERMISSIONS[name] for name in HANDLERS}
-    actions = {name: _PERMISSIONS[name] for name in HANDLERS}
+    methods = {f"/{SERVICE_NAME}/{name}": each.permission for name, each in HANDLERS.items()}
+    actions = {name: each.permission for name, each in HANDLERS.items()}
     return PermissionTable(methods | actions | _FLIGHT_PERMISSIONS, grants=grants)
 
 
@@ -103,10 +96,12 @@ class _Parts:
             self._config.registry or None, config=client, cache_directory=directory / "schemas"
         )
         registry_client_metrics(self._metrics, self._registry)
+        settings = SettingsDirectory(directory / "settings")
+        settings.keep_only(info.name for info in self._engine.datasets())
         self._store = TickStore(
             engine=self._engine,
             governance=Governance(self._registry, stale_since_ns=self._stale_since_ns),
-            settings=SettingsDirectory(directory / "settings"),
+            settings=settings,
             tickets=TicketOffice(
                 load_or_make_key(directory / "ticket.key"),
                 clock=self._clock,

@@ -8,6 +8,7 @@ import grpc
 
 from tickmesh_serving.errors import ErrorTable
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.domain.filters import FilterInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,6 +145,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    FilterInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.DatasetNotFoundError: grpc.StatusCode.NOT_FOUND,
     domain.DatasetAlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
     domain.SchemaVersionNotFoundError: grpc.StatusCode.NOT_FOUND,
@@ -157,6 +159,10 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.StoreClosedError: grpc.StatusCode.UNAVAILABLE,
     domain.DiskFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.SnapshotGoneError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.PositionExpiredError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.SnapshotNotFoundError: grpc.StatusCode.NOT_FOUND,
+    domain.SnapshotExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    domain.DatasetHeldError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.FutureRevisionError: grpc.StatusCode.OUT_OF_RANGE,
     domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DatasetAlreadyExistsError",
     "DatasetDamagedError",
+    "DatasetHeldError",
     "DatasetNotFoundError",
     "DiskFullError",
     "FutureRevisionError",
@@ -23,12 +24,15 @@ __all__ = [
     "LimitExceededError",
     "NoEventTimeError",
     "NoSymbolError",
+    "PositionExpiredError",
     "ProducerFencedError",
     "ProducerNotOpenError",
     "RowsRefusedError",
     "SchemaVersionNotFoundError",
     "SequenceGapError",
+    "SnapshotExistsError",
     "SnapshotGoneError",
+    "SnapshotNotFoundError",
     "StoreClosedError",
     "StoreFailedError",
     "TickStoreError",
@@ -168,9 +172,33 @@ class DiskFullError(TickStoreError):
 
 
 class SnapshotGoneError(TickStoreError):
-    """A range or position belongs to a dataset that is no longer there."""
+    """A range, or rows that a revision shows, are no longer there."""
 
     reason = "REVISION_OUT_OF_RANGE"
+
+
+class PositionExpiredError(TickStoreError):
+    """Rows behind a position were dropped by retention (T8: told, never silently skipped)."""
+
+    reason = "POSITION_EXPIRED"
+
+
+class SnapshotNotFoundError(TickStoreError):
+    """No named snapshot of that name, or it does not hold the dataset."""
+
+    reason = "SNAPSHOT_NOT_FOUND"
+
+
+class SnapshotExistsError(TickStoreError):
+    """A named snapshot of that name exists already."""
+
+    reason = "SNAPSHOT_EXISTS"
+
+
+class DatasetHeldError(TickStoreError):
+    """Named snapshots hold a dataset, so it cannot be deleted."""
+
+    reason = "DATASET_HELD"
 
 
 class FutureRevisionError(TickStoreError):

@@ -26,7 +26,9 @@ class EngineLimits:
         open_segments: Segments kept memory-mapped.
         decoded_log_bytes: Logs read back at start of which decoded rows are kept for a while.
         served_bytes: One batch handed to a reader.
-        materialised_rows: Rows a read may hold at once where it cannot stream (time order, stamps).
+        read_ahead_bytes: Rows of one read that are decoded together, about; a group of rows in
+            Parquet may be larger.
+        materialised_rows: Rows a read may hold at once where it cannot stream (time order).
         writer_idle_seconds: A dataset's writer thread ends after so long without work.
     """
 
@@ -41,5 +43,6 @@ class EngineLimits:
     open_segments: int = 512
     decoded_log_bytes: int = 64 * _MIB
     served_bytes: int = 4 * _MIB
+    read_ahead_bytes: int = 8 * _MIB
     materialised_rows: int = 16_000_000
     writer_idle_seconds: float = 30.0

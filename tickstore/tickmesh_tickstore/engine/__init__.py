@@ -13,6 +13,7 @@ from tickmesh_tickstore.engine.interface import (
     Upload,
 )
 from tickmesh_tickstore.engine.memory.engine import MemoryEngine
+from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = [
     "AppendFuture",
@@ -24,6 +25,7 @@ __all__ = [
     "Follower",
     "Judge",
     "MemoryEngine",
+    "RowStream",
     "ScanPlan",
     "TickEngine",
     "Upload",

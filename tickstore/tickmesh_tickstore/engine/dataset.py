@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tickmesh_tickstore.domain.errors import (
+    DatasetNotFoundError,
     LimitExceededError,
     SchemaVersionNotFoundError,
     StoreClosedError,
@@ -84,7 +85,7 @@ class Dataset:
         self._waiting_bytes = 0
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
-        self._closed = False
+        self._ended: TickStoreError | None = None
 
     # What readers see.
 
@@ -137,17 +138,29 @@ class Dataset:
         """Wait until more than `seen` is visible, the time is over, or the reader has ended.
 
         Raises:
-            StoreClosedError: The dataset was closed.
+            StoreClosedError: The store was closed.
+            DatasetNotFoundError: The dataset was deleted.
         """
         with self._lock:
             self._state_changed.wait_for(
-                lambda: self._state.revision > seen.revision or self._closed or ended.is_set(),
+                lambda: (
+                    self._state.revision > seen.revision
+                    or self._ended is not None
+                    or ended.is_set()
+                ),
                 timeout_seconds,
             )
-            if self._closed:
-                raise StoreClosedError(
-                    "the store is shutting down: read on from your position later"
-                )
+        self.require_open()
+
+    def require_open(self) -> None:
+        """Raise what ended the dataset, if anything did.
+
+        Raises:
+            StoreClosedError: The store was closed.
+            DatasetNotFoundError: The dataset was deleted.
+        """
+        if self._ended is not None:
+            raise self._ended
 
     def wake_readers(self) -> None:
         """Let waiting readers look whether they were closed."""
@@ -268,13 +281,12 @@ class Dataset:
                 self._waiting_bytes
                 and self._waiting_bytes + work.size > self._limits.waiting_bytes
                 and self._failure is None
-                and not self._closed
+                and self._ended is None
             ):
                 self._room_came.wait()
             if self._failure is not None:
                 raise self._failure
-            if self._closed:
-                raise StoreClosedError("the store is shutting down: write again when it is back")
+            self.require_open()
             self._waiting.append(work)
             self._waiting_bytes += work.size
             if self._writer is None:
@@ -292,7 +304,7 @@ class Dataset:
     def _take_waiting(self) -> list[Work]:
         limits = self._limits
         with self._lock:
-            if not self._waiting and not self._closed:
+            if not self._waiting and self._ended is None:
                 self._work_came.wait(limits.writer_idle_seconds)
             works: list[Work] = []
             rows = size = 0
@@ -419,8 +431,29 @@ class Dataset:
 
     def close(self) -> None:
         """Write what was handed in, then release the journal."""
+        self._end(
+            StoreClosedError(
+                "the store is shutting down: write again, or read on from your position, when it "
+                "is back"
+            )
+        )
+
+    def delete(self) -> None:
+        """Refuse what was handed in and whatever comes, then release the journal."""
+        deleted = DatasetNotFoundError(
+            f"dataset {self.name!r} was deleted; put its first rows to begin it anew",
+            metadata={"dataset": self.name},
+        )
         with self._lock:
-            self._closed = True
+            waiting, self._waiting = list(self._waiting), deque()
+            self._waiting_bytes = 0
+        for work in waiting:
+            work.future.fail(deleted)
+        self._end(deleted)
+
+    def _end(self, why: TickStoreError) -> None:
+        with self._lock:
+            self._ended = why
             writer = self._writer
             self._work_came.notify_all()
             self._room_came.notify_all()

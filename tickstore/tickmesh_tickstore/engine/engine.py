@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
     DatasetDamagedError,
+    DatasetHeldError,
     DatasetNotFoundError,
     InvalidArgumentError,
+    SnapshotExistsError,
+    SnapshotNotFoundError,
     StoreClosedError,
 )
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
+from tickmesh_tickstore.domain.snapshots import Snapshot, checked_snapshot_name
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.follow import TailFollower
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
         ScanPlan,
         Upload,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = ["DatasetEngine"]
 
@@ -76,6 +82,7 @@ class DatasetEngine(ABC):
         self._lock = threading.Lock()
         self._datasets: dict[str, Dataset] = {}
         self._damaged: dict[str, DamagedDataset] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
         self._closed = False
 
@@ -92,12 +99,29 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
+    def _erase(self, name: str, dataset: Dataset | None) -> None:
+        """Remove everything of a dataset, durably; it is `None` where it is damaged."""
+
+    @abstractmethod
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember a named snapshot, durably."""
+
+    @abstractmethod
+    def _forget_snapshot(self, name: str) -> None:
+        """Forget a named snapshot, durably."""
+
+    @abstractmethod
     def flush(self, name: str, *, timeout_seconds: float) -> None:
         """See `TickEngine.flush`."""
 
     @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """See `TickEngine.limits`."""
+        return self._limits
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
@@ -145,6 +169,70 @@ class DatasetEngine(ABC):
         """See `TickEngine.statistics`."""
         damaged = self._damaged.get(name)
         return self._statistics_of(self._find(name)) if damaged is None else damaged.statistics
+
+    def delete_dataset(self, name: str) -> int:
+        """See `TickEngine.delete_dataset`."""
+        with self._lock:
+            self._require_open()
+            rows = self.statistics(name).rows
+            holders = [each.name for each in self._snapshots.values() if name in each.revisions]
+            if holders:
+                raise DatasetHeldError(
+                    f"dataset {name!r} is held by {len(holders)} named snapshots, the first is "
+                    f"{min(holders)!r}: delete them first",
+                    metadata={
+                        "dataset": name,
+                        "snapshots": str(len(holders)),
+                        "snapshot": min(holders),
+                    },
+                )
+            dataset = self._datasets.get(name)
+            if dataset is not None:
+                dataset.delete()
+            self._erase(name, dataset)
+            self._datasets = {key: each for key, each in self._datasets.items() if key != name}
+            self._damaged.pop(name, None)
+        return rows
+
+    def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
+        """See `TickEngine.create_snapshot`."""
+        checked_snapshot_name(name)
+        with self._lock:
+            self._require_open()
+            if name in self._snapshots:
+                raise SnapshotExistsError(
+                    f"snapshot {name!r} exists already: delete it, or choose another name",
+                    metadata={"snapshot": name},
+                )
+            wanted = datasets or sorted({*self._datasets, *self._damaged})
+            revisions = {each: self._find(each).state.revision for each in wanted}
+            snapshot = Snapshot(name, self._now_ns(), revisions)
+            self._keep_snapshot(snapshot)
+            self._snapshots = {**self._snapshots, name: snapshot}
+        return snapshot
+
+    def snapshot(self, name: str) -> Snapshot:
+        """See `TickEngine.snapshot`."""
+        snapshot = self._snapshots.get(name)
+        if snapshot is None:
+            raise SnapshotNotFoundError(
+                f"there is no snapshot {name!r}: list those there are",
+                metadata={"snapshot": name},
+            )
+        return snapshot
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """See `TickEngine.snapshots`."""
+        found = self._snapshots
+        return tuple(found[name] for name in sorted(found))
+
+    def delete_snapshot(self, name: str) -> None:
+        """See `TickEngine.delete_snapshot`."""
+        with self._lock:
+            self._require_open()
+            self.snapshot(name)
+            self._forget_snapshot(name)
+            self._snapshots = {key: each for key, each in self._snapshots.items() if key != name}
 
     def append(
         self,
@@ -198,11 +286,11 @@ class DatasetEngine(ABC):
         read = SnapshotRead(self._find(request.dataset), request, self._limits)
         return read.plan(max_endpoints)
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
         """See `TickEngine.scan`."""
         if not isinstance(request, ScanRequest):
             request = ScanRequest.from_payload(request)
-        return SnapshotRead(self._find(request.dataset), request, self._limits).reader()
+        return SnapshotRead(self._find(request.dataset), request, self._limits).rows()
 
     def follow(
         self,
@@ -210,11 +298,17 @@ class DatasetEngine(ABC):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
-            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+            self._find(name),
+            self._limits,
+            after=after,
+            symbols=symbols,
+            wanted=wanted,
+            columns=columns,
         )
 
     def close(self) -> None:

@@ -17,9 +17,11 @@ from tickmesh_tickstore.engine.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.parts import DatasetState
 
 __all__ = ["TailFollower"]
 
@@ -36,6 +38,7 @@ class TailFollower:
         *,
         after: Position,
         symbols: Sequence[str] | None,
+        wanted: Filter | None,
         columns: Sequence[str] | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
@@ -48,7 +51,8 @@ class TailFollower:
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._selection = Selection.of(dataset.newest, symbols=symbols)
+        self._read: Chunk | None = None
+        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
         full = reader_schema(dataset.newest, dataset.layouts)
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
@@ -82,8 +86,8 @@ class TailFollower:
                 rows += part.row_count
             else:
                 rows += sum(
-                    chunk.batch.num_rows - chunk.rows_before(self._position)
-                    for chunk in part.chunks()
+                    stored.row_count - stored.rows_before(self._position)
+                    for stored in part.chunks()
                 )
         return rows
 
@@ -93,8 +97,9 @@ class TailFollower:
         while True:
             if self._closed.is_set():
                 raise StoreClosedError("the follower is closed")
+            self._dataset.require_open()
             state = self._dataset.state
-            chunk = next(state.chunks_between(self._position), None)
+            chunk = self._next_chunk(state)
             if chunk is not None:
                 followed = self._give(chunk)
                 if followed is not None:
@@ -108,15 +113,24 @@ class TailFollower:
                 return None
             self._dataset.wait_for_change(state, left, self._closed)
 
+    def _next_chunk(self, state: DatasetState) -> Chunk | None:
+        """The next stored rows, read; those read together are given out one after the other."""
+        if self._read is None:
+            stored = next(state.rows_between(self._position), None)
+            self._read = None if stored is None else stored.load(self._resolver.needs(stored.stamp))
+        return self._read
+
     def _give(self, chunk: Chunk) -> Followed | None:
-        chunk = chunk.rows(0, min(chunk.batch.num_rows, self._affordable_rows(chunk))) or chunk
-        self._position = chunk.end_position()
-        batch = self._resolver.resolve(chunk.batch, chunk.stamp)
+        rows = chunk.batch.num_rows
+        given = chunk.rows(0, min(rows, self._affordable_rows(chunk))) or chunk
+        self._read = chunk.rows(given.batch.num_rows, rows)
+        self._position = given.end_position()
+        batch = self._resolver.resolve(given.batch, given.stamp)
         if self._selection.is_filter:
             batch = batch.filter(self._selection.mask(batch))
             if batch.num_rows == 0:
                 return None
-        return Followed(batch.select(self._columns), self._position, chunk.stamp)
+        return Followed(batch.select(self._columns), self._position, given.stamp)
 
     def _affordable_rows(self, chunk: Chunk) -> int:
         size = pa.ipc.get_record_batch_size(chunk.batch)

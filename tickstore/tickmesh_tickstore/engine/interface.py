@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = [
     "DatasetInfo",
@@ -150,6 +154,7 @@ class Follower(Protocol):
 
         Raises:
             StoreClosedError: The follower or its engine was closed.
+            DatasetNotFoundError: The dataset was deleted.
         """
         ...
 
@@ -203,6 +208,11 @@ class TickEngine(Protocol):
     with fewer rows.
     """
 
+    @property
+    def limits(self) -> EngineLimits:
+        """Its bounds (T11)."""
+        ...
+
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
 
@@ -233,6 +243,55 @@ class TickEngine(Protocol):
 
     def datasets(self) -> tuple[DatasetInfo, ...]:
         """All datasets by name."""
+        ...
+
+    def delete_dataset(self, name: str) -> int:
+        """Delete a dataset with all its rows; durable on return. Its id is never used again.
+
+        Reads under way finish or end with `DatasetNotFoundError`; what waits to be written is
+        refused with it. A damaged dataset may be deleted.
+
+        Returns:
+            The rows that were deleted.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            DatasetHeldError: Named snapshots hold it.
+        """
+        ...
+
+    def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
+        """Name the present revisions of some datasets and keep what they show (T7); durable.
+
+        Args:
+            name: The snapshot's name.
+            datasets: The datasets; all when empty.
+
+        Raises:
+            SnapshotExistsError: The name is taken.
+            InvalidArgumentError: The name can be none.
+            DatasetNotFoundError, DatasetDamagedError: A dataset cannot be read.
+        """
+        ...
+
+    def snapshot(self, name: str) -> Snapshot:
+        """A named snapshot.
+
+        Raises:
+            SnapshotNotFoundError: There is none of that name.
+        """
+        ...
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """All named snapshots by name."""
+        ...
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a named snapshot; what only it kept goes with the next `reclaim`.
+
+        Raises:
+            SnapshotNotFoundError: There is none of that name.
+        """
         ...
 
     def append(
@@ -291,8 +350,12 @@ class TickEngine(Protocol):
         """Pin a snapshot and split a read into ranges of about equal size."""
         ...
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
-        """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
+        """Read one snapshot (T7), in bounded memory however many rows it has.
+
+        The snapshot and everything that can be refused are decided here; rows are read while the
+        stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
+        needs no Python to go on (`RowStream.is_held`).
 
         Rows of every schema version are read under the dataset's newest one: columns by name,
         missing ones null.
@@ -300,9 +363,11 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            FilterInvalidError: Its filter does not fit the columns.
             GenerationNotReadableError: Some rows cannot be read losslessly under the newest
                 version.
             LimitExceededError: More rows than may be held at once.
+            DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
         ...
 
@@ -312,6 +377,7 @@ class TickEngine(Protocol):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives (T8)."""

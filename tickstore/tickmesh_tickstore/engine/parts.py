@@ -12,6 +12,8 @@ from tickmesh_tickstore.engine.chunk import Chunk, TimeSpan, append_chunk, join_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
+
 __all__ = ["DatasetState", "Part", "TailPart"]
 
 
@@ -43,8 +45,8 @@ class Part(Protocol):
         """Least and greatest event time in ns, `None` without any."""
         ...
 
-    def chunks(self) -> Sequence[Chunk]:
-        """Its rows, memory-mapped or in memory."""
+    def chunks(self) -> Sequence[StoredRows]:
+        """Its rows in order of arrival, cut where they are read; nothing is read yet."""
         ...
 
 
@@ -134,10 +136,10 @@ class DatasetState:
                 if part.last_revision >= after.revision:
                     yield part
 
-    def chunks_between(
+    def rows_between(
         self, after: Position = START, through: Position | None = None
-    ) -> Iterator[Chunk]:
-        """The rows between two cuts, in arrival order, without a copy."""
+    ) -> Iterator[StoredRows]:
+        """The rows between two cuts, in arrival order; nothing is read yet."""
         through = through or Position.after_revision(self.revision)
         for part in self.parts_between(after, through):
             for chunk in part.chunks():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.engine.disk.filesystem import make_directory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
 
 __all__ = ["DatasetDirectory"]
+
+_DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,24 @@ class DatasetDirectory:
         for path in (self.logs, self.segments, self.staging):
             path.mkdir(exist_ok=True)
         files.sync_directory(self.root)
+
+    def mark_deleted(self) -> None:
+        """Say that what is here may go, once the manifest does not know it any more."""
+        (self.root / _DELETED).touch()
+
+    @property
+    def is_disposable(self) -> bool:
+        """Whether it was deleted on purpose, or never held a row."""
+        return (self.root / _DELETED).exists() or not (
+            any(self.logs.glob("*")) or any(self.segments.glob("*"))
+        )
+
+    def remove(self, files: FileSystem) -> None:
+        """Remove everything; what cannot be removed now is at the next start."""
+        for path, directories, names in os.walk(self.root, topdown=False):
+            for name in names:
+                files.remove(Path(path, name))
+            for name in directories:
+                Path(path, name).rmdir()
+        with suppress(FileNotFoundError):
+            self.root.rmdir()

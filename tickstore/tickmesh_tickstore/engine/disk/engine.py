@@ -30,10 +30,11 @@ from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, rand
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.uploads import Staging
 
@@ -96,10 +97,29 @@ class DiskEngine(DatasetEngine):
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
             stored = self._manifest.load()
+            self._snapshots = {each.name: each for each in self._manifest.load_snapshots()}
+            self._remove_deleted({each.dataset_id for each in stored})
             self.recovery = tuple(self._open_or_fence(each) for each in stored)
         except BaseException:
             self.close()
             raise
+
+    def _remove_deleted(self, known: Collection[str]) -> None:
+        """Remove what is left of datasets whose deletion, or creation, a crash cut short.
+
+        Rows that the manifest does not know, and nobody deleted, are a sign that the manifest is
+        lost or old: they are left as they are.
+        """
+        datasets = self._root / "datasets"
+        if datasets.exists():
+            for path in datasets.iterdir():
+                if path.name in known:
+                    continue
+                directory = self._directory_of(path.name)
+                if directory.is_disposable:
+                    directory.remove(self._files)
+                else:
+                    _log.critical("the manifest does not know %s: restore the manifest", path.name)
 
     def _open_or_fence(self, stored: StoredDataset) -> RecoveryReport:
         """Open a dataset; a damaged one is left as it is, to be looked at and restored."""
@@ -182,9 +202,6 @@ class DiskEngine(DatasetEngine):
             ) from error
         return self._datasets[name]
 
-    def _directory_of(self, dataset_id: str) -> DatasetDirectory:
-        return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
-
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
         self._manifest.add_version(dataset.dataset_id, layout)
 
@@ -196,6 +213,27 @@ class DiskEngine(DatasetEngine):
             files=self._files,
             cache=self._cache,
         )
+
+    def _erase(self, name: str, dataset: Dataset | None) -> None:
+        # A damaged dataset was never opened: only its id is known.
+        dataset_id = self.dataset(name).dataset_id
+        if dataset is not None:
+            self._sealer.forget(dataset_id)
+        directory = self._directory_of(dataset_id)
+        directory.mark_deleted()
+        self._manifest.delete_dataset(dataset_id)
+        self._by_id.pop(dataset_id, None)
+        self._directories.pop(dataset_id, None)
+        directory.remove(self._files)
+
+    def _directory_of(self, dataset_id: str) -> DatasetDirectory:
+        return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        self._manifest.add_snapshot(snapshot)
+
+    def _forget_snapshot(self, name: str) -> None:
+        self._manifest.delete_snapshot(name)
 
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state

@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.producers import ProducerRecord
+from tickmesh_tickstore.domain.snapshots import Snapshot
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
 from tickmesh_tickstore.engine.disk.segment import SegmentRecord
@@ -79,6 +80,19 @@ _producers = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("last_sequence", sa.Integer, nullable=False),
     sa.Column("recent", sa.LargeBinary, nullable=False),
+)
+_snapshots = sa.Table(
+    "snapshots",
+    _metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("created_at_ns", sa.Integer, nullable=False),
+)
+_snapshot_revisions = sa.Table(
+    "snapshot_revisions",
+    _metadata,
+    sa.Column("snapshot", sa.ForeignKey("snapshots.name"), primary_key=True),
+    sa.Column("dataset_id", sa.ForeignKey("datasets.dataset_id"), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
 )
 
 _FORMAT = 3
@@ -201,6 +215,55 @@ class Manifest:
                 .where(_datasets.c.dataset_id == dataset_id)
                 .values(sealed_revision=through_revision, sealed_log=through_log)
             )
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Forget a dataset and everything of it."""
+        with self._lock, self._engine.begin() as connection:
+            for table in (_segments, _producers, _versions, _datasets):
+                connection.execute(sa.delete(table).where(table.c.dataset_id == dataset_id))
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember a named snapshot."""
+        with self._lock, self._engine.begin() as connection:
+            connection.execute(
+                sa.insert(_snapshots).values(
+                    name=snapshot.name, created_at_ns=snapshot.created_at_ns
+                )
+            )
+            for dataset, revision in snapshot.revisions.items():
+                dataset_id = sa.select(_datasets.c.dataset_id).where(_datasets.c.name == dataset)
+                connection.execute(
+                    sa.insert(_snapshot_revisions).values(
+                        snapshot=snapshot.name,
+                        dataset_id=dataset_id.scalar_subquery(),
+                        revision=revision,
+                    )
+                )
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a named snapshot."""
+        with self._lock, self._engine.begin() as connection:
+            connection.execute(
+                sa.delete(_snapshot_revisions).where(_snapshot_revisions.c.snapshot == name)
+            )
+            connection.execute(sa.delete(_snapshots).where(_snapshots.c.name == name))
+
+    def load_snapshots(self) -> list[Snapshot]:
+        """Every named snapshot."""
+        with self._lock, self._engine.connect() as connection:
+            revisions: dict[str, dict[str, int]] = {}
+            for row in connection.execute(
+                sa.select(
+                    _snapshot_revisions.c.snapshot,
+                    _datasets.c.name,
+                    _snapshot_revisions.c.revision,
+                ).join(_datasets, _datasets.c.dataset_id == _snapshot_revisions.c.dataset_id)
+            ):
+                revisions.setdefault(row.snapshot, {})[row.name] = row.revision
+            return [
+                Snapshot(row.name, row.created_at_ns, revisions.get(row.name, {}))
+                for row in connection.execute(sa.select(_snapshots))
+            ]
 
     def load(self) -> list[StoredDataset]:
         """Every dataset."""

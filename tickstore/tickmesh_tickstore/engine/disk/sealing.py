@@ -72,6 +72,7 @@ class Sealer:
         self._changed = threading.Condition()
         self._tasks: deque[_Task] = deque()
         self._pending: Counter[str] = Counter()
+        self._running: _Task | None = None
         self._failing = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
@@ -114,6 +115,16 @@ class Sealer:
         with self._changed:
             return self._changed.wait_for(lambda: self._pending[dataset_id] == 0, timeout_seconds)
 
+    def forget(self, dataset_id: str) -> None:
+        """Seal nothing more of a dataset that is deleted; waits for the log at hand."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._running is None or self._running.dataset_id != dataset_id
+            )
+            self._tasks = deque(task for task in self._tasks if task.dataset_id != dataset_id)
+            del self._pending[dataset_id]
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Finish the log at hand; the others are sealed after the next start."""
         with self._changed:
@@ -127,19 +138,21 @@ class Sealer:
                 self._changed.wait_for(lambda: self._tasks or self._closed)
                 if self._closed:
                     return
-                task = self._tasks[0]
+                task = self._running = self._tasks.popleft()
             try:
                 self._seal(task)
             except Exception:  # noqa: BLE001  # the log still holds every row: try again later
                 _log.exception("a log of dataset %s could not be sealed", task.dataset_id)
                 with self._changed:
                     self._failing = True
+                    self._running = None
+                    self._tasks.appendleft(task)
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._closed, _RETRY_SECONDS)
                 continue
             with self._changed:
                 self._failing = False
-                self._tasks.popleft()
+                self._running = None
                 self._pending[task.dataset_id] -= 1
                 self._changed.notify_all()
 
@@ -155,8 +168,8 @@ class Sealer:
                     records.append(part.record)
                     parts.append(part)
                 continue
-            chunks = chain.from_iterable(part.chunks() for part in neighbours)
-            for group in sealed_groups(chunks):
+            stored = chain.from_iterable(part.chunks() for part in neighbours)
+            for group in sealed_groups(rows.load() for rows in stored):
                 record = self._write(directory, dataset, task.log_number, group)
                 records.append(record)
                 parts.append(SegmentPart(record, directory.segment(record.segment_id), self._cache))

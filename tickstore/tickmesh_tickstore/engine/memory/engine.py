@@ -15,6 +15,7 @@ from tickmesh_tickstore.engine.parts import DatasetState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.journal import Entry
 
@@ -43,6 +44,15 @@ class MemoryEngine(DatasetEngine):
 
     def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
+
+    def _erase(self, name: str, dataset: Dataset | None) -> None:
+        """Its rows go with the dataset itself."""
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        """The engine itself remembers it."""
+
+    def _forget_snapshot(self, name: str) -> None:
+        """The engine itself forgets it."""
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:  # noqa: ARG002  # nothing to wait for
         """See `TickEngine.flush`."""
