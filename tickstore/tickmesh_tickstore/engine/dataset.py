@@ -394,6 +394,10 @@ class Dataset:
             return
         except TickStoreError as error:
             group.fail(error)
+            # A log that has grown too far takes nothing any more: go on in another, once there is
+            # room for one.
+            if self._journal.is_full():
+                self._begin_log(())
             return
         except Exception as error:  # noqa: BLE001  # a thread that dies in silence would hang its producers
             # Unknown how much is written: go no further, and let no producer wait for ever.
