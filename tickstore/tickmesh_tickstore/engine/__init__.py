@@ -8,11 +8,14 @@ from tickmesh_tickstore.engine.interface import (
     Followed,
     Follower,
     Judge,
+    Prepare,
+    RowStream,
     ScanPlan,
     TickEngine,
     Upload,
 )
 from tickmesh_tickstore.engine.memory.engine import MemoryEngine
+from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
     "AppendFuture",
@@ -24,7 +27,10 @@ __all__ = [
     "Follower",
     "Judge",
     "MemoryEngine",
+    "Prepare",
+    "RowStream",
     "ScanPlan",
+    "StreamProgress",
     "TickEngine",
     "Upload",
 ]

@@ -22,7 +22,9 @@ from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.follow import TailFollower
+from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
+from tickmesh_tickstore.engine.streams import DatasetStream
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
         DatasetStatistics,
         Follower,
         Judge,
+        Prepare,
+        RowStream,
         ScanPlan,
         Upload,
     )
@@ -155,17 +159,27 @@ class DatasetEngine(ABC):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
         """See `TickEngine.append`."""
         return self._find(name).append(
-            batch,
-            stamp=stamp,
-            judge=judge,
-            producer=producer,
-            origin=origin,
-            following=following,
+            batch, stamp=stamp, judge=judge, producer=producer, origin=origin
         )
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> RowStream:
+        """See `TickEngine.open_stream`."""
+        dataset = self._find(name)
+        sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)
+        return DatasetStream(dataset, sender)
 
     def open_producer(self, name: str, producer_id: str) -> ProducerState:
         """See `TickEngine.open_producer`."""
