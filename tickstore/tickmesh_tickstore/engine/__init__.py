@@ -3,13 +3,13 @@
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.disk.engine import DiskEngine
 from tickmesh_tickstore.engine.interface import (
+    AppendStream,
     DatasetInfo,
     DatasetStatistics,
     Followed,
     Follower,
     Judge,
     Prepare,
-    RowStream,
     ScanPlan,
     TickEngine,
     Upload,
@@ -19,6 +19,7 @@ from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
     "AppendFuture",
+    "AppendStream",
     "Appended",
     "DatasetInfo",
     "DatasetStatistics",
@@ -28,7 +29,6 @@ __all__ = [
     "Judge",
     "MemoryEngine",
     "Prepare",
-    "RowStream",
     "ScanPlan",
     "StreamProgress",
     "TickEngine",

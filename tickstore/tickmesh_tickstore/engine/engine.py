@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.interface import (
+        AppendStream,
         DatasetInfo,
         DatasetStatistics,
         Follower,
         Judge,
         Prepare,
-        RowStream,
         ScanPlan,
         Upload,
     )
@@ -175,7 +175,7 @@ class DatasetEngine(ABC):
         producer_id: str = "",
         epoch: int = 0,
         origin: Origin = ANONYMOUS,
-    ) -> RowStream:
+    ) -> AppendStream:
         """See `TickEngine.open_stream`."""
         dataset = self._find(name)
         sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)

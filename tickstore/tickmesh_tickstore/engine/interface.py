@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
+    "AppendStream",
     "DatasetInfo",
     "DatasetStatistics",
     "Followed",
     "Follower",
     "Judge",
     "Prepare",
-    "RowStream",
     "ScanPlan",
     "TickEngine",
     "Upload",
@@ -165,7 +165,7 @@ class Follower(Protocol):
         ...
 
 
-class RowStream(Protocol):
+class AppendStream(Protocol):
     """Messages on their way in, for one thread that sends and one that waits.
 
     If a message fails, all behind it fail too: nothing is stored behind a hole.
@@ -333,7 +333,7 @@ class TickEngine(Protocol):
         producer_id: str = "",
         epoch: int = 0,
         origin: Origin = ANONYMOUS,
-    ) -> RowStream:
+    ) -> AppendStream:
         """Begin a stream of messages in order, which ends at the first one that is refused.
 
         Args:
