@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
@@ -287,6 +288,7 @@ class DiskEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
             settled_segments=len(settled),
             settled_rows=sum(record.row_count for record in settled),
             settled_bytes=sum(record.byte_count for record in settled),
@@ -337,6 +339,9 @@ def _not_created(error: OSError) -> TickStoreError:
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     return DamagedDataset(
         DatasetInfo(
@@ -346,6 +351,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
@@ -362,6 +368,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
+            version_rows=version_rows,
         ),
     )
 
