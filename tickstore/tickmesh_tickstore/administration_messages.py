@@ -28,7 +28,7 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         subject=info.name,
         revision=statistics.revision,
         row_count=statistics.rows,
-        size_bytes=statistics.log_bytes + statistics.segment_bytes,
+        size_bytes=statistics.log_bytes + statistics.segment_bytes + statistics.dropped_bytes,
         schema_version=info.versions[-1][0].schema_version,
         schema_versions=[stamp.schema_version for stamp, _ in info.versions],
         min_event_time_ns=statistics.min_time_ns,
@@ -36,6 +36,7 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         naive_time_zone=settings.naive_time_zone,
         failure=statistics.failure,
         damaged=bool(info.damage),
+        retained_from_revision=statistics.retained_from_revision,
     )
     if settings.created_at_ns:
         message.created_at.FromNanoseconds(settings.created_at_ns)

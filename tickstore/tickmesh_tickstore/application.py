@@ -27,6 +27,7 @@ from tickmesh_tickstore.errors import (
 )
 from tickmesh_tickstore.filter_messages import filter_of
 from tickmesh_tickstore.planned_read import PlannedRead
+from tickmesh_tickstore.put_limits import PutLimits
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
 from tickmesh_tickstore.query_planning import QueryPlanner
 from tickmesh_tickstore.tail_stream import plain_schema
@@ -83,6 +84,7 @@ class TickStore:
         counters: What the store has done since its start.
         recovery: What opening it found.
         administration: Settings, snapshots and the end of datasets.
+        put_limits: What the put streams of a dataset may use.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class TickStore:
         self.governance = governance
         self.counters = counters
         self.administration = Administration(engine=engine, settings=settings)
+        self.put_limits = PutLimits(engine=engine, settings=settings, clock=clock)
         self._settings = settings
         self._tickets = tickets
         self._clock = clock

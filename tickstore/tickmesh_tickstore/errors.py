@@ -111,6 +111,12 @@ class SlowConsumerError(ServiceError):
     reason = "SLOW_CONSUMER"
 
 
+class LimitReachedError(ServiceError):
+    """A stream, or a dataset, is at a limit; the same call may succeed later (T11)."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
 class RegistryUnavailableError(ServiceError):
     """The schema version was never seen here and the registry does not answer."""
 
@@ -141,6 +147,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     TicketExpiredError: grpc.StatusCode.FAILED_PRECONDITION,
     VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
     SlowConsumerError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     RegistryUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -167,6 +174,8 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.NoEventTimeError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.NoPriceError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.NoSizeError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
 }

@@ -23,6 +23,8 @@ __all__ = [
     "InvalidArgumentError",
     "LimitExceededError",
     "NoEventTimeError",
+    "NoPriceError",
+    "NoSizeError",
     "NoSymbolError",
     "PositionExpiredError",
     "ProducerFencedError",
@@ -221,6 +223,18 @@ class LimitExceededError(TickStoreError):
 
 class NoEventTimeError(TickStoreError):
     """A time range or time order was asked of a dataset without an event time."""
+
+    reason = "ROLE_MISSING"
+
+
+class NoPriceError(TickStoreError):
+    """Bars were asked of rows without a price."""
+
+    reason = "ROLE_MISSING"
+
+
+class NoSizeError(TickStoreError):
+    """Bars by volume were asked of rows without a size."""
 
     reason = "ROLE_MISSING"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
 __all__ = [
+    "ARRIVAL_COLUMN",
     "ROLE_KEY",
     "RowLayout",
     "ceiling_divide",
@@ -22,6 +23,9 @@ __all__ = [
     "require_storable",
     "role_columns",
 ]
+
+ARRIVAL_COLUMN = "_arrival"
+"""Where stored rows stand in order of event time: each one's place in order of arrival."""
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -90,7 +94,7 @@ def require_storable(schema: pa.Schema) -> None:
     Raises:
         InvalidArgumentError: A column's name or type does not allow it.
     """
-    reserved = {POSITION_COLUMN, *(column.value for column in StampColumn)}
+    reserved = {ARRIVAL_COLUMN, POSITION_COLUMN, *(column.value for column in StampColumn)}
     seen: set[str] = set()
     for field in schema:
         if field.name in seen or field.name in reserved:

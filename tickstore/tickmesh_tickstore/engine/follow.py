@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
-    from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.parts import DatasetState
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["TailFollower"]
 
@@ -48,10 +48,11 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._read: Chunk | None = None
+        self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
         self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
         full = reader_schema(dataset.newest, dataset.layouts)
         self._columns = list(full.names if columns is None else columns)
@@ -99,9 +100,8 @@ class TailFollower:
                 raise StoreClosedError("the follower is closed")
             self._dataset.require_open()
             state = self._dataset.state
-            chunk = self._next_chunk(state)
-            if chunk is not None:
-                followed = self._give(chunk)
+            if self._load_next(state):
+                followed = self._give()
                 if followed is not None:
                     return followed
                 if time.monotonic() < deadline:
@@ -113,28 +113,35 @@ class TailFollower:
                 return None
             self._dataset.wait_for_change(state, left, self._closed)
 
-    def _next_chunk(self, state: DatasetState) -> Chunk | None:
-        """The next stored rows, read; those read together are given out one after the other."""
-        if self._read is None:
+    def _load_next(self, state: DatasetState) -> bool:
+        """See that rows are loaded, if there are any more; those read together go out in turns."""
+        if self._loaded is None:
+            self._dataset.require_kept(self._position)
             stored = next(state.rows_between(self._position), None)
-            self._read = None if stored is None else stored.load(self._resolver.needs(stored.stamp))
-        return self._read
+            if stored is None:
+                return False
+            self._loaded = stored, stored.read(self._resolver.needs(stored.stamp)).batch
+        return True
 
-    def _give(self, chunk: Chunk) -> Followed | None:
-        rows = chunk.batch.num_rows
-        given = chunk.rows(0, min(rows, self._affordable_rows(chunk))) or chunk
-        self._read = chunk.rows(given.batch.num_rows, rows)
+    def _give(self) -> Followed | None:
+        assert self._loaded is not None
+        stored, batch = self._loaded
+        rows = min(batch.num_rows, self._affordable_rows(batch))
+        given = stored.rows(0, rows)
+        left = stored.rows(rows, batch.num_rows)
+        assert given is not None
+        self._loaded = None if left is None else (left, batch.slice(rows))
         self._position = given.end_position()
-        batch = self._resolver.resolve(given.batch, given.stamp)
+        batch = self._resolver.resolve(batch.slice(0, rows), stored.stamp)
         if self._selection.is_filter:
             batch = batch.filter(self._selection.mask(batch))
             if batch.num_rows == 0:
                 return None
-        return Followed(batch.select(self._columns), self._position, given.stamp)
+        return Followed(batch.select(self._columns), self._position, stored.stamp)
 
-    def _affordable_rows(self, chunk: Chunk) -> int:
-        size = pa.ipc.get_record_batch_size(chunk.batch)
-        fitting = self._limits.served_bytes * chunk.batch.num_rows // max(size, 1)
+    def _affordable_rows(self, batch: pa.RecordBatch) -> int:
+        size = pa.ipc.get_record_batch_size(batch)
+        fitting = self._limits.served_bytes * batch.num_rows // max(size, 1)
         return max(1, min(_MOST_ROWS, fitting))
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.row_stream import RowStream
@@ -81,7 +82,13 @@ class DatasetStatistics:
         max_time_ns: Greatest event time stored, `None` when there is none.
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
+        dropped_bytes: Bytes in segments that retention dropped and reads as of older revisions see.
+        retained_from_revision: The dataset revision from which on rows are kept; 0 while nothing
+            was dropped.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
     """
 
     revision: int
@@ -94,7 +101,12 @@ class DatasetStatistics:
     max_time_ns: int | None
     waiting_bytes: int
     commit_groups: int
+    dropped_bytes: int
+    retained_from_revision: int
     failure: str
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +392,13 @@ class TickEngine(Protocol):
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
-        """Everything behind a position, then whatever arrives (T8)."""
+        """Everything behind a position, then whatever arrives (T8).
+
+        Raises:
+            DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.
+            PositionExpiredError: Rows behind the position were dropped; `Follower.wait` raises it
+                too when they are while it lags. From the start on, the first row kept is first.
+        """
         ...
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -389,6 +407,43 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
             TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """Drop the oldest segments that retention does not keep, under a revision of its own (T7).
+
+        Reads as of older revisions see them until `reclaim` removes their files; a tail that goes
+        on behind a dropped row is told so. Rows in the write-ahead log are moved into segments
+        first when all others are past their age.
+
+        Returns:
+            The rows that were dropped.
+
+        Raises:
+            DatasetNotFoundError, DatasetDamagedError, DiskFullError, StoreFailedError: Nothing
+                was dropped.
+        """
+        ...
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """Remove the files of rows that were dropped until an instant and no snapshot shows.
+
+        Afterwards a read as of a revision that showed them is refused: never fewer rows.
+
+        Returns:
+            The bytes that were freed.
         """
         ...
 

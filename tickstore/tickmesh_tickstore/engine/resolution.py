@@ -62,6 +62,8 @@ class Resolver:
                 _require_lossless(layout, field)
             written = set(layout.schema.names)
             needed = tuple(name for name in self._schema.names if name in written)
+            # Without any column nothing would say how many rows there are.
+            needed = needed or tuple(layout.schema.names[:1])
             self._needed[stamp] = needed
         return needed
 
@@ -70,7 +72,7 @@ class Resolver:
         same = self._same.get(stamp)
         if same is None:
             written = self._layout_of(stamp).schema
-            same = self._same[stamp] = len(self.needs(stamp)) == len(self._schema) and all(
+            same = self._same[stamp] = self.needs(stamp) == tuple(self._schema.names) and all(
                 field.type.equals(written.field(field.name).type) for field in self._schema
             )
         return same

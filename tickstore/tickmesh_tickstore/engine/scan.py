@@ -55,7 +55,9 @@ class SnapshotRead:
         self._limits = limits
         self._state = dataset.state
         self._revision = self._pinned_revision()
+        self._state = self._state.as_of(self._revision)
         self._after = request.after or START
+        dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.newest
@@ -178,9 +180,16 @@ class SnapshotRead:
             for stored in part.chunks():
                 if self._prunable and not selection.may_hold(stored.time_span):
                     continue
+                if not self._may_have_symbol(stored):
+                    continue
                 cut = stored.between(self._after, self._through)
                 if cut is not None:
                     yield cut
+
+    def _may_have_symbol(self, stored: StoredRows) -> bool:
+        symbols = self._request.symbols
+        reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
+        return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
 
     def _held(self, chosen: Sequence[StoredRows]) -> pa.Table | None:
         """All rows as they lie in memory or in mapped files; `None` if they have to be worked on.
