@@ -25,12 +25,11 @@ class UnreadRows:
     """Some consecutive rows that may hold the newest of a symbol.
 
     Attributes:
-        newest_time: The greatest event time they can have, in the column's unit; `None` when that
-            is not known.
+        newest_time_ns: The greatest event time they can have; `None` when that is not known.
         read: Reads them, in order of arrival.
     """
 
-    newest_time: int | None
+    newest_time_ns: int | None
     read: Callable[[], Iterable[pa.RecordBatch]]
 
 
@@ -67,11 +66,14 @@ class LatestRows:
         self._held = schema.empty_table()
         self._parts = np.empty(0, np.int64)
 
-    def search(self, unread: Sequence[UnreadRows], *, symbols: Sequence[str] | None) -> None:
+    def search(
+        self, unread: Sequence[UnreadRows], *, unit_ns: int, symbols: Sequence[str] | None
+    ) -> None:
         """Reads rows, those with the newest times first, until nothing newer can come.
 
         Args:
             unread: All rows in order of arrival, in parts.
+            unit_ns: Nanoseconds in one unit of the event time column.
             symbols: The symbols there can be, where they are known: with the newest rows of all of
                 them found, older rows are not read.
 
@@ -79,11 +81,15 @@ class LatestRows:
             LimitExceededError: More rows would have to be held.
         """
         places = sorted(
-            range(len(unread)), key=lambda place: _key(unread[place].newest_time), reverse=True
+            range(len(unread)), key=lambda place: _newest_first(unread[place].newest_time_ns)
         )
         for place in places:
-            newest = unread[place].newest_time
-            if symbols is not None and newest is not None and self._settled(symbols, newest):
+            newest_ns = unread[place].newest_time_ns
+            if (
+                symbols is not None
+                and newest_ns is not None
+                and self._settled(symbols, newest_ns // unit_ns)
+            ):
                 return
             for batch in unread[place].read():
                 self._add(batch, place)
@@ -98,7 +104,7 @@ class LatestRows:
     def _add(self, batch: pa.RecordBatch, part: int) -> None:
         new = pa.Table.from_batches([batch])
         new = new.take(self._newest_of(new))
-        together = pa.concat_tables([self._held, new])
+        together = pa.concat_tables([self._held, new]).unify_dictionaries().combine_chunks()
         parts = np.concatenate([self._parts, np.full(new.num_rows, part)])
         if len(self._parts) and part < self._parts.max():
             # Ties go by order of arrival, whatever the order of reading.
@@ -131,13 +137,11 @@ class LatestRows:
 
     def _settled(self, symbols: Sequence[str], newest: int) -> bool:
         """Whether no row up to a time can be among the newest of these symbols."""
-        held = self._held.num_rows
-        if held < len(set(symbols)) * self._rows_per_symbol:
+        # No symbol has more rows than asked for: so many are held only if each has all of them.
+        if self._held.num_rows < len(set(symbols)) * self._rows_per_symbol:
             return False
-        codes, times = self._keys(self._held)
-        return bool(times.min() > newest) and bool(
-            np.bincount(codes).min() >= self._rows_per_symbol
-        )
+        _, times = self._keys(self._held)
+        return not len(times) or bool(times.min() > newest)
 
     def _keys(self, table: pa.Table) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Of every row its symbol's code, -1 where it is no symbol's, and its event time."""
@@ -151,5 +155,5 @@ class LatestRows:
         return places, instants.to_numpy()
 
 
-def _key(newest_time: int | None) -> tuple[bool, int]:
-    return newest_time is None, newest_time or 0
+def _newest_first(time_ns: int | None) -> tuple[int, int]:
+    return (0, 0) if time_ns is None else (1, -time_ns)
