@@ -19,7 +19,7 @@ from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
 from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.stamps import Stamp
@@ -164,6 +164,10 @@ class SegmentPart:
     def time_span(self) -> tuple[int, int] | None:
         """See `Part.time_span`."""
         return self.record.time_span
+
+    def version_rows(self) -> Mapping[int, int]:
+        """See `Part.version_rows`."""
+        return {self.record.stamp.schema_version: self.record.row_count}
 
     def chunks(self) -> Sequence[StoredRows]:
         """The rows, memory-mapped."""
