@@ -51,6 +51,19 @@ _QUERY_ERRORS = (
     duckdb.SyntaxException,
     duckdb.TypeMismatchException,
 )
+_QUERY_ERROR_KINDS = frozenset(
+    {
+        "Binder Error",
+        "Constraint Error",
+        "Conversion Error",
+        "Invalid Input Error",
+        "Invalid type Error",
+        "Mismatch Type Error",
+        "Not implemented Error",
+        "Out of Range Error",
+        "Permission Error",
+    }
+)
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -124,10 +137,8 @@ class Worker:
                 answer = {"refused": _told(error)}
             except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
                 answer = {"memory": True}
-            except duckdb.Error as error:
-                answer = {"failed": f"{type(error).__name__}: {error}"}
-            except (pa.ArrowException, OSError) as error:
-                answer = {"failed": f"{type(error).__name__}: {error}"}
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                answer = _failure(error)
             self._channel.send(answer)
 
     def _answer(self, request: dict[str, Any], stream: socket.socket | None) -> dict[str, Any]:
@@ -202,6 +213,16 @@ def _value(kind: str, text: Any) -> duckdb.Value:
         precision = max(len(digits) + max(0, int(exponent)), scale, 1)
         return duckdb.Value(text, duckdb.decimal_type(precision, scale))
     return duckdb.Value(text, duckdb.sqltype(kind))
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What an error in mid-stream means: Arrow hands on its text, not its class."""
+    kind = str(error).partition(":")[0]
+    if kind == "Out of Memory Error":
+        return {"memory": True}
+    if kind in _QUERY_ERROR_KINDS:
+        return {"refused": _told(error)}
+    return {"failed": f"{type(error).__name__}: {error}"}
 
 
 def _told(error: Exception) -> str:
