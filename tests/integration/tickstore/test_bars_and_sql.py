@@ -45,7 +45,8 @@ def test_bars_in_the_schema_they_were_planned_with(
     told: Any = plain.get_schema(asked)  # the stubs say Schema
     made = get(plain, asked)
     assert told.schema.equals(made.schema)
-    assert sum(made["trades"].to_pylist()) == 200_000
+    counts: list[Any] = made["trades"].to_pylist()
+    assert sum(counts) == 200_000
     assert made.num_rows == 20 * 3
     assert made.slice(0, 1).to_pylist()[0]["symbol"] == "AAPL"
 
@@ -118,8 +119,8 @@ def test_parameters(plain: flight.FlightClient, subject: str) -> None:
         expression_pb2.Value(decimal="0.5"),
     ]
     query = f'SELECT size * $3 AS half FROM "{subject}" WHERE ts > $1 AND symbol = $2'
-    got = get(plain, sql(query, parameters=values))
-    assert sorted(got["half"].to_pylist()) == [Decimal("3.0"), Decimal("4.5")]
+    halves: list[Any] = get(plain, sql(query, parameters=values))["half"].to_pylist()
+    assert sorted(halves) == [Decimal("3.0"), Decimal("4.5")]
 
 
 def test_t7_a_statement_sees_the_snapshot_it_was_planned_for(

@@ -87,7 +87,8 @@ def test_a_table_may_be_scanned_twice_and_only_for_the_columns_needed(sandbox: S
     trades = Scanned(TRADES)
     query = "SELECT a.price FROM trades a JOIN trades b ON a.size = b.size WHERE b.symbol = 'AAPL'"
     rows = list(sandbox.run(query, {"trades": trades.table}))
-    assert sorted(pa.Table.from_batches(rows)["price"].to_pylist()) == [1.5, 3.5]
+    prices: list[Any] = pa.Table.from_batches(rows)["price"].to_pylist()
+    assert sorted(prices) == [1.5, 3.5]
     assert sorted(sorted(columns) for columns in trades.asked) == [
         ["price", "size"],
         ["size", "symbol"],

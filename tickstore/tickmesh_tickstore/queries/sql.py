@@ -34,7 +34,7 @@ from tickmesh_tickstore.queries.sql_channel import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["SqlLimits", "SqlParameter", "SqlSandbox", "SqlTable"]
 
@@ -137,8 +137,10 @@ class SqlSandbox:
         parameters: Sequence[SqlParameter] = (),
         *,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[pa.RecordBatch]:
-        """The answer, as it is made; statements judged by `named_tables` only.
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The answer, as it is made, of a statement that `named_tables` let pass.
+
+        Close it to end the statement early.
 
         Args:
             query: The statement.
