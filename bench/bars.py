@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -86,7 +87,7 @@ def _measure_in_process() -> None:
             baseline=_ROWS / seconds[other] / 1e6,
             target=target,
         )
-    kinds = {name: timed(lambda kind=kind: ours(*kind)) for name, kind in _KINDS.items()}
+    kinds = {name: timed(partial(ours, *kind)) for name, kind in _KINDS.items()}
     seconds = medians(kinds, seconds=SECONDS / 2)
     for name in _KINDS:
         report(BENCH, f"{name}_bars", _ROWS / seconds[name] / 1e6, "M rows/s")
