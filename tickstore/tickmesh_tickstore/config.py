@@ -15,6 +15,14 @@ class StoreConfig:
 
     directory: Path | None = None
     """By default `tickstore` in the home."""
+    max_staged_bytes: int = 4 << 30
+    """Atomic uploads that are not committed yet, together."""
+    max_staged_bytes_per_principal: int = 0
+    """Those of one principal among them; as many as there may be when 0."""
+
+    def __post_init__(self) -> None:
+        if self.max_staged_bytes < 1 or self.max_staged_bytes_per_principal < 0:
+            raise ValueError("expected max_staged_bytes ≥ 1 and max_staged_bytes_per_principal ≥ 0")
 
     def path(self, home: Path) -> Path:
         """The directory, given the home."""
@@ -66,6 +74,18 @@ class SqlConfig:
 
 
 @dataclass(frozen=True)
+class MaintenanceConfig:
+    """What the store does by itself."""
+
+    interval_seconds: float = 60.0
+    """How often retention is applied."""
+
+    def __post_init__(self) -> None:
+        if self.interval_seconds <= 0:
+            raise ValueError("expected interval_seconds > 0")
+
+
+@dataclass(frozen=True)
 class TickStoreConfig:
     """Everything the tick store can be told."""
 
@@ -77,6 +97,8 @@ class TickStoreConfig:
     """What readers may cost."""
     sql: SqlConfig = field(default_factory=SqlConfig)
     """What statements may cost."""
+    maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
+    """What it does by itself."""
     serving: ServingConfig = field(
         default_factory=lambda: ServingConfig(grpc_port=7472, flight_port=7482, http_port=7492)
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.flight import FlightCall
     from tickmesh_tickstore.application import TickStore
     from tickmesh_tickstore.planned_read import PlannedRead
+    from tickmesh_tickstore.put_limits import PutAllowance
     from tickmesh_tickstore.put_session import PutSession
 
 _HEARTBEAT_SECONDS = 1.0
@@ -56,18 +57,20 @@ class TickStoreFlight:
     ) -> None:
         """Judges, stores and acknowledges a stream of batches."""
         incoming = reader.schema
-        session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
-        acknowledger = _Acknowledger(call, session, writer)
-        acknowledger.start()
-        refusal: Exception | None = None
-        try:
-            _take_messages(call, reader, session)
-        except (domain.TickStoreError, pa.ArrowException) as error:
-            refusal = error
-        finally:
-            session.end()
-            acknowledger.join()
-        acknowledger.send(session.close(refusal))
+        request = put_request(descriptor, incoming)
+        with self._store.put_limits.stream(request.dataset) as allowance:
+            session = self._store.open_put(call, request, incoming)
+            acknowledger = _Acknowledger(call, session, writer)
+            acknowledger.start()
+            refusal: Exception | None = None
+            try:
+                _take_messages(call, reader, session, allowance)
+            except (domain.TickStoreError, pa.ArrowException) as error:
+                refusal = error
+            finally:
+                session.end()
+                acknowledger.join()
+            acknowledger.send(session.close(refusal))
 
     def get(self, call: FlightCall, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Serves one range of a planned read, or a live tail to a plain client."""
@@ -138,9 +141,12 @@ class TickStoreFlight:
 
 
 def _take_messages(
-    call: FlightCall, reader: flight.MetadataRecordBatchReader, session: PutSession
+    call: FlightCall,
+    reader: flight.MetadataRecordBatchReader,
+    session: PutSession,
+    allowance: PutAllowance,
 ) -> None:
-    add, read = session.add, reader.read_chunk
+    add, read, check = session.add, reader.read_chunk, allowance.check
     while True:
         try:
             chunk = read()
@@ -155,6 +161,7 @@ def _take_messages(
         metadata = None if raw is None else put_metadata(raw)
         if metadata is not None and metadata.traceparent:
             call.link_trace(metadata.traceparent, _words_of(metadata))
+        check()
         add(chunk.data, metadata)
         if call.draining:
             raise DrainingError(

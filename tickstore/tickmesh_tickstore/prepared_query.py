@@ -1,16 +1,19 @@
-"""What every query comes to: the schema of its rows, and how they are made."""
+"""What a kind of query is to the rest of the server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pyarrow as pa
+    from google.protobuf.message import Message
 
-__all__ = ["PreparedQuery"]
+    from tickmesh_tickstore.pinned_reads import PinnedReads
+
+__all__ = ["PreparedQuery", "QueryHandler"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,16 @@ class PreparedQuery:
 
     schema: pa.Schema
     run: Callable[[], Iterator[pa.Table]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryHandler:
+    """One kind of query.
+
+    Attributes:
+        command: The message that asks for it.
+        prepare: Checks such a message and opens what it reads; raises what is wrong with it.
+    """
+
+    command: type[Message]
+    prepare: Callable[[PinnedReads, Any], PreparedQuery]

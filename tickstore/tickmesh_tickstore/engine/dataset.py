@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,12 +13,14 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import (
     DatasetNotFoundError,
     LimitExceededError,
+    PositionExpiredError,
     SchemaVersionNotFoundError,
     StoreClosedError,
     StoreFailedError,
     TickStoreError,
     WrongColumnsError,
 )
+from tickmesh_tickstore.domain.positions import START
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.columns import require_columns
@@ -26,19 +29,28 @@ from tickmesh_tickstore.engine.group import (
     CommitGroup,
     FlushWork,
     OpenWork,
+    TrimWork,
     UploadWork,
     Work,
 )
 from tickmesh_tickstore.engine.interface import DatasetInfo
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.journal import (
+    Entry,
+    PartEntry,
+    ProducerEntry,
+    RowsEntry,
+    TrimEntry,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.positions import Position
     from tickmesh_tickstore.domain.producers import ProducerLedger, ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.stamps import Origin, Stamp
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import Journal, StagedPart
     from tickmesh_tickstore.engine.parts import DatasetState, Part
@@ -70,6 +82,7 @@ class Dataset:
         self.name = name
         self.dataset_id = dataset_id
         self._layouts = {layout.stamp: layout for layout in layouts}
+        self._readers: dict[int, RowLayout] = {}
         self._state = state
         self._ledger = ledger
         self._journal = journal
@@ -86,6 +99,8 @@ class Dataset:
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
+        self.arrangement = threading.Lock()
+        """Held by whoever drops sealed parts, or puts others in their place."""
 
     # What readers see.
 
@@ -130,6 +145,7 @@ class Dataset:
             tuple((layout.stamp, layout.schema) for layout in layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in layouts),
         )
 
     def wait_for_change(
@@ -162,6 +178,22 @@ class Dataset:
         if self._ended is not None:
             raise self._ended
 
+    def require_kept(self, after: Position, *, as_of: int | None = None) -> None:
+        """Raise if rows behind a position were dropped, so that going on would skip them (T8).
+
+        Raises:
+            PositionExpiredError: Some were; says from where on rows are kept.
+        """
+        state = self._state
+        kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
+        if START < after < kept_from:
+            token = f"{self.dataset_id}:{kept_from.token()}"
+            raise PositionExpiredError(
+                f"rows of dataset {self.name!r} behind the position were dropped by retention: "
+                f"start without a position, or go on from the first row kept, {token}",
+                metadata={"dataset": self.name, "positionToken": token},
+            )
+
     def wake_readers(self) -> None:
         """Let waiting readers look whether they were closed."""
         with self._lock:
@@ -192,6 +224,28 @@ class Dataset:
                 },
             )
         return layout
+
+    def reader(self, version: int | None) -> RowLayout:
+        """The columns of a version to read under; of the newest one that rows are taken of.
+
+        Raises:
+            SchemaVersionNotFoundError: It is neither among those nor among the readers.
+        """
+        if version is None:
+            return self.newest
+        known = (each for each in self._layouts.values() if each.stamp.schema_version == version)
+        layout = next(known, None) or self._readers.get(version)
+        if layout is None:
+            raise SchemaVersionNotFoundError(
+                f"dataset {self.name!r} is not read under schema version {version}: "
+                "name a registered version of its subject",
+                metadata={"dataset": self.name, "schema_version": str(version)},
+            )
+        return layout
+
+    def take_reader(self, layout: RowLayout) -> None:
+        """Be read under a version that no row was written under."""
+        self._readers = {**self._readers, layout.stamp.schema_version: layout}
 
     def find_version(self, layout: RowLayout) -> bool:
         """Whether the version is known already.
@@ -261,6 +315,20 @@ class Dataset:
         work = FlushWork()
         self._hand_in(work)
         work.future.result()
+
+    def trim(self, kept_from: Position) -> None:
+        """Drop every sealed part before a cut, under a dataset revision of its own; durable.
+
+        The caller holds `arrangement`, so that the cut stays one between parts.
+        """
+        work = TrimWork(kept_from)
+        self._hand_in(work)
+        work.future.result()
+
+    def forget_dropped(self, gone: Collection[DroppedPart]) -> None:
+        """The files of dropped parts go."""
+        with self._lock:
+            self._state = replace(self._state, dropped=self._state.dropped.without(gone))
 
     def commit_upload(
         self,
@@ -387,7 +455,9 @@ class Dataset:
         with self._lock:
             state = self._state
             for entry, rows in zip(entries, placed, strict=True):
-                if rows is None:
+                if isinstance(entry, TrimEntry):
+                    state = state.trimmed(entry.trim)
+                elif rows is None:
                     state = state.at_revision(entry.revision)
                 elif isinstance(rows, Chunk):
                     state = state.with_chunk(rows, log_number=log_number)
@@ -400,6 +470,8 @@ class Dataset:
         if isinstance(entry, ProducerEntry):
             self._ledger.record_opened(entry.producer_id, entry.epoch)
             return None
+        if isinstance(entry, TrimEntry):
+            return None
         self._ledger.record_stored(entry.sequences, revision=entry.revision)
         if isinstance(entry, PartEntry):
             part = entry.staged.place(
@@ -409,6 +481,14 @@ class Dataset:
             )
             return part if part.row_count else None
         return chunk_of(entry)
+
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        The caller holds `arrangement`, from looking at the parts until state and manifest agree.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
 
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""

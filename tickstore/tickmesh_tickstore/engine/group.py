@@ -14,7 +14,14 @@ from tickmesh_tickstore.domain.producers import (
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.dictionaries import compact_dictionaries
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.dropped import Trim
+from tickmesh_tickstore.engine.journal import (
+    Entry,
+    PartEntry,
+    ProducerEntry,
+    RowsEntry,
+    TrimEntry,
+)
 from tickmesh_tickstore.engine.messages import Messages
 
 if TYPE_CHECKING:
@@ -22,13 +29,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.positions import Position
     from tickmesh_tickstore.domain.producers import ProducerLedger
     from tickmesh_tickstore.domain.stamps import Origin
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import StagedPart
 
-__all__ = ["AppendWork", "CommitGroup", "FlushWork", "OpenWork", "UploadWork", "Work"]
+__all__ = ["AppendWork", "CommitGroup", "FlushWork", "OpenWork", "TrimWork", "UploadWork", "Work"]
 
 _JOINED_ROWS = 65_536
 """Larger messages gain nothing from being copied together; they still share one sync."""
@@ -78,7 +86,16 @@ class FlushWork:
     future: AppendFuture = field(default_factory=AppendFuture)
 
 
-Work = AppendWork | OpenWork | UploadWork | FlushWork
+@dataclass(slots=True)
+class TrimWork:
+    """Retention that waits to be committed."""
+
+    kept_from: Position
+    size: int = 0
+    future: AppendFuture = field(default_factory=AppendFuture)
+
+
+Work = AppendWork | OpenWork | UploadWork | FlushWork | TrimWork
 
 
 class CommitGroup:
@@ -112,6 +129,8 @@ class CommitGroup:
                 self._open(work)
             elif isinstance(work, UploadWork):
                 self._upload(work)
+            elif isinstance(work, TrimWork):
+                self._trim(work)
             else:
                 self.flushes.append(work)
             start += 1
@@ -252,6 +271,11 @@ class CommitGroup:
             )
         )
         self._stored.append((work.future, Appended(revision, 0, rows)))
+
+    def _trim(self, work: TrimWork) -> None:
+        revision = self._next_revision()
+        self.entries.append(TrimEntry(Trim(revision, self._ingest_time_ns, work.kept_from)))
+        self._stored.append((work.future, Appended(revision, 0, 0)))
 
     def _next_revision(self) -> int:
         self._revision += 1
