@@ -30,6 +30,10 @@ class EngineLimits:
         read_ahead_bytes: Rows of one read that are decoded together, about; a group of rows in
             Parquet may be larger.
         materialised_rows: Rows a read may hold at once where it cannot stream (time order).
+        settled_rows: Rows of a full settled segment, about.
+        settled_bytes: Rows of a settled segment take so many bytes in memory at most; settling
+            holds up to three times as many.
+        settle_after_seconds: Sealed rows are settled after so long: not while rows pour in.
         writer_idle_seconds: A dataset's writer thread ends after so long without work.
     """
 
@@ -47,4 +51,7 @@ class EngineLimits:
     served_bytes: int = 4 * _MIB
     read_ahead_bytes: int = 8 * _MIB
     materialised_rows: int = 16_000_000
+    settled_rows: int = 1 << 20
+    settled_bytes: int = 64 * _MIB
+    settle_after_seconds: float = 30.0
     writer_idle_seconds: float = 30.0

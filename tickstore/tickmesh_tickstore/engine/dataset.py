@@ -82,6 +82,7 @@ class Dataset:
         self.name = name
         self.dataset_id = dataset_id
         self._layouts = {layout.stamp: layout for layout in layouts}
+        self._readers: dict[int, RowLayout] = {}
         self._state = state
         self._ledger = ledger
         self._journal = journal
@@ -144,6 +145,7 @@ class Dataset:
             tuple((layout.stamp, layout.schema) for layout in layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in layouts),
         )
 
     def wait_for_change(
@@ -222,6 +224,28 @@ class Dataset:
                 },
             )
         return layout
+
+    def reader(self, version: int | None) -> RowLayout:
+        """The columns of a version to read under; of the newest one that rows are taken of.
+
+        Raises:
+            SchemaVersionNotFoundError: It is neither among those nor among the readers.
+        """
+        if version is None:
+            return self.newest
+        known = (each for each in self._layouts.values() if each.stamp.schema_version == version)
+        layout = next(known, None) or self._readers.get(version)
+        if layout is None:
+            raise SchemaVersionNotFoundError(
+                f"dataset {self.name!r} is not read under schema version {version}: "
+                "name a registered version of its subject",
+                metadata={"dataset": self.name, "schema_version": str(version)},
+            )
+        return layout
+
+    def take_reader(self, layout: RowLayout) -> None:
+        """Be read under a version that no row was written under."""
+        self._readers = {**self._readers, layout.stamp.schema_version: layout}
 
     def find_version(self, layout: RowLayout) -> bool:
         """Whether the version is known already.
@@ -457,6 +481,14 @@ class Dataset:
             )
             return part if part.row_count else None
         return chunk_of(entry)
+
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        The caller holds `arrangement`, from looking at the parts until state and manifest agree.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
 
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""

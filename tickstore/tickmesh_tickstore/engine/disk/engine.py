@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
@@ -16,9 +17,11 @@ from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSyste
 from tickmesh_tickstore.engine.disk.log import DiskJournal
 from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
+from tickmesh_tickstore.engine.disk.reclaiming import Reclaimer
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
-from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
+from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settling import Settler
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
 from tickmesh_tickstore.engine.dropped import DroppedRows
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
@@ -78,6 +81,19 @@ class DiskEngine(DatasetEngine):
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
+        self._reclaimer = Reclaimer(files=self._files, cache=self._cache)
+        self._settler = Settler(
+            manifest=self._manifest,
+            files=self._files,
+            cache=self._cache,
+            reclaimer=self._reclaimer,
+            limits=self._limits,
+            new_id=new_id,
+            datasets=lambda: [
+                (dataset, self._directories[dataset.dataset_id])
+                for dataset in self._datasets.values()
+            ],
+        )
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
@@ -85,6 +101,7 @@ class DiskEngine(DatasetEngine):
             decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
+            sealed=self._settler.segments_came,
         )
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
@@ -184,6 +201,7 @@ class DiskEngine(DatasetEngine):
         dataset_id = self.dataset(name).dataset_id
         if dataset is not None:
             self._sealer.forget(dataset_id)
+            self._settler.forget(dataset_id)
         self._manifest.delete_dataset(dataset_id)
         self._by_id.pop(dataset_id, None)
         directory = self._directories.pop(dataset_id, None) or self._directory_of(dataset_id)
@@ -201,9 +219,7 @@ class DiskEngine(DatasetEngine):
         )
         # From here on the files belong to nothing: a crash leaves them to the next start.
         dataset.forget_dropped(gone)
-        for part in parts:
-            self._cache.forget(part.path)
-            self._files.remove(part.path)
+        self._reclaimer.retire(parts)
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         self._manifest.add_snapshot(snapshot)
@@ -216,6 +232,7 @@ class DiskEngine(DatasetEngine):
         segments = [
             part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
         ]
+        settled = [record for record in segments if record.tier is Tier.SETTLED]
         span = state.time_span()
         journal = dataset.journal
         assert isinstance(journal, DiskJournal)
@@ -233,6 +250,10 @@ class DiskEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
+            settled_segments=len(settled),
+            settled_rows=sum(record.row_count for record in settled),
+            settled_bytes=sum(record.byte_count for record in settled),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -242,18 +263,29 @@ class DiskEngine(DatasetEngine):
         if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
             raise TimeoutError
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+        deadline = time.monotonic() + timeout_seconds
+        self.flush(name, timeout_seconds=timeout_seconds)
+        left = max(0.0, deadline - time.monotonic())
+        self._settler.compact(self._find(name).dataset_id, timeout_seconds=left)
+
     def close(self) -> None:
         """See `TickEngine.close`."""
         if self._closed:
             return
         super().close()
         self._sealer.close()
+        self._settler.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     return DamagedDataset(
         DatasetInfo(
@@ -263,6 +295,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
@@ -279,6 +312,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
+            version_rows=version_rows,
         ),
     )
 

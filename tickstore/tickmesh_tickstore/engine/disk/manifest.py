@@ -22,8 +22,9 @@ from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.snapshots import Snapshot
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
-from tickmesh_tickstore.engine.disk.segment import SegmentRecord
+from tickmesh_tickstore.engine.disk.segment import SegmentRecord, Tier
 from tickmesh_tickstore.engine.dropped import GoneRange, Trim
+from tickmesh_tickstore.engine.field_rules import FieldRules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -55,6 +56,8 @@ _versions = sa.Table(
     sa.Column("schema_version", sa.Integer, primary_key=True),
     sa.Column("schema_id", sa.String, nullable=False),
     sa.Column("arrow_schema", sa.LargeBinary, nullable=False),
+    sa.Column("field_rules", sa.String, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
 )
 _segments = sa.Table(
     "segments",
@@ -71,6 +74,8 @@ _segments = sa.Table(
     sa.Column("min_time_ns", sa.Integer),
     sa.Column("max_time_ns", sa.Integer),
     sa.Column("uploaded_at_ns", sa.Integer),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("tier", sa.String, nullable=False),
     sa.Column("dropped_at_revision", sa.Integer),
     sa.Column("dropped_at_ns", sa.Integer),
 )
@@ -313,6 +318,30 @@ class Manifest:
                 for row in connection.execute(sa.select(_snapshots))
             ]
 
+    def replace_segments(
+        self, dataset_id: str, *, replaced: Sequence[str], segments: Sequence[SegmentRecord]
+    ) -> None:
+        """The rows of some segments live in others now.
+
+        Raises:
+            StoreFailedError: Not all of the former are known; nothing was changed.
+        """
+        with self._lock, self._engine.begin() as connection:
+            gone = connection.execute(
+                sa.delete(_segments).where(
+                    _segments.c.dataset_id == dataset_id,
+                    _segments.c.segment_id.in_(replaced),
+                    _segments.c.dropped_at_revision.is_(None),
+                )
+            )
+            if gone.rowcount != len(replaced):
+                raise StoreFailedError(
+                    "the manifest has other segments than the store reads: restart the store"
+                )
+            connection.execute(
+                sa.insert(_segments), [_segment_row(dataset_id, each) for each in segments]
+            )
+
     def load(self) -> list[StoredDataset]:
         """Every dataset."""
         with self._lock, self._engine.connect() as connection:
@@ -345,6 +374,8 @@ def _version_row(dataset_id: str, layout: RowLayout) -> dict[str, object]:
         "schema_version": layout.stamp.schema_version,
         "schema_id": layout.stamp.schema_id,
         "arrow_schema": layout.schema.serialize().to_pybytes(),
+        "field_rules": layout.rules.to_json(),
+        "generation": layout.generation,
     }
 
 
@@ -363,6 +394,8 @@ def _segment_row(dataset_id: str, record: SegmentRecord) -> dict[str, object]:
         "min_time_ns": low,
         "max_time_ns": high,
         "uploaded_at_ns": record.uploaded_at_ns,
+        "first_row": record.first_row,
+        "tier": record.tier.value,
     }
 
 
@@ -376,6 +409,8 @@ def _load_layouts(connection: sa.Connection, dataset_id: str) -> tuple[RowLayout
         RowLayout.of(
             Stamp(row.schema_id, row.schema_version),
             pa.ipc.read_schema(pa.py_buffer(row.arrow_schema)),
+            rules=FieldRules.from_json(row.field_rules),
+            generation=row.generation,
         )
         for row in rows
     )
@@ -385,7 +420,7 @@ def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentR
     rows = connection.execute(
         sa.select(_segments)
         .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_(None))
-        .order_by(_segments.c.first_revision)
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(map(_segment_record, rows))
 
@@ -394,7 +429,7 @@ def _load_dropped(connection: sa.Connection, dataset_id: str) -> tuple[DroppedSe
     rows = connection.execute(
         sa.select(_segments)
         .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_not(None))
-        .order_by(_segments.c.first_revision)
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(
         DroppedSegment(_segment_record(row), row.dropped_at_revision, row.dropped_at_ns)
@@ -441,6 +476,8 @@ def _segment_record(row: sa.Row[Any]) -> SegmentRecord:
         row.byte_count,
         None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
         row.uploaded_at_ns,
+        row.first_row,
+        Tier(row.tier),
     )
 
 

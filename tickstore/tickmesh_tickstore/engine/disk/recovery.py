@@ -340,7 +340,10 @@ class _Recovery:
             self._recent.append(part)
 
     def _part(self, record: SegmentRecord) -> SegmentPart:
-        return SegmentPart(record, self._directory.segment(record.segment_id), self._cache)
+        schema = next(
+            layout.schema for layout in self._stored.layouts if layout.stamp == record.stamp
+        )
+        return self._directory.part(record, schema, self._cache)
 
     def _remove_orphans(self) -> list[int]:
         """Remove what no commit refers to, and return the bytes of each file."""
