@@ -18,7 +18,7 @@ from tickmesh_tickstore.domain.errors import (
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
 from tickmesh_tickstore.engine.batches import joined, limited, tables
-from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.chunk import Chunk, join_spans
 from tickmesh_tickstore.engine.interface import ScanPlan
 from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.row_stream import RowStream
@@ -140,19 +140,31 @@ class SnapshotRead:
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
             return ScanPlan(
-                self.schema, self._revision, (PlannedRange(request.to_payload(), rows),)
+                self.schema,
+                self._revision,
+                (PlannedRange(request.to_payload(), rows, self._newest_time_ns(chosen)),),
             )
         cuts = [self._after, *_cuts(chosen, [rows * k // count for k in range(1, count)])]
         ends = [*cuts[1:], self._through]
         sizes = [rows * (k + 1) // count - rows * k // count for k in range(count)]
+        within = [
+            [each for each in chosen if each.first_position < end and each.end_position() > start]
+            for start, end in zip(cuts, ends, strict=True)
+        ]
         return ScanPlan(
             self.schema,
             self._revision,
             tuple(
-                PlannedRange(pinned.between(start, end).to_payload(), size)
-                for start, end, size in zip(cuts, ends, sizes, strict=True)
+                PlannedRange(
+                    pinned.between(start, end).to_payload(), size, self._newest_time_ns(rows)
+                )
+                for start, end, size, rows in zip(cuts, ends, sizes, within, strict=True)
             ),
         )
+
+    def _newest_time_ns(self, chosen: Sequence[StoredRows]) -> int | None:
+        span = join_spans(stored.time_span for stored in chosen) if self._prunable else None
+        return None if span is None else span[1]
 
     def rows(self) -> RowStream:
         """The rows; see `TickEngine.scan`."""

@@ -53,9 +53,9 @@ def joined(
     lefts = [batch_of(rows, unit=left_unit, encoded=bool(at % 2)) for at, rows in enumerate(left)]
     table = pa.Table.from_batches([batch_of(right, unit=right_unit)])
     unit_ns = common_unit_ns(pa.timestamp(left_unit, "UTC"), table.schema.field("ts").type)
-    ready = RightRows(table, keys, unit_ns=unit_ns)
+    ready = RightRows(table, matching, keys=keys, unit_ns=unit_ns)
     found: list[int | None] = []
-    for batch, places in asof_join(lefts, ready, matching, keys=keys):
+    for batch, places in asof_join(lefts, ready, keys=keys):
         assert len(places) == batch.num_rows
         found += places.to_pylist()
     return found
@@ -151,9 +151,9 @@ def test_dictionaries_of_different_contents_agree_by_value() -> None:
     right = pa.Table.from_batches(
         [batch_of([(1, "b"), (2, "a")]), batch_of([(3, "c"), (4, "b")]), batch_of([(5, "z")])]
     )
-    ready = RightRows(right, BY_SYMBOL, unit_ns=1)
+    ready = RightRows(right, Matching(), keys=BY_SYMBOL, unit_ns=1)
     left = [batch_of([(9, "c"), (9, "b")]), batch_of([(9, "y"), (9, "a")])]
-    found = [places.to_pylist() for _, places in asof_join(left, ready, Matching(), keys=BY_SYMBOL)]
+    found = [places.to_pylist() for _, places in asof_join(left, ready, keys=BY_SYMBOL)]
     assert found == [[2, 3], [None, 1]]
 
 
