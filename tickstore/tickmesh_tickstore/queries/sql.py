@@ -221,7 +221,7 @@ class SqlSandbox:
     def _give_back(self, process: _Process, *, usable: bool) -> None:
         with self._lock:
             self._running.discard(process)
-            if usable and not self._closed:
+            if usable and not self._closed and not self._idle:
                 self._idle.append(process)
                 return
         process.end()
@@ -256,6 +256,7 @@ class _Process:
                 start_new_session=True,
             )
         self.channel = Channel(ours)
+        self.is_ready = False
 
     def end(self) -> None:
         """Kill it, whatever it does."""
@@ -300,7 +301,10 @@ class _Statement:
             if select.select([channel], [], [], _POLL_SECONDS)[0]:
                 message, _ = channel.receive()
                 if message is None:
-                    raise self._failure or self._out_of_memory()
+                    raise self._failure or self._early_end()
+                if "ready" in message:
+                    self._process.is_ready = True
+                    continue
                 if "scan" not in message:
                     # What ran out of memory is better begun afresh.
                     self.is_over = "memory" not in message
@@ -319,7 +323,7 @@ class _Statement:
         attendant.start()
         try:
             try:
-                with pa.ipc.open_stream(readable(ours)) as reader:
+                with readable(ours) as rows, pa.ipc.open_stream(rows) as reader:
                     for batch in reader:
                         # Rows that were cut short must not be taken for all.
                         if self._failure is not None:
@@ -357,7 +361,8 @@ class _Statement:
                 self.ask(request, tables, theirs)
         except BaseException as error:  # noqa: BLE001 - raised where the answer is read
             self._failure = self._failure or error
-            self._process.end()
+            if not self.is_over:
+                self._process.end()
 
     def _serve_scan(self, table: SqlTable, columns: list[str]) -> None:
         ours, theirs = socket.socketpair()
@@ -406,6 +411,12 @@ class _Statement:
         if "failed" in message:
             raise self._failure or RuntimeError(message["failed"])
         return message
+
+    def _early_end(self) -> Exception:
+        if not self._process.is_ready:
+            return RuntimeError("the process for SQL does not start: is duckdb installed?")
+        # The kernel refused it memory where DuckDB could not say so.
+        return self._out_of_memory()
 
     def _out_of_memory(self) -> LimitExceededError:
         return LimitExceededError(

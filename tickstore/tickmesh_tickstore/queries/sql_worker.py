@@ -111,6 +111,7 @@ class Worker:
 
     def serve(self) -> None:
         """Answer requests."""
+        self._channel.send({"ready": True})
         while True:
             request, stream = self._channel.receive()
             if request is None:
@@ -205,7 +206,7 @@ def _value(kind: str, text: Any) -> duckdb.Value:
 
 def _told(error: Exception) -> str:
     """The first paragraph of what DuckDB says: what follows repeats the statement."""
-    text = str(error).partition("\n\nLINE")[0].partition("\nLINE")[0]
+    text = str(error).partition("\nLINE")[0].partition('Use "SET')[0]
     return " ".join(text.split())[:500]
 
 

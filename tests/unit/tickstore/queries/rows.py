@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tickmesh.schema.field_metadata import metadata_of
 from tickmesh_tickstore.queries.bars import BarRequest, Bars
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ def with_roles(schema: pa.Schema) -> pa.Schema:
     """The usual columns play the usual roles."""
     return pa.schema(
         [
-            field.with_metadata({**(field.metadata or {}), b"tickmesh.role": ROLES[field.name]})
+            field.with_metadata(
+                {**metadata_of(field), b"tickmesh.role": ROLES[field.name].encode()}
+            )
             if field.name in ROLES
             else field
             for field in schema
@@ -63,3 +67,8 @@ def times(table: pa.Table) -> list[int]:
     """The labels as integers."""
     values: list[Any] = table.column("ts").cast(pa.int64()).to_pylist()
     return values
+
+
+def where_symbol(table: pa.Table, symbol: str) -> pa.Table:
+    """The bars of one symbol."""
+    return table.filter(pc.field("symbol") == symbol)
