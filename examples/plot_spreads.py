@@ -42,7 +42,7 @@ def main(recordings: Path | None, picture: Path) -> None:
         book = ticks.to_pandas(quotes, columns=["ts", *sides], order="time")
         met = ticks.asof_join(
             Selection(trades, columns=["ts", "symbol", "price"]),
-            Selection(quotes, columns=["ts", "symbol", *sides]),
+            Selection(quotes, columns=sides),
             start=book["ts"].iloc[0],
             end=book["ts"].iloc[-1],
             tolerance="10s",
