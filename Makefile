@@ -34,7 +34,7 @@ $(VENV)/.server: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
-	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars,examples]' --group dev
 	@touch $@
 
 # grpcurl, for the transcript in docs/ that a test executes.
