@@ -56,7 +56,13 @@ class TickStoreFlight:
     ) -> None:
         """Judges, stores and acknowledges a stream of batches."""
         incoming = reader.schema
-        session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
+        try:
+            session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
+        except UnicodeDecodeError as error:
+            raise MalformedDataError(
+                "Names of columns, time zones and metadata are UTF-8; in the Arrow schema of this "
+                "stream one is not."
+            ) from error
         acknowledger = _Acknowledger(call, session, writer)
         acknowledger.start()
         refusal: Exception | None = None
@@ -144,9 +150,15 @@ def _take_messages(
     while True:
         try:
             chunk = read()
+            if chunk.data is not None:
+                # What comes over the wire is believed by nobody: kernels take an offset or a
+                # dictionary code beyond the end for granted, and bring the process down.
+                chunk.data.validate(full=True)
         except StopIteration:
             return
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
+            if call.cancelled or isinstance(error, flight.FlightError):
+                raise
             raise MalformedDataError(
                 "The Arrow data of a message cannot be read; send it as an Arrow stream of the "
                 "schema it began with."
