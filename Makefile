@@ -42,6 +42,11 @@ $(BIN)/grpcurl: $(VENV)/.dev
 	@deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
 	@touch $@
 
+# A client of Arrow Flight in Go, which knows nothing of ours.
+$(BIN)/ticks-go: $(VENV)/.dev $(wildcard tests/integration/tickstore/go_client/*)
+	@deploy/go-install tests/integration/tickstore/go_client $(BIN)
+	@touch $@
+
 $(GEN)/.gen: pyproject.toml
 	@test -x $(GEN)/bin/python || $(PYTHON) -m venv $(GEN)
 	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -65,7 +70,7 @@ deps: ## Install the Debian packages the tests need (asks first, unless CI=true 
 deps-bench: ## Install the Debian packages that benchmarks compare with
 	@deploy/debian-packages install $(BENCH_PACKAGES)
 
-test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
+test: $(VENV)/.dev $(BIN)/grpcurl $(BIN)/ticks-go ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	$(BIN)/python -m pytest -m 'not long'
 
