@@ -295,8 +295,7 @@ class Dataset:
                 and not self._closed
             ):
                 self._room_came.wait()
-            if self._failure is not None:
-                raise self._failure.twin()
+            self._require_sound()
             if self._closed:
                 raise StoreClosedError("the store is shutting down: write again when it is back")
             self._waiting.append(work)
@@ -366,8 +365,7 @@ class Dataset:
             ingest_time_ns=ingest_time_ns,
         )
         try:
-            if self._failure is not None:
-                raise self._failure.twin()
+            self._require_sound()
             group.add_all(works)
             if group.entries:
                 self._journal.write(group.entries)
@@ -398,8 +396,7 @@ class Dataset:
     def _settle(self, groups: Sequence[CommitGroup]) -> None:
         """Bring written groups onto stable storage with one sync, show them, and answer."""
         try:
-            if self._failure is not None:
-                raise self._failure
+            self._require_sound()
             entries = [entry for group in groups for entry in group.entries]
             if entries:
                 self._journal.sync()
@@ -416,6 +413,10 @@ class Dataset:
         for group in groups:
             group.fail(failure)
         self._stop(failure)
+
+    def _require_sound(self) -> None:
+        if self._failure is not None:
+            raise self._failure.twin()
 
     def _broken(self, error: Exception) -> StoreFailedError:
         # Unknown how much is written: go no further, and let no producer wait for ever.
