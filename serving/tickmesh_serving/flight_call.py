@@ -54,12 +54,13 @@ class FlightCall(CallContext):
     ) -> flight.GeneratorStream:
         """Return a stream over a Python iterator whose failures reach the client as errors of ours.
 
-        Use it for live streams only: pyarrow takes the GIL for every batch. Stored data belongs in
-        a `RecordBatchStream` over a C++ reader.
+        pyarrow takes the GIL for every batch: what needs no Python to go on belongs in a
+        `RecordBatchStream` over a C++ reader.
 
         Args:
-            schema: of all batches; without dictionary columns.
-            batches: batches, or (batch, application metadata).
+            schema: of all batches.
+            batches: tables; or batches, or (batch, application metadata), without dictionary
+                columns, which pyarrow loses there.
         """
         items: Iterable[Any] = batches  # the stubs do not know the pairs
         return flight.GeneratorStream(schema, self._guarded(items))

@@ -6,71 +6,57 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh_tickstore.administration import Administration
 from tickmesh_tickstore.columns import match_columns
 from tickmesh_tickstore.commands import checked_name
 from tickmesh_tickstore.dataset_settings import DatasetSettings, checked_time_zone
 from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, RangePayload, ScanRequest, StampColumn
+from tickmesh_tickstore.domain.retention import (
+    KEEP_EVERYTHING,
+    UNLIMITED,
+    DatasetLimits,
+    Retention,
+)
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.errors import (
     InvalidRequestError,
     TokenInvalidError,
     VersionNotReadableError,
 )
+from tickmesh_tickstore.filter_messages import filter_of
+from tickmesh_tickstore.planned_read import PlannedRead
+from tickmesh_tickstore.put_limits import PutLimits
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
+from tickmesh_tickstore.query_planning import QueryPlanner
 from tickmesh_tickstore.tail_stream import plain_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
+    from google.protobuf.message import Message
 
     from tickmesh_serving.call_context import CallContext
     from tickmesh_serving.clock import Clock
+    from tickmesh_tickstore.administration import DatasetView
     from tickmesh_tickstore.commands import PutRequest
     from tickmesh_tickstore.counters import PutCounters
     from tickmesh_tickstore.dataset_settings import SettingsDirectory
     from tickmesh_tickstore.domain.producers import ProducerState
     from tickmesh_tickstore.engine.interface import (
         DatasetInfo,
-        DatasetStatistics,
         Follower,
         TickEngine,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
+    from tickmesh_tickstore.queries.sql import SqlSandbox
     from tickmesh_tickstore.tickets import TicketOffice
 
 _MAX_PRODUCER_ID_CHARACTERS = 255
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetView:
-    """A dataset as clients see it."""
-
-    info: DatasetInfo
-    statistics: DatasetStatistics
-    settings: DatasetSettings
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRead:
-    """A read pinned to one snapshot.
-
-    Attributes:
-        schema: The rows' schema.
-        dataset_revision: The snapshot.
-        tickets: Signed tickets of disjoint ranges, in order.
-        expires_at_ns: When they expire, nanoseconds since the epoch.
-        rows: Rows of the answer, where that is known without reading; None under filters.
-    """
-
-    schema: pa.Schema
-    dataset_revision: int
-    tickets: tuple[bytes, ...]
-    expires_at_ns: int
-    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +84,8 @@ class TickStore:
         governance: What judges them.
         counters: What the store has done since its start.
         recovery: What opening it found.
+        administration: Settings, snapshots and the end of datasets.
+        put_limits: What the put streams of a dataset may use.
     """
 
     def __init__(
@@ -107,6 +95,7 @@ class TickStore:
         governance: Governance,
         settings: SettingsDirectory,
         tickets: TicketOffice,
+        sandbox: SqlSandbox,
         counters: PutCounters,
         clock: Clock,
         max_endpoints: int = 4,
@@ -116,47 +105,57 @@ class TickStore:
         self.recovery = recovery or RecoverySummary()
         self.governance = governance
         self.counters = counters
+        self.administration = Administration(engine=engine, settings=settings)
+        self.put_limits = PutLimits(engine=engine, settings=settings, clock=clock)
         self._settings = settings
         self._tickets = tickets
         self._clock = clock
         self._max_endpoints = max_endpoints
+        self._queries = QueryPlanner(
+            engine=engine, scan_request=self._scan_request, tickets=tickets, sandbox=sandbox
+        )
 
     # Datasets ---------------------------------------------------------------------------------
 
     def create_dataset(
-        self, call: CallContext, name: str, *, naive_time_zone: str = ""
+        self,
+        call: CallContext,
+        name: str,
+        *,
+        naive_time_zone: str = "",
+        retention: Retention = KEEP_EVERYTHING,
+        limits: DatasetLimits = UNLIMITED,
     ) -> DatasetView:
         """Creates the dataset of a registered subject; again with the same settings, answers it.
 
         Raises:
             SubjectUnknownError: no such subject is registered.
-            InvalidRequestError: the dataset exists with another time zone, or the name is none.
+            InvalidRequestError: the dataset exists with other settings, or the name is none.
         """
-        del call
         checked_name(name, field="dataset")
         zone = checked_time_zone(naive_time_zone)
+        asked = DatasetSettings(zone, self._clock.now_ns(), retention, limits)
         try:
-            info = self.engine.dataset(name)
+            self.engine.dataset(name)
         except domain.DatasetNotFoundError:
             governed = self.governance.schema_for(name)
             # The settings come first: a dataset that is there has the ones it was created with.
-            self._settings.put(name, DatasetSettings(zone, self._clock.now_ns()))
-            info = self._ensure(name, governed)
-        settings = self._settings.get(name)
-        if settings.naive_time_zone != zone:
+            self._settings.put(name, asked)
+            self._ensure(name, governed)
+        view = self.dataset(call, name)
+        others = view.settings.differences(asked)
+        if others:
             raise InvalidRequestError(
-                f"Dataset '{name}' exists with naive_time_zone '{settings.naive_time_zone}', not "
-                f"'{zone}'.",
-                metadata={"dataset": name, "naiveTimeZone": settings.naive_time_zone},
-                violations=[("naive_time_zone", "expected the dataset's own")],
+                f"Dataset '{name}' exists with another {', '.join(others)}; leave them as they "
+                "are, or change them with UpdateDataset.",
+                metadata={"dataset": name, "fields": ",".join(others)},
+                violations=[(field, "expected the dataset's own") for field in others],
             )
-        return DatasetView(info, self.engine.statistics(name), settings)
+        return view
 
     def dataset(self, call: CallContext, name: str) -> DatasetView:
         """One dataset as it stands."""
-        del call
-        info = self.engine.dataset(name)
-        return DatasetView(info, self.engine.statistics(name), self._settings.get(name))
+        return self.administration.dataset(call, name)
 
     def datasets(
         self, call: CallContext, *, prefix: str = "", after: str = ""
@@ -228,6 +227,7 @@ class TickStore:
             request.start_ns is not None
             or request.end_ns is not None
             or request.symbols is not None
+            or request.filter is not None
             or request.limit is not None
         )
         return self._offered(
@@ -253,16 +253,19 @@ class TickStore:
             call, command, view.info.schema, view.info.revision, [payload], rows=None
         )
 
-    def redeem(
-        self, call: CallContext, ticket: bytes
-    ) -> pa.RecordBatchReader | commands_pb2.ReadCommand:
+    def plan_query(self, call: CallContext, query: Message) -> PlannedRead:
+        """Pins every dataset that a query reads; see `query_handlers.QUERIES`."""
+        return self._queries.plan(call, query)
+
+    def redeem(self, call: CallContext, ticket: bytes) -> RowStream | commands_pb2.ReadCommand:
         """What a ticket is good for.
 
         Returns:
-            The rows, through a reader that needs no Python to go on; for a live tail the command
-            to follow.
+            The rows of a read or of a query; for a live tail the command to follow.
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
+        if payload.HasField("query"):
+            return self._queries.answer(call, payload)
         if payload.read.follow:
             return payload.read
         return self.engine.scan(RangePayload(payload.range))
@@ -282,6 +285,7 @@ class TickStore:
                 ("end_ns", command.HasField("end_ns")),
                 ("limit", command.limit),
                 ("as_of_revision", command.as_of_revision),
+                ("snapshot", command.snapshot),
                 ("stamps", command.stamps),
                 ("order", command.order == commands_pb2.READ_ORDER_TIME),
             )
@@ -289,7 +293,8 @@ class TickStore:
         ]
         if refused:
             raise InvalidRequestError(
-                f"A live tail takes symbols, columns and a resume_token; not {', '.join(refused)}.",
+                "A live tail takes symbols, columns, a filter and a resume_token; not "
+                f"{', '.join(refused)}.",
                 metadata={"fields": ",".join(refused)},
                 violations=[(name, "not part of a live tail") for name in refused],
             )
@@ -299,6 +304,7 @@ class TickStore:
             command.dataset,
             after=_position(command.resume_token, info),
             symbols=tuple(command.symbols) or None,
+            wanted=filter_of(command),
             columns=tuple(command.columns) or None,
         )
 
@@ -371,10 +377,11 @@ class TickStore:
         columns = self._check_reader_version(command, info)
         request = ScanRequest(
             dataset=command.dataset,
-            as_of_revision=command.as_of_revision or None,
+            as_of_revision=self._as_of(command),
             start_ns=command.start_ns if command.HasField("start_ns") else None,
             end_ns=command.end_ns if command.HasField("end_ns") else None,
             symbols=tuple(command.symbols) or None,
+            filter=filter_of(command),
             columns=tuple(command.columns) or columns,
             limit=command.limit or None,
             order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,
@@ -383,6 +390,16 @@ class TickStore:
         if command.resume_token:
             request = replace(request, after=_position(command.resume_token, info))
         return request
+
+    def _as_of(self, command: commands_pb2.ReadCommand) -> int | None:
+        if not command.snapshot:
+            return command.as_of_revision or None
+        if command.as_of_revision:
+            raise InvalidRequestError(
+                "A read is as of a revision or of a snapshot, not both.",
+                violations=[("snapshot", "expected none beside as_of_revision")],
+            )
+        return self.engine.snapshot(command.snapshot).revision_of(command.dataset)
 
     def _check_reader_version(
         self, command: commands_pb2.ReadCommand, info: DatasetInfo

@@ -13,7 +13,11 @@ from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh_tickstore.errors import InvalidRequestError, MalformedDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
+
+    from tickmesh_tickstore.prepared_query import QueryHandler
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -94,6 +98,22 @@ def read_command(descriptor: flight.FlightDescriptor) -> commands_pb2.ReadComman
     command = unpack(descriptor.command or b"", commands_pb2.ReadCommand)
     checked_name(command.dataset, field="dataset")
     return command
+
+
+def query_command(
+    descriptor: flight.FlightDescriptor, queries: Mapping[str, QueryHandler]
+) -> Message | None:
+    """Reads the query that a descriptor asks; None where it asks for something else."""
+    if descriptor.descriptor_type == flight.DescriptorType.PATH:
+        return None
+    command = descriptor.command or b""
+    wrapped = Any()
+    try:
+        wrapped.ParseFromString(command)
+    except DecodeError:
+        return None
+    handler = queries.get(wrapped.TypeName())
+    return None if handler is None else unpack(command, handler.command)
 
 
 def path_name(descriptor: flight.FlightDescriptor) -> str:

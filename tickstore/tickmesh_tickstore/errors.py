@@ -8,6 +8,7 @@ import grpc
 
 from tickmesh_serving.errors import ErrorTable
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.domain.filters import FilterInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +106,12 @@ class SlowConsumerError(ServiceError):
     reason = "SLOW_CONSUMER"
 
 
+class LimitReachedError(ServiceError):
+    """A stream, or a dataset, is at a limit; the same call may succeed later (T11)."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
 class RegistryUnavailableError(ServiceError):
     """The schema version was never seen here and the registry does not answer."""
 
@@ -135,10 +142,12 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     TicketExpiredError: grpc.StatusCode.FAILED_PRECONDITION,
     VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
     SlowConsumerError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     RegistryUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    FilterInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
     domain.DatasetNotFoundError: grpc.StatusCode.NOT_FOUND,
     domain.DatasetAlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
     domain.SchemaVersionNotFoundError: grpc.StatusCode.NOT_FOUND,
@@ -152,10 +161,18 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.StoreClosedError: grpc.StatusCode.UNAVAILABLE,
     domain.DiskFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.SnapshotGoneError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.PositionExpiredError: grpc.StatusCode.OUT_OF_RANGE,
+    domain.SnapshotNotFoundError: grpc.StatusCode.NOT_FOUND,
+    domain.SnapshotExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    domain.DatasetHeldError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.FutureRevisionError: grpc.StatusCode.OUT_OF_RANGE,
     domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.NoEventTimeError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.QueryInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.QueryTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    domain.NoPriceError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.NoSizeError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
 }

@@ -13,11 +13,13 @@ from tickmesh_tickstore.actions import ACTION_DESCRIPTIONS, run_action
 from tickmesh_tickstore.commands import (
     put_metadata,
     put_request,
+    query_command,
     read_command,
 )
 from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.errors import DrainingError, InvalidRequestError, MalformedDataError
 from tickmesh_tickstore.put_session import Progress
+from tickmesh_tickstore.query_handlers import QUERIES
 from tickmesh_tickstore.tail_session import serve_tail
 from tickmesh_tickstore.tail_stream import stream_tail
 
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tickmesh_serving.flight import FlightCall
-    from tickmesh_tickstore.application import PlannedRead, TickStore
+    from tickmesh_tickstore.application import TickStore
+    from tickmesh_tickstore.planned_read import PlannedRead
+    from tickmesh_tickstore.put_limits import PutAllowance
     from tickmesh_tickstore.put_session import PutSession
 
 _HEARTBEAT_SECONDS = 1.0
@@ -53,25 +57,31 @@ class TickStoreFlight:
     ) -> None:
         """Judges, stores and acknowledges a stream of batches."""
         incoming = reader.schema
-        session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
-        acknowledger = _Acknowledger(call, session, writer)
-        acknowledger.start()
-        refusal: Exception | None = None
-        try:
-            _take_messages(call, reader, session)
-        except (domain.TickStoreError, pa.ArrowException) as error:
-            refusal = error
-        finally:
-            session.end()
-            acknowledger.join()
-        acknowledger.send(session.close(refusal))
+        request = put_request(descriptor, incoming)
+        with self._store.put_limits.stream(request.dataset) as allowance:
+            session = self._store.open_put(call, request, incoming)
+            acknowledger = _Acknowledger(call, session, writer)
+            acknowledger.start()
+            refusal: Exception | None = None
+            try:
+                _take_messages(call, reader, session, allowance)
+            except (domain.TickStoreError, pa.ArrowException) as error:
+                refusal = error
+            finally:
+                session.end()
+                acknowledger.join()
+            acknowledger.send(session.close(refusal))
 
     def get(self, call: FlightCall, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Serves one range of a planned read, or a live tail to a plain client."""
         redeemed = self._store.redeem(call, ticket.ticket)
         if isinstance(redeemed, commands_pb2.ReadCommand):
             return stream_tail(self._store, call, redeemed)
-        return flight.RecordBatchStream(redeemed)
+        if redeemed.is_held:
+            return flight.RecordBatchStream(redeemed.to_reader())
+        # Rows to decode come a few megabytes at a time, each as one C++ stream: what fails in
+        # between reaches the client as an error of ours.
+        return call.generator_stream(redeemed.schema, redeemed.tables())
 
     def exchange(
         self,
@@ -91,12 +101,20 @@ class TickStoreFlight:
         serve_tail(self._store, call, command, reader, writer, max_lag_rows=self._max_lag_rows)
 
     def info(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
-        """Plans a read: its endpoints are disjoint parts of one snapshot, in order."""
-        return _flight_info(descriptor, self._store.plan_read(call, read_command(descriptor)))
+        """Plans a read, whose endpoints are disjoint parts in order, or a query."""
+        return _flight_info(descriptor, self._plan(call, descriptor))
 
     def schema(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> pa.Schema:
-        """The columns of a dataset or of a registered subject."""
+        """The columns of a dataset, of a registered subject or of a query's answer."""
+        if query_command(descriptor, QUERIES) is not None:
+            return self._plan(call, descriptor).schema
         return self._store.schema(call, read_command(descriptor).dataset)
+
+    def _plan(self, call: FlightCall, descriptor: flight.FlightDescriptor) -> PlannedRead:
+        query = query_command(descriptor, QUERIES)
+        if query is not None:
+            return self._store.plan_query(call, query)
+        return self._store.plan_read(call, read_command(descriptor))
 
     def flights(self, call: FlightCall, criteria: bytes) -> Iterable[flight.FlightInfo]:
         """One flight a dataset; criteria are the beginning of their names."""
@@ -123,9 +141,12 @@ class TickStoreFlight:
 
 
 def _take_messages(
-    call: FlightCall, reader: flight.MetadataRecordBatchReader, session: PutSession
+    call: FlightCall,
+    reader: flight.MetadataRecordBatchReader,
+    session: PutSession,
+    allowance: PutAllowance,
 ) -> None:
-    add, read = session.add, reader.read_chunk
+    add, read, check = session.add, reader.read_chunk, allowance.check
     while True:
         try:
             chunk = read()
@@ -140,6 +161,7 @@ def _take_messages(
         metadata = None if raw is None else put_metadata(raw)
         if metadata is not None and metadata.traceparent:
             call.link_trace(metadata.traceparent, _words_of(metadata))
+        check()
         add(chunk.data, metadata)
         if call.draining:
             raise DrainingError(

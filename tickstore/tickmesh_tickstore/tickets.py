@@ -14,7 +14,12 @@ from tickmesh_tickstore.commands import pack, unpack
 from tickmesh_tickstore.errors import InvalidRequestError, TicketExpiredError, TicketInvalidError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.message import Message
+
     from tickmesh_serving.clock import Clock
+    from tickmesh_tickstore.pinned_reads import Pin
 
 
 class TicketOffice:
@@ -46,14 +51,29 @@ class TicketOffice:
         expires_at_ns: int,
     ) -> bytes:
         """A ticket for one range of a planned read."""
-        payload = commands_pb2.TicketPayload(
-            read=read, range=planned_range, expires_at_ns=expires_at_ns, principal=principal
-        ).SerializeToString()
-        return pack(
-            commands_pb2.SignedTicket(
-                payload=payload, signature=self._signature(payload), key_id=self._key_id
+        return self._signed(
+            commands_pb2.TicketPayload(
+                read=read, range=planned_range, expires_at_ns=expires_at_ns, principal=principal
             )
         )
+
+    def issue_query(
+        self,
+        query: Message,
+        *,
+        pins: Mapping[str, Pin],
+        principal: str,
+        expires_at_ns: int,
+    ) -> bytes:
+        """A ticket for the whole answer of a query over pinned snapshots."""
+        payload = commands_pb2.TicketPayload(
+            expires_at_ns=expires_at_ns,
+            principal=principal,
+            revisions={dataset: pin.revision for dataset, pin in pins.items()},
+            dataset_ids={dataset: pin.dataset_id for dataset, pin in pins.items()},
+        )
+        payload.query.Pack(query)
+        return self._signed(payload)
 
     def open(self, ticket: bytes, *, principal: str) -> commands_pb2.TicketPayload:
         """What a ticket is good for.
@@ -83,6 +103,14 @@ class TicketOffice:
                 metadata={"expiredAtNs": str(payload.expires_at_ns)},
             )
         return payload
+
+    def _signed(self, payload: commands_pb2.TicketPayload) -> bytes:
+        body = payload.SerializeToString()
+        return pack(
+            commands_pb2.SignedTicket(
+                payload=body, signature=self._signature(body), key_id=self._key_id
+            )
+        )
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")

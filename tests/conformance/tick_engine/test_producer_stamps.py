@@ -88,15 +88,12 @@ def test_t5_rows_of_an_upload_know_its_producer(engine: TickEngine) -> None:
     assert senders(engine.scan(READ).read_all()) == [("bulk", 1)] * 5 + [(None, None)]
 
 
-def test_more_stamped_rows_than_may_be_held_come_in_several_ranges(
-    make_engine: MakeEngine,
-) -> None:
-    """So that whoever reads range after range can account for a dataset of any size."""
-    engine = make_engine(EngineLimits(materialised_rows=10))
+def test_t11_stamped_rows_stream_however_many_there_are(make_engine: MakeEngine) -> None:
+    """So that whoever accounts for a dataset of any size needs no more memory than for a batch."""
+    engine = make_engine(EngineLimits(materialised_rows=10, served_bytes=100_000))
     engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
-    for number in range(5):
-        put(engine, ticks(7, first=7 * number))
-    plan = engine.plan(READ, max_endpoints=1)
-    tables = [engine.scan(each.payload).read_all() for each in plan.ranges]
-    assert all(table.num_rows <= 10 for table in tables)
-    assert pa.concat_tables(tables).column("size").to_pylist() == list(range(35))
+    for number in range(3):
+        put(engine, ticks(9_000, first=9_000 * number))
+    batches = list(engine.scan(READ))
+    assert max(batch.nbytes for batch in batches) <= 100_000
+    assert integers(pa.Table.from_batches(batches), "size") == list(range(27_000))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conformance.tick_engine.conftest import MakeEngine
-    from tickmesh_tickstore.engine import RowStream
+    from tickmesh_tickstore.engine import AppendStream
 
 
 class HeldWriter:
@@ -60,7 +60,7 @@ def open_stream(
     judge: Callable[[pa.RecordBatch], object | None] = admit,
     producer_id: str = "",
     epoch: int = 0,
-) -> RowStream:
+) -> AppendStream:
     return engine.open_stream(
         DATASET, stamp=VERSION_1, judge=judge, producer_id=producer_id, epoch=epoch
     )

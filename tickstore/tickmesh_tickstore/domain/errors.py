@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DatasetAlreadyExistsError",
     "DatasetDamagedError",
+    "DatasetHeldError",
     "DatasetNotFoundError",
     "DiskFullError",
     "FutureRevisionError",
@@ -22,13 +23,20 @@ __all__ = [
     "InvalidArgumentError",
     "LimitExceededError",
     "NoEventTimeError",
+    "NoPriceError",
+    "NoSizeError",
     "NoSymbolError",
+    "PositionExpiredError",
     "ProducerFencedError",
     "ProducerNotOpenError",
+    "QueryInvalidError",
+    "QueryTimeoutError",
     "RowsRefusedError",
     "SchemaVersionNotFoundError",
     "SequenceGapError",
+    "SnapshotExistsError",
     "SnapshotGoneError",
+    "SnapshotNotFoundError",
     "StoreClosedError",
     "StoreFailedError",
     "TickStoreError",
@@ -186,9 +194,33 @@ class DiskFullError(TickStoreError):
 
 
 class SnapshotGoneError(TickStoreError):
-    """A range or position belongs to a dataset that is no longer there."""
+    """A range, or rows that a revision shows, are no longer there."""
 
     reason = "REVISION_OUT_OF_RANGE"
+
+
+class PositionExpiredError(TickStoreError):
+    """Rows behind a position were dropped by retention (T8: told, never silently skipped)."""
+
+    reason = "POSITION_EXPIRED"
+
+
+class SnapshotNotFoundError(TickStoreError):
+    """No named snapshot of that name, or it does not hold the dataset."""
+
+    reason = "SNAPSHOT_NOT_FOUND"
+
+
+class SnapshotExistsError(TickStoreError):
+    """A named snapshot of that name exists already."""
+
+    reason = "SNAPSHOT_EXISTS"
+
+
+class DatasetHeldError(TickStoreError):
+    """Named snapshots hold a dataset, so it cannot be deleted."""
+
+    reason = "DATASET_HELD"
 
 
 class FutureRevisionError(TickStoreError):
@@ -211,6 +243,30 @@ class LimitExceededError(TickStoreError):
 
 class NoEventTimeError(TickStoreError):
     """A time range or time order was asked of a dataset without an event time."""
+
+    reason = "ROLE_MISSING"
+
+
+class QueryInvalidError(TickStoreError):
+    """A statement of SQL is malformed, names what there is not, or does more than read."""
+
+    reason = "QUERY_INVALID"
+
+
+class QueryTimeoutError(TickStoreError):
+    """A statement of SQL took longer than it may."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class NoPriceError(TickStoreError):
+    """Bars were asked of rows without a price."""
+
+    reason = "ROLE_MISSING"
+
+
+class NoSizeError(TickStoreError):
+    """Bars by volume were asked of rows without a size."""
 
     reason = "ROLE_MISSING"
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from tickmesh_tickstore.domain.errors import InvalidArgumentError
+from tickmesh_tickstore.domain.filters import Filter, filter_from_json, filter_to_json
 from tickmesh_tickstore.domain.positions import Position
 
 __all__ = [
@@ -54,6 +55,7 @@ class ScanRequest:
         start_ns: First event time included, ns since the epoch; `None` for no bound.
         end_ns: First event time excluded; `None` for no bound.
         symbols: Only rows of these symbols; `None` for all, empty for none.
+        filter: Only rows of which this is true; `None` for all.
         columns: Only these columns, in this order; `None` for all.
         limit: At most so many rows, the first ones in `order`.
         order: Order of the rows.
@@ -68,6 +70,7 @@ class ScanRequest:
     start_ns: int | None = None
     end_ns: int | None = None
     symbols: tuple[str, ...] | None = None
+    filter: Filter | None = None
     columns: tuple[str, ...] | None = None
     limit: int | None = None
     order: Order = Order.ARRIVAL
@@ -78,7 +81,10 @@ class ScanRequest:
 
     def to_payload(self) -> RangePayload:
         """The request as opaque bytes."""
-        return RangePayload(json.dumps(asdict(self), separators=(",", ":")).encode())
+        raw = asdict(replace(self, filter=None))
+        if self.filter is not None:
+            raw["filter"] = filter_to_json(self.filter)
+        return RangePayload(json.dumps(raw, separators=(",", ":")).encode())
 
     @classmethod
     def from_payload(cls, payload: RangePayload) -> ScanRequest:
@@ -95,6 +101,8 @@ class ScanRequest:
             for name in ("symbols", "columns"):
                 if raw[name] is not None:
                     raw[name] = tuple(raw[name])
+            if raw["filter"] is not None:
+                raw["filter"] = filter_from_json(raw["filter"])
             raw["order"] = Order(raw["order"])
             raw["stamps"] = tuple(StampColumn(name) for name in raw["stamps"])
             return cls(**raw)

@@ -3,22 +3,24 @@
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.disk.engine import DiskEngine
 from tickmesh_tickstore.engine.interface import (
+    AppendStream,
     DatasetInfo,
     DatasetStatistics,
     Followed,
     Follower,
     Judge,
     Prepare,
-    RowStream,
     ScanPlan,
     TickEngine,
     Upload,
 )
 from tickmesh_tickstore.engine.memory.engine import MemoryEngine
+from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
     "AppendFuture",
+    "AppendStream",
     "Appended",
     "DatasetInfo",
     "DatasetStatistics",

@@ -12,17 +12,26 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.messages import Messages
+from tickmesh_tickstore.engine.stored_rows import FoundRows, StoredRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-__all__ = ["FULL_LEVEL", "Chunk", "Runs", "TimeSpan", "append_chunk", "join_spans", "merge_chunks"]
+__all__ = [
+    "FULL_LEVEL",
+    "Chunk",
+    "Runs",
+    "TimeSpan",
+    "append_chunk",
+    "join_spans",
+    "merge_chunks",
+]
 
 TimeSpan = tuple[int, int]
 """Least and greatest event time in ns."""
@@ -66,6 +75,10 @@ class Runs:
         revisions, row_ends, ingest_times = array("q"), array("q"), array("q")
         rows = 0
         for part in parts:
+            if revisions and revisions[-1] == part.revisions[0]:
+                # Of one revision, cut into several chunks: one run again.
+                for values in (revisions, row_ends, ingest_times):
+                    values.pop()
             revisions.extend(part.revisions)
             row_ends.extend(rows + end for end in part.row_ends)
             ingest_times.extend(part.ingest_times)
@@ -85,7 +98,7 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(StoredRows):
     """A batch with what is known of its rows. Immutable; readers share it.
 
     Attributes:
@@ -109,45 +122,14 @@ class Chunk:
     level: int = 0
 
     @property
-    def first_position(self) -> Position:
-        """The cut before the chunk's first row."""
-        return Position(self.runs.revisions[0], self.first_row)
+    def row_count(self) -> int:
+        """Its rows."""
+        return self.batch.num_rows
 
     @property
-    def last_revision(self) -> int:
-        """Dataset revision of the chunk's last row."""
-        return self.runs.revisions[-1]
-
-    def end_position(self) -> Position:
-        """The cut behind the chunk's last row."""
-        runs = self.runs
-        if len(runs.revisions) == 1:
-            return Position(runs.revisions[0], self.first_row + runs.row_ends[0])
-        return Position(runs.revisions[-1], runs.row_ends[-1] - runs.row_ends[-2])
-
-    def position_at(self, row: int) -> Position:
-        """The cut before one of the chunk's rows."""
-        ends = self.runs.row_ends
-        index = bisect_left(ends, row + 1)
-        begins = ends[index - 1] if index else 0
-        return Position(
-            self.runs.revisions[index], row - begins + (self.first_row if index == 0 else 0)
-        )
-
-    def rows_before(self, cut: Position) -> int:
-        """How many of the chunk's rows lie before a cut."""
-        runs = self.runs
-        index = bisect_left(runs.revisions, cut.revision)
-        before = runs.row_ends[index - 1] if index else 0
-        if index < len(runs.revisions) and runs.revisions[index] == cut.revision:
-            skipped = self.first_row if index == 0 else 0
-            rows = runs.row_ends[index] - before
-            before += min(max(cut.row - skipped, 0), rows)
-        return before
-
-    def between(self, after: Position, through: Position) -> Chunk | None:
-        """The rows between two cuts, without a copy; `None` when there are none."""
-        return self.rows(self.rows_before(after), self.rows_before(through))
+    def byte_count(self) -> int:
+        """See `StoredRows.byte_count`."""
+        return self.batch.nbytes
 
     def rows(self, start: int, stop: int) -> Chunk | None:
         """Rows `start` to `stop`, without a copy; `None` when there are none."""
@@ -162,6 +144,20 @@ class Chunk:
             messages=self.messages.sliced(start, stop),
             first_row=self.position_at(start).row,
         )
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        where: pc.Expression | None = None,  # noqa: ARG002  # nothing is saved by leaving rows out
+    ) -> FoundRows:
+        """See `StoredRows.read`: no row is copied."""
+        batch = self.batch if columns is None else self.batch.select(list(columns))
+        return FoundRows(batch, None)
+
+    def origins(self) -> Sequence[tuple[int, Origin]]:
+        """See `StoredRows.origins`."""
+        return ((self.batch.num_rows, self.origin),)
 
     def pack_stamps(self) -> bytes:
         """Everything but rows and schema version, for a segment's batch metadata."""

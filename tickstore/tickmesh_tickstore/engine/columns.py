@@ -14,7 +14,18 @@ from tickmesh_tickstore.domain.requests import POSITION_COLUMN, StampColumn
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
-__all__ = ["ROLE_KEY", "RowLayout", "ceiling_divide", "require_columns", "require_storable"]
+__all__ = [
+    "ARRIVAL_COLUMN",
+    "ROLE_KEY",
+    "RowLayout",
+    "ceiling_divide",
+    "require_columns",
+    "require_storable",
+    "role_columns",
+]
+
+ARRIVAL_COLUMN = "_arrival"
+"""Where stored rows stand in order of event time: each one's place in order of arrival."""
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -48,14 +59,8 @@ class RowLayout:
     @classmethod
     def of(cls, stamp: Stamp, schema: pa.Schema) -> RowLayout:
         """Read the roles from the schema's field metadata."""
-        event_time = symbol = None
-        unit = 1
-        for field in schema:
-            role = (field.metadata or {}).get(ROLE_KEY)
-            if role == b"event_time" and pa.types.is_timestamp(field.type):
-                event_time, unit = field.name, _NS_PER_UNIT[field.type.unit]
-            elif role == b"symbol" and _is_text(field.type):
-                symbol = field.name
+        event_time, symbol = role_columns(schema)
+        unit = 1 if event_time is None else _NS_PER_UNIT[schema.field(event_time).type.unit]
         return cls(stamp, schema, event_time, symbol, unit)
 
     def time_span(self, batch: pa.RecordBatch) -> tuple[int, int] | None:
@@ -71,13 +76,25 @@ class RowLayout:
         return low.cast(pa.int64()).as_py() * unit, high.cast(pa.int64()).as_py() * unit
 
 
+def role_columns(schema: pa.Schema) -> tuple[str | None, str | None]:
+    """The names of the event time column, if of a timestamp type, and of the symbol column."""
+    event_time = symbol = None
+    for field in schema:
+        role = (field.metadata or {}).get(ROLE_KEY)
+        if role == b"event_time" and pa.types.is_timestamp(field.type):
+            event_time = field.name
+        elif role == b"symbol" and _is_text(field.type):
+            symbol = field.name
+    return event_time, symbol
+
+
 def require_storable(schema: pa.Schema) -> None:
     """See that rows of a schema can be kept and joined with others.
 
     Raises:
         InvalidArgumentError: A column's name or type does not allow it.
     """
-    reserved = {POSITION_COLUMN, *(column.value for column in StampColumn)}
+    reserved = {ARRIVAL_COLUMN, POSITION_COLUMN, *(column.value for column in StampColumn)}
     seen: set[str] = set()
     for field in schema:
         if field.name in seen or field.name in reserved:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from tickmesh_tickstore.domain.errors import (
+    DatasetNotFoundError,
     LimitExceededError,
+    PositionExpiredError,
     SchemaVersionNotFoundError,
     StoreClosedError,
     StoreFailedError,
     TickStoreError,
     WrongColumnsError,
 )
+from tickmesh_tickstore.domain.positions import START
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture, Settlement
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.columns import require_columns
@@ -27,20 +31,29 @@ from tickmesh_tickstore.engine.group import (
     FlushWork,
     OpenWork,
     Sender,
+    TrimWork,
     UploadWork,
     Work,
 )
 from tickmesh_tickstore.engine.interface import DatasetInfo
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.journal import (
+    Entry,
+    PartEntry,
+    ProducerEntry,
+    RowsEntry,
+    TrimEntry,
+)
 from tickmesh_tickstore.engine.syncing import GroupSync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.positions import Position
     from tickmesh_tickstore.domain.producers import ProducerLedger, ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.stamps import Origin, Stamp
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import Journal, StagedPart
     from tickmesh_tickstore.engine.parts import DatasetState, Part
@@ -57,6 +70,10 @@ class Dataset:
 
     All writes go through one thread, which runs only while there is work. Readers take `state`,
     an immutable value, and never wait for the writer.
+
+    Attributes:
+        changing_segments: Held by whoever replaces or drops sealed parts, from looking at them
+            until state and manifest agree again.
     """
 
     def __init__(
@@ -84,6 +101,7 @@ class Dataset:
         self._syncing = GroupSync(self._settle, name=name)
         self._commit_groups = 0
         self._lock = threading.Lock()
+        self.changing_segments = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
         self._state_changed = threading.Condition(self._lock)
@@ -91,7 +109,7 @@ class Dataset:
         self._waiting_bytes = 0
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
-        self._closed = False
+        self._ended: TickStoreError | None = None
 
     # What readers see.
 
@@ -144,17 +162,45 @@ class Dataset:
         """Wait until more than `seen` is visible, the time is over, or the reader has ended.
 
         Raises:
-            StoreClosedError: The dataset was closed.
+            StoreClosedError: The store was closed.
+            DatasetNotFoundError: The dataset was deleted.
         """
         with self._lock:
             self._state_changed.wait_for(
-                lambda: self._state.revision > seen.revision or self._closed or ended.is_set(),
+                lambda: (
+                    self._state.revision > seen.revision
+                    or self._ended is not None
+                    or ended.is_set()
+                ),
                 timeout_seconds,
             )
-            if self._closed:
-                raise StoreClosedError(
-                    "the store is shutting down: read on from your position later"
-                )
+        self.require_open()
+
+    def require_open(self) -> None:
+        """Raise what ended the dataset, if anything did.
+
+        Raises:
+            StoreClosedError: The store was closed.
+            DatasetNotFoundError: The dataset was deleted.
+        """
+        if self._ended is not None:
+            raise self._ended.twin()
+
+    def require_kept(self, after: Position, *, as_of: int | None = None) -> None:
+        """Raise if rows behind a position were dropped, so that going on would skip them (T8).
+
+        Raises:
+            PositionExpiredError: Some were; says from where on rows are kept.
+        """
+        state = self._state
+        kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
+        if START < after < kept_from:
+            token = f"{self.dataset_id}:{kept_from.token()}"
+            raise PositionExpiredError(
+                f"rows of dataset {self.name!r} behind the position were dropped by retention: "
+                f"start without a position, or go on from the first row kept, {token}",
+                metadata={"dataset": self.name, "positionToken": token},
+            )
 
     def wake_readers(self) -> None:
         """Let waiting readers look whether they were closed."""
@@ -268,6 +314,20 @@ class Dataset:
         self.hand_in(work)
         work.future.result()
 
+    def trim(self, kept_from: Position) -> None:
+        """Drop every sealed part before a cut, under a dataset revision of its own; durable.
+
+        The caller holds `changing_segments`, so that the cut stays one between parts.
+        """
+        work = TrimWork(kept_from)
+        self.hand_in(work)
+        work.future.result()
+
+    def forget_dropped(self, gone: Collection[DroppedPart]) -> None:
+        """The files of dropped parts go."""
+        with self._lock:
+            self._state = replace(self._state, dropped=self._state.dropped.without(gone))
+
     def commit_upload(
         self,
         staged: StagedPart,
@@ -292,12 +352,11 @@ class Dataset:
                 self._waiting_bytes
                 and self._waiting_bytes + work.size > self._limits.waiting_bytes
                 and self._failure is None
-                and not self._closed
+                and self._ended is None
             ):
                 self._room_came.wait()
             self._require_sound()
-            if self._closed:
-                raise StoreClosedError("the store is shutting down: write again when it is back")
+            self.require_open()
             self._waiting.append(work)
             self._waiting_bytes += work.size
             if self._writer is None:
@@ -318,7 +377,7 @@ class Dataset:
                 work.taken
                 or work.rows + rows > JOINED_ROWS
                 or self._waiting_bytes + size > self._limits.waiting_bytes
-                or self._closed
+                or self._ended is not None
             ):
                 return False
             work.batches.append(batch)
@@ -337,7 +396,7 @@ class Dataset:
     def _take_waiting(self) -> list[Work]:
         limits = self._limits
         with self._lock:
-            if not self._waiting and not self._closed:
+            if not self._waiting and self._ended is None:
                 self._work_came.wait(limits.writer_idle_seconds)
             works: list[Work] = []
             rows = size = 0
@@ -376,6 +435,10 @@ class Dataset:
             return
         except TickStoreError as error:
             group.fail(error)
+            # A log that has grown too far takes nothing any more: go on in another, once there is
+            # room for one.
+            if self._journal.is_full():
+                self._go_on_in_new_log(())
             return
         except Exception as error:  # noqa: BLE001  # a thread that dies in silence would hang its producers
             self._syncing.wait_until_idle()
@@ -387,11 +450,7 @@ class Dataset:
         group.mark_received()
         self._syncing.submit(group, meanwhile=bool(self._waiting))
         if group.flushes or self._journal.is_full():
-            self._syncing.wait_until_idle()
-            if self._failure is None:
-                self._begin_log(group.flushes)
-            else:
-                _fail(group.flushes, self._failure)
+            self._go_on_in_new_log(group.flushes)
 
     def _settle(self, groups: Sequence[CommitGroup]) -> None:
         """Bring written groups onto stable storage with one sync, show them, and answer."""
@@ -428,7 +487,12 @@ class Dataset:
         failure.__cause__ = error
         return failure
 
-    def _begin_log(self, flushes: Sequence[FlushWork]) -> None:
+    def _go_on_in_new_log(self, flushes: Sequence[FlushWork]) -> None:
+        # The present log is closed: all that was written to it has to be on stable storage.
+        self._syncing.wait_until_idle()
+        if self._failure is not None:
+            _fail(flushes, self._failure)
+            return
         try:
             self._journal.begin_log(revision=self._state.revision, ledger=self._ledger)
         except StoreFailedError as error:
@@ -449,7 +513,9 @@ class Dataset:
         with self._lock:
             state = self._state
             for entry, rows in zip(entries, placed, strict=True):
-                if rows is None:
+                if isinstance(entry, TrimEntry):
+                    state = state.trimmed(entry.trim)
+                elif rows is None:
                     state = state.at_revision(entry.revision)
                 elif isinstance(rows, Chunk):
                     state = state.with_chunk(rows, log_number=log_number)
@@ -462,6 +528,8 @@ class Dataset:
         if isinstance(entry, ProducerEntry):
             self._ledger.record_opened(entry.producer_id, entry.epoch)
             return None
+        if isinstance(entry, TrimEntry):
+            return None
         self._ledger.record_stored(entry.sequences, revision=entry.revision)
         if isinstance(entry, PartEntry):
             part = entry.staged.place(
@@ -471,6 +539,14 @@ class Dataset:
             )
             return part if part.row_count else None
         return chunk_of(entry)
+
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        Under `changing_segments`, which keeps the parts from being changed in two ways at once.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
 
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""
@@ -491,8 +567,29 @@ class Dataset:
 
     def close(self) -> None:
         """Write what was handed in, then release the journal."""
+        self._end(
+            StoreClosedError(
+                "the store is shutting down: write again, or read on from your position, when it "
+                "is back"
+            )
+        )
+
+    def delete(self) -> None:
+        """Refuse what was handed in and whatever comes, then release the journal."""
+        deleted = DatasetNotFoundError(
+            f"dataset {self.name!r} was deleted; put its first rows to begin it anew",
+            metadata={"dataset": self.name},
+        )
         with self._lock:
-            self._closed = True
+            waiting, self._waiting = list(self._waiting), deque()
+            self._waiting_bytes = 0
+        for work in waiting:
+            work.fail(deleted)
+        self._end(deleted)
+
+    def _end(self, why: TickStoreError) -> None:
+        with self._lock:
+            self._ended = why
             writer = self._writer
             self._work_came.notify_all()
             self._room_came.notify_all()

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 from tickmesh_tickstore.domain.errors import (
     DatasetAlreadyExistsError,
     DatasetDamagedError,
+    DatasetHeldError,
     DatasetNotFoundError,
     InvalidArgumentError,
+    SnapshotExistsError,
+    SnapshotNotFoundError,
     StoreClosedError,
 )
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
+from tickmesh_tickstore.domain.snapshots import Snapshot, checked_snapshot_name
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
+from tickmesh_tickstore.engine.dropped import expired_parts, is_older
 from tickmesh_tickstore.engine.follow import TailFollower
 from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
@@ -32,23 +37,28 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
+    from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import (
+        AppendStream,
         DatasetInfo,
         DatasetStatistics,
         Follower,
         Judge,
         Prepare,
-        RowStream,
         ScanPlan,
         Upload,
     )
+    from tickmesh_tickstore.engine.row_stream import RowStream
 
 __all__ = ["DatasetEngine"]
 
 _LONGEST_NAME = 255
+_FLUSH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,10 @@ class DatasetEngine(ABC):
         self._lock = threading.Lock()
         self._datasets: dict[str, Dataset] = {}
         self._damaged: dict[str, DamagedDataset] = {}
-        self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
+        self._snapshots: dict[str, Snapshot] = {}
+        self._staging_budget = StagingBudget(
+            limit=self._limits.staged_bytes, limit_of_one=self._limits.staged_bytes_per_principal
+        )
         self._closed = False
 
     @abstractmethod
@@ -96,12 +109,37 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
+    def _erase(self, dataset_id: str) -> None:
+        """Remove everything of a dataset that takes no more calls, durably."""
+
+    @abstractmethod
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        """Remove dropped parts for good, durably; the dataset forgets them."""
+
+    @abstractmethod
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember a named snapshot, durably."""
+
+    @abstractmethod
+    def _forget_snapshot(self, name: str) -> None:
+        """Forget a named snapshot, durably."""
+
+    @abstractmethod
     def flush(self, name: str, *, timeout_seconds: float) -> None:
         """See `TickEngine.flush`."""
 
     @abstractmethod
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+
+    @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         """Figures of a sound dataset."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """See `TickEngine.limits`."""
+        return self._limits
 
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
@@ -150,6 +188,71 @@ class DatasetEngine(ABC):
         damaged = self._damaged.get(name)
         return self._statistics_of(self._find(name)) if damaged is None else damaged.statistics
 
+    def delete_dataset(self, name: str) -> int:
+        """See `TickEngine.delete_dataset`."""
+        with self._lock:
+            self._require_open()
+            rows = self.statistics(name).rows
+            holders = [each.name for each in self._snapshots.values() if name in each.revisions]
+            if holders:
+                raise DatasetHeldError(
+                    f"dataset {name!r} is held by {len(holders)} named snapshots, the first is "
+                    f"{min(holders)!r}: delete them first",
+                    metadata={
+                        "dataset": name,
+                        "snapshots": str(len(holders)),
+                        "snapshot": min(holders),
+                    },
+                )
+            dataset_id = self.dataset(name).dataset_id
+            dataset = self._datasets.get(name)
+            self._datasets = {key: each for key, each in self._datasets.items() if key != name}
+            self._damaged.pop(name, None)
+            if dataset is not None:
+                dataset.delete()
+            self._erase(dataset_id)
+        return rows
+
+    def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
+        """See `TickEngine.create_snapshot`."""
+        checked_snapshot_name(name)
+        with self._lock:
+            self._require_open()
+            if name in self._snapshots:
+                raise SnapshotExistsError(
+                    f"snapshot {name!r} exists already: delete it, or choose another name",
+                    metadata={"snapshot": name},
+                )
+            wanted = datasets or sorted({*self._datasets, *self._damaged})
+            revisions = {each: self._find(each).state.revision for each in wanted}
+            snapshot = Snapshot(name, self._now_ns(), revisions)
+            self._keep_snapshot(snapshot)
+            self._snapshots = {**self._snapshots, name: snapshot}
+        return snapshot
+
+    def snapshot(self, name: str) -> Snapshot:
+        """See `TickEngine.snapshot`."""
+        snapshot = self._snapshots.get(name)
+        if snapshot is None:
+            raise SnapshotNotFoundError(
+                f"there is no snapshot {name!r}: list those there are",
+                metadata={"snapshot": name},
+            )
+        return snapshot
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """See `TickEngine.snapshots`."""
+        found = self._snapshots
+        return tuple(found[name] for name in sorted(found))
+
+    def delete_snapshot(self, name: str) -> None:
+        """See `TickEngine.delete_snapshot`."""
+        with self._lock:
+            self._require_open()
+            self.snapshot(name)
+            self._forget_snapshot(name)
+            self._snapshots = {key: each for key, each in self._snapshots.items() if key != name}
+
     def append(
         self,
         name: str,
@@ -175,7 +278,7 @@ class DatasetEngine(ABC):
         producer_id: str = "",
         epoch: int = 0,
         origin: Origin = ANONYMOUS,
-    ) -> RowStream:
+    ) -> AppendStream:
         """See `TickEngine.open_stream`."""
         dataset = self._find(name)
         sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)
@@ -212,11 +315,11 @@ class DatasetEngine(ABC):
         read = SnapshotRead(self._find(request.dataset), request, self._limits)
         return read.plan(max_endpoints)
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
         """See `TickEngine.scan`."""
         if not isinstance(request, ScanRequest):
             request = ScanRequest.from_payload(request)
-        return SnapshotRead(self._find(request.dataset), request, self._limits).reader()
+        return SnapshotRead(self._find(request.dataset), request, self._limits).rows()
 
     def follow(
         self,
@@ -224,12 +327,56 @@ class DatasetEngine(ABC):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
-            self._find(name), self._limits, after=after, symbols=symbols, columns=columns
+            self._find(name),
+            self._limits,
+            after=after,
+            symbols=symbols,
+            wanted=wanted,
+            columns=columns,
         )
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """See `TickEngine.trim`."""
+        dataset = self._find(name)
+        oldest_ns = self._now_ns() - retention.max_age_ns if retention.max_age_ns else None
+        if oldest_ns is not None:
+            state = dataset.state
+            if state.recent and all(
+                is_older(part, oldest_ns) for part in (*state.sealed, state.recent[0])
+            ):
+                self.flush(name, timeout_seconds=_FLUSH_SECONDS)
+        with dataset.changing_segments:
+            sealed = dataset.state.sealed
+            held = sum(part.byte_count for part in sealed)
+            expired = expired_parts(
+                sealed,
+                is_expired=lambda part: oldest_ns is not None and is_older(part, oldest_ns),
+                surplus_bytes=held - retention.max_bytes if retention.max_bytes else 0,
+            )
+            if expired:
+                dataset.trim(expired[-1].chunks()[-1].end_position())
+        return sum(part.row_count for part in expired)
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """See `TickEngine.reclaim`."""
+        # Under the lock: no snapshot is made meanwhile, and the dataset stays.
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            pinned = [
+                each.revisions[name] for each in self._snapshots.values() if name in each.revisions
+            ]
+            gone = dataset.state.dropped.reclaimable(
+                dropped_before_ns=dropped_before_ns, pinned=pinned
+            )
+            if gone:
+                self._discard(dataset, gone)
+        return sum(each.part.byte_count for each in gone)
 
     def close(self) -> None:
         """See `TickEngine.close`."""

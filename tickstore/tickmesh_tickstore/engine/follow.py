@@ -17,9 +17,11 @@ from tickmesh_tickstore.engine.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
-    from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.parts import DatasetState
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["TailFollower"]
 
@@ -36,6 +38,7 @@ class TailFollower:
         *,
         after: Position,
         symbols: Sequence[str] | None,
+        wanted: Filter | None,
         columns: Sequence[str] | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
@@ -45,10 +48,12 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._selection = Selection.of(dataset.newest, symbols=symbols)
+        self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
+        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
         full = reader_schema(dataset.newest, dataset.layouts)
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
@@ -82,8 +87,8 @@ class TailFollower:
                 rows += part.row_count
             else:
                 rows += sum(
-                    chunk.batch.num_rows - chunk.rows_before(self._position)
-                    for chunk in part.chunks()
+                    stored.row_count - stored.rows_before(self._position)
+                    for stored in part.chunks()
                 )
         return rows
 
@@ -93,10 +98,10 @@ class TailFollower:
         while True:
             if self._closed.is_set():
                 raise StoreClosedError("the follower is closed")
+            self._dataset.require_open()
             state = self._dataset.state
-            chunk = next(state.chunks_between(self._position), None)
-            if chunk is not None:
-                followed = self._give(chunk)
+            if self._load_next(state):
+                followed = self._give()
                 if followed is not None:
                     return followed
                 if time.monotonic() < deadline:
@@ -108,19 +113,35 @@ class TailFollower:
                 return None
             self._dataset.wait_for_change(state, left, self._closed)
 
-    def _give(self, chunk: Chunk) -> Followed | None:
-        chunk = chunk.rows(0, min(chunk.batch.num_rows, self._affordable_rows(chunk))) or chunk
-        self._position = chunk.end_position()
-        batch = self._resolver.resolve(chunk.batch, chunk.stamp)
+    def _load_next(self, state: DatasetState) -> bool:
+        """See that rows are loaded, if there are any more; those read together go out in turns."""
+        if self._loaded is None:
+            self._dataset.require_kept(self._position)
+            stored = next(state.rows_between(self._position), None)
+            if stored is None:
+                return False
+            self._loaded = stored, stored.read(self._resolver.needs(stored.stamp)).batch
+        return True
+
+    def _give(self) -> Followed | None:
+        assert self._loaded is not None
+        stored, batch = self._loaded
+        rows = min(batch.num_rows, self._affordable_rows(batch))
+        given = stored.rows(0, rows)
+        left = stored.rows(rows, batch.num_rows)
+        assert given is not None
+        self._loaded = None if left is None else (left, batch.slice(rows))
+        self._position = given.end_position()
+        batch = self._resolver.resolve(batch.slice(0, rows), stored.stamp)
         if self._selection.is_filter:
             batch = batch.filter(self._selection.mask(batch))
             if batch.num_rows == 0:
                 return None
-        return Followed(batch.select(self._columns), self._position, chunk.stamp)
+        return Followed(batch.select(self._columns), self._position, stored.stamp)
 
-    def _affordable_rows(self, chunk: Chunk) -> int:
-        size = pa.ipc.get_record_batch_size(chunk.batch)
-        fitting = self._limits.served_bytes * chunk.batch.num_rows // max(size, 1)
+    def _affordable_rows(self, batch: pa.RecordBatch) -> int:
+        size = pa.ipc.get_record_batch_size(batch)
+        fitting = self._limits.served_bytes * batch.num_rows // max(size, 1)
         return max(1, min(_MOST_ROWS, fitting))
 
     def close(self) -> None:

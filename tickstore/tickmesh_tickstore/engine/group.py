@@ -17,7 +17,14 @@ from tickmesh_tickstore.domain.producers import (
 )
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture, Settlement
 from tickmesh_tickstore.engine.dictionaries import compact_dictionaries
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.dropped import Trim
+from tickmesh_tickstore.engine.journal import (
+    Entry,
+    PartEntry,
+    ProducerEntry,
+    RowsEntry,
+    TrimEntry,
+)
 from tickmesh_tickstore.engine.messages import Messages
 from tickmesh_tickstore.engine.sifting import joined_rows, sift
 
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.positions import Position
     from tickmesh_tickstore.domain.producers import ProducerLedger
     from tickmesh_tickstore.domain.stamps import Origin
     from tickmesh_tickstore.engine.acknowledgement import Answer
@@ -40,6 +48,7 @@ __all__ = [
     "FlushWork",
     "OpenWork",
     "Sender",
+    "TrimWork",
     "UploadWork",
     "Work",
 ]
@@ -138,7 +147,20 @@ class FlushWork:
         self.future.fail(_own(error))
 
 
-Work = AppendWork | OpenWork | UploadWork | FlushWork
+@dataclass(slots=True, eq=False)
+class TrimWork:
+    """Retention that waits to be committed."""
+
+    kept_from: Position
+    size: int = 0
+    future: AppendFuture = field(default_factory=AppendFuture)
+
+    def fail(self, error: Exception) -> None:
+        """Nothing is dropped."""
+        self.future.fail(_own(error))
+
+
+Work = AppendWork | OpenWork | UploadWork | FlushWork | TrimWork
 
 
 class CommitGroup:
@@ -173,6 +195,8 @@ class CommitGroup:
                 self._open(work)
             elif isinstance(work, UploadWork):
                 self._upload(work)
+            elif isinstance(work, TrimWork):
+                self._trim(work)
             else:
                 self.flushes.append(work)
             start += 1
@@ -325,6 +349,11 @@ class CommitGroup:
             PartEntry(revision, self._ingest_time_ns, work.layout, work.origin, runs, work.staged)
         )
         self._stored.append((work.future, Settlement(1, 0, rows, Appended(revision, 0, rows))))
+
+    def _trim(self, work: TrimWork) -> None:
+        revision = self._next_revision()
+        self.entries.append(TrimEntry(Trim(revision, self._ingest_time_ns, work.kept_from)))
+        self._stored.append((work.future, Settlement(1, 0, 0, Appended(revision, 0, 0))))
 
     def _next_revision(self) -> int:
         self.revision += 1

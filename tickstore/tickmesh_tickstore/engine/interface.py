@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tickmesh_tickstore.domain.filters import Filter
+    from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.domain.retention import Retention
+    from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
+    "AppendStream",
     "DatasetInfo",
     "DatasetStatistics",
     "Followed",
     "Follower",
     "Judge",
     "Prepare",
-    "RowStream",
     "ScanPlan",
     "TickEngine",
     "Upload",
@@ -84,7 +89,14 @@ class DatasetStatistics:
         max_time_ns: Greatest event time stored, `None` when there is none.
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
+        dropped_bytes: Bytes in segments that retention dropped and reads as of older revisions see.
+        retained_from_revision: The dataset revision from which on rows are kept; 0 while nothing
+            was dropped.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -97,7 +109,13 @@ class DatasetStatistics:
     max_time_ns: int | None
     waiting_bytes: int
     commit_groups: int
+    dropped_bytes: int
+    retained_from_revision: int
     failure: str
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +175,7 @@ class Follower(Protocol):
 
         Raises:
             StoreClosedError: The follower or its engine was closed.
+            DatasetNotFoundError: The dataset was deleted.
         """
         ...
 
@@ -165,7 +184,7 @@ class Follower(Protocol):
         ...
 
 
-class RowStream(Protocol):
+class AppendStream(Protocol):
     """Messages on their way in, for one thread that sends and one that waits.
 
     If a message fails, all behind it fail too: nothing is stored behind a hole.
@@ -262,6 +281,11 @@ class TickEngine(Protocol):
     with fewer rows.
     """
 
+    @property
+    def limits(self) -> EngineLimits:
+        """Its bounds (T11)."""
+        ...
+
     def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
 
@@ -292,6 +316,55 @@ class TickEngine(Protocol):
 
     def datasets(self) -> tuple[DatasetInfo, ...]:
         """All datasets by name."""
+        ...
+
+    def delete_dataset(self, name: str) -> int:
+        """Delete a dataset with all its rows; durable on return. Its id is never used again.
+
+        Reads under way finish or end with `DatasetNotFoundError`; what waits to be written is
+        refused with it. A damaged dataset may be deleted.
+
+        Returns:
+            The rows that were deleted.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            DatasetHeldError: Named snapshots hold it.
+        """
+        ...
+
+    def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
+        """Name the present revisions of some datasets and keep what they show (T7); durable.
+
+        Args:
+            name: The snapshot's name.
+            datasets: The datasets; all when empty.
+
+        Raises:
+            SnapshotExistsError: The name is taken.
+            InvalidArgumentError: The name can be none.
+            DatasetNotFoundError, DatasetDamagedError: A dataset cannot be read.
+        """
+        ...
+
+    def snapshot(self, name: str) -> Snapshot:
+        """A named snapshot.
+
+        Raises:
+            SnapshotNotFoundError: There is none of that name.
+        """
+        ...
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """All named snapshots by name."""
+        ...
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a named snapshot; what only it kept goes with the next `reclaim`.
+
+        Raises:
+            SnapshotNotFoundError: There is none of that name.
+        """
         ...
 
     def append(
@@ -333,7 +406,7 @@ class TickEngine(Protocol):
         producer_id: str = "",
         epoch: int = 0,
         origin: Origin = ANONYMOUS,
-    ) -> RowStream:
+    ) -> AppendStream:
         """Begin a stream of messages in order, which ends at the first one that is refused.
 
         Args:
@@ -375,8 +448,12 @@ class TickEngine(Protocol):
         """Pin a snapshot and split a read into ranges of about equal size."""
         ...
 
-    def scan(self, request: ScanRequest | RangePayload) -> pa.RecordBatchReader:
-        """Read one snapshot (T7) through a C++ reader that needs no Python to go on.
+    def scan(self, request: ScanRequest | RangePayload) -> RowStream:
+        """Read one snapshot (T7), in bounded memory however many rows it has.
+
+        The snapshot and everything that can be refused are decided here; rows are read while the
+        stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
+        needs no Python to go on (`RowStream.is_held`).
 
         Rows of every schema version are read under the dataset's newest one: columns by name,
         missing ones null.
@@ -384,9 +461,11 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
+            FilterInvalidError: Its filter does not fit the columns.
             GenerationNotReadableError: Some rows cannot be read losslessly under the newest
                 version.
             LimitExceededError: More rows than may be held at once.
+            DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
         ...
 
@@ -396,9 +475,16 @@ class TickEngine(Protocol):
         *,
         after: Position = START,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> Follower:
-        """Everything behind a position, then whatever arrives (T8)."""
+        """Everything behind a position, then whatever arrives (T8).
+
+        Raises:
+            DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.
+            PositionExpiredError: Rows behind the position were dropped; `Follower.wait` raises it
+                too when they are while it lags. From the start on, the first row kept is first.
+        """
         ...
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -406,6 +492,43 @@ class TickEngine(Protocol):
 
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """Drop the oldest segments that retention does not keep, under a revision of its own (T7).
+
+        Reads as of older revisions see them until `reclaim` removes their files; a tail that goes
+        on behind a dropped row is told so. Rows in the write-ahead log are moved into segments
+        first when all others are past their age.
+
+        Returns:
+            The rows that were dropped.
+
+        Raises:
+            DatasetNotFoundError, DatasetDamagedError, DiskFullError, StoreFailedError: Nothing
+                was dropped.
+        """
+        ...
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """Remove the files of rows that were dropped until an instant and no snapshot shows.
+
+        Afterwards a read as of a revision that showed them is refused: never fewer rows.
+
+        Returns:
+            The bytes that were freed.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
             TimeoutError: It goes on in the background.
         """
         ...

@@ -47,6 +47,35 @@ class Resolver:
         self._schema = schema
         self._layout_of = layout_of
         self._same: dict[Stamp, bool] = {}
+        self._needed: dict[Stamp, tuple[str, ...]] = {}
+
+    def needs(self, stamp: Stamp) -> tuple[str, ...]:
+        """The columns of a written version that `resolve` wants to see.
+
+        Raises:
+            GenerationNotReadableError: A column cannot be read losslessly.
+        """
+        needed = self._needed.get(stamp)
+        if needed is None:
+            layout = self._layout_of(stamp)
+            for field in self._schema:
+                _require_lossless(layout, field)
+            written = set(layout.schema.names)
+            needed = tuple(name for name in self._schema.names if name in written)
+            # Without any column nothing would say how many rows there are.
+            needed = needed or tuple(layout.schema.names[:1])
+            self._needed[stamp] = needed
+        return needed
+
+    def is_same(self, stamp: Stamp) -> bool:
+        """Whether the needed columns are read as they were written, and no other one is added."""
+        same = self._same.get(stamp)
+        if same is None:
+            written = self._layout_of(stamp).schema
+            same = self._same[stamp] = self.needs(stamp) == tuple(self._schema.names) and all(
+                field.type.equals(written.field(field.name).type) for field in self._schema
+            )
+        return same
 
     def resolve(self, batch: pa.RecordBatch, stamp: Stamp) -> pa.RecordBatch:
         """The batch under the reader's schema; columns that agree are not copied.
@@ -54,14 +83,10 @@ class Resolver:
         Raises:
             GenerationNotReadableError: A column cannot be read losslessly.
         """
-        same = self._same.get(stamp)
-        if same is None:
-            layout = self._layout_of(stamp)
-            for field in self._schema:
-                _require_lossless(layout, field)
-            same = self._same[stamp] = layout.schema.equals(self._schema)
-        if same:
-            return batch
+        if self.is_same(stamp):
+            return pa.RecordBatch.from_arrays(
+                [batch.column(name) for name in self._schema.names], schema=self._schema
+            )
         names = set(batch.schema.names)
         columns = [
             _cast(batch.column(field.name), field, stamp)

@@ -1,48 +1,41 @@
-"""Snapshot reads: pruned, resolved and filtered into one C++ reader (T7)."""
+"""Snapshot reads: pruned, resolved and filtered as they are read (T7)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import acero
 
 from tickmesh_tickstore.domain.errors import (
     FutureRevisionError,
     InvalidArgumentError,
-    LimitExceededError,
     NoEventTimeError,
     SnapshotGoneError,
 )
 from tickmesh_tickstore.domain.positions import START, Position
-from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest, StampColumn
-from tickmesh_tickstore.engine.batches import sliced_to
-from tickmesh_tickstore.engine.chunk import Chunk, merge_chunks
+from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
+from tickmesh_tickstore.engine.batches import joined, limited, tables
+from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.interface import ScanPlan
 from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.selection import Selection
+from tickmesh_tickstore.engine.stamp_columns import STAMP_TYPES, stamp_column
+from tickmesh_tickstore.engine.time_order import in_time_order, require_streamable
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Iterable, Iterator, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.stamps import Stamp
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["SnapshotRead"]
 
-_SMALL_ROWS = 8_192
-_JOINED_ROWS = 65_536
 _LEAST_ENDPOINT_ROWS = 65_536
-_STAMP_TYPES: dict[StampColumn, pa.DataType] = {
-    StampColumn.SCHEMA_VERSION: pa.int32(),
-    StampColumn.INGEST_TIME: pa.timestamp("ns", "UTC"),
-    StampColumn.DATASET_REVISION: pa.int64(),
-    StampColumn.PRODUCER_ID: pa.dictionary(pa.int32(), pa.string()),
-    StampColumn.SEQUENCE: pa.int64(),
-}
 
 
 class SnapshotRead:
@@ -62,12 +55,18 @@ class SnapshotRead:
         self._limits = limits
         self._state = dataset.state
         self._revision = self._pinned_revision()
+        self._state = self._state.as_of(self._revision)
         self._after = request.after or START
+        dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.newest
         self._selection = Selection.of(
-            reader, start_ns=request.start_ns, end_ns=request.end_ns, symbols=request.symbols
+            reader,
+            start_ns=request.start_ns,
+            end_ns=request.end_ns,
+            symbols=request.symbols,
+            wanted=request.filter,
         )
         # Spans were taken of the column that was the event time when the rows were written.
         self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
@@ -113,6 +112,8 @@ class SnapshotRead:
             wanted.add(reader.event_time or "")
         if self._selection.symbols is not None:
             wanted.add(reader.symbol or "")
+        if self._selection.condition is not None:
+            wanted |= self._selection.condition.columns
         fields = [field for field in self._full_schema if field.name in wanted]
         return pa.schema(fields).with_metadata(self._full_schema.metadata)
 
@@ -120,7 +121,7 @@ class SnapshotRead:
     def schema(self) -> pa.Schema:
         """The schema of the answer."""
         fields = [self._full_schema.field(name) for name in self._columns]
-        fields += [pa.field(name.value, _STAMP_TYPES[name]) for name in self._request.stamps]
+        fields += [pa.field(name.value, STAMP_TYPES[name]) for name in self._request.stamps]
         return pa.schema(fields).with_metadata(self._full_schema.metadata)
 
     def plan(self, max_endpoints: int) -> ScanPlan:
@@ -128,18 +129,15 @@ class SnapshotRead:
         pinned = replace(
             self._request, as_of_revision=self._revision, dataset_id=self._dataset.dataset_id
         )
-        chunks = list(self._chosen_chunks())
-        rows = sum(chunk.batch.num_rows for chunk in chunks)
+        chosen = list(self._chosen())
+        rows = sum(stored.row_count for stored in chosen)
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
-        if pinned.stamps:
-            # Stamped ranges are held at once: none may be over the limit.
-            count = max(count, -(-rows // self._limits.materialised_rows))
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
             return ScanPlan(
                 self.schema, self._revision, (PlannedRange(request.to_payload(), rows),)
             )
-        cuts = [self._after, *_cuts(chunks, [rows * k // count for k in range(1, count)])]
+        cuts = [self._after, *_cuts(chosen, [rows * k // count for k in range(1, count)])]
         ends = [*cuts[1:], self._through]
         sizes = [rows * (k + 1) // count - rows * k // count for k in range(count)]
         return ScanPlan(
@@ -151,186 +149,152 @@ class SnapshotRead:
             ),
         )
 
-    def reader(self) -> pa.RecordBatchReader:
+    def rows(self) -> RowStream:
         """The rows; see `TickEngine.scan`."""
         request = self._request
-        chunks = list(_coalesced(self._chosen_chunks()))
+        chosen = list(self._chosen())
+        for stamp in {stored.stamp for stored in chosen}:
+            self._resolver.needs(stamp)
         if request.order is Order.TIME:
-            return self._in_time_order(chunks)
-        if request.limit is not None:
-            chunks = list(self._limited(chunks, request.limit))
-        table = self._table(chunks)
-        if not self._selection.is_filter or all(map(self._selection.wants_all, chunks)):
-            return self._select(table).to_reader()
-        return self._streamed(table)
+            return RowStream(self.schema, self._in_time_order(chosen))
+        if all(map(self._selection.wants_all, chosen)):
+            chosen = list(_first(chosen, request.limit))
+            held = self._held(chosen)
+            if held is not None:
+                return RowStream.held(held)
+        batches = joined(
+            limited(self._found(chosen, self.schema.names), request.limit),
+            most_bytes=self._limits.served_bytes,
+        )
+        return RowStream(
+            self.schema,
+            tables(batches, self.schema, about_bytes=self._limits.read_ahead_bytes),
+        )
 
-    def _chosen_chunks(self) -> Iterator[Chunk]:
-        """The chunks that may hold wanted rows, in arrival order."""
+    def _chosen(self) -> Iterator[StoredRows]:
+        """The rows that may be wanted, in order of arrival; nothing is read yet."""
         selection = self._selection
         for part in self._state.parts_between(self._after, self._through):
             if self._prunable and not selection.may_hold(part.time_span):
                 continue
-            for chunk in part.chunks():
-                if self._prunable and not selection.may_hold(chunk.time_span):
+            for stored in part.chunks():
+                if self._prunable and not selection.may_hold(stored.time_span):
                     continue
-                cut = chunk.between(self._after, self._through)
+                if not self._may_have_symbol(stored):
+                    continue
+                cut = stored.between(self._after, self._through)
                 if cut is not None:
                     yield cut
 
-    def _resolved(self, chunk: Chunk) -> pa.RecordBatch:
-        batch = self._resolver.resolve(chunk.batch, chunk.stamp)
+    def _may_have_symbol(self, stored: StoredRows) -> bool:
+        symbols = self._request.symbols
+        reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
+        return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
+
+    def _held(self, chosen: Sequence[StoredRows]) -> pa.Table | None:
+        """All rows as they lie in memory or in mapped files; `None` if they have to be worked on.
+
+        Small neighbours are copied together, so that few batches are sent.
+        """
         if self._request.stamps:
-            for name in self._request.stamps:
-                batch = batch.append_column(
-                    pa.field(name.value, _STAMP_TYPES[name]), _stamp_column(chunk, name)
-                )
+            return None
+        batches: list[pa.RecordBatch] = []
+        for stored in chosen:
+            if not isinstance(stored, Chunk) or not self._resolver.is_same(stored.stamp):
+                return None
+            batch = self._resolver.resolve(stored.batch, stored.stamp)
+            batches.append(batch.select(list(self._columns)))
+        return pa.Table.from_batches(
+            joined(batches, most_bytes=self._limits.served_bytes), self.schema
+        )
+
+    def _found(
+        self, chosen: Iterable[StoredRows], columns: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The wanted rows with their stamps, read as they are asked for."""
+        for stored in chosen:
+            batch = self._wanted(stored)
+            if batch.num_rows:
+                yield batch.select(list(columns))
+
+    def _wanted(self, stored: StoredRows) -> pa.RecordBatch:
+        selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
+        names = resolver.needs(stored.stamp)
+        if selection.wants_all(stored):
+            found = stored.read(names)
+            batch, places = resolver.resolve(found.batch, stored.stamp), found.places
+        else:
+            found = stored.read(names, where=self._where(stored.stamp))
+            batch, places = resolver.resolve(found.batch, stored.stamp), found.places
+            if not selection.has_symbol(batch):
+                return batch.slice(0, 0)
+            mask = selection.mask(batch)
+            batch = batch.filter(mask)
+            if stamps:
+                places = pc.indices_nonzero(mask) if places is None else places.filter(mask)
+        for name in stamps:
+            column = stamp_column(stored, name, places)
+            batch = batch.append_column(pa.field(name.value, STAMP_TYPES[name]), column)
         return batch
 
-    def _table(self, chunks: Sequence[Chunk]) -> pa.Table:
-        if self._request.stamps:
-            self._require_materialisable(chunks, "stamps are asked")
-        schema = self._working_schema
-        for name in self._request.stamps:
-            schema = schema.append(pa.field(name.value, _STAMP_TYPES[name]))
-        batches: list[pa.RecordBatch] = []
-        for chunk in chunks:
-            batch = self._resolved(chunk)
-            if self._selection.has_symbol(batch):
-                batches.extend(sliced_to(batch, self._limits.served_bytes))
-        return pa.Table.from_batches(batches, schema)
+    def _where(self, stamp: Stamp) -> pc.Expression | None:
+        """The wanted rows as a condition on columns as they were written, if it can be said."""
+        names = self._selection.columns
+        written = self._dataset.layout(stamp).schema
+        for name in names:
+            at = written.get_field_index(name)
+            if at < 0 or written.field(at).type != self._full_schema.field(name).type:
+                return None
+        return self._selection.expression()
 
-    def _select(self, table: pa.Table) -> pa.Table:
-        return table.select(self.schema.names)
-
-    def _streamed(self, table: pa.Table) -> pa.RecordBatchReader:
-        expression = self._selection.expression()
-        assert expression is not None
-        names = self.schema.names
-        steps = [
-            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
-            acero.Declaration("filter", acero.FilterNodeOptions(expression)),
-            acero.Declaration(
-                "project", acero.ProjectNodeOptions([pc.field(name) for name in names], names)
-            ),
-        ]
-        # One thread keeps the order of arrival; the plan runs as it is read.
-        reader = acero.Declaration.from_sequence(steps).to_reader(use_threads=False)
-        # A projection forgets what is required and every metadata; the columns stay as they are.
-        return reader.cast(self.schema)
-
-    def _limited(self, chunks: Iterable[Chunk], limit: int) -> Iterator[Chunk]:
-        """The chunks whose first `limit` wanted rows are all their wanted rows."""
-        left = limit
-        for chunk in chunks:
-            if left <= 0:
-                return
-            if self._selection.wants_all(chunk):
-                wanted = chunk.rows(0, min(left, chunk.batch.num_rows))
-                if wanted is not None:
-                    left -= wanted.batch.num_rows
-                    yield wanted
-                continue
-            mask = self._selection.mask(self._resolver.resolve(chunk.batch, chunk.stamp))
-            matching = pc.indices_nonzero(mask)
-            wanted = chunk
-            if len(matching) > left:
-                last = matching[left - 1].as_py()
-                wanted = chunk.rows(0, last + 1)
-            left -= len(matching)
-            if wanted is not None:
-                yield wanted
-
-    def _in_time_order(self, chunks: Sequence[Chunk]) -> pa.RecordBatchReader:
-        self._require_materialisable(chunks, "order by time is asked")
-        table = self._table(chunks)
-        expression = self._selection.expression()
-        if expression is not None:
-            table = table.filter(expression)
-        # Equal times stay in order of arrival: the sort is stable.
-        event_time = self._selection.reader.event_time
+    def _in_time_order(self, chosen: Sequence[StoredRows]) -> Iterator[pa.Table]:
+        selection, limits = self._selection, self._limits
+        event_time = selection.reader.event_time
         assert event_time is not None
-        order = pc.sort_indices(table.column(event_time), sort_keys=[("", "ascending")])
-        table = self._select(table.unify_dictionaries().take(order))
-        if self._request.limit is not None:
-            table = table.slice(0, self._request.limit)
-        batches = [
-            part
-            for batch in table.combine_chunks().to_batches(max_chunksize=_JOINED_ROWS)
-            for part in sliced_to(batch, self._limits.served_bytes)
-        ]
-        return pa.Table.from_batches(batches, table.schema).to_reader()
-
-    def _require_materialisable(self, chunks: Iterable[Chunk], why: str) -> None:
-        rows = sum(chunk.batch.num_rows for chunk in chunks)
-        if rows > self._limits.materialised_rows:
-            raise LimitExceededError(
-                f"{rows} rows have to be held at once because {why}, "
-                f"{self._limits.materialised_rows} may be: ask for a smaller range",
-                metadata={"rows": str(rows), "limit": str(self._limits.materialised_rows)},
+        if all(map(selection.wants_all, chosen)):
+            require_streamable(
+                chosen,
+                spans_known=self._prunable,
+                most_rows=limits.materialised_rows,
+                limit=self._request.limit,
             )
-
-
-def _coalesced(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The chunks with small neighbours of one version joined, so that few batches are sent."""
-    small: list[Chunk] = []
-    rows = 0
-    for chunk in chunks:
-        fits = (
-            chunk.batch.num_rows < _SMALL_ROWS
-            and rows + chunk.batch.num_rows <= _JOINED_ROWS
-            and (not small or small[0].stamp == chunk.stamp)
+        # The event time may not be asked for: it is needed until the rows are ordered.
+        names = list(dict.fromkeys((*self.schema.names, event_time)))
+        ordered = in_time_order(
+            chosen,
+            lambda stored: self._wanted(stored).select(names),
+            event_time=event_time,
+            unit_ns=selection.reader.time_unit_ns,
+            spans_known=self._prunable,
+            most_rows=limits.materialised_rows,
         )
-        if small and not fits:
-            yield merge_chunks(small) if len(small) > 1 else small[0]
-            small, rows = [], 0
-        if chunk.batch.num_rows < _SMALL_ROWS:
-            small.append(chunk)
-            rows += chunk.batch.num_rows
-        else:
-            yield chunk
-    if small:
-        yield merge_chunks(small) if len(small) > 1 else small[0]
+        found = (batch.select(self.schema.names) for batch in ordered)
+        return tables(
+            joined(limited(found, self._request.limit), most_bytes=limits.served_bytes),
+            self.schema,
+            about_bytes=limits.read_ahead_bytes,
+        )
 
 
-def _cuts(chunks: Sequence[Chunk], targets: Sequence[int]) -> list[Position]:
-    """The positions behind so many rows of the chunks; targets ascend."""
+def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRows]:
+    """The first rows, all of which are wanted."""
+    left = limit
+    for stored in chosen:
+        wanted = stored if left is None else stored.rows(0, min(left, stored.row_count))
+        if wanted is None:
+            return
+        if left is not None:
+            left -= wanted.row_count
+        yield wanted
+
+
+def _cuts(chosen: Sequence[StoredRows], targets: Sequence[int]) -> list[Position]:
+    """The positions behind so many rows; targets ascend."""
     cuts: list[Position] = []
     before = 0
     left = list(targets)
-    for chunk in chunks:
-        while left and left[0] < before + chunk.batch.num_rows:
-            cuts.append(chunk.position_at(left.pop(0) - before))
-        before += chunk.batch.num_rows
+    for stored in chosen:
+        while left and left[0] < before + stored.row_count:
+            cuts.append(stored.position_at(left.pop(0) - before))
+        before += stored.row_count
     return cuts
-
-
-def _stamp_column(chunk: Chunk, name: StampColumn) -> pa.Array[Any]:
-    runs = chunk.runs
-    if name is StampColumn.SCHEMA_VERSION:
-        value = pa.scalar(chunk.stamp.schema_version, pa.int32())
-        return pa.repeat(value, chunk.batch.num_rows)
-    if name in {StampColumn.PRODUCER_ID, StampColumn.SEQUENCE}:
-        return _message_column(chunk, name)
-    values = runs.ingest_times if name is StampColumn.INGEST_TIME else runs.revisions
-    return _spread(runs.row_ends, pa.array(values, pa.int64())).cast(_STAMP_TYPES[name])
-
-
-def _message_column(chunk: Chunk, name: StampColumn) -> pa.Array[Any]:
-    """Null where no producer was named."""
-    messages = chunk.messages
-    places = pa.array(messages.producers, pa.int32())
-    known = pc.greater_equal(places, pa.scalar(0, pa.int32()))
-    if name is StampColumn.SEQUENCE:
-        sequences = pa.array(messages.sequences, pa.int64())
-        return _spread(messages.row_ends, pc.if_else(known, sequences, None))
-    codes = _spread(messages.row_ends, pc.if_else(known, places, None))
-    return pa.DictionaryArray.from_arrays(codes, pa.array(messages.producer_ids, pa.string()))
-
-
-def _spread(row_ends: array[int], values: pa.Array[Any]) -> pa.Array[Any]:
-    """One value a row of one value a run."""
-    encoded: pa.Array[Any] = pa.RunEndEncodedArray.from_arrays(
-        pa.array(row_ends, pa.int64()), values
-    )
-    decoded: pa.Array[Any] = pc.call_function("run_end_decode", [encoded])
-    return decoded

@@ -1,4 +1,4 @@
-"""Which rows of a batch a request wants: by event time and by symbol."""
+"""Which rows of a batch a request wants: by event time, by symbol and by filter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, NoEventTimeError, NoSymbolError
+from tickmesh_tickstore.domain.filters import require_bounded
 from tickmesh_tickstore.engine.columns import RowLayout, ceiling_divide
+from tickmesh_tickstore.engine.filtering import condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tickmesh_tickstore.engine.chunk import Chunk
+    from tickmesh_tickstore.domain.filters import Filter
+    from tickmesh_tickstore.engine.filtering import Condition
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["Selection"]
 
@@ -23,12 +27,13 @@ _LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A half-open range of event times in ns and a set of symbols; `None` means all."""
+    """A half-open range of event times in ns, a set of symbols, a filter; `None` means all."""
 
     reader: RowLayout
     start_ns: int | None
     end_ns: int | None
     symbols: pa.Array[Any] | None
+    condition: Condition | None
 
     @classmethod
     def of(
@@ -38,10 +43,12 @@ class Selection:
         start_ns: int | None = None,
         end_ns: int | None = None,
         symbols: Sequence[str] | None = None,
+        wanted: Filter | None = None,
     ) -> Selection:
         """Check that the dataset can answer.
 
         Raises:
+            FilterInvalidError: The filter speaks of what the columns have not or cannot hold.
             NoEventTimeError, NoSymbolError: It has no such column.
             InvalidArgumentError: A time is outside 64 bits.
         """
@@ -60,8 +67,12 @@ class Selection:
                 'symbols need a symbol column: give a text column the keyword "x-tick-role": '
                 '"symbol", or read without symbols'
             )
-        wanted = None if symbols is None else pa.array(sorted(set(symbols)), pa.string())
-        return cls(reader, start_ns, end_ns, wanted)
+        names = None if symbols is None else pa.array(sorted(set(symbols)), pa.string())
+        condition = None
+        if wanted is not None:
+            require_bounded(wanted)
+            condition = condition_of(wanted, reader.schema)
+        return cls(reader, start_ns, end_ns, names, condition)
 
     @property
     def is_timed(self) -> bool:
@@ -71,7 +82,7 @@ class Selection:
     @property
     def is_filter(self) -> bool:
         """Whether anything is asked at all."""
-        return self.is_timed or self.symbols is not None
+        return self.is_timed or self.symbols is not None or self.condition is not None
 
     def may_hold(self, span: tuple[int, int] | None) -> bool:
         """Whether rows whose event times lie within `span` can be wanted; unknown spans can."""
@@ -82,17 +93,26 @@ class Selection:
             self.start_ns is None or high >= self.start_ns
         )
 
-    def wants_all(self, chunk: Chunk) -> bool:
-        """Whether every row of a chunk is known to be wanted."""
-        if self.symbols is not None:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the reader's version that decide."""
+        timed = (self.reader.event_time,) if self.is_timed else ()
+        symbol = (self.reader.symbol,) if self.symbols is not None else ()
+        filtered = () if self.condition is None else sorted(self.condition.columns)
+        return tuple(name for name in (*timed, *symbol, *filtered) if name is not None)
+
+    def wants_all(self, stored: StoredRows) -> bool:
+        """Whether every one of some rows is known to be wanted."""
+        if self.symbols is not None or self.condition is not None:
             return False
         if not self.is_timed:
             return True
-        if chunk.time_span is None or chunk.stamp != self.reader.stamp:
+        if stored.time_span is None or stored.stamp != self.reader.stamp:
             return False
-        low, high = chunk.time_span
-        if self.reader.event_time and chunk.batch.column(self.reader.event_time).null_count:
+        if self.reader.schema.field(self.reader.event_time or "").nullable:
+            # A span says nothing of rows without an event time.
             return False
+        low, high = stored.time_span
         return (self.start_ns is None or low >= self.start_ns) and (
             self.end_ns is None or high < self.end_ns
         )
@@ -124,6 +144,8 @@ class Selection:
             if pa.types.is_dictionary(data_type):
                 data_type = data_type.value_type
             terms.append(pc.field(self.reader.symbol).isin(self._symbols_as(data_type)))
+        if self.condition is not None:
+            terms.append(self.condition.expression)
         if not terms:
             return None
         whole = terms[0]
@@ -149,6 +171,8 @@ class Selection:
                 terms.append(known.take(names.indices))
             else:
                 terms.append(pc.is_in(names, value_set=self._symbols_as(names.type)))
+        if self.condition is not None:
+            terms.append(self.condition.mask(batch))
         whole = terms[0]
         for term in terms[1:]:
             whole = pc.and_(whole, term)

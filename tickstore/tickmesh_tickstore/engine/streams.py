@@ -50,7 +50,7 @@ class StreamProgress:
 
 
 class DatasetStream:
-    """See `RowStream`. One thread sends; another may wait."""
+    """See `AppendStream`. One thread sends; another may wait."""
 
     def __init__(self, dataset: Dataset, sender: Sender) -> None:
         self._dataset = dataset
@@ -65,26 +65,26 @@ class DatasetStream:
 
     @property
     def error(self) -> Exception | None:
-        """See `RowStream.error`."""
+        """See `AppendStream.error`."""
         return self._error
 
     @property
     def received(self) -> StreamProgress:
-        """See `RowStream.received`."""
+        """See `AppendStream.received`."""
         return self._received
 
     @property
     def durable(self) -> StreamProgress:
-        """See `RowStream.durable`."""
+        """See `AppendStream.durable`."""
         return self._durable
 
     @property
     def decided(self) -> bool:
-        """See `RowStream.decided`."""
+        """See `AppendStream.decided`."""
         return self._durable.messages + self._failed >= self._sent
 
     def send(self, batch: pa.RecordBatch, *, sequence: int = 0) -> None:
-        """See `RowStream.send`."""
+        """See `AppendStream.send`."""
         if self._error is not None:
             raise self._error
         size = self._dataset.require_size(batch)
@@ -107,7 +107,7 @@ class DatasetStream:
                 raise
 
     def wait(self, seen: StreamProgress, timeout_seconds: float, *, durable: bool = True) -> None:
-        """See `RowStream.wait`."""
+        """See `AppendStream.wait`."""
         with self._changed:
             self._changed.wait_for(
                 lambda: (
@@ -124,12 +124,12 @@ class DatasetStream:
         return self._error is not None and not self._end_said and self.decided
 
     def wait_until_decided(self) -> None:
-        """See `RowStream.wait_until_decided`."""
+        """See `AppendStream.wait_until_decided`."""
         with self._changed:
             self._changed.wait_for(lambda: self.decided)
 
     def wake(self) -> None:
-        """See `RowStream.wake`."""
+        """See `AppendStream.wake`."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def test_every_method_of_the_service_is_an_action() -> None:
     methods = wire.DESCRIPTOR.services_by_name["TickStoreService"].methods
     assert {method.name: method.input_type.full_name for method in methods} == {
-        name: request.DESCRIPTOR.full_name for name, (request, _, _) in HANDLERS.items()
+        name: handler.request.DESCRIPTOR.full_name for name, handler in HANDLERS.items()
     }
 
 

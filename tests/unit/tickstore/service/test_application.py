@@ -13,6 +13,7 @@ from tickmesh.api.tickstore.v1.commands_pb2 import READ_ORDER_TIME, ReadCommand
 from tickmesh_serving.principal import Principal
 from tickmesh_tickstore.commands import PutRequest
 from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.engine import RowStream
 from tickmesh_tickstore.errors import (
     InvalidRequestError,
     SubjectUnknownError,
@@ -46,7 +47,7 @@ def read(store: TickStore, call: CallContext, command: ReadCommand) -> pa.Table:
 
 def redeem(store: TickStore, call: CallContext, ticket: bytes) -> pa.Table:
     rows = store.redeem(call, ticket)
-    assert isinstance(rows, pa.RecordBatchReader)
+    assert isinstance(rows, RowStream)
     return rows.read_all()
 
 
@@ -118,7 +119,7 @@ def test_a_dataset_is_created_once_and_keeps_its_time_zone(
     again = store.create_dataset(call, SUBJECT, naive_time_zone="America/New_York")
     assert made.settings == again.settings
     assert made.settings.created_at_ns > 0
-    with pytest.raises(InvalidRequestError, match="exists with naive_time_zone"):
+    with pytest.raises(InvalidRequestError, match="exists with another naive_time_zone"):
         store.create_dataset(call, SUBJECT, naive_time_zone="UTC")
     naive = trades(1).set_column(0, "ts", pa.array([0], pa.timestamp("us")))
     put(store, call, naive)

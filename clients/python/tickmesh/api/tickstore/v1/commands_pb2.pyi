@@ -414,12 +414,30 @@ class TicketPayload(google.protobuf.message.Message):
         _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
+    @typing.final
+    class DatasetIdsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
     READ_FIELD_NUMBER: builtins.int
     RANGE_FIELD_NUMBER: builtins.int
     EXPIRES_AT_NS_FIELD_NUMBER: builtins.int
     PRINCIPAL_FIELD_NUMBER: builtins.int
     QUERY_FIELD_NUMBER: builtins.int
     REVISIONS_FIELD_NUMBER: builtins.int
+    DATASET_IDS_FIELD_NUMBER: builtins.int
     range: builtins.bytes
     """The part of the snapshot this endpoint serves, in the engine's own form."""
     expires_at_ns: builtins.int
@@ -432,11 +450,17 @@ class TicketPayload(google.protobuf.message.Message):
 
     @property
     def query(self) -> google.protobuf.any_pb2.Any:
-        """A query as it was sent, with the revision of every dataset it reads."""
+        """A query as it was sent."""
 
     @property
     def revisions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
-        """The dataset revisions a query was planned for, by dataset."""
+        """The dataset revisions a query was planned for, by dataset; of a named snapshot of one by
+        `dataset@snapshot`.
+        """
+
+    @property
+    def dataset_ids(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """The ids of these very datasets, by the same keys: one created later under a name is another."""
 
     def __init__(
         self,
@@ -447,10 +471,11 @@ class TicketPayload(google.protobuf.message.Message):
         principal: builtins.str = ...,
         query: google.protobuf.any_pb2.Any | None = ...,
         revisions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        dataset_ids: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["query", b"query", "read", b"read"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["expires_at_ns", b"expires_at_ns", "principal", b"principal", "query", b"query", "range", b"range", "read", b"read", "revisions", b"revisions"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset_ids", b"dataset_ids", "expires_at_ns", b"expires_at_ns", "principal", b"principal", "query", b"query", "range", b"range", "read", b"read", "revisions", b"revisions"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___TicketPayload: typing_extensions.TypeAlias = TicketPayload

@@ -96,6 +96,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_POSITION_EXPIRED: _ErrorReason.ValueType  # 34
     """OUT_OF_RANGE: rows behind the position were dropped by retention. Start without one."""
+    ERROR_REASON_DATASET_HELD: _ErrorReason.ValueType  # 35
+    """FAILED_PRECONDITION: named snapshots hold the dataset, so it is not deleted. Delete them first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a tick store call failed: the `reason` of its `google.rpc.ErrorInfo`, without the prefix."""
@@ -174,4 +176,6 @@ each generation under a version of its own, or ask for columns that all of them 
 """
 ERROR_REASON_POSITION_EXPIRED: ErrorReason.ValueType  # 34
 """OUT_OF_RANGE: rows behind the position were dropped by retention. Start without one."""
+ERROR_REASON_DATASET_HELD: ErrorReason.ValueType  # 35
+"""FAILED_PRECONDITION: named snapshots hold the dataset, so it is not deleted. Delete them first."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason
