@@ -75,15 +75,18 @@ def is_json(field: Field) -> bool:
 
 
 def _json_cast(old: Field, new: Field, *, writer: FieldRules, reader: FieldRules) -> Cast | None:
-    if not is_json(old):
-        if reader.changes_values:
-            raise ImpossibleCastError(f"{old.type} has no members that {new.name!r} could fill in")
+    if not is_json(old) and not reader.changes_values:
         return lambda column: _rendered(column, old)
     if writer.is_uneven or reader.is_uneven:
         raise ImpossibleCastError("items or members have rules of their own by place or key")
     if is_json(new) and not (writer.changes_values or reader.changes_values):
         return None
-    return lambda column: array_from_json(column, new, writer=writer, reader=reader)
+
+    def cast(column: Array) -> Array:
+        texts = column if is_json(old) else _rendered(column, old)
+        return array_from_json(texts, new, writer=writer, reader=reader)
+
+    return cast
 
 
 def _rendered(column: Array, old: Field) -> Array:

@@ -64,6 +64,12 @@ def array_of(values: list[Any], field: pa.Field[Any]) -> pa.Array[Any]:
     cells = [None if value is None else _cell(value, field) for value in values]
     kind: Any = field.type
     try:
+        if pt.is_float32(kind):
+            doubles = pa.array(cells, pa.float64())
+            narrow = doubles.cast(kind, safe=False)
+            if not narrow.cast(pa.float64()).equals(doubles):
+                raise UnfitValueError(f"a number is not exact in {kind}")
+            return narrow
         if pt.is_dictionary(kind):
             return pa.array(cells, kind.value_type).dictionary_encode().cast(kind)
         return pa.array(cells, kind)
