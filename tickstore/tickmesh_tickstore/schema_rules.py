@@ -27,11 +27,7 @@ def _inside(place: Location, around: frozenset[Key]) -> FieldRules:
     if place.is_struct:
         members = {name: _member(place, name, around) for name in place.declared}
         return FieldRules(members=members)
-    inner = [
-        _inside(each, around)
-        for each in (*_items(place), *_values(place))
-        if each.applied
-    ]
+    inner = [_inside(each, around) for each in (*_items(place), *_values(place)) if each.applied]
     if not inner:
         return NO_RULES
     return FieldRules(inner=inner[0], is_uneven=any(each != inner[0] for each in inner[1:]))

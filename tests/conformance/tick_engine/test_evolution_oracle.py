@@ -1,7 +1,7 @@
-"""T9 against the row oracle: every version of a chain, with rows of its own, read under every other.
+"""T9 against the row oracle: each version of a chain has rows, which are read under every other.
 
-What the engine gives is what `tickmesh.schema.resolve_row` gives row by row. Where the physical plan
-of the registry has no way, or a value does not fit its new type, it refuses, and only there.
+What the engine gives is what `tickmesh.schema.resolve_row` gives row by row. Where the physical
+plan of the registry has no way, or a value does not fit its new type, it refuses, and only there.
 """
 
 from __future__ import annotations
@@ -90,10 +90,8 @@ def structs(draw: Draw, depth: int = 0) -> Schema:
 def changed(draw: Draw, schema: Schema) -> Schema:
     """The next version: some fields as they were, others anew, some gone, some added."""
     fresh = draw(structs())
-    properties = dict(fresh["properties"])
-    for name, field in schema["properties"].items():
-        if draw(st.integers(0, 2)):
-            properties[name] = field
+    kept = {name: field for name, field in schema["properties"].items() if draw(st.integers(0, 2))}
+    properties = {**fresh["properties"], **kept}
     required = [name for name in properties if name in (*fresh["required"], *schema["required"])]
     return {"type": "object", "properties": properties, "required": required}
 
@@ -106,9 +104,7 @@ def values_of(schema: Schema) -> st.SearchStrategy[Any]:
     found: st.SearchStrategy[Any]
     if "values" in schema:
         exact = "decimal" in schema.get("arrow", "") or "scaled" in schema.get("arrow", "")
-        found = st.sampled_from(
-            [Decimal(each) if exact else each for each in schema["values"]]
-        )
+        found = st.sampled_from([Decimal(each) if exact else each for each in schema["values"]])
     elif kind == "array":
         found = st.lists(values_of(schema["items"]), max_size=2)
     elif "properties" in schema:
@@ -138,9 +134,7 @@ def plain(value: Any) -> Any:
 
 def without_values(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {
-            name: without_values(member) for name, member in schema.items() if name != "values"
-        }
+        return {name: without_values(member) for name, member in schema.items() if name != "values"}
     return [without_values(each) for each in schema] if isinstance(schema, list) else schema
 
 
@@ -258,9 +252,7 @@ def normal(value: Any) -> Any:
     if isinstance(value, str) and (match := RFC_3339.fullmatch(value)):
         return match[1] + (match[2] or "").rstrip("0").rstrip(".")
     if isinstance(value, dict):
-        return {
-            name: normal(member) for name, member in value.items() if member is not None
-        }
+        return {name: normal(member) for name, member in value.items() if member is not None}
     return [normal(item) for item in value] if isinstance(value, list) else value
 
 
@@ -278,7 +270,7 @@ def fits(value: Any, field: pa.Field[Any]) -> bool:
         return True
     if b"tickmesh.scale" in metadata:
         digits = is_number(value) and number_of(value).scaleb(int(metadata[b"tickmesh.scale"]))
-        return bool(digits) and digits == int(digits) and -(2**63) <= digits < 2**63 or (
+        return (bool(digits) and digits == int(digits) and -(2**63) <= digits < 2**63) or (
             is_number(value) and value == 0
         )
     if pt.is_struct(kind):
@@ -313,8 +305,9 @@ def is_number_type(kind: Any) -> bool:
 def number_fits(value: Any, kind: Any) -> bool:
     number = number_of(value)
     if pt.is_integer(kind):
-        low, high = np.iinfo(kind.to_pandas_dtype()).min, np.iinfo(kind.to_pandas_dtype()).max
-        return number == int(number) and int(low) <= number <= int(high)
+        bits = kind.bit_width - pt.is_signed_integer(kind)
+        low = -(2**bits) if pt.is_signed_integer(kind) else 0
+        return number == int(number) and low <= number < 2**bits
     if pt.is_decimal(kind):
         return number == round(number, kind.scale) and abs(number) < 10 ** (
             kind.precision - kind.scale
