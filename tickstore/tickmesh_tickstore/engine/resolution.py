@@ -16,7 +16,7 @@ import pyarrow.types as pt
 
 from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.schema.field_metadata import FIELD_ID_KEY
-from tickmesh.schema.validation.encodings import json_of
+from tickmesh.schema.validation.encodings import as_list, json_of
 from tickmesh_tickstore.engine.casts import Cast, ImpossibleCastError, cast_between, is_json
 from tickmesh_tickstore.engine.json_values import UnfitValueError, array_of
 
@@ -329,7 +329,7 @@ def _inner_cast(
         raise _ImpossibleError(step.refusal("items have rules of their own by place or key"))
 
     def apply(column: Array) -> Array:
-        held = column if pt.is_list(old.type) else _as_list(column)
+        held = as_list(column)
         items = held.flatten()
         keys = None
         if not pt.is_list(old.type):
@@ -353,12 +353,6 @@ def _inner_cast(
 def _inside(kind: Any) -> Field:
     field: Field = kind.value_field if pt.is_list(kind) else kind.item_field
     return field
-
-
-def _as_list(column: Array) -> Array:
-    kind: Any = column.type
-    entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
-    return column.cast(pa.list_(entry))
 
 
 def _wrapping(field: Field) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.encodings import (
+    as_list,
     decoded_column,
     decoded_schema,
     json_of,
@@ -184,9 +185,7 @@ class Rendering:
         ]
 
     def _lists(self, array: Array, path: Path, kind: Kind) -> list[Any]:
-        if kind is Kind.MAP:
-            entry = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
-            array = array.cast(pa.list_(entry))
+        array = as_list(array)
         lengths = kernels.list_length([array]).to_pylist()
         stream = iter(self._items(array, path, kind) if any(lengths) else ())
         cells: list[Any] = []
