@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from tickmesh._ticks.durations import duration_ns
 from tickmesh.api.tickstore.v1 import dataset_pb2, tick_store_service_pb2
 from tickmesh.errors import InvalidArgumentError
@@ -107,7 +109,7 @@ class TickAdministration:
             naive_time_zone=naive_time_zone or "",
             retention=None if retention is None else retention.to_message(),
             limits=None if limits is None else limits.to_message(),
-            update_mask={"paths": paths},
+            update_mask=FieldMask(paths=paths),
         )
         return self._dataset_of("UpdateDataset", request)
 
