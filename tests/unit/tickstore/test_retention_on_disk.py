@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
-from tickmesh_tickstore.domain.errors import PositionExpiredError, SnapshotGoneError
+from tickmesh_tickstore.domain.errors import (
+    DatasetNotFoundError,
+    PositionExpiredError,
+    SnapshotGoneError,
+)
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.requests import ScanRequest
 from tickmesh_tickstore.domain.retention import Retention
 from tickmesh_tickstore.engine import DiskEngine
+from tickmesh_tickstore.engine.disk.filesystem import PosixFileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,4 +189,43 @@ def test_a_dataset_is_deleted_while_it_is_sealed_and_settled(tmp_path: Path) -> 
     store.append("other", ticks(64), stamp=VERSION_1, judge=admit).result(30)
     store.compact("other", timeout_seconds=30)
     assert store.statistics("other").settled_rows == 64
+    store.close()
+
+
+class HeldFiles(PosixFileSystem):
+    """Holds the settler before its segment takes its place, until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def rename(self, source: Path, target: Path) -> None:
+        if target.suffix == ".parquet":
+            self.reached.set()
+            assert self.let_go.wait(30)
+        super().rename(source, target)
+
+
+def test_deletion_waits_for_the_segments_that_are_being_settled(tmp_path: Path) -> None:
+    files = HeldFiles()
+    store = DiskEngine(tmp_path, files=files)
+    store.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+    put(store, ticks(64))
+
+    def compact() -> None:
+        # Told that there is nothing to settle any more, or that it is done.
+        with contextlib.suppress(DatasetNotFoundError):
+            store.compact(DATASET, timeout_seconds=30)
+
+    compacting = threading.Thread(target=compact)
+    compacting.start()
+    assert files.reached.wait(30)
+    deleting = threading.Thread(target=store.delete_dataset, args=(DATASET,))
+    deleting.start()
+    deleting.join(0.2)
+    assert deleting.is_alive()
+    files.let_go.set()
+    deleting.join(30)
+    compacting.join(30)
+    assert not list(tmp_path.glob("datasets/*"))
     store.close()
