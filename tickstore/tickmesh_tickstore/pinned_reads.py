@@ -152,6 +152,8 @@ class PinnedReads:
             named = None if read.as_of_revision else request.as_of_revision
             pin = Pin(info.dataset_id, info.revision if named is None else named)
             self.pins[key] = pin
+            # Kept in the query's ticket: it runs under the version it was planned for.
+            read.reader_version = request.reader_version or 0
         else:
             resolved = type(read)()
             resolved.CopyFrom(read)

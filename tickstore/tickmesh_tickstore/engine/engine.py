@@ -26,6 +26,7 @@ from tickmesh_tickstore.domain.snapshots import Snapshot, checked_snapshot_name
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.dropped import expired_parts, is_older
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
 from tickmesh_tickstore.engine.scan import SnapshotRead
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
@@ -137,14 +138,22 @@ class DatasetEngine(ABC):
         """See `TickEngine.limits`."""
         return self._limits
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
         if not 0 < len(name) <= _LONGEST_NAME:
             raise InvalidArgumentError(
                 f"a dataset's name has 1 to {_LONGEST_NAME} characters, got {len(name)}"
             )
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             if name in self._datasets or name in self._damaged:
@@ -156,10 +165,18 @@ class DatasetEngine(ABC):
             self._datasets = {**self._datasets, name: dataset}
         return dataset.info()
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.add_version`."""
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             dataset = self._find(name)
@@ -167,6 +184,23 @@ class DatasetEngine(ABC):
                 self._keep_version(dataset, layout)
                 dataset.take_version(layout)
         return dataset.info()
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """See `TickEngine.add_reader`."""
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            if not dataset.find_version(layout):
+                dataset.take_reader(layout)
 
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
@@ -315,6 +349,7 @@ class DatasetEngine(ABC):
         symbols: Sequence[str] | None = None,
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
@@ -324,6 +359,7 @@ class DatasetEngine(ABC):
             symbols=symbols,
             wanted=wanted,
             columns=columns,
+            reader_version=reader_version,
         )
 
     def trim(self, name: str, retention: Retention) -> int:

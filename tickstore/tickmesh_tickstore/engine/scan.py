@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
 from tickmesh_tickstore.engine.batches import joined, limited, tables
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.interface import ScanPlan
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.selection import Selection
 from tickmesh_tickstore.engine.stamp_columns import STAMP_TYPES, stamp_column
@@ -60,7 +61,7 @@ class SnapshotRead:
         dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
-        reader = dataset.newest
+        reader = dataset.reader(request.reader_version)
         self._selection = Selection.of(
             reader,
             start_ns=request.start_ns,
@@ -68,12 +69,18 @@ class SnapshotRead:
             symbols=request.symbols,
             wanted=request.filter,
         )
-        # Spans were taken of the column that was the event time when the rows were written.
-        self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
-        self._full_schema = reader_schema(reader, dataset.layouts)
+        self._full_schema = reader.schema
         self._columns = self._checked_columns()
-        self._working_schema = self._working()
-        self._resolver = Resolver(self._working_schema, dataset.layout)
+        self._resolver = Resolver(
+            reader, self._working_columns(), dataset.layout, dataset=dataset.name
+        )
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
+        )
+        # Spans were taken of the column that was the event time when the rows were written.
+        self._prunable = self._selection.is_timed and all(
+            map(self._resolver.keeps_event_time, dataset.layouts)
+        )
         if request.order is Order.TIME and reader.event_time is None:
             raise NoEventTimeError(
                 "order by time needs an event time: give a timestamp column the keyword "
@@ -104,18 +111,12 @@ class SnapshotRead:
             )
         return columns
 
-    def _working(self) -> pa.Schema:
+    def _working_columns(self) -> list[str]:
         """The asked columns and those which rows are chosen or ordered by."""
-        reader = self._selection.reader
-        wanted = set(self._columns)
-        if self._selection.is_timed or self._request.order is Order.TIME:
-            wanted.add(reader.event_time or "")
-        if self._selection.symbols is not None:
-            wanted.add(reader.symbol or "")
-        if self._selection.condition is not None:
-            wanted |= self._selection.condition.columns
-        fields = [field for field in self._full_schema if field.name in wanted]
-        return pa.schema(fields).with_metadata(self._full_schema.metadata)
+        wanted = {*self._columns, *self._selection.columns}
+        if self._request.order is Order.TIME:
+            wanted.add(self._selection.reader.event_time or "")
+        return [name for name in self._full_schema.names if name in wanted]
 
     @property
     def schema(self) -> pa.Schema:
@@ -127,9 +128,13 @@ class SnapshotRead:
     def plan(self, max_endpoints: int) -> ScanPlan:
         """Split the read; see `TickEngine.plan`."""
         pinned = replace(
-            self._request, as_of_revision=self._revision, dataset_id=self._dataset.dataset_id
+            self._request,
+            as_of_revision=self._revision,
+            dataset_id=self._dataset.dataset_id,
+            reader_version=self._resolver.reader.stamp.schema_version,
         )
         chosen = list(self._chosen())
+        self._require_readable(chosen)
         rows = sum(stored.row_count for stored in chosen)
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
@@ -153,8 +158,7 @@ class SnapshotRead:
         """The rows; see `TickEngine.scan`."""
         request = self._request
         chosen = list(self._chosen())
-        for stamp in {stored.stamp for stored in chosen}:
-            self._resolver.needs(stamp)
+        self._require_readable(chosen)
         if request.order is Order.TIME:
             self._require_materialisable(chosen)
             return RowStream(self.schema, self._in_time_order(chosen))
@@ -171,6 +175,17 @@ class SnapshotRead:
             self.schema,
             tables(batches, self.schema, about_bytes=self._limits.read_ahead_bytes),
         )
+
+    def _require_readable(self, chosen: Iterable[StoredRows]) -> None:
+        """See that every version among some rows can be read, before any row is."""
+        self._resolver.require({stored.stamp for stored in chosen}, rows=self._rows_by_version)
+
+    def _rows_by_version(self) -> Counter[Stamp]:
+        """The rows of the snapshot, whatever is asked of it."""
+        counts: Counter[Stamp] = Counter()
+        for stored in self._state.rows_between(START, Position.after_revision(self._revision)):
+            counts[stored.stamp] += stored.row_count
+        return counts
 
     def _chosen(self) -> Iterator[StoredRows]:
         """The rows that may be wanted, in order of arrival; nothing is read yet."""
@@ -226,11 +241,12 @@ class SnapshotRead:
             batch, places = resolver.resolve(found.batch, stored.stamp), found.places
         else:
             found = stored.read(names, where=self._where(stored.stamp))
-            batch, places = resolver.resolve(found.batch, stored.stamp), found.places
-            if not selection.has_symbol(batch):
-                return batch.slice(0, 0)
-            mask = selection.mask(batch)
-            batch = batch.filter(mask)
+            deciding, places = self._chooser.resolve(found.batch, stored.stamp), found.places
+            if not selection.has_symbol(deciding):
+                return deciding.slice(0, 0)
+            mask = selection.mask(deciding)
+            # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+            batch = resolver.resolve(found.batch.filter(mask), stored.stamp)
             if stamps:
                 places = pc.indices_nonzero(mask) if places is None else places.filter(mask)
         for name in stamps:
@@ -240,11 +256,9 @@ class SnapshotRead:
 
     def _where(self, stamp: Stamp) -> pc.Expression | None:
         """The wanted rows as a condition on columns as they were written, if it can be said."""
-        names = self._selection.columns
-        written = self._dataset.layout(stamp).schema
-        for name in names:
-            at = written.get_field_index(name)
-            if at < 0 or written.field(at).type != self._full_schema.field(name).type:
+        resolution = self._resolver.resolution(stamp)
+        for name in self._selection.columns:
+            if resolution.source(name) != name or not resolution.is_unchanged(name):
                 return None
         return self._selection.expression()
 

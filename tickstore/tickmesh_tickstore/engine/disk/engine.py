@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
@@ -246,6 +247,7 @@ class DiskEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
             settled_segments=len(settled),
             settled_rows=sum(record.row_count for record in settled),
             settled_bytes=sum(record.byte_count for record in settled),
@@ -279,6 +281,9 @@ class DiskEngine(DatasetEngine):
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     return DamagedDataset(
         DatasetInfo(
@@ -288,6 +293,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
@@ -304,6 +310,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
+            version_rows=version_rows,
         ),
     )
 

@@ -1,9 +1,9 @@
 """How each column is encoded in a settled segment: by its type, and by how often values repeat.
 
-Measured on recorded quotes and trades (bytes a value; million values a second decoded by one core):
+Measured on recorded quotes and trades (bytes a value; million values a second decoded by a core):
 
-- Prices and sizes repeat: a dictionary takes 0.03 to 1.8 bytes where BYTE_STREAM_SPLIT takes 0.07 to
-  5, and is read faster. LZ4 is enough for its codes: zstd saves little more and halves the speed.
+- Prices and sizes repeat: a dictionary takes 0.03 to 1.8 bytes where BYTE_STREAM_SPLIT takes 0.07
+  to 5, and is read faster. LZ4 is enough for its codes: zstd saves little more at half the speed.
 - Times hardly repeat: DELTA_BINARY_PACKED with zstd takes 0.7 to 3.3 bytes, a dictionary 2.5 to 8.
 - What hardly repeats otherwise: integers as deltas, floats and decimals byte by byte, texts as they
   are, all with zstd at its fastest level.

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,7 @@ class Settler:
         while self._wait_for_work():
             with self._changed:
                 self._looked = True
+                self._retry_at = 0.0
                 requests, self._requests = self._requests, {}
             for dataset, directory in self._datasets():
                 waiting = requests.pop(dataset.dataset_id, [])
@@ -177,7 +179,6 @@ class Settler:
         try:
             while parts := self._next(dataset, at_once=at_once):
                 self._replace(dataset, directory, parts)
-            self._retry_at = 0.0
         except Exception as failure:  # noqa: BLE001  # every row is still where it was: try again later
             _log.exception("segments of dataset %s stay as they are for now", dataset.name)
             self._retry_at = time.monotonic() + _RETRY_SECONDS
@@ -206,8 +207,10 @@ class Settler:
     ) -> None:
         records: list[SegmentRecord] = []
         try:
+            # One after the other: what was written is to be known if the next one fails.
             for unit in self._units(parts):
-                records.append(self._write(dataset, directory, parts[-1].log_number, unit))
+                record = self._write(dataset, directory, parts[-1].log_number, unit)
+                records.append(record)
             self._files.sync_directory(directory.segments)
         except (pa.ArrowException, DatasetDamagedError):
             # Neither will go away: the rows stay as they are, whoever reads them is told.
@@ -247,13 +250,14 @@ class Settler:
             for stored in part.chunks():
                 rest: StoredRows | None = stored
                 while rest is not None:
-                    taken = rest.rows(0, min(left, rest.row_count))
+                    taken = rest.rows(0, _end_of_unit(rest, left, wanted))
                     assert taken is not None
                     rest = rest.rows(taken.row_count, rest.row_count)
                     unit.append(taken)
                     left -= taken.row_count
                     size += taken.byte_count
-                    if left == 0 or size >= self._limits.settled_bytes:
+                    full = rest is not None or left <= 0 or size >= self._limits.settled_bytes
+                    if full:
                         yield unit
                         unit, left, size = [], wanted, 0
         if unit:
@@ -292,12 +296,26 @@ class Settler:
         return record
 
 
+def _end_of_unit(stored: StoredRows, left: int, wanted: int) -> int:
+    """How many of some rows still go into a segment that has room for so many of them.
+
+    Between two revisions if one ends near enough: retention drops revisions as a whole.
+    """
+    if left >= stored.row_count:
+        return stored.row_count
+    ends = stored.runs.row_ends
+    before = bisect_right(ends, left)
+    fitting = ends[before - 1] if before else 0
+    return fitting if fitting and (left - fitting) * 4 <= wanted else left
+
+
 def _not_settled(error: Exception) -> TickStoreError:
     if isinstance(error, TickStoreError):
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFullError(
-            "no space left on the store's disk; every row is where it was: make room, then try again"
+            "no space left on the store's disk; every row is where it was: make room, then try "
+            "again"
         )
     return StoreFailedError(
         "segments could not be settled; every row is where it was: see the store's log"

@@ -1,9 +1,9 @@
-"""Which neighbouring segments are settled together, and when. Pure: parts in, a range of them out.
+"""Which neighbouring segments are settled together, and when. Pure: parts in, some of them out.
 
 A segment is *settled for good* once it is Parquet and holds at least half of a full segment's rows.
 What is not is taken together with its neighbours: as soon as they fill a segment, when there are
-many of them, or because somebody asks. Small ones are merged with those of about their size, so that
-a row is written again only a few times however small the appends are.
+many of them, or because somebody asks. Small ones are merged with those of about their size, so
+that a row is written again only a few times however small the appends are.
 """
 
 from __future__ import annotations
