@@ -155,7 +155,9 @@ def test_what_a_crash_left_of_a_deleted_dataset_goes_at_the_next_start(
     filled: DiskEngine, tmp_path: Path
 ) -> None:
     filled.create_dataset("other", stamp=VERSION_1, schema=SCHEMA)
-    filled._manifest.delete_dataset(filled.dataset(DATASET).dataset_id)
+    dataset_id = filled.dataset(DATASET).dataset_id
+    filled._directory_of(dataset_id).mark_deleted()
+    filled._manifest.delete_dataset(dataset_id)
     filled.close()
     store = open_store(tmp_path)
     assert [info.name for info in store.datasets()] == ["other"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,7 @@ __all__ = [
     "require_columns",
     "require_storable",
     "role_columns",
+    "time_unit_ns",
 ]
 
 ARRIVAL_COLUMN = "_arrival"
@@ -72,7 +73,7 @@ class RowLayout:
     ) -> RowLayout:
         """Read the roles from the schema's field metadata."""
         event_time, symbol = role_columns(schema)
-        unit = 1 if event_time is None else _NS_PER_UNIT[schema.field(event_time).type.unit]
+        unit = 1 if event_time is None else time_unit_ns(schema.field(event_time).type)
         return cls(stamp, schema, event_time, symbol, unit, rules, generation)
 
     def time_span(self, batch: pa.RecordBatch) -> tuple[int, int] | None:
@@ -86,6 +87,11 @@ class RowLayout:
         # As integers: `as_py` would refuse or round what datetime cannot hold.
         unit = self.time_unit_ns
         return low.cast(pa.int64()).as_py() * unit, high.cast(pa.int64()).as_py() * unit
+
+
+def time_unit_ns(data_type: pa.TimestampType[Any, Any]) -> int:
+    """Nanoseconds in one unit of a timestamp type."""
+    return _NS_PER_UNIT[data_type.unit]
 
 
 def role_columns(schema: pa.Schema) -> tuple[str | None, str | None]:

@@ -28,7 +28,9 @@ from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.dropped import expired_parts, is_older
 from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
+from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
+from tickmesh_tickstore.engine.streams import DatasetStream
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
 
 if TYPE_CHECKING:
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import (
+        AppendStream,
         DatasetInfo,
         DatasetStatistics,
         Follower,
         Judge,
+        Prepare,
         ScanPlan,
         Upload,
     )
@@ -292,17 +296,27 @@ class DatasetEngine(ABC):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
         """See `TickEngine.append`."""
         return self._find(name).append(
-            batch,
-            stamp=stamp,
-            judge=judge,
-            producer=producer,
-            origin=origin,
-            following=following,
+            batch, stamp=stamp, judge=judge, producer=producer, origin=origin
         )
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """See `TickEngine.open_stream`."""
+        dataset = self._find(name)
+        sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)
+        return DatasetStream(dataset, sender)
 
     def open_producer(self, name: str, producer_id: str) -> ProducerState:
         """See `TickEngine.open_producer`."""
