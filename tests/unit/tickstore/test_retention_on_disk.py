@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
 from tickmesh_tickstore.domain.errors import (
+    DatasetDamagedError,
     DatasetNotFoundError,
+    DiskFullError,
     PositionExpiredError,
     SnapshotGoneError,
 )
@@ -22,7 +24,7 @@ from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.engine.disk.filesystem import PosixFileSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 NOW_NS = 1_000
@@ -156,8 +158,8 @@ def test_what_a_crash_left_of_a_deleted_dataset_goes_at_the_next_start(
 ) -> None:
     filled.create_dataset("other", stamp=VERSION_1, schema=SCHEMA)
     dataset_id = filled.dataset(DATASET).dataset_id
-    filled._directory_of(dataset_id).mark_deleted()
-    filled._manifest.delete_dataset(dataset_id)
+    with filled._directory_of(dataset_id).marked_deleted():
+        filled._manifest.delete_dataset(dataset_id)
     filled.close()
     store = open_store(tmp_path)
     assert [info.name for info in store.datasets()] == ["other"]
@@ -231,3 +233,61 @@ def test_deletion_waits_for_the_segments_that_are_being_settled(tmp_path: Path) 
     compacting.join(30)
     assert not list(tmp_path.glob("datasets/*"))
     store.close()
+
+
+def full(*_: object, **__: object) -> None:
+    raise DiskFullError("no space left")
+
+
+def without_space(
+    monkeypatch: pytest.MonkeyPatch, owner: object, method: str, call: Callable[[], object]
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(owner, method, full)
+        with pytest.raises(DiskFullError):
+            call()
+
+
+def test_a_dataset_that_cannot_be_deleted_is_there_at_the_next_start(
+    filled: DiskEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filled._manifest, "delete_dataset", full)
+    with pytest.raises(DiskFullError):
+        filled.delete_dataset(DATASET)
+    with pytest.raises(DatasetDamagedError, match="delete it again, or restart"):
+        filled.scan(ScanRequest(dataset=DATASET))
+    filled.close()
+    store = open_store(tmp_path)
+    assert sizes(store) == list(range(40))
+    store.close()
+
+
+def test_a_deletion_that_failed_may_be_tried_again(
+    filled: DiskEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_space(
+        monkeypatch, filled._manifest, "delete_dataset", lambda: filled.delete_dataset(DATASET)
+    )
+    assert filled.delete_dataset(DATASET) == 40
+    assert not list(tmp_path.glob("datasets/*"))
+
+
+def test_t11_retention_that_finds_no_space_changes_nothing(
+    filled: DiskEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_space(
+        monkeypatch, filled._datasets[DATASET].journal, "write", lambda: filled.trim(DATASET, OLD)
+    )
+    assert sizes(filled) == list(range(40))
+    assert filled.trim(DATASET, OLD) == 20
+    without_space(
+        monkeypatch,
+        filled._manifest,
+        "reclaim",
+        lambda: filled.reclaim(DATASET, dropped_before_ns=NOW_NS),
+    )
+    assert sizes(filled, as_of(4)) == list(range(40))
+    without_space(
+        monkeypatch, filled._manifest, "add_snapshot", lambda: filled.create_snapshot("a")
+    )
+    assert filled.snapshots() == ()
