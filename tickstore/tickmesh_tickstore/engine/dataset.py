@@ -192,8 +192,10 @@ class Dataset:
             PositionExpiredError: Some were; says from where on rows are kept.
         """
         state = self._state
+        if not START < after < state.dropped.kept_from:
+            return
         kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
-        if START < after < kept_from:
+        if after < kept_from:
             token = f"{self.dataset_id}:{kept_from.token()}"
             raise PositionExpiredError(
                 f"rows of dataset {self.name!r} behind the position were dropped by retention: "

@@ -211,7 +211,7 @@ class DiskEngine(DatasetEngine):
             self._directory_of(dataset_id).create(self._files)
         except OSError as error:
             _log.critical("dataset %s could not be created: %s", name, error)
-            raise _not_created(error) from error
+            raise _not_done("nothing was created", error) from error
         self._manifest.add_dataset(dataset_id, name, layout)
         try:
             self._open_dataset(stored)
@@ -240,11 +240,18 @@ class DiskEngine(DatasetEngine):
         self._sealer.forget(dataset_id)
         self._settler.forget(dataset_id)
         directory = self._directory_of(dataset_id)
-        directory.mark_deleted()
-        self._manifest.delete_dataset(dataset_id)
+        try:
+            with directory.marked_deleted():
+                self._manifest.delete_dataset(dataset_id)
+        except OSError as error:
+            _log.critical("dataset %s could not be deleted: %s", dataset_id, error)
+            raise _not_done("nothing was deleted", error) from error
         self._by_id.pop(dataset_id, None)
         self._directories.pop(dataset_id, None)
-        directory.remove(self._files)
+        try:
+            directory.remove(self._files)
+        except OSError as error:
+            _log.warning("files of dataset %s stay until the next start: %s", dataset_id, error)
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
@@ -329,13 +336,11 @@ def _unopened(stored: StoredDataset, error: OSError) -> str:
     )
 
 
-def _not_created(error: OSError) -> TickStoreError:
+def _not_done(so: str, error: OSError) -> TickStoreError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFullError("no space left for a new dataset: make room, then try again")
+        return DiskFullError(f"no space left on the store's disk; {so}: make room, then try again")
     name = errno.errorcode.get(error.errno or 0, "unknown")
-    return StoreFailedError(
-        f"stable storage failed ({name}); nothing was created: mend the disk, then try again"
-    )
+    return StoreFailedError(f"stable storage failed ({name}); {so}: mend the disk, then try again")
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
