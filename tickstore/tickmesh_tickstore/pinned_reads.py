@@ -152,13 +152,13 @@ class PinnedReads:
             named = None if read.as_of_revision else request.as_of_revision
             pin = Pin(info.dataset_id, info.revision if named is None else named)
             self.pins[key] = pin
-            # Kept in the query's ticket: it runs under the version it was planned for.
-            read.reader_version = request.reader_version or 0
         else:
             resolved = type(read)()
             resolved.CopyFrom(read)
             resolved.ClearField("snapshot")
             request = self._scan_request(resolved)
+        # Kept in the query's ticket: it runs under the version it was planned for.
+        read.reader_version = request.reader_version or 0
         revision = read.as_of_revision or pin.revision
         request = replace(request, as_of_revision=revision, dataset_id=pin.dataset_id)
         schema = self.engine.plan(request).schema
