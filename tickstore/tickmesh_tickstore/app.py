@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tickmesh.config import load_client_config
@@ -26,6 +26,7 @@ from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
 from tickmesh_tickstore.maintenance import Maintenance, Retainer
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.service import grpc_service
 from tickmesh_tickstore.tickets import TicketOffice
 
@@ -68,6 +69,7 @@ class _Parts:
         self._engine: DiskEngine | None = None
         self._registry: RegistryClient | None = None
         self._store: TickStore | None = None
+        self._sandbox = SqlSandbox(SqlLimits(**asdict(config.sql)))
         self._retainer: Retainer | None = None
 
     @property
@@ -129,6 +131,7 @@ class _Parts:
                 clock=self._clock,
                 lifetime_seconds=self._config.reading.ticket_lifetime_seconds,
             ),
+            sandbox=self._sandbox,
             counters=PutCounters(self._metrics),
             clock=self._clock,
             max_endpoints=self._config.reading.max_endpoints,
@@ -145,6 +148,7 @@ class _Parts:
         return self._registry.cache_statistics().stale_since_ns
 
     def _close(self) -> None:
+        self._sandbox.close()
         if self._engine is not None:
             self._engine.close()
         if self._registry is not None:

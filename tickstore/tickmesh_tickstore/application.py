@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
+    from tickmesh_tickstore.queries.sql import SqlSandbox
     from tickmesh_tickstore.tickets import TicketOffice
 
 _MAX_PRODUCER_ID_CHARACTERS = 255
@@ -94,6 +95,7 @@ class TickStore:
         governance: Governance,
         settings: SettingsDirectory,
         tickets: TicketOffice,
+        sandbox: SqlSandbox,
         counters: PutCounters,
         clock: Clock,
         max_endpoints: int = 4,
@@ -111,7 +113,7 @@ class TickStore:
         self._max_endpoints = max_endpoints
         self._readers = ReaderVersions(engine=engine, governance=governance)
         self._queries = QueryPlanner(
-            engine=engine, scan_request=self._scan_request, tickets=tickets
+            engine=engine, scan_request=self._scan_request, tickets=tickets, sandbox=sandbox
         )
 
     # Datasets ---------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ class TickStore:
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
         if payload.HasField("query"):
-            return self._queries.answer(payload)
+            return self._queries.answer(call, payload)
         if payload.read.follow:
             return payload.read
         if payload.read.reader_version:

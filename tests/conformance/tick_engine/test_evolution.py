@@ -344,9 +344,7 @@ def test_t9_values_are_kept_where_their_form_changes(
     values: list[Any],
     expected: list[Any],
 ) -> None:
-    table = recast(
-        engine, pa.field("value", old), pa.field("value", new), column_of(values, old)
-    )
+    table = recast(engine, pa.field("value", old), pa.field("value", new), column_of(values, old))
     found = table.column("value").combine_chunks()
     assert found.equals(pa.chunked_array([column_of(expected, new)]).combine_chunks())
 
@@ -504,8 +502,10 @@ def test_t9_values_become_json_text_and_come_back(engine: TickEngine) -> None:
         '{"a":1,"t":"1970-01-01T00:00:00.000000005Z"}',
         None,
     ]
-    assert table.column("j").combine_chunks().equals(
-        pa.chunked_array([pa.array([{"a": 1, "t": 5}, None], struct)]).combine_chunks()
+    assert (
+        table.column("j")
+        .combine_chunks()
+        .equals(pa.chunked_array([pa.array([{"a": 1, "t": 5}, None], struct)]).combine_chunks())
     )
     assert table.column("k").to_pylist() == [[1.0, 2.5], []]
 
@@ -524,11 +524,11 @@ def test_t9_scaled_integers_are_cast_as_the_numbers_they_stand_for(engine: TickE
     stored(engine, [scaled("2")], [pa.array([150, None, -25])])
     assert read_under(engine, [scaled("4")]).column(0).to_pylist() == [15_000, None, -2_500]
     request = ScanRequest(dataset=CHANGING, reader_version=3)
-    engine.add_reader(CHANGING, stamp=VERSION_3, schema=pa.schema([pa.field("value", pa.float64())]))
-    assert engine.scan(request).read_all().column(0).to_pylist() == [1.5, None, -0.25]
     engine.add_reader(
-        CHANGING, stamp=Stamp("schema-4", 4), schema=pa.schema([scaled("1")])
+        CHANGING, stamp=VERSION_3, schema=pa.schema([pa.field("value", pa.float64())])
     )
+    assert engine.scan(request).read_all().column(0).to_pylist() == [1.5, None, -0.25]
+    engine.add_reader(CHANGING, stamp=Stamp("schema-4", 4), schema=pa.schema([scaled("1")]))
     with pytest.raises(VersionNotReadableError):
         engine.scan(replace(request, reader_version=4)).read_all()
 

@@ -255,9 +255,10 @@ class SnapshotRead:
         else:
             found = stored.read(names, where=self._where(stored.stamp))
             deciding, places = self._chooser.resolve(found.batch, stored.stamp), found.places
-            if not selection.has_symbol(deciding):
-                return deciding.slice(0, 0)
-            mask = selection.mask(deciding)
+            if selection.has_symbol(deciding):
+                mask = selection.mask(deciding)
+            else:
+                mask = pa.repeat(pa.scalar(value=False), deciding.num_rows)
             # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
             batch = resolver.resolve(found.batch.filter(mask), stored.stamp)
             if stamps:

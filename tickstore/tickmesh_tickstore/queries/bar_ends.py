@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tickmesh_tickstore.queries.numbers import absolute
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -84,14 +86,13 @@ class AmountRule:
         """Takes the threshold, and the numbers whose product (or which alone) it bounds."""
         numbers = size if price is None else price.product(size)
         self._price, self._size = price, size
+        self._width = threshold
         # The shortest text of a double is what was meant: 0.1 is one tenth.
         wanted = Decimal(repr(threshold))
         if numbers.scale is None:
             self._threshold = math.ceil(_PARTS * (1 - _TOLERANCE))
-            self._factor = _PARTS / threshold
         else:
             self._threshold = max(1, math.ceil(wanted.scaleb(numbers.scale)))
-            self._factor = 1.0
 
     @property
     def block_rows(self) -> int:
@@ -102,12 +103,15 @@ class AmountRule:
     def amounts(self, prices: Numbers, sizes: Numbers | None) -> Numbers:
         """See `Ends`; none is more than the threshold, since that ends a bar by itself."""
         assert sizes is not None, "a rule about sizes is made for a size column"
-        if self._price is None:
-            counted = np.abs(sizes)
-        else:
-            counted = np.abs(self._price.products(prices, self._size, sizes))
+        counted = sizes
+        if self._price is not None:
+            counted = self._price.products(prices, self._size, sizes)
+        counted = absolute(counted)
         if counted.dtype == np.float64:
-            return np.rint(np.minimum(counted * self._factor, float(_PARTS))).astype(np.int64)
+            with np.errstate(over="ignore"):
+                share = np.minimum(counted / self._width, 1.0)
+            parts: Numbers = np.rint(share * _PARTS).astype(np.int64)
+            return parts
         return self._bounded(counted)
 
     def _bounded(self, counted: Numbers) -> Numbers:
@@ -121,6 +125,8 @@ class AmountRule:
     ) -> npt.NDArray[np.bool_]:
         """See `Ends`."""
         count = len(amounts)
+        if amounts.dtype == object:
+            carried = carried.astype(object)
         through = np.cumsum(amounts)
         before = through - amounts
         # Where a bar ends that begins at each row, were there no other run behind its own.
