@@ -246,7 +246,7 @@ class SnapshotRead:
                 yield batch
 
     def _wanted(self, stored: StoredRows, columns: Sequence[str]) -> pa.RecordBatch:
-        """The wanted ones among some rows; where there are none maybe without columns."""
+        """The wanted ones among some rows, with these columns."""
         selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
         names = resolver.needs(stored.stamp)
         if selection.wants_all(stored):
