@@ -71,7 +71,7 @@ class TradingSession:
         )
 
 
-def bars_command(
+def bars_query(
     dataset: str,
     *,
     every: Duration | None,
