@@ -8,7 +8,7 @@ GEN := .venv-gen
 BENCH_VENV := .venv-bench
 
 # Debian packages the tests need beyond Python and make.
-DEBIAN_PACKAGES := git python3-venv postgresql haproxy redis-server
+DEBIAN_PACKAGES := git python3-venv postgresql haproxy redis-server strace
 # A baseline of the benchmarks; without it its lines are null.
 BENCH_PACKAGES := etcd-server
 

@@ -162,6 +162,18 @@ def check_protocol(names: Mapping[str, Any]) -> None:
     assert sum(table.num_rows for table in names["tables"]) == 2
 
 
+def prepare_retention(_: Path) -> dict[str, str]:
+    with RegistryClient() as registry:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+    return {}
+
+
+def check_retention(names: Mapping[str, Any]) -> None:
+    assert names["dataset"].retention.max_age.seconds == 365 * 86_400
+    assert names["revisions"] == {"model-7": {"ticks.trades": names["dataset"].revision}}
+    assert names["trained_on"].num_rows == 0
+
+
 def prepare_watch(_: Path) -> dict[str, str]:
     with RegistryClient() as registry:
         registry.register(
@@ -289,6 +301,7 @@ SETTINGS: dict[
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/cleaning-over-flight.md": (prepare_flight, check_flight),
+    "docs/retention.md": (prepare_retention, check_retention),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/queries.md": (prepare_queries, check_queries),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -38,11 +38,6 @@ class ServiceError(domain.TickStoreError):
         self.violations = tuple(violations)
         self.resource = resource
         self.retry_after_seconds = retry_after_seconds
-
-    def knowing(self, **metadata: str) -> Self:
-        """Adds what only the caller knows, such as the rows a stream has stored; returns self."""
-        self.metadata = {**self.metadata, **metadata}
-        return self
 
 
 class InvalidRequestError(ServiceError):

@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class MakeEngine(Protocol):
+    """Opens an engine of the kind under test."""
+
+    def __call__(
+        self, limits: EngineLimits, *, now_ns: Callable[[], int] = time.time_ns
+    ) -> TickEngine:
+        """Open one with some limits and a clock."""
+        ...
+
+
 class SettlingEngine(DiskEngine):
     """Settles everything before each read, and while others read."""
 
@@ -58,16 +68,6 @@ class SettlingEngine(DiskEngine):
         return follower
 
 
-class MakeEngine(Protocol):
-    """Opens an engine of the kind under test."""
-
-    def __call__(
-        self, limits: EngineLimits, *, now_ns: Callable[[], int] = time.time_ns
-    ) -> TickEngine:
-        """Open one with some limits and a clock."""
-        ...
-
-
 @pytest.fixture(params=["memory", "disk", "disk-sealing", "disk-settling"])
 def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeEngine]:
     opened: list[TickEngine] = []
@@ -82,7 +82,7 @@ def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
                 limits = replace(limits, log_bytes=1)
             if request.param == "disk-settling":
                 full = min(limits.settled_rows, 1_000)
-                limits = replace(limits, settled_rows=full, settle_after_seconds=0.0)
+                limits = replace(limits, settled_rows=full, settle_after_seconds=3_600.0)
                 kind = SettlingEngine
             engine = kind(tmp_path / str(len(opened)), limits=limits, now_ns=now_ns)
         opened.append(engine)

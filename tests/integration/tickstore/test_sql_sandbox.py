@@ -48,11 +48,15 @@ class Scanned:
 
     def __init__(self, table: pa.Table) -> None:
         self.asked: list[list[str]] = []
+        self.times: list[tuple[int | None, int | None]] = []
         self._table = table
-        self.table = SqlTable(table.schema, self._scan)
+        self.table = SqlTable(table.schema, self._scan, event_time="ts")
 
-    def _scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _scan(
+        self, columns: Sequence[str], start_ns: int | None, end_ns: int | None
+    ) -> Iterator[pa.RecordBatch]:
         self.asked.append(list(columns))
+        self.times.append((start_ns, end_ns))
         yield from self._table.select(list(columns)).to_batches()
 
 
@@ -87,7 +91,8 @@ def test_a_table_may_be_scanned_twice_and_only_for_the_columns_needed(sandbox: S
     trades = Scanned(TRADES)
     query = "SELECT a.price FROM trades a JOIN trades b ON a.size = b.size WHERE b.symbol = 'AAPL'"
     rows = list(sandbox.run(query, {"trades": trades.table}))
-    assert sorted(pa.Table.from_batches(rows)["price"].to_pylist()) == [1.5, 3.5]
+    prices: list[Any] = pa.Table.from_batches(rows)["price"].to_pylist()
+    assert sorted(prices) == [1.5, 3.5]
     assert sorted(sorted(columns) for columns in trades.asked) == [
         ["price", "size"],
         ["size", "symbol"],
@@ -97,6 +102,51 @@ def test_a_table_may_be_scanned_twice_and_only_for_the_columns_needed(sandbox: S
 def test_a_filter_on_a_column_that_is_not_selected(sandbox: SqlSandbox) -> None:
     got = ask(sandbox, "SELECT count(*) AS n FROM trades WHERE symbol = 'AAPL'", trades=TRADES)
     assert got["n"].to_pylist() == [2]
+
+
+DAY = 1_704_067_200_000_000_000
+"""2024-01-01 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("condition", "times"),
+    [
+        ("ts >= '2024-01-01'", (DAY, None)),
+        ("ts < '2024-01-01 02:00:00.000000001+02'", (None, DAY + 2)),
+        ("ts >= '2024-01-01' AND ts < '2024-01-02' AND price > 1", (DAY, DAY + 86_400 * 10**9 + 1)),
+        ("ts BETWEEN '2024-01-01' AND '2024-01-01' OR false", (DAY, DAY + 1)),
+        ("'2024-01-01' <= ts", (DAY, None)),
+        ("ts = '2024-01-01'", (DAY, DAY + 1)),
+        ("ts > $1", (DAY, None)),
+        ("(ts >= '2024-01-01' OR price > 2)", (None, None)),
+        ("NOT ts >= '2024-01-01' OR ts IS NULL", (None, None)),
+        ("note = ' AND (ts > ''2024-01-01 00:00:00+00''::TIMESTAMPTZ_NS)'", (None, None)),
+        ("ts <> '2024-01-01'", (None, None)),
+        ("price > 1", (None, None)),
+    ],
+)
+def test_only_the_event_times_a_statement_can_want_are_read(
+    sandbox: SqlSandbox, condition: str, times: tuple[int | None, int | None]
+) -> None:
+    trades = Scanned(TRADES.append_column("note", pa.array(["a", "b", "c"])))
+    parameters = [("TIMESTAMPTZ_NS", "2024-01-01 00:00:00+00")] if "$1" in condition else []
+    list(
+        sandbox.run(
+            f"SELECT price FROM trades WHERE {condition}", {"trades": trades.table}, parameters
+        )
+    )
+    assert trades.times == [times]
+
+
+def test_a_range_of_one_scan_does_not_narrow_another(sandbox: SqlSandbox) -> None:
+    trades = Scanned(TRADES)
+    query = (
+        "SELECT (SELECT count(*) FROM trades WHERE ts < '2024-01-01') AS before, "
+        "(SELECT count(*) FROM trades) AS every"
+    )
+    got = pa.Table.from_batches(list(sandbox.run(query, {"trades": trades.table})))
+    assert got.to_pylist() == [{"before": 0, "every": 3}]
+    assert trades.times == [(None, None)] * len(trades.times)
 
 
 def test_the_order_asked_for_is_kept(sandbox: SqlSandbox) -> None:
@@ -299,7 +349,7 @@ def test_t11_more_statements_than_allowed_wait_and_are_then_told() -> None:
 def test_rows_that_cannot_be_read_fail_the_statement_and_are_never_fewer(
     sandbox: SqlSandbox,
 ) -> None:
-    def scan(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def scan(columns: Sequence[str], *_times: int | None) -> Iterator[pa.RecordBatch]:
         yield from TRADES.select(list(columns)).to_batches()
         raise domain.DatasetDamagedError("rows are damaged")
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ticks import DATASET, SCHEMA, VERSION_1, put, sizes, ticks
+from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
 from tickmesh_tickstore.domain.errors import PositionExpiredError, SnapshotGoneError
+from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.requests import ScanRequest
 from tickmesh_tickstore.domain.retention import Retention
@@ -46,15 +47,22 @@ def as_of(revision: int) -> ScanRequest:
     return ScanRequest(dataset=DATASET, as_of_revision=revision)
 
 
-@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("since", ["nothing", "settled", "sealed", "compacted"])
 def test_what_was_dropped_stays_so_after_a_restart(
-    filled: DiskEngine, tmp_path: Path, *, sealed: bool
+    filled: DiskEngine, tmp_path: Path, since: str
 ) -> None:
     """Whether the log or, once that is sealed, the manifest tells of it."""
     assert filled.trim(DATASET, OLD) == 20
-    if sealed:
+    if since == "settled":
+        # What is kept is merged while the log alone tells of what is not.
+        dataset_id = filled.dataset(DATASET).dataset_id
+        filled._settler.compact(dataset_id, timeout_seconds=30)
+        assert filled.statistics(DATASET).settled_rows == 20
+    if since == "sealed":
         put(filled, ticks(1, first=40))
         filled.flush(DATASET, timeout_seconds=30)
+    if since == "compacted":
+        filled.compact(DATASET, timeout_seconds=30)
     kept = sizes(filled)
     filled.close()
     for _ in range(2):
@@ -140,7 +148,9 @@ def test_what_a_crash_left_of_a_deleted_dataset_goes_at_the_next_start(
     filled: DiskEngine, tmp_path: Path
 ) -> None:
     filled.create_dataset("other", stamp=VERSION_1, schema=SCHEMA)
-    filled._manifest.delete_dataset(filled.dataset(DATASET).dataset_id)
+    dataset_id = filled.dataset(DATASET).dataset_id
+    filled._directory_of(dataset_id).mark_deleted()
+    filled._manifest.delete_dataset(dataset_id)
     filled.close()
     store = open_store(tmp_path)
     assert [info.name for info in store.datasets()] == ["other"]
@@ -157,4 +167,21 @@ def test_a_damaged_dataset_may_be_deleted(filled: DiskEngine, tmp_path: Path) ->
     store.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
     put(store, ticks(1))
     assert sizes(store) == [0]
+    store.close()
+
+
+def test_a_dataset_is_deleted_while_it_is_sealed_and_settled(tmp_path: Path) -> None:
+    limits = EngineLimits(log_bytes=4_096, settled_rows=256, settle_after_seconds=0.0)
+    store = DiskEngine(tmp_path, limits=limits)
+    store.create_dataset("other", stamp=VERSION_1, schema=SCHEMA)
+    for _ in range(4):
+        store.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+        for number in range(30):
+            store.append(DATASET, ticks(64, first=64 * number), stamp=VERSION_1, judge=admit)
+        store.delete_dataset(DATASET)
+        assert len(list(tmp_path.glob("datasets/*"))) == 1
+    # Neither thread broke over it.
+    store.append("other", ticks(64), stamp=VERSION_1, judge=admit).result(30)
+    store.compact("other", timeout_seconds=30)
+    assert store.statistics("other").settled_rows == 64
     store.close()

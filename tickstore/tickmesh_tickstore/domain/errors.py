@@ -7,7 +7,7 @@ Messages hold no path, no SQL and no traceback: they are sent to clients as they
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,20 @@ class TickStoreError(Exception):
         self.message = message
         self.metadata: Mapping[str, str] = dict(metadata or {})
 
+    def twin(self) -> Self:
+        """The same error as an object of its own: one failure may end many streams."""
+        kind = type(self)
+        twin = kind.__new__(kind, *self.args)
+        twin.__dict__.update(self.__dict__)
+        twin.__cause__ = self.__cause__
+        return twin
+
+    def knowing(self, **metadata: str) -> Self:
+        """The same error with what only the caller knows, such as the rows a stream has stored."""
+        twin = self.twin()
+        twin.metadata = {**self.metadata, **metadata}
+        return twin
+
 
 class InvalidArgumentError(TickStoreError):
     """A request that can never be answered as it stands."""
@@ -103,11 +117,15 @@ class RowsRefusedError(TickStoreError):
     reason = "ROWS_REFUSED"
 
     def __init__(self, refusal: object) -> None:
-        super().__init__(
-            f"rows were refused: {refusal}; none of this message is stored: "
+        super().__init__("rows were refused")
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        # Asked for late: telling why may cost more than judging did.
+        return (
+            f"rows were refused: {self.refusal}; none of this message is stored: "
             "mend the rows and send it again"
         )
-        self.refusal = refusal
 
 
 class SequenceGapError(TickStoreError):

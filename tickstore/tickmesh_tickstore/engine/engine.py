@@ -28,7 +28,9 @@ from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.dropped import expired_parts, is_older
 from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
+from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
+from tickmesh_tickstore.engine.streams import DatasetStream
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
 
 if TYPE_CHECKING:
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import (
+        AppendStream,
         DatasetInfo,
         DatasetStatistics,
         Follower,
         Judge,
+        Prepare,
         ScanPlan,
         Upload,
     )
@@ -106,8 +110,8 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        """Remove everything of a dataset, durably; it is `None` where it is damaged."""
+    def _erase(self, dataset_id: str) -> None:
+        """Remove everything of a dataset that takes no more calls, durably."""
 
     @abstractmethod
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -234,12 +238,13 @@ class DatasetEngine(ABC):
                         "snapshot": min(holders),
                     },
                 )
+            dataset_id = self.dataset(name).dataset_id
             dataset = self._datasets.get(name)
-            if dataset is not None:
-                dataset.delete()
-            self._erase(name, dataset)
             self._datasets = {key: each for key, each in self._datasets.items() if key != name}
             self._damaged.pop(name, None)
+            if dataset is not None:
+                dataset.delete()
+            self._erase(dataset_id)
         return rows
 
     def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
@@ -291,17 +296,27 @@ class DatasetEngine(ABC):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
         """See `TickEngine.append`."""
         return self._find(name).append(
-            batch,
-            stamp=stamp,
-            judge=judge,
-            producer=producer,
-            origin=origin,
-            following=following,
+            batch, stamp=stamp, judge=judge, producer=producer, origin=origin
         )
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """See `TickEngine.open_stream`."""
+        dataset = self._find(name)
+        sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)
+        return DatasetStream(dataset, sender)
 
     def open_producer(self, name: str, producer_id: str) -> ProducerState:
         """See `TickEngine.open_producer`."""
@@ -371,7 +386,7 @@ class DatasetEngine(ABC):
                 is_older(part, oldest_ns) for part in (*state.sealed, state.recent[0])
             ):
                 self.flush(name, timeout_seconds=_FLUSH_SECONDS)
-        with dataset.arrangement:
+        with dataset.changing_segments:
             sealed = dataset.state.sealed
             held = sum(part.byte_count for part in sealed)
             expired = expired_parts(

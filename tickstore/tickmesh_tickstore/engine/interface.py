@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.row_stream import RowStream
+    from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
+    "AppendStream",
     "DatasetInfo",
     "DatasetStatistics",
     "Followed",
     "Follower",
     "Judge",
+    "Prepare",
     "ScanPlan",
     "TickEngine",
     "Upload",
@@ -38,6 +41,10 @@ __all__ = [
 
 Judge = Callable[["pa.RecordBatch"], object | None]
 """Judges rows: `None` lets them in, any other object refuses them and reaches the producer."""
+
+
+Prepare = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
+"""Makes rows as they came rows of the schema version they are judged against, row by row alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ class DatasetStatistics:
         settled_rows: Rows in them.
         settled_bytes: Bytes in them.
         version_rows: Rows stored, by schema version.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -112,6 +120,7 @@ class DatasetStatistics:
     settled_segments: int = 0
     settled_rows: int = 0
     settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,58 @@ class Follower(Protocol):
 
     def close(self) -> None:
         """End it; a waiting thread is woken."""
+        ...
+
+
+class AppendStream(Protocol):
+    """Messages on their way in, for one thread that sends and one that waits.
+
+    If a message fails, all behind it fail too: nothing is stored behind a hole.
+    """
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the stream has ended; `None` while it goes on."""
+        ...
+
+    @property
+    def received(self) -> StreamProgress:
+        """How much of it is judged and written."""
+        ...
+
+    @property
+    def durable(self) -> StreamProgress:
+        """How much of it is on stable storage."""
+        ...
+
+    @property
+    def decided(self) -> bool:
+        """Whether every message sent is durable or failed."""
+        ...
+
+    def send(self, batch: pa.RecordBatch, *, sequence: int = 0) -> None:
+        """Hand a message to the dataset's writer; blocks while too much is waiting (T11).
+
+        Raises:
+            LimitExceededError, StoreFailedError, StoreClosedError: It was not handed in.
+            Exception: The stream's `error`, once there is one.
+        """
+        ...
+
+    def wait(self, seen: StreamProgress, timeout_seconds: float, *, durable: bool = True) -> None:
+        """Wait until more than `seen` is durable, or received.
+
+        It ends early on `wake`, and once when the stream has failed and what was sent before is
+        decided.
+        """
+        ...
+
+    def wait_until_decided(self) -> None:
+        """Wait until every message sent is durable or failed."""
+        ...
+
+    def wake(self) -> None:
+        """Let the thread that waits look around."""
         ...
 
 
@@ -363,9 +424,8 @@ class TickEngine(Protocol):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
-        """Hand rows to the dataset's writer; blocks while too much is waiting (T11).
+        """Hand one message to the dataset's writer; blocks while too much is waiting (T11).
 
         The judge sees whole commit groups: the rows of all messages that name the same judge
         object are joined. It runs on the writer's thread and must not keep the batch.
@@ -377,12 +437,38 @@ class TickEngine(Protocol):
             judge: Decides whether the rows are let in.
             producer: The message's sequence, for exactly once (T4).
             origin: Who writes.
-            following: The message before this one in the same stream: if that one fails, this one
-                fails with the same error instead of being stored behind a hole.
 
         Raises:
             DatasetNotFoundError, SchemaVersionNotFoundError, WrongColumnsError,
             LimitExceededError, StoreFailedError, StoreClosedError: Nothing was queued.
+        """
+        ...
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """Begin a stream of messages in order, which ends at the first one that is refused.
+
+        Args:
+            name: The dataset.
+            stamp: The schema version.
+            judge: As for `append`.
+            prepare: Makes messages rows of the schema version; without it they have to be. It runs
+                on the writer's thread, for many messages at once.
+            producer_id: The producer whose sequences the messages carry (T4); empty without one.
+            epoch: The epoch it writes under.
+            origin: Who writes.
+
+        Raises:
+            DatasetNotFoundError, SchemaVersionNotFoundError: There is nothing to write to.
         """
         ...
 

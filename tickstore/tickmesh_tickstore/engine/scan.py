@@ -78,9 +78,10 @@ class SnapshotRead:
             reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
         )
         # Spans were taken of the column that was the event time when the rows were written.
-        self._prunable = self._selection.is_timed and all(
+        self._spans_known = reader.event_time in self._working_columns() and all(
             map(self._resolver.keeps_event_time, dataset.layouts)
         )
+        self._prunable = self._selection.is_timed and self._spans_known
         if request.order is Order.TIME and reader.event_time is None:
             raise NoEventTimeError(
                 "order by time needs an event time: give a timestamp column the keyword "
@@ -163,7 +164,7 @@ class SnapshotRead:
         )
 
     def _newest_time_ns(self, chosen: Sequence[StoredRows]) -> int | None:
-        span = join_spans(stored.time_span for stored in chosen) if self._prunable else None
+        span = join_spans(stored.time_span for stored in chosen) if self._spans_known else None
         return None if span is None else span[1]
 
     def rows(self) -> RowStream:
@@ -240,11 +241,12 @@ class SnapshotRead:
     ) -> Iterator[pa.RecordBatch]:
         """The wanted rows with their stamps, read as they are asked for."""
         for stored in chosen:
-            batch = self._wanted(stored)
+            batch = self._wanted(stored, columns)
             if batch.num_rows:
-                yield batch.select(list(columns))
+                yield batch
 
-    def _wanted(self, stored: StoredRows) -> pa.RecordBatch:
+    def _wanted(self, stored: StoredRows, columns: Sequence[str]) -> pa.RecordBatch:
+        """The wanted ones among some rows; where there are none maybe without columns."""
         selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
         names = resolver.needs(stored.stamp)
         if selection.wants_all(stored):
@@ -264,7 +266,7 @@ class SnapshotRead:
         for name in stamps:
             column = stamp_column(stored, name, places)
             batch = batch.append_column(pa.field(name.value, STAMP_TYPES[name]), column)
-        return batch
+        return batch.select(list(columns))
 
     def _where(self, stamp: Stamp) -> pc.Expression | None:
         """The wanted rows as a condition on columns as they were written, if it can be said."""
@@ -281,7 +283,7 @@ class SnapshotRead:
         if all(map(selection.wants_all, chosen)):
             require_streamable(
                 chosen,
-                spans_known=self._prunable,
+                spans_known=self._spans_known,
                 most_rows=limits.materialised_rows,
                 limit=self._request.limit,
             )
@@ -289,10 +291,10 @@ class SnapshotRead:
         names = list(dict.fromkeys((*self.schema.names, event_time)))
         ordered = in_time_order(
             chosen,
-            lambda stored: self._wanted(stored).select(names),
+            lambda stored: self._wanted(stored, names),
             event_time=event_time,
             unit_ns=selection.reader.time_unit_ns,
-            spans_known=self._prunable,
+            spans_known=self._spans_known,
             most_rows=limits.materialised_rows,
         )
         found = (batch.select(self.schema.names) for batch in ordered)

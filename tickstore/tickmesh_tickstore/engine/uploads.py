@@ -141,7 +141,7 @@ class AtomicUpload:
                         revision=0,
                         ingest_time_ns=0,
                         origin=self._origin,
-                        messages=Messages.of([(self._producer, batch.num_rows)]),
+                        messages=self._message_of(batch.num_rows),
                         time_span=self._layout.time_span(batch),
                         first_row=self._rows,
                     )
@@ -151,6 +151,12 @@ class AtomicUpload:
             raise
         self._batches += 1
         self._rows += batch.num_rows
+
+    def _message_of(self, rows: int) -> Messages:
+        producer = self._producer
+        if producer is None:
+            return Messages.of([("", (), (rows,))])
+        return Messages.of([(producer.producer_id, (producer.sequence,), (rows,))])
 
     def commit(self, *, batches: int, rows: int) -> AppendFuture:
         """See `Upload.commit`."""

@@ -7,6 +7,8 @@ committed transactions at a power cut.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
-from tickmesh_tickstore.domain.errors import StoreFailedError
+from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.snapshots import Snapshot
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DroppedSegment", "Manifest", "StoredDataset"]
 
+_log = logging.getLogger(__name__)
 _metadata = sa.MetaData()
 _store = sa.Table(
     "store",
@@ -153,7 +156,10 @@ class StoredDataset:
 
 
 class Manifest:
-    """The manifest of one store. Every method is one transaction, durable on return."""
+    """The manifest of one store. Every method is one transaction, durable on return.
+
+    Where the disk fails, each raises DiskFullError or StoreFailedError and has changed nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -162,6 +168,7 @@ class Manifest:
             poolclass=StaticPool,
             connect_args={"check_same_thread": False},
         )
+        sa.event.listen(self._engine, "handle_error", _storage_error)
         with self._engine.connect() as connection:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
@@ -366,6 +373,32 @@ class Manifest:
         """Release the file."""
         with self._lock:
             self._engine.dispose()
+
+
+def _storage_error(context: sa.engine.ExceptionContext) -> Exception | None:
+    """What to raise where the disk failed; our own mistakes are raised as they are."""
+    error = context.original_exception
+    if not isinstance(error, sqlite3.DatabaseError):
+        return None
+    # The low byte is the kind of error, the others tell its kinds apart.
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_FULL:
+        return DiskFullError(
+            "no space left on the store's disk; nothing was changed: make room, then try again"
+        )
+    if kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        _log.critical("the manifest could not be read or written: %s", error)
+        return StoreFailedError(
+            f"stable storage failed ({error.sqlite_errorname}); what was acknowledged as durable "
+            "is safe: mend the disk and restart the store"
+        )
+    if kind in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        _log.critical("the manifest is damaged: %s", error)
+        return StoreFailedError(
+            f"the store's manifest is damaged ({error.sqlite_errorname}): stop the store, restore "
+            "its directory from a copy, and start it again"
+        )
+    return None
 
 
 def _version_row(dataset_id: str, layout: RowLayout) -> dict[str, object]:

@@ -80,9 +80,9 @@ class Settler:
         self._changed = threading.Condition()
         self._ripe_at: dict[str, float] = {}
         self._refused: set[str] = set()
-        self._forgotten: set[str] = set()
-        self._running: str | None = None
         self._requests: dict[str, list[_Request]] = {}
+        self._settling: str | None = None
+        self._forgotten: set[str] = set()
         self._retry_at = 0.0
         self._looked = False
         self._closed = False
@@ -115,10 +115,10 @@ class Settler:
             raise request.error
 
     def forget(self, dataset_id: str) -> None:
-        """A dataset is deleted, and gives no more work: wait for the segments at hand."""
+        """Settle nothing more of a dataset that is deleted; waits for the segments at hand."""
         with self._changed:
             self._forgotten.add(dataset_id)
-            self._changed.wait_for(lambda: self._running != dataset_id)
+            self._changed.wait_for(lambda: self._settling != dataset_id)
 
     def close(self) -> None:
         """Finish the segments at hand."""
@@ -138,7 +138,12 @@ class Settler:
                 self._retry_at = 0.0
                 requests, self._requests = self._requests, {}
             for dataset, directory in self._datasets():
-                self._settle_dataset(dataset, directory, requests.pop(dataset.dataset_id, []))
+                waiting = requests.pop(dataset.dataset_id, [])
+                if self._begin(dataset.dataset_id):
+                    self._settle_dataset(dataset, directory, waiting)
+                    self._end()
+                for request in waiting:
+                    request.done.set()
             for request in (each for waiting in requests.values() for each in waiting):
                 request.done.set()
 
@@ -154,13 +159,23 @@ class Settler:
             self._ripe_at = {name: at for name, at in self._ripe_at.items() if at > now}
             return not self._closed
 
+    def _begin(self, dataset_id: str) -> bool:
+        with self._changed:
+            if dataset_id in self._forgotten:
+                return False
+            self._settling = dataset_id
+            return True
+
+    def _end(self) -> None:
+        with self._changed:
+            self._settling = None
+            self._changed.notify_all()
+
     def _settle_dataset(
         self, dataset: Dataset, directory: DatasetDirectory, requests: Sequence[_Request]
     ) -> None:
         error: TickStoreError | None = None
         at_once = bool(requests)
-        with self._changed:
-            self._running = dataset.dataset_id
         try:
             while parts := self._next(dataset, at_once=at_once):
                 self._replace(dataset, directory, parts)
@@ -168,12 +183,8 @@ class Settler:
             _log.exception("segments of dataset %s stay as they are for now", dataset.name)
             self._retry_at = time.monotonic() + _RETRY_SECONDS
             error = _not_settled(failure)
-        with self._changed:
-            self._running = None
-            self._changed.notify_all()
         for request in requests:
             request.error = error
-            request.done.set()
 
     def _next(self, dataset: Dataset, *, at_once: bool) -> Sequence[SegmentPart]:
         with self._changed:
@@ -212,7 +223,7 @@ class Settler:
             raise
         schema = dataset.layout(parts[0].record.stamp).schema
         replacing = [directory.part(record, schema, self._cache) for record in records]
-        with dataset.arrangement:
+        with dataset.changing_segments:
             if not dataset.state.holds(parts):
                 self._forget(directory, records)
                 return

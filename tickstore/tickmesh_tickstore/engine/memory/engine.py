@@ -45,7 +45,7 @@ class MemoryEngine(DatasetEngine):
     def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
+    def _erase(self, dataset_id: str) -> None:
         """Its rows go with the dataset itself."""
 
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -89,6 +89,7 @@ class MemoryEngine(DatasetEngine):
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
             version_rows=state.version_rows(),
+            logs=len({part.log_number for part in state.recent}),
         )
 
 
