@@ -42,6 +42,11 @@ $(BIN)/grpcurl: $(VENV)/.dev
 	@deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
 	@touch $@
 
+# A client of Arrow Flight in Go, which knows nothing of ours.
+$(BIN)/ticks-go: $(VENV)/.dev $(wildcard tests/integration/tickstore/go_client/*)
+	@deploy/go-install tests/integration/tickstore/go_client $(BIN)
+	@touch $@
+
 $(GEN)/.gen: pyproject.toml
 	@test -x $(GEN)/bin/python || $(PYTHON) -m venv $(GEN)
 	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -52,7 +57,7 @@ $(GEN)/.gen: pyproject.toml
 $(BENCH_VENV)/.bench: pyproject.toml
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --group bench && touch $@ || { echo "ArcticDB could not be installed: its baselines will be null" >&2; rm -rf $(BENCH_VENV); }
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --group bench && touch $@ || { echo "ArcticDB, DuckDB and Delta could not be installed: their baselines will be null" >&2; rm -rf $(BENCH_VENV); }
 
 setup: $(VENV)/.dev ## Make the development environment
 
@@ -65,7 +70,7 @@ deps: ## Install the Debian packages the tests need (asks first, unless CI=true 
 deps-bench: ## Install the Debian packages that benchmarks compare with
 	@deploy/debian-packages install $(BENCH_PACKAGES)
 
-test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
+test: $(VENV)/.dev $(BIN)/grpcurl $(BIN)/ticks-go ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	$(BIN)/python -m pytest -m 'not long'
 

@@ -283,7 +283,7 @@ class Governance:
         return self._compile(registered)
 
     def columns(self, subject: str, *, version: int) -> VersionColumns:
-        """The columns of a version to read under, deprecated or deleted too. Raises as `schema_for`.
+        """The columns of a version to read under, whatever its state. Raises as `schema_for`.
 
         One removed for good is read under for as long as it is held here.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pytest
@@ -27,7 +27,7 @@ from tickmesh_tickstore.domain.errors import (
 )
 from tickmesh_tickstore.domain.requests import Order, ScanRequest, StampColumn
 from tickmesh_tickstore.domain.stamps import Stamp
-from tickmesh_tickstore.engine.field_rules import FieldRules
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def interleave(engine: TickEngine) -> None:
 
 def numbered(field: pa.Field[Any], number: int) -> pa.Field[Any]:
     """A field with an id, as a projection numbers it."""
-    known = dict(field.metadata or {})
+    known = cast("dict[bytes | str, bytes | str]", field.metadata or {})
     return field.with_metadata({**known, b"tickmesh.field_id": str(number).encode()})
 
 
@@ -63,12 +63,11 @@ def stored(
     before: Sequence[pa.Field[Any]],
     columns: Sequence[pa.Array[Any]],
     *,
-    rules: FieldRules | None = None,
+    rules: FieldRules = NO_RULES,
 ) -> None:
     """A dataset with some rows under version 1."""
     schema = pa.schema(before)
-    known = {} if rules is None else {"rules": rules}
-    engine.create_dataset(CHANGING, stamp=VERSION_1, schema=schema, **known)
+    engine.create_dataset(CHANGING, stamp=VERSION_1, schema=schema, rules=rules)
     batch = pa.record_batch(list(columns), schema=schema)
     engine.append(CHANGING, batch, stamp=VERSION_1, judge=admit).result(30)
 
@@ -77,14 +76,13 @@ def read_under(
     engine: TickEngine,
     after: Sequence[pa.Field[Any]],
     *,
-    rules: FieldRules | None = None,
+    rules: FieldRules = NO_RULES,
     generation: int = 1,
     columns: tuple[str, ...] | None = None,
 ) -> pa.Table:
     """Read the dataset under a version 2 that no row was written under."""
-    known = {} if rules is None else {"rules": rules}
     schema = pa.schema(after)
-    engine.add_reader(CHANGING, stamp=VERSION_2, schema=schema, generation=generation, **known)
+    engine.add_reader(CHANGING, stamp=VERSION_2, schema=schema, generation=generation, rules=rules)
     request = ScanRequest(dataset=CHANGING, reader_version=2, columns=columns)
     plan = engine.plan(request)
     table = pa.concat_tables(engine.scan(part.payload).read_all() for part in plan.ranges)
@@ -365,7 +363,7 @@ def test_t9_an_impossible_cast_is_refused_and_nothing_is_left_out(
 ) -> None:
     fields = pa.field("value", old), pa.field("value", new)
     with pytest.raises(VersionNotReadableError, match=text) as caught:
-        recast(engine, *fields, pa.nulls(1, old))
+        recast(engine, *fields, column_of([None], old))
     assert caught.value.metadata["column"] == "value"
     rest = ScanRequest(dataset=CHANGING, reader_version=2, columns=("size",))
     assert engine.scan(rest).read_all().num_rows == 1
@@ -473,7 +471,7 @@ def test_t9_items_of_lists_and_values_of_maps_are_resolved(engine: TickEngine) -
 
 def test_t9_values_become_json_text_and_come_back(engine: TickEngine) -> None:
     struct = pa.struct([pa.field("a", pa.int64()), pa.field("t", pa.timestamp("ns", "UTC"))])
-    fields = [
+    fields: list[pa.Field[Any]] = [
         pa.field("n", pa.float64()),
         pa.field("s", pa.string()),
         pa.field("o", struct),
@@ -555,9 +553,7 @@ def column_of(values: list[Any], data_type: pa.DataType) -> pa.Array[Any]:
     column: pa.Array[Any]
     if pa.types.is_dictionary(data_type):
         column = pa.array(values).dictionary_encode().cast(data_type)
-    elif pa.types.is_date32(data_type):
-        column = pa.array(values, pa.int32()).cast(data_type)
-    elif pa.types.is_time32(data_type):
+    elif pa.types.is_date32(data_type) or pa.types.is_time32(data_type):
         column = pa.array(values, pa.int32()).cast(data_type)
     elif pa.types.is_temporal(data_type):
         column = pa.array(values, pa.int64()).cast(data_type)

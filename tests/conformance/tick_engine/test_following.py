@@ -139,7 +139,8 @@ def test_t9_a_tail_keeps_its_schema_when_a_version_is_added(engine: TickEngine) 
     assert (first := follower.wait(5)) is not None
     assert (second := follower.wait(5)) is not None
     assert second.stamp == VERSION_2
-    assert first.batch.schema.equals(SCHEMA) and second.batch.schema.equals(SCHEMA)
+    assert first.batch.schema.equals(SCHEMA)
+    assert second.batch.schema.equals(SCHEMA)
     assert second.batch.to_pylist()[0]["size"] == 1
 
 

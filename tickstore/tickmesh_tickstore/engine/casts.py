@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.decoding.conversion.fields import convert_plainly
 from tickmesh.decoding.conversion.scaling import digits
 from tickmesh.decoding.json_texts import json_texts
@@ -26,14 +25,16 @@ from tickmesh.schema.validation.encodings import decoded_column, decoded_schema
 from tickmesh_tickstore.engine.json_values import UnfitValueError, array_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tickmesh.decoding.arrow import Array
     from tickmesh_tickstore.engine.field_rules import FieldRules
 
-    Array: TypeAlias = pa.Array[Any]
     Field: TypeAlias = pa.Field[Any]
 
 __all__ = ["Cast", "ImpossibleCastError", "UnfitValueError", "cast_between"]
 
-Cast: TypeAlias = "Callable[[pa.Array[Any]], pa.Array[Any]]"
+Cast: TypeAlias = "Callable[[Array], Array]"
 """Casts a whole column. Raises `UnfitValueError`, or ArrowInvalid, where a value does not fit."""
 
 _WIDE = 76
@@ -75,22 +76,25 @@ def is_json(field: Field) -> bool:
 
 
 def _json_cast(old: Field, new: Field, *, writer: FieldRules, reader: FieldRules) -> Cast | None:
-    if not is_json(old):
-        if reader.changes_values:
-            raise ImpossibleCastError(f"{old.type} has no members that {new.name!r} could fill in")
+    if not is_json(old) and not reader.changes_values:
         return lambda column: _rendered(column, old)
     if writer.is_uneven or reader.is_uneven:
         raise ImpossibleCastError("items or members have rules of their own by place or key")
     if is_json(new) and not (writer.changes_values or reader.changes_values):
         return None
-    return lambda column: array_from_json(column, new, writer=writer, reader=reader)
+
+    def cast(column: Array) -> Array:
+        texts = column if is_json(old) else _rendered(column, old)
+        return array_from_json(texts, new, writer=writer, reader=reader)
+
+    return cast
 
 
 def _rendered(column: Array, old: Field) -> Array:
     """Each value as JSON text; nested and binary ones one by one."""
     decoded = decoded_schema(pa.schema([old])).field(0).type
     plain = decoded_column(column, decoded)
-    if pt.is_floating(plain.type) and not pc.all(pc.is_finite(plain)).as_py() in {True, None}:
+    if pt.is_floating(plain.type) and pc.all(pc.is_finite(plain)).as_py() not in {True, None}:
         raise UnfitValueError("a number that is not finite is no JSON")
     texts = json_texts(plain)
     if texts is not None:
@@ -106,7 +110,7 @@ def _plain_cast(old: Field, new: Field) -> Cast:
     """The kernel for a pair of types that the plan lets through."""
     before, after = old.type, new.type
     if pt.is_null(before):
-        return lambda column: pa.nulls(len(column), after)
+        return lambda column: nulls(len(column), after)
     old_scale, new_scale = _scale(old), _scale(new)
     if old_scale is not None or new_scale is not None:
         return _scaled_cast(before, after, old_scale, new_scale)

@@ -1,4 +1,4 @@
-"""What a schema version says of its fields beyond their types: defaults, and whether null is a value.
+"""What a schema version says of its fields beyond their types: defaults, and which nulls count.
 
 Types alone do not tell a null that was written from a value that is absent. The rules do; they are
 kept with each version, so that stored rows can be resolved while the registry is away.
@@ -7,10 +7,12 @@ kept with each version, so that stored rows can be resolved while the registry i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["NO_RULES", "FieldRules", "resolve_value"]
 

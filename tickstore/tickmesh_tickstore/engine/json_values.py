@@ -8,15 +8,16 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.decoding.arrow import pc
 from tickmesh.schema.canonical import canonical_json
 from tickmesh.schema.field_metadata import ENCODING_KEY, SCALE_KEY
 from tickmesh.schema.validation.encodings import json_of
 from tickmesh_tickstore.engine.field_rules import resolve_value
 
 if TYPE_CHECKING:
+    from tickmesh.decoding.arrow import Array
     from tickmesh_tickstore.engine.field_rules import FieldRules
 
 __all__ = ["UnfitValueError", "array_from_json", "array_of"]
@@ -31,14 +32,14 @@ class UnfitValueError(Exception):
 
 
 def array_from_json(
-    texts: pa.Array[Any], new: pa.Field[Any], *, writer: FieldRules, reader: FieldRules
-) -> pa.Array[Any]:
+    texts: Array, new: pa.Field[Any], *, writer: FieldRules, reader: FieldRules
+) -> Array:
     """JSON texts as the values of a field, members resolved as the two versions' rules say.
 
     Raises:
         UnfitValueError: A text holds no value of the field's type.
     """
-    values = []
+    values: list[Any] = []
     for text in texts.to_pylist():
         if text is None:
             values.append(None)
@@ -51,7 +52,7 @@ def array_from_json(
     return array_of(values, new)
 
 
-def array_of(values: list[Any], field: pa.Field[Any]) -> pa.Array[Any]:
+def array_of(values: list[Any], field: pa.Field[Any]) -> Array:
     """JSON values as a column.
 
     Args:
@@ -64,6 +65,12 @@ def array_of(values: list[Any], field: pa.Field[Any]) -> pa.Array[Any]:
     cells = [None if value is None else _cell(value, field) for value in values]
     kind: Any = field.type
     try:
+        if pt.is_float32(kind):
+            doubles = pa.array(cells, pa.float64())
+            narrow = doubles.cast(kind, safe=False)
+            if not narrow.cast(pa.float64()).equals(doubles):
+                raise UnfitValueError(f"a number is not exact in {kind}")
+            return narrow
         if pt.is_dictionary(kind):
             return pa.array(cells, kind.value_type).dictionary_encode().cast(kind)
         return pa.array(cells, kind)

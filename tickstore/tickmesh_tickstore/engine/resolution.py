@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh.decoding.arrow import nulls, pc
 from tickmesh.schema.field_metadata import FIELD_ID_KEY
-from tickmesh.schema.validation.encodings import json_of
+from tickmesh.schema.validation.encodings import as_list, json_of
 from tickmesh_tickstore.engine.casts import Cast, ImpossibleCastError, cast_between, is_json
 from tickmesh_tickstore.engine.json_values import UnfitValueError, array_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from tickmesh.decoding.arrow import Array
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.field_rules import FieldRules
 
-    Array: TypeAlias = pa.Array[Any]
     Field: TypeAlias = pa.Field[Any]
 
 __all__ = ["ColumnRefusal", "Resolution", "UnfitRowsError"]
@@ -183,7 +183,7 @@ class _FieldStep:
         """
         if column is None:
             if self.filling is None:
-                return pa.nulls(rows, self.field.type)
+                return nulls(rows, self.field.type)
             return self.filling.take(pa.repeat(0, rows))
         if self.cast is not None:
             column = self._cast(column)
@@ -303,7 +303,7 @@ def _struct_cast(
 
     def cast(column: Array) -> Array:
         # Flattened members are null wherever the struct is: nothing that it hides is looked at.
-        members = column.flatten()  # type: ignore[attr-defined]  # the stubs do not narrow by type
+        members = column.flatten()
         there = column.is_valid()
         parts = [
             step.apply(
@@ -329,8 +329,8 @@ def _inner_cast(
         raise _ImpossibleError(step.refusal("items have rules of their own by place or key"))
 
     def apply(column: Array) -> Array:
-        held = column if pt.is_list(old.type) else _as_list(column)
-        items = held.flatten()  # type: ignore[attr-defined]  # the stubs do not narrow by type
+        held = as_list(column)
+        items = held.flatten()
         keys = None
         if not pt.is_list(old.type):
             keys, items = items.flatten()
@@ -353,12 +353,6 @@ def _inner_cast(
 def _inside(kind: Any) -> Field:
     field: Field = kind.value_field if pt.is_list(kind) else kind.item_field
     return field
-
-
-def _as_list(column: Array) -> Array:
-    kind: Any = column.type
-    entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
-    return column.cast(pa.list_(entry))
 
 
 def _wrapping(field: Field) -> tuple[str, ...]:

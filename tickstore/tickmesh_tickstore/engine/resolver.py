@@ -1,4 +1,4 @@
-"""One read's view of rows of many versions: every batch under one reader, or a refusal that helps."""
+"""One read's view of rows of many versions: all under one reader, or a refusal that helps."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
 from tests.unit.tickstore.service.test_application import SUBJECT, put, read, redeem
 from tickmesh.api.tickstore.v1.commands_pb2 import ReadCommand
+from tickmesh.api.tickstore.v1.expression_pb2 import COMPARISON_OPERATOR_EQUAL
 from tickmesh_tickstore.administration_messages import dataset_message
 from tickmesh_tickstore.commands import PutRequest
 from tickmesh_tickstore.domain.errors import GenerationNotReadableError
@@ -89,7 +90,7 @@ def test_t9_filters_speak_of_the_readers_columns(
     put(store, call, trades(1).append_column("venue", pa.array(["ARCX"])))
     command = ReadCommand(dataset=SUBJECT)
     command.filter.comparison.column = "venue"
-    command.filter.comparison.operator = 1
+    command.filter.comparison.operator = COMPARISON_OPERATOR_EQUAL
     command.filter.comparison.value.text = "XNAS"
     assert read(store, call, command).num_rows == 2
 
