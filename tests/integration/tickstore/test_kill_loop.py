@@ -97,11 +97,7 @@ class Load:
         self.over.set()
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
-        with flight.connect(self._flight) as client:
-            known = {
-                producer: self._open(client, producer).last_sequence
-                for producer in range(PRODUCERS)
-            }
+        known = {producer: self._known(producer) for producer in range(PRODUCERS)}
         rows = ROWS * sum(known.values())
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(self.tailed) < rows and not self.failures and time.monotonic() < deadline:
@@ -113,10 +109,19 @@ class Load:
             raise self.failures[0]
         return known
 
+    def _known(self, producer: int) -> int:
+        """The last sequence stored, once the store is back."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with flight.connect(self._flight) as client:
+                    return self._open(client, producer).last_sequence
+            except flight.FlightError:
+                assert time.monotonic() < deadline, "the store did not come back"
+                time.sleep(0.05)
+
     @staticmethod
-    def _open(
-        client: flight.FlightClient, producer: int
-    ) -> dataset_pb2.Producer:
+    def _open(client: flight.FlightClient, producer: int) -> dataset_pb2.Producer:
         request = tick_store_service_pb2.OpenProducerRequest(
             dataset=SUBJECT, producer_id=f"feed-{producer}"
         )
