@@ -15,14 +15,16 @@ from tickmesh_tickstore.errors import (
     SubjectUnknownError,
     VersionUnknownError,
 )
+from tickmesh_tickstore.version_columns import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
     from tickmesh.schema import SchemaDocument
     from tickmesh.schema.validation import Validator, Verdicts
+    from tickmesh_tickstore.version_columns import VersionColumns
 
 _EXAMINED_ROWS = 1_000
 """Of the bad rows of a batch, so many are asked for their reasons: the rest have no new ones."""
@@ -50,6 +52,10 @@ class SchemaVersion(Protocol):
         """`active`, `deprecated` or `deleted`."""
 
     @property
+    def action(self) -> str:
+        """What its registration did: `first`, `compatible_change` or `breaking_change`."""
+
+    @property
     def arrow_schema(self) -> pa.Schema:
         """Its columns: the Arrow projection."""
 
@@ -65,14 +71,14 @@ class SchemaSource(Protocol):
     `tickmesh.errors.UnavailableError` for what cannot be known now.
     """
 
-    def latest(self, subject: str) -> SchemaVersion:
-        """The newest version of a subject."""
-
     def in_force(self, subject: str) -> SchemaVersion:
         """The version of a subject in force now."""
 
     def get(self, subject: str, *, version: int) -> SchemaVersion:
         """One version of a subject."""
+
+    def versions(self, subject: str) -> Sequence[SchemaVersion]:
+        """Every version of a subject, whatever its state, ascending."""
 
     def by_id(self, schema_id: int) -> SchemaVersion:
         """The version with an id."""
@@ -152,6 +158,53 @@ class Refusal:
         return values
 
 
+class RefusedRows:
+    """Rows that are not valid. Why is found out when asked for: it costs more than the verdict."""
+
+    def __init__(self, verdicts: Verdicts, batch: pa.RecordBatch, *, schema: str) -> None:
+        self._verdicts = verdicts
+        self._batch = batch
+        self._schema = schema
+
+    def __str__(self) -> str:
+        return str(self.examine())
+
+    def examine(self) -> Refusal:
+        """Why, for people."""
+        verdicts, batch = self._verdicts, self._batch
+        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
+        absent = {
+            field.name: column.is_null()
+            for field, column in zip(batch.schema, batch.columns, strict=True)
+            if column.null_count and not field.nullable
+        }
+        counts: Counter[tuple[str, str]] = Counter()
+        examples: dict[tuple[str, str], str] = {}
+        for row in bad:
+            broken: dict[tuple[str, str], str] = {}
+            for reason in verdicts.reasons(row):
+                missing = [name for name, nulls in absent.items() if nulls[row].as_py()]
+                if reason.code == "REQUIRED" and not reason.instance_path and missing:
+                    # The oracle blames the row; a producer thinks in columns.
+                    broken.update({(name, "REQUIRED"): "required, and null" for name in missing})
+                else:
+                    broken[_column_of(reason.instance_path), reason.code] = reason.message
+            counts.update(broken.keys())
+            for key, message in broken.items():
+                examples.setdefault(key, message)
+        return Refusal(
+            schema=self._schema,
+            bad_rows=verdicts.bad_count,
+            rows=batch.num_rows,
+            first_bad_row=bad[0],
+            rules=tuple(
+                BrokenRule(column, rule, count, examples[column, rule])
+                for (column, rule), count in counts.most_common(_MAX_RULES)
+            ),
+            examined=len(bad),
+        )
+
+
 class GovernedSchema:
     """One exact schema version, ready to judge batches of its projection.
 
@@ -175,44 +228,9 @@ class GovernedSchema:
         # One object for all streams: the engine joins the messages of one and the same judge.
         self.judge = self._judge
 
-    def _judge(self, batch: pa.RecordBatch) -> Refusal | None:
+    def _judge(self, batch: pa.RecordBatch) -> RefusedRows | None:
         verdicts = self._validator.check(batch)
-        if verdicts.all_good:
-            return None
-        return self._refusal(verdicts, batch)
-
-    def _refusal(self, verdicts: Verdicts, batch: pa.RecordBatch) -> Refusal:
-        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
-        absent = {
-            field.name: column.is_null()
-            for field, column in zip(self.projection, batch.columns, strict=True)
-            if column.null_count and not field.nullable
-        }
-        counts: Counter[tuple[str, str]] = Counter()
-        examples: dict[tuple[str, str], str] = {}
-        for row in bad:
-            broken: dict[tuple[str, str], str] = {}
-            for reason in verdicts.reasons(row):
-                missing = [name for name, nulls in absent.items() if nulls[row].as_py()]
-                if reason.code == "REQUIRED" and not reason.instance_path and missing:
-                    # The oracle blames the row; a producer thinks in columns.
-                    broken.update({(name, "REQUIRED"): "required, and null" for name in missing})
-                else:
-                    broken[_column_of(reason.instance_path), reason.code] = reason.message
-            counts.update(broken.keys())
-            for key, message in broken.items():
-                examples.setdefault(key, message)
-        return Refusal(
-            schema=self.label,
-            bad_rows=verdicts.bad_count,
-            rows=batch.num_rows,
-            first_bad_row=bad[0],
-            rules=tuple(
-                BrokenRule(column, rule, count, examples[column, rule])
-                for (column, rule), count in counts.most_common(_MAX_RULES)
-            ),
-            examined=len(bad),
-        )
+        return None if verdicts.all_good else RefusedRows(verdicts, batch, schema=self.label)
 
 
 class Governance:
@@ -232,6 +250,7 @@ class Governance:
         self.stale_since_ns = stale_since_ns
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, int], GovernedSchema] = {}
+        self._columns: dict[tuple[str, int], VersionColumns] = {}
 
     def schema_for(
         self, subject: str, *, version: int | None = None, schema_id: int | None = None
@@ -263,22 +282,34 @@ class Governance:
             )
         return self._compile(registered)
 
-    def readable(self, subject: str, *, version: int) -> GovernedSchema:
-        """A version to read under, deprecated or deleted too. Raises as `schema_for`.
+    def columns(self, subject: str, *, version: int) -> VersionColumns:
+        """The columns of a version to read under, whatever its state. Raises as `schema_for`.
 
         One removed for good is read under for as long as it is held here.
         """
+        held = self._columns.get((subject, version))
+        if held is not None:
+            return held
         registered = self._find(subject, version, None)
-        if registered.state == "removed" and (subject, version) not in self._compiled:
+        if registered.state == "removed":
             raise _version_unknown(subject, version, None)
-        return self._compile(registered)
+        return self._hold(registered)
 
-    def current_version(self, subject: str) -> int | None:
-        """The version in force now; None where the registry cannot tell."""
+    def current(self, subject: str) -> VersionColumns | None:
+        """The columns of the version in force now; None where the registry cannot tell."""
         try:
-            return self._source.in_force(subject).version
+            registered = self._source.in_force(subject)
         except client_errors.TickmeshError:
             return None
+        return self._columns.get((subject, registered.version)) or self._hold(registered)
+
+    def _hold(self, registered: SchemaVersion) -> VersionColumns:
+        found = columns_of(registered, self._source.versions(registered.subject))
+        with self._lock:
+            if len(self._columns) >= _CACHED_VERSIONS:
+                del self._columns[next(iter(self._columns))]
+            self._columns[registered.subject, registered.version] = found
+        return found
 
     def _find(self, subject: str, version: int | None, schema_id: int | None) -> SchemaVersion:
         try:

@@ -35,7 +35,7 @@ def chunk(times: list[int | None], *, first: int, unit: str = "ns") -> Chunk:
         revision=first + 1,
         ingest_time_ns=0,
         origin=ANONYMOUS,
-        messages=Messages.of([(None, len(times))]),
+        messages=Messages.of([("", (), (len(times),))]),
         time_span=(min(known) * unit_ns, max(known) * unit_ns) if known else None,
     )
 

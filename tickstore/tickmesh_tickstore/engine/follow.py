@@ -11,7 +11,7 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.engine.interface import Followed
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.selection import Selection
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
-    from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.parts import DatasetState
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["TailFollower"]
 
@@ -40,6 +40,7 @@ class TailFollower:
         symbols: Sequence[str] | None,
         wanted: Filter | None,
         columns: Sequence[str] | None,
+        reader_version: int | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
         if after > end:
@@ -48,12 +49,14 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._read: Chunk | None = None
-        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
-        full = reader_schema(dataset.newest, dataset.layouts)
+        self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
+        reader = dataset.reader(reader_version)
+        self._selection = Selection.of(reader, symbols=symbols, wanted=wanted)
+        full = reader.schema
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
         if unknown:
@@ -61,7 +64,12 @@ class TailFollower:
                 f"no column {', '.join(map(repr, unknown))}; there are {', '.join(full.names)}",
                 metadata={"unknown": ",".join(unknown)},
             )
-        self._resolver = Resolver(full, dataset.layout)
+        needed = {*self._columns, *self._selection.columns}
+        working = [name for name in full.names if name in needed]
+        self._resolver = Resolver(reader, working, dataset.layout, dataset=dataset.name)
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
+        )
         self._schema = pa.schema([full.field(name) for name in self._columns]).with_metadata(
             full.metadata
         )
@@ -99,9 +107,8 @@ class TailFollower:
                 raise StoreClosedError("the follower is closed")
             self._dataset.require_open()
             state = self._dataset.state
-            chunk = self._next_chunk(state)
-            if chunk is not None:
-                followed = self._give(chunk)
+            if self._load_next(state):
+                followed = self._give()
                 if followed is not None:
                     return followed
                 if time.monotonic() < deadline:
@@ -113,28 +120,38 @@ class TailFollower:
                 return None
             self._dataset.wait_for_change(state, left, self._closed)
 
-    def _next_chunk(self, state: DatasetState) -> Chunk | None:
-        """The next stored rows, read; those read together are given out one after the other."""
-        if self._read is None:
+    def _load_next(self, state: DatasetState) -> bool:
+        """See that rows are loaded, if there are any more; those read together go out in turns."""
+        if self._loaded is None:
+            self._dataset.require_kept(self._position)
             stored = next(state.rows_between(self._position), None)
-            self._read = None if stored is None else stored.load(self._resolver.needs(stored.stamp))
-        return self._read
+            if stored is None:
+                return False
+            self._loaded = stored, stored.read(self._resolver.needs(stored.stamp)).batch
+        return True
 
-    def _give(self, chunk: Chunk) -> Followed | None:
-        rows = chunk.batch.num_rows
-        given = chunk.rows(0, min(rows, self._affordable_rows(chunk))) or chunk
-        self._read = chunk.rows(given.batch.num_rows, rows)
-        self._position = given.end_position()
-        batch = self._resolver.resolve(given.batch, given.stamp)
+    def _give(self) -> Followed | None:
+        assert self._loaded is not None
+        stored, loaded = self._loaded
+        rows = min(loaded.num_rows, self._affordable_rows(loaded))
+        given = stored.rows(0, rows)
+        assert given is not None
+        batch = loaded.slice(0, rows)
         if self._selection.is_filter:
-            batch = batch.filter(self._selection.mask(batch))
-            if batch.num_rows == 0:
-                return None
-        return Followed(batch.select(self._columns), self._position, given.stamp)
+            mask = self._selection.mask(self._chooser.resolve(batch, stored.stamp))
+            batch = batch.filter(mask)
+        # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+        batch = self._resolver.resolve(batch, stored.stamp)
+        left = stored.rows(rows, loaded.num_rows)
+        self._loaded = None if left is None else (left, loaded.slice(rows))
+        self._position = given.end_position()
+        if batch.num_rows == 0:
+            return None
+        return Followed(batch.select(self._columns), self._position, stored.stamp)
 
-    def _affordable_rows(self, chunk: Chunk) -> int:
-        size = pa.ipc.get_record_batch_size(chunk.batch)
-        fitting = self._limits.served_bytes * chunk.batch.num_rows // max(size, 1)
+    def _affordable_rows(self, batch: pa.RecordBatch) -> int:
+        size = pa.ipc.get_record_batch_size(batch)
+        fitting = self._limits.served_bytes * batch.num_rows // max(size, 1)
         return max(1, min(_MOST_ROWS, fitting))
 
     def close(self) -> None:

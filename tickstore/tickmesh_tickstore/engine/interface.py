@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.row_stream import RowStream
+    from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
+    "AppendStream",
     "DatasetInfo",
     "DatasetStatistics",
     "Followed",
     "Follower",
     "Judge",
+    "Prepare",
     "ScanPlan",
     "TickEngine",
     "Upload",
@@ -36,6 +41,10 @@ __all__ = [
 
 Judge = Callable[["pa.RecordBatch"], object | None]
 """Judges rows: `None` lets them in, any other object refuses them and reaches the producer."""
+
+
+Prepare = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
+"""Makes rows as they came rows of the schema version they are judged against, row by row alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class DatasetInfo:
         versions: The schema versions it takes rows of, ascending, with their Arrow schemas.
         event_time: Name of the event time column of the newest version, if any.
         symbol: Name of the symbol column of the newest version, if any.
+        generations: The generation of each of `versions`.
         damage: Why it neither takes nor gives rows; empty while it is sound.
     """
 
@@ -58,6 +68,7 @@ class DatasetInfo:
     versions: tuple[tuple[Stamp, pa.Schema], ...]
     event_time: str | None
     symbol: str | None
+    generations: tuple[int, ...]
     damage: str = ""
 
     @property
@@ -81,7 +92,15 @@ class DatasetStatistics:
         max_time_ns: Greatest event time stored, `None` when there is none.
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
+        dropped_bytes: Bytes in segments that retention dropped and reads as of older revisions see.
+        retained_from_revision: The dataset revision from which on rows are kept; 0 while nothing
+            was dropped.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
+        version_rows: Rows stored, by schema version.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -94,7 +113,14 @@ class DatasetStatistics:
     max_time_ns: int | None
     waiting_bytes: int
     commit_groups: int
+    dropped_bytes: int
+    retained_from_revision: int
     failure: str
+    version_rows: Mapping[int, int]
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +189,58 @@ class Follower(Protocol):
         ...
 
 
+class AppendStream(Protocol):
+    """Messages on their way in, for one thread that sends and one that waits.
+
+    If a message fails, all behind it fail too: nothing is stored behind a hole.
+    """
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the stream has ended; `None` while it goes on."""
+        ...
+
+    @property
+    def received(self) -> StreamProgress:
+        """How much of it is judged and written."""
+        ...
+
+    @property
+    def durable(self) -> StreamProgress:
+        """How much of it is on stable storage."""
+        ...
+
+    @property
+    def decided(self) -> bool:
+        """Whether every message sent is durable or failed."""
+        ...
+
+    def send(self, batch: pa.RecordBatch, *, sequence: int = 0) -> None:
+        """Hand a message to the dataset's writer; blocks while too much is waiting (T11).
+
+        Raises:
+            LimitExceededError, StoreFailedError, StoreClosedError: It was not handed in.
+            Exception: The stream's `error`, once there is one.
+        """
+        ...
+
+    def wait(self, seen: StreamProgress, timeout_seconds: float, *, durable: bool = True) -> None:
+        """Wait until more than `seen` is durable, or received.
+
+        It ends early on `wake`, and once when the stream has failed and what was sent before is
+        decided.
+        """
+        ...
+
+    def wait_until_decided(self) -> None:
+        """Wait until every message sent is durable or failed."""
+        ...
+
+    def wake(self) -> None:
+        """Let the thread that waits look around."""
+        ...
+
+
 class Upload(Protocol):
     """An atomic upload (T3): nothing of it is visible before `commit`. A context manager.
 
@@ -213,8 +291,23 @@ class TickEngine(Protocol):
         """Its bounds (T11)."""
         ...
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
+
+        Args:
+            name: The name.
+            stamp: The version.
+            schema: Its columns.
+            rules: Its defaults, and which of its nulls are values.
+            generation: The generation it belongs to, from 1.
 
         Raises:
             DatasetAlreadyExistsError: The name is taken.
@@ -222,10 +315,38 @@ class TickEngine(Protocol):
         """
         ...
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Let a dataset take rows of a further schema version; durable on return.
 
-        Doing so again with the same schema changes nothing.
+        Doing so again with the same schema changes nothing. Arguments as for `create_dataset`.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            WrongColumnsError: The version is known with another schema.
+        """
+        ...
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """Let a dataset be read under a version that no row was written under.
+
+        It is known until the engine closes. One that rows are taken of changes nothing. Arguments
+        as for `create_dataset`.
 
         Raises:
             DatasetNotFoundError: No such dataset.
@@ -303,9 +424,8 @@ class TickEngine(Protocol):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
-        """Hand rows to the dataset's writer; blocks while too much is waiting (T11).
+        """Hand one message to the dataset's writer; blocks while too much is waiting (T11).
 
         The judge sees whole commit groups: the rows of all messages that name the same judge
         object are joined. It runs on the writer's thread and must not keep the batch.
@@ -317,12 +437,38 @@ class TickEngine(Protocol):
             judge: Decides whether the rows are let in.
             producer: The message's sequence, for exactly once (T4).
             origin: Who writes.
-            following: The message before this one in the same stream: if that one fails, this one
-                fails with the same error instead of being stored behind a hole.
 
         Raises:
             DatasetNotFoundError, SchemaVersionNotFoundError, WrongColumnsError,
             LimitExceededError, StoreFailedError, StoreClosedError: Nothing was queued.
+        """
+        ...
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """Begin a stream of messages in order, which ends at the first one that is refused.
+
+        Args:
+            name: The dataset.
+            stamp: The schema version.
+            judge: As for `append`.
+            prepare: Makes messages rows of the schema version; without it they have to be. It runs
+                on the writer's thread, for many messages at once.
+            producer_id: The producer whose sequences the messages carry (T4); empty without one.
+            epoch: The epoch it writes under.
+            origin: Who writes.
+
+        Raises:
+            DatasetNotFoundError, SchemaVersionNotFoundError: There is nothing to write to.
         """
         ...
 
@@ -357,15 +503,16 @@ class TickEngine(Protocol):
         stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
         needs no Python to go on (`RowStream.is_held`).
 
-        Rows of every schema version are read under the dataset's newest one: columns by name,
-        missing ones null.
+        Rows of every schema version are read under one of them: columns by field id, cast where
+        that is exact, missing ones filled with the reader's default or null.
 
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
             FilterInvalidError: Its filter does not fit the columns.
-            GenerationNotReadableError: Some rows cannot be read losslessly under the newest
-                version.
+            SchemaVersionNotFoundError: The reader's version is not known.
+            VersionNotReadableError: Some rows cannot be read under it without loss.
+            GenerationNotReadableError: The same, of rows of another generation.
             LimitExceededError: More rows than may be held at once.
             DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
@@ -379,8 +526,17 @@ class TickEngine(Protocol):
         symbols: Sequence[str] | None = None,
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
-        """Everything behind a position, then whatever arrives (T8)."""
+        """Everything behind a position, then whatever arrives, under one version (T8, T9).
+
+        Rows that cannot be read under it raise when they come up, as `scan` does.
+
+        Raises:
+            DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.
+            PositionExpiredError: Rows behind the position were dropped; `Follower.wait` raises it
+                too when they are while it lags. From the start on, the first row kept is first.
+        """
         ...
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -389,6 +545,43 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
             TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """Drop the oldest segments that retention does not keep, under a revision of its own (T7).
+
+        Reads as of older revisions see them until `reclaim` removes their files; a tail that goes
+        on behind a dropped row is told so. Rows in the write-ahead log are moved into segments
+        first when all others are past their age.
+
+        Returns:
+            The rows that were dropped.
+
+        Raises:
+            DatasetNotFoundError, DatasetDamagedError, DiskFullError, StoreFailedError: Nothing
+                was dropped.
+        """
+        ...
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """Remove the files of rows that were dropped until an instant and no snapshot shows.
+
+        Afterwards a read as of a revision that showed them is refused: never fewer rows.
+
+        Returns:
+            The bytes that were freed.
         """
         ...
 

@@ -14,7 +14,7 @@ from tickmesh_tickstore.errors import (
     SubjectUnknownError,
     VersionUnknownError,
 )
-from tickmesh_tickstore.governance import Governance, Refusal
+from tickmesh_tickstore.governance import Governance, RefusedRows
 
 
 def batch_of(table: pa.Table, schemas: MemorySchemas) -> pa.RecordBatch:
@@ -31,8 +31,9 @@ def test_valid_rows_are_let_in(schemas: MemorySchemas) -> None:
 def test_a_refusal_names_column_rule_row_count_and_the_first_row(schemas: MemorySchemas) -> None:
     prices = pa.array([1.0, -1.0, 2.0, -3.0, 2e6])
     batch = batch_of(trades(5).set_column(2, "price", prices), schemas)
-    refusal = Governance(schemas).schema_for("ticks.trades").judge(batch)
-    assert isinstance(refusal, Refusal)
+    refused = Governance(schemas).schema_for("ticks.trades").judge(batch)
+    assert isinstance(refused, RefusedRows)
+    refusal = refused.examine()
     assert (refusal.bad_rows, refusal.rows, refusal.first_bad_row) == (3, 5, 1)
     assert {(rule.column, rule.rule, rule.rows) for rule in refusal.rules} == {
         ("price", "EXCLUSIVE_MINIMUM", 2),
@@ -95,11 +96,37 @@ def test_a_removed_version_is_read_under_for_as_long_as_it_is_held(
     schemas: MemorySchemas,
 ) -> None:
     governance = Governance(schemas)
-    held = governance.readable("ticks.trades", version=1)
+    held = governance.columns("ticks.trades", version=1)
     schemas.by_subject["ticks.trades"][0] = replace(schemas.latest("ticks.trades"), state="removed")
-    assert governance.readable("ticks.trades", version=1) is held
+    assert governance.columns("ticks.trades", version=1) is held
     with pytest.raises(VersionUnknownError):
-        Governance(schemas).readable("ticks.trades", version=1)
+        Governance(schemas).columns("ticks.trades", version=1)
+
+
+@pytest.mark.parametrize("state", ["deprecated", "deleted"])
+def test_t9_a_version_out_of_service_is_read_under(schemas: MemorySchemas, state: str) -> None:
+    version = schemas.register("ticks.trades", trades_schema(), state=state).version
+    assert Governance(schemas).columns("ticks.trades", version=version).stamp.schema_version == 2
+
+
+def test_a_generation_begins_with_a_breaking_change_and_with_no_other(
+    schemas: MemorySchemas,
+) -> None:
+    """Also where the columns stay as they are, and whichever version is asked first."""
+    for more in (
+        {"venue": {"type": "string"}},
+        {"venue": {"type": "string"}, "size": {"type": "integer", "minimum": 10}},
+        {"size": {"type": "integer", "minimum": 0}},
+        {"price": {"type": "string"}},
+        {"price": {"type": "string"}, "note": {"type": "string"}},
+    ):
+        schemas.register("ticks.trades", trades_schema(**more))
+    governance = Governance(schemas)
+    found = {
+        version: governance.columns("ticks.trades", version=version).generation
+        for version in (6, 1, 4, 2, 5, 3)
+    }
+    assert found == {1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3}
 
 
 def test_a_registry_that_is_away_is_worth_a_retry(schemas: MemorySchemas) -> None:

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.engine.disk.filesystem import make_directory
+from tickmesh_tickstore.engine.disk.segment import SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settled import SettledPart
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentRecord
 
 __all__ = ["DatasetDirectory"]
 
@@ -61,8 +66,19 @@ class DatasetDirectory:
         return self.logs / f"{number:010d}.spare"
 
     def segment(self, segment_id: str) -> Path:
-        """A segment by id."""
+        """A recent segment by id."""
         return self.segments / f"{segment_id}.arrow"
+
+    def part(self, record: SegmentRecord, schema: pa.Schema, cache: SegmentCache) -> SegmentPart:
+        """A segment of rows of a schema as a part of the dataset."""
+        path = self.segments / record.file_name
+        if record.tier is Tier.SETTLED:
+            return SettledPart(record, path, cache, schema)
+        return SegmentPart(record, path, cache)
+
+    def settling(self, segment_id: str) -> Path:
+        """A settled segment by id while it is written."""
+        return self.staging / f"{segment_id}.parquet"
 
     def staged(self, upload_id: str) -> Path:
         """A staged upload by id."""

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
@@ -22,20 +23,24 @@ from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSyste
 from tickmesh_tickstore.engine.disk.log import DiskJournal
 from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
+from tickmesh_tickstore.engine.disk.reclaiming import Reclaimer
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
-from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
+from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settling import Settler
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
+from tickmesh_tickstore.engine.dropped import DroppedRows
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.uploads import Staging
 
 __all__ = ["DiskEngine"]
@@ -86,6 +91,19 @@ class DiskEngine(DatasetEngine):
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
+        self._reclaimer = Reclaimer(files=self._files, cache=self._cache)
+        self._settler = Settler(
+            manifest=self._manifest,
+            files=self._files,
+            cache=self._cache,
+            reclaimer=self._reclaimer,
+            limits=self._limits,
+            new_id=new_id,
+            datasets=lambda: [
+                (dataset, self._directory_of(dataset.dataset_id))
+                for dataset in self._datasets.values()
+            ],
+        )
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
@@ -93,6 +111,7 @@ class DiskEngine(DatasetEngine):
             decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
+            sealed=self._settler.segments_came,
         )
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
@@ -103,6 +122,7 @@ class DiskEngine(DatasetEngine):
         except BaseException:
             self.close()
             raise
+        self._settler.look()
 
     def _remove_deleted(self, known: Collection[str]) -> None:
         """Remove what is left of datasets whose deletion, or creation, a crash cut short.
@@ -156,6 +176,7 @@ class DiskEngine(DatasetEngine):
             log_number=recovered.log_number,
             offset=recovered.offset,
             revision=recovered.state.revision,
+            trims=recovered.trims,
         )
         dataset = Dataset(
             name=stored.name,
@@ -176,6 +197,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                trims=full.trims,
                 recyclable=False,
             )
         report = recovered.report
@@ -214,11 +236,9 @@ class DiskEngine(DatasetEngine):
             cache=self._cache,
         )
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        # A damaged dataset was never opened: only its id is known.
-        dataset_id = self.dataset(name).dataset_id
-        if dataset is not None:
-            self._sealer.forget(dataset_id)
+    def _erase(self, dataset_id: str) -> None:
+        self._sealer.forget(dataset_id)
+        self._settler.forget(dataset_id)
         directory = self._directory_of(dataset_id)
         directory.mark_deleted()
         self._manifest.delete_dataset(dataset_id)
@@ -228,6 +248,17 @@ class DiskEngine(DatasetEngine):
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
+
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        parts = [each.part for each in gone if isinstance(each.part, SegmentPart)]
+        self._manifest.reclaim(
+            dataset.dataset_id,
+            segment_ids=[part.record.segment_id for part in parts],
+            gone=dataset.state.dropped.without(gone).gone,
+        )
+        # From here on the files belong to nothing: a crash leaves them to the next start.
+        dataset.forget_dropped(gone)
+        self._reclaimer.retire(parts)
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         self._manifest.add_snapshot(snapshot)
@@ -240,6 +271,7 @@ class DiskEngine(DatasetEngine):
         segments = [
             part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
         ]
+        settled = [record for record in segments if record.tier is Tier.SETTLED]
         span = state.time_span()
         journal = dataset.journal
         assert isinstance(journal, DiskJournal)
@@ -254,7 +286,14 @@ class DiskEngine(DatasetEngine):
             max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
+            dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
+            retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
+            settled_segments=len(settled),
+            settled_rows=sum(record.row_count for record in settled),
+            settled_bytes=sum(record.byte_count for record in settled),
+            logs=len({part.log_number for part in state.recent}),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -264,12 +303,20 @@ class DiskEngine(DatasetEngine):
         if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
             raise TimeoutError
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+        deadline = time.monotonic() + timeout_seconds
+        self.flush(name, timeout_seconds=timeout_seconds)
+        left = max(0.0, deadline - time.monotonic())
+        self._settler.compact(self._find(name).dataset_id, timeout_seconds=left)
+
     def close(self) -> None:
         """See `TickEngine.close`."""
         if self._closed:
             return
         super().close()
         self._sealer.close()
+        self._settler.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
 
@@ -293,6 +340,9 @@ def _not_created(error: OSError) -> TickStoreError:
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     return DamagedDataset(
         DatasetInfo(
@@ -302,6 +352,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
@@ -315,7 +366,10 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             max_time_ns=None if span is None else span[1],
             waiting_bytes=0,
             commit_groups=0,
+            dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
+            retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
+            version_rows=version_rows,
         ),
     )
 
