@@ -7,7 +7,6 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 
 from tests.support.ticks import DATASET, VERSION_1, admit, put, sizes, ticks
@@ -15,13 +14,14 @@ from tests.unit.tickstore.watched_files import WatchedFiles
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
-from tickmesh_tickstore.engine import AppendFuture, DiskEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
     from tests.unit.tickstore.conftest import OpenStore
-    from tickmesh_tickstore.engine import Judge
+    from tickmesh_tickstore.engine import AppendFuture, DiskEngine, Judge
 
 _ONE_MESSAGE_A_GROUP = EngineLimits(group_rows=1)
 
