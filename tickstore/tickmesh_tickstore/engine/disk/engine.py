@@ -338,6 +338,11 @@ def _not_created(error: OSError) -> TickStoreError:
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
     span = join_spans(record.time_span for record in stored.segments)
+    rows = sum(record.row_count for record in stored.segments)
+    counted = (
+        f"{message}. Counted are the {rows} rows that the manifest records in segments, damaged or "
+        "not; those of the write-ahead log are not counted"
+    )
     return DamagedDataset(
         DatasetInfo(
             stored.name,
@@ -350,7 +355,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
         ),
         DatasetStatistics(
             revision=stored.sealed_revision,
-            rows=sum(record.row_count for record in stored.segments),
+            rows=rows,
             segments=len(stored.segments),
             unsealed_rows=0,
             log_bytes=0,
@@ -361,7 +366,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             commit_groups=0,
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
-            failure=message,
+            failure=counted,
         ),
     )
 
