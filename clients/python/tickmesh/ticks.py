@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from tickmesh._ticks.administration import Limits, Retention, TickAdministration
-from tickmesh._ticks.bars import TradingSession, bars_query
+from tickmesh._ticks.bars import TradingSession, bars_command
 from tickmesh._ticks.commands import ReadOptions, put_command, read_command
 from tickmesh._ticks.connection import TickConnection
 from tickmesh._ticks.durations import duration_ns
@@ -15,7 +15,7 @@ from tickmesh._ticks.filters import Column, Filter, col
 from tickmesh._ticks.frames import to_batches
 from tickmesh._ticks.frames_out import pandas_frame, polars_frame, require
 from tickmesh._ticks.put_stream import PutStream
-from tickmesh._ticks.queries import Side, as_of_join_command, latest_query, sql_query
+from tickmesh._ticks.queries import Side, as_of_join_command, latest_command, sql_command
 from tickmesh._ticks.reading import read_table, stream_batches
 from tickmesh._ticks.selections import Selection
 from tickmesh._ticks.tail import Tail, TailBatch
@@ -361,7 +361,7 @@ class TickClient:
         Raises:
             FailedPreconditionError: the schema names no event time or symbol; it says how to.
         """
-        command = latest_query(
+        command = latest_command(
             dataset,
             at=at,
             symbols=symbols,
@@ -477,7 +477,7 @@ class TickClient:
             snapshot: As for `read`.
             version: As for `read`.
         """
-        command = bars_query(
+        command = bars_command(
             dataset,
             every=every,
             ticks=ticks,
@@ -520,7 +520,7 @@ class TickClient:
             InvalidArgumentError: the statement is wrong, or does more than read.
             ResourceExhaustedError: it needs more memory or time than the store gives one.
         """
-        command = sql_query(query, tables=tables, parameters=parameters)
+        command = sql_command(query, tables=tables, parameters=parameters)
         return read_table(self._connection, command)
 
     # Knowing ----------------------------------------------------------------------------------

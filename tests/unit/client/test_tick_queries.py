@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tickmesh._ticks.bars import bars_query
+from tickmesh._ticks.bars import bars_command
 from tickmesh._ticks.commands import read_command
 from tickmesh._ticks.durations import duration_ns, duration_text
-from tickmesh._ticks.queries import as_of_join_command, latest_query, sql_query
+from tickmesh._ticks.queries import as_of_join_command, latest_command, sql_command
 from tickmesh.api.tickstore.v1 import queries_pb2 as wire
 from tickmesh.errors import InvalidArgumentError
 from tickmesh.ticks import Selection, TradingSession, col
@@ -81,8 +81,8 @@ def test_what_is_no_span_of_time_is_refused(value: Any) -> None:
 
 
 def test_latest_takes_rows_up_to_and_at_the_instant() -> None:
-    assert latest_query("d", **LATEST | {"at": 10}).read.end_ns == 11
-    assert not latest_query("d", **LATEST).read.HasField("end_ns")
+    assert latest_command("d", **LATEST | {"at": 10}).read.end_ns == 11
+    assert not latest_command("d", **LATEST).read.HasField("end_ns")
 
 
 @pytest.mark.parametrize(
@@ -139,17 +139,17 @@ def test_a_join_that_cannot_be_meant_is_refused(options: dict[str, Any]) -> None
 
 
 def test_bars_of_each_width() -> None:
-    assert bars_query("d", **BARS | {"every": "1m"}).time_ns == 60_000_000_000
-    assert bars_query("d", **BARS | {"ticks": 100}).ticks == 100
-    assert bars_query("d", **BARS | {"volume": 1e6}).volume == 1e6
-    assert bars_query("d", **BARS | {"dollars": 5}).dollars == 5.0
+    assert bars_command("d", **BARS | {"every": "1m"}).time_ns == 60_000_000_000
+    assert bars_command("d", **BARS | {"ticks": 100}).ticks == 100
+    assert bars_command("d", **BARS | {"volume": 1e6}).volume == 1e6
+    assert bars_command("d", **BARS | {"dollars": 5}).dollars == 5.0
 
 
 def test_a_session_is_carried_whole() -> None:
     session = TradingSession(
         "09:30", dt.time(16), tz="America/New_York", holidays=[dt.date(2026, 12, 25), "2027-01-01"]
     )
-    command = bars_query("d", **BARS | {"every": "1m", "session": session, "fill": "previous"})
+    command = bars_command("d", **BARS | {"every": "1m", "session": session, "fill": "previous"})
     assert command.empty_bars == wire.EMPTY_BARS_PREVIOUS_CLOSE
     assert command.session == wire.TradingSession(
         time_zone="America/New_York",
@@ -186,11 +186,11 @@ def test_a_session_is_carried_whole() -> None:
 )
 def test_bars_that_cannot_be_meant_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
-        bars_query("d", **BARS | options)
+        bars_command("d", **BARS | options)
 
 
 def test_a_statement_carries_its_tables_and_values() -> None:
-    command = sql_query(
+    command = sql_command(
         "select * from t where size > $1",
         tables={"t": Selection("ticks.trades", symbols="IBM"), "q": "ticks.quotes"},
         parameters=[5, "x"],
@@ -201,9 +201,9 @@ def test_a_statement_carries_its_tables_and_values() -> None:
     ]
     assert [value.WhichOneof("kind") for value in command.parameters] == ["integer", "text"]
     with pytest.raises(InvalidArgumentError, match=r"\$1 is None"):
-        sql_query("select $1", tables=None, parameters=[None])  # type: ignore[list-item]  # so it is
+        sql_command("select $1", tables=None, parameters=[None])  # type: ignore[list-item]  # so it is
     with pytest.raises(InvalidArgumentError, match="sequence"):
-        sql_query("select $1", tables=None, parameters="x")
+        sql_command("select $1", tables=None, parameters="x")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class TradingSession:
         )
 
 
-def bars_query(
+def bars_command(
     dataset: str,
     *,
     every: Duration | None,

@@ -44,7 +44,7 @@ _GROUPINGS = {
 }
 
 
-def latest_query(
+def latest_command(
     dataset: str,
     *,
     at: Instant | None,
@@ -117,7 +117,7 @@ def as_of_join_command(
     )
 
 
-def sql_query(
+def sql_command(
     query: str, *, tables: Mapping[str, Side] | None, parameters: Sequence[ColumnValue]
 ) -> queries_pb2.SqlCommand:
     """One statement of SQL, the tables it names and the values of its parameters."""
