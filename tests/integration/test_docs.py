@@ -208,6 +208,17 @@ def check_compatibility(names: Mapping[str, Any]) -> None:
     assert {names["report"].verdict, names["back"].verdict} == {"incompatible"}
 
 
+def prepare_evolution(_: Path) -> dict[str, str]:
+    return {}
+
+
+def check_evolution(names: Mapping[str, Any]) -> None:
+    assert names["refused"].reason == "GENERATION_NOT_READABLE"
+    assert names["shared"].num_rows == 6
+    names["ticks"].close()
+    names["registry"].close()
+
+
 TABLE = pa.table(
     {
         "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -226,6 +237,7 @@ SETTINGS: dict[
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/cleaning-over-flight.md": (prepare_flight, check_flight),
+    "docs/evolving-schemas.md": (prepare_evolution, check_evolution),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
 }
