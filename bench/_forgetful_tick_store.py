@@ -30,6 +30,7 @@ from tickmesh_tickstore.engine.parts import DatasetState
 from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.service import grpc_service
 from tickmesh_tickstore.tickets import TicketOffice
 
@@ -112,6 +113,7 @@ def _process(config: TickStoreConfig, home: Path) -> ServiceProcess:
         engine=engine,
         governance=Governance(registry),
         settings=SettingsDirectory(home / "settings"),
+        sandbox=SqlSandbox(SqlLimits()),
         tickets=TicketOffice(
             load_or_make_key(home / "ticket.key"), clock=clock, lifetime_seconds=900
         ),

@@ -239,7 +239,11 @@ def build_cleaner(
         grpc_services=[CleanerService(application, judging).grpc_service()],
         errors=error_table(),
         permissions=permission_table(grants=grants),
-        flight=FlightEndpoint(flights, max_streams=config.serving.max_flight_streams),
+        flight=FlightEndpoint(
+            flights,
+            max_streams=config.serving.max_flight_streams,
+            max_streams_per_principal=config.serving.max_flight_streams_per_principal,
+        ),
         components=[
             _Life(
                 store,

@@ -84,6 +84,8 @@ class ServingConfig:
     """The deadline of unary calls that bring none."""
     max_flight_streams: int = 128
     """Flight streams at a time; each holds a thread."""
+    max_flight_streams_per_principal: int = 0
+    """Flight streams of one principal at a time; as many as there may be when 0."""
     tls: ServerTls = field(default_factory=ServerTls)
     """How connections are encrypted."""
     logging: LoggingConfig = field(default_factory=LoggingConfig)
@@ -102,8 +104,11 @@ class ServingConfig:
                 raise ValueError(f"expected {name} from 0 to 65535, was {port}")
         if self.drain_seconds < 0 or self.unary_deadline_seconds <= 0:
             raise ValueError("expected drain_seconds ≥ 0 and unary_deadline_seconds > 0")
-        if self.max_flight_streams < 1:
-            raise ValueError(f"expected max_flight_streams ≥ 1, was {self.max_flight_streams}")
+        if self.max_flight_streams < 1 or self.max_flight_streams_per_principal < 0:
+            raise ValueError(
+                "expected max_flight_streams ≥ 1 and max_flight_streams_per_principal ≥ 0, were "
+                f"{self.max_flight_streams} and {self.max_flight_streams_per_principal}"
+            )
 
 
 def load_service_config(

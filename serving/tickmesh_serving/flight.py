@@ -37,11 +37,18 @@ __all__ = ["FlightCall", "FlightEndpoint", "FlightHandlers", "GuardedFlightServe
 
 
 class FlightEndpoint:
-    """Handlers with the bound of their streams; the process starts and stops it."""
+    """Handlers with the bounds of their streams; the process starts and stops it."""
 
-    def __init__(self, handlers: FlightHandlers, *, max_streams: int = 128) -> None:
+    def __init__(
+        self,
+        handlers: FlightHandlers,
+        *,
+        max_streams: int = 128,
+        max_streams_per_principal: int = 0,
+    ) -> None:
         self._handlers = handlers
         self._max_streams = max_streams
+        self._max_streams_per_principal = max_streams_per_principal
         self._server: GuardedFlightServer | None = None
         self._ended = threading.Event()
 
@@ -75,6 +82,7 @@ class FlightEndpoint:
                 clock=clock,
                 certificate=certificate,
                 max_streams=self._max_streams,
+                max_streams_per_principal=self._max_streams_per_principal,
             )
         except pa.ArrowException as error:
             raise OSError(str(error)) from error
@@ -126,6 +134,7 @@ class GuardedFlightServer(flight.FlightServerBase):
         clock: Clock,
         certificate: ServerCertificate | None,
         max_streams: int,
+        max_streams_per_principal: int,
     ) -> None:
         self._handlers = handlers
         self._chain = chain
@@ -134,7 +143,9 @@ class GuardedFlightServer(flight.FlightServerBase):
         address = f"[{host}]" if ":" in host else host
         shown = None if certificate is None else [(certificate.chain, certificate.private_key)]
         roots = None if certificate is None else certificate.client_roots
-        self.admission = Admission(chain, max_streams=max_streams)
+        self.admission = Admission(
+            chain, max_streams=max_streams, max_streams_per_principal=max_streams_per_principal
+        )
         super().__init__(
             f"{'grpc' if certificate is None else 'grpc+tls'}://{address}:{port}",
             tls_certificates=shown,
@@ -258,6 +269,8 @@ class GuardedFlightServer(flight.FlightServerBase):
         try:
             seen = self._chain.begin(call)
             enter_call(seen)
+            if call.streaming:
+                self.admission.charge(middleware, seen.principal.name)
             return handler(
                 FlightCall(
                     principal=seen.principal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import grpc
@@ -40,12 +41,13 @@ class CallMiddleware(flight.ServerMiddleware):
         headers: dict[str, str],
         chain: Chain,
         *,
-        release: Callable[[], None],
+        release: Callable[[CallMiddleware], None],
         settled: Callable[[], None],
     ) -> None:
         super().__init__()
         self.headers = headers
         self.call: RpcCall | None = None
+        self.charged_to: str | None = None
         self._chain = chain
         self._release = release
         self._settled = settled
@@ -67,7 +69,7 @@ class CallMiddleware(flight.ServerMiddleware):
     def call_completed(self, exception: pa.ArrowException | None) -> None:
         """Close the call, its stream included."""
         self.settle()
-        self._release()
+        self._release(self)
         enter_call(None)
         if self.call is None:
             return
@@ -83,10 +85,14 @@ class CallMiddleware(flight.ServerMiddleware):
 class Admission(flight.ServerMiddlewareFactory):
     """Refuses calls before they cost anything: no server yet or any more, or too many streams."""
 
-    def __init__(self, chain: Chain, *, max_streams: int) -> None:
+    def __init__(
+        self, chain: Chain, *, max_streams: int, max_streams_per_principal: int = 0
+    ) -> None:
         super().__init__()
         self._chain = chain
         self._max = max_streams
+        self._max_of_one = max_streams_per_principal
+        self._streams_of: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._running = {True: 0, False: 0}  # streams, and calls that are none
         self._unsettled = 0
@@ -117,8 +123,29 @@ class Admission(flight.ServerMiddlewareFactory):
                 if values and isinstance(values[0], str)
             },
             self._chain,
-            release=lambda: self._give_back(stream=stream),
+            release=lambda middleware: self._give_back(middleware, stream=stream),
             settled=self._settle,
+        )
+
+    def charge(self, middleware: CallMiddleware, principal: str) -> None:
+        """Count a stream as its principal's, who is known only now.
+
+        Raises:
+            ResourceExhaustedError: the principal has as many as it may.
+        """
+        if not self._max_of_one:
+            return
+        with self._lock:
+            if self._streams_of[principal] < self._max_of_one:
+                self._streams_of[principal] += 1
+                middleware.charged_to = principal
+                return
+        raise ResourceExhaustedError(
+            f"{principal} has {self._max_of_one} streams open, which is the limit of one "
+            "principal; close one, or retry",
+            reason="TOO_MANY_STREAMS",
+            metadata={"maxStreams": str(self._max_of_one), "principal": principal},
+            retry_after_seconds=RETRY_AFTER_SECONDS,
         )
 
     def wait_until_settled(self) -> None:
@@ -139,9 +166,13 @@ class Admission(flight.ServerMiddlewareFactory):
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
 
-    def _give_back(self, *, stream: bool) -> None:
+    def _give_back(self, middleware: CallMiddleware, *, stream: bool) -> None:
         with self._lock:
             self._running[stream] -= 1
+            if middleware.charged_to is not None:
+                self._streams_of[middleware.charged_to] -= 1
+                if not self._streams_of[middleware.charged_to]:
+                    del self._streams_of[middleware.charged_to]
 
     def _settle(self) -> None:
         with self._lock:

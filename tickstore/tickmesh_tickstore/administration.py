@@ -102,3 +102,12 @@ class Administration:
         """
         self._engine.flush(name, timeout_seconds=timeout_seconds)
         return self.dataset(call, name)
+
+    def compact(self, call: CallContext, name: str, *, timeout_seconds: float) -> DatasetView:
+        """Brings all rows into settled segments, small neighbours merged.
+
+        Raises:
+            TimeoutError: it goes on in the background.
+        """
+        self._engine.compact(name, timeout_seconds=timeout_seconds)
+        return self.dataset(call, name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.administration import DatasetView
     from tickmesh_tickstore.domain.snapshots import Snapshot
+    from tickmesh_tickstore.engine.interface import DatasetStatistics
 
 _DEFAULT_TIMEOUT_SECONDS, _MAX_TIMEOUT_SECONDS = 30.0, 600.0
 _MAX_AGE_NS = 2**63 - 1
@@ -28,7 +29,7 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         subject=info.name,
         revision=statistics.revision,
         row_count=statistics.rows,
-        size_bytes=statistics.log_bytes + statistics.segment_bytes,
+        size_bytes=statistics.log_bytes + statistics.segment_bytes + statistics.dropped_bytes,
         schema_version=info.versions[-1][0].schema_version,
         schema_versions=[stamp.schema_version for stamp, _ in info.versions],
         min_event_time_ns=statistics.min_time_ns,
@@ -36,6 +37,8 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         naive_time_zone=settings.naive_time_zone,
         failure=statistics.failure,
         damaged=bool(info.damage),
+        retained_from_revision=statistics.retained_from_revision,
+        tiers=_tiers(statistics),
     )
     message.generations.extend(_generations(view))
     if settings.created_at_ns:
@@ -58,6 +61,30 @@ def _generations(view: DatasetView) -> list[dataset_pb2.Generation]:
         generation.schema_versions.append(stamp.schema_version)
         generation.row_count += view.statistics.version_rows.get(stamp.schema_version, 0)
     return [found[number] for number in sorted(found)]
+
+
+def _tiers(statistics: DatasetStatistics) -> list[dataset_pb2.Tier]:
+    sealed = statistics.rows - statistics.unsealed_rows
+    return [
+        dataset_pb2.Tier(
+            name="log",
+            segments=statistics.logs,
+            row_count=statistics.unsealed_rows,
+            size_bytes=statistics.log_bytes,
+        ),
+        dataset_pb2.Tier(
+            name="recent",
+            segments=statistics.segments - statistics.settled_segments,
+            row_count=sealed - statistics.settled_rows,
+            size_bytes=statistics.segment_bytes - statistics.settled_bytes,
+        ),
+        dataset_pb2.Tier(
+            name="settled",
+            segments=statistics.settled_segments,
+            row_count=statistics.settled_rows,
+            size_bytes=statistics.settled_bytes,
+        ),
+    ]
 
 
 def snapshot_message(snapshot: Snapshot) -> dataset_pb2.Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tickmesh.config import load_client_config
@@ -20,10 +20,13 @@ from tickmesh_tickstore.actions import HANDLERS, SERVICE_NAME
 from tickmesh_tickstore.application import RecoverySummary, TickStore
 from tickmesh_tickstore.counters import PutCounters
 from tickmesh_tickstore.dataset_settings import SettingsDirectory
+from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.errors import error_table
 from tickmesh_tickstore.flight_service import TickStoreFlight
 from tickmesh_tickstore.governance import Governance
+from tickmesh_tickstore.maintenance import Maintenance, Retainer
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.service import grpc_service
 from tickmesh_tickstore.tickets import TicketOffice
 
@@ -66,12 +69,19 @@ class _Parts:
         self._engine: DiskEngine | None = None
         self._registry: RegistryClient | None = None
         self._store: TickStore | None = None
+        self._sandbox = SqlSandbox(SqlLimits(**asdict(config.sql)))
+        self._retainer: Retainer | None = None
 
     @property
     def store(self) -> TickStore:
         """The application; there once the process serves."""
         assert self._store is not None, "no call is served before the store is open"
         return self._store
+
+    def retain(self) -> None:
+        """Drops what retention does not keep."""
+        assert self._retainer is not None, "maintenance starts once the store is open"
+        self._retainer.apply()
 
     async def start(self) -> None:
         """Recovers the store."""
@@ -88,7 +98,14 @@ class _Parts:
     def _open(self) -> None:
         directory = self._config.store.path(self._home)
         started_ns = self._clock.monotonic_ns()
-        self._engine = DiskEngine(directory, now_ns=self._clock.now_ns)
+        store = self._config.store
+        limits = EngineLimits(
+            staged_bytes=store.max_staged_bytes,
+            staged_bytes_per_principal=(
+                store.max_staged_bytes_per_principal or store.max_staged_bytes
+            ),
+        )
+        self._engine = DiskEngine(directory, limits=limits, now_ns=self._clock.now_ns)
         reports = self._engine.recovery
         # Whoever asks is told at once that the registry is away, and decides how long to wait.
         client = replace(load_client_config(home=self._home), call_attempts=1)
@@ -98,6 +115,13 @@ class _Parts:
         registry_client_metrics(self._metrics, self._registry)
         settings = SettingsDirectory(directory / "settings")
         settings.keep_only(info.name for info in self._engine.datasets())
+        self._retainer = Retainer(
+            engine=self._engine,
+            settings=settings,
+            clock=self._clock,
+            ticket_lifetime_seconds=self._config.reading.ticket_lifetime_seconds,
+            metrics=self._metrics,
+        )
         self._store = TickStore(
             engine=self._engine,
             governance=Governance(self._registry, stale_since_ns=self._stale_since_ns),
@@ -107,6 +131,7 @@ class _Parts:
                 clock=self._clock,
                 lifetime_seconds=self._config.reading.ticket_lifetime_seconds,
             ),
+            sandbox=self._sandbox,
             counters=PutCounters(self._metrics),
             clock=self._clock,
             max_endpoints=self._config.reading.max_endpoints,
@@ -123,6 +148,7 @@ class _Parts:
         return self._registry.cache_statistics().stale_since_ns
 
     def _close(self) -> None:
+        self._sandbox.close()
         if self._engine is not None:
             self._engine.close()
         if self._registry is not None:
@@ -152,15 +178,20 @@ def build_tick_store(
     ids = ids or RandomIds()
     metrics = new_registry()
     parts = _Parts(config, home, clock=clock, metrics=metrics)
+    maintenance = Maintenance(parts.retain, interval_seconds=config.maintenance.interval_seconds)
     handlers = TickStoreFlight(lambda: parts.store, max_lag_rows=config.reading.max_lag_rows)
     return ServiceProcess(
         "tickstore",
         config.serving,
         grpc_services=[grpc_service(lambda: parts.store)],
-        flight=FlightEndpoint(handlers, max_streams=config.serving.max_flight_streams),
+        flight=FlightEndpoint(
+            handlers,
+            max_streams=config.serving.max_flight_streams,
+            max_streams_per_principal=config.serving.max_flight_streams_per_principal,
+        ),
         errors=error_table(ids=ids),
         permissions=permission_table(grants),
-        components=[parts],
+        components=[parts, maintenance],
         metrics=metrics,
         clock=clock,
         ids=ids,

@@ -26,6 +26,7 @@ from tickmesh_tickstore.errors import (
 )
 from tickmesh_tickstore.filter_messages import filter_of
 from tickmesh_tickstore.planned_read import PlannedRead
+from tickmesh_tickstore.put_limits import PutLimits
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
 from tickmesh_tickstore.query_planning import QueryPlanner
 from tickmesh_tickstore.reader_versions import ReaderVersions
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.row_stream import RowStream
     from tickmesh_tickstore.governance import Governance, GovernedSchema
     from tickmesh_tickstore.put_session import PutSession
+    from tickmesh_tickstore.queries.sql import SqlSandbox
     from tickmesh_tickstore.tickets import TicketOffice
 
 _MAX_PRODUCER_ID_CHARACTERS = 255
@@ -83,6 +85,7 @@ class TickStore:
         counters: What the store has done since its start.
         recovery: What opening it found.
         administration: Settings, snapshots and the end of datasets.
+        put_limits: What the put streams of a dataset may use.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class TickStore:
         governance: Governance,
         settings: SettingsDirectory,
         tickets: TicketOffice,
+        sandbox: SqlSandbox,
         counters: PutCounters,
         clock: Clock,
         max_endpoints: int = 4,
@@ -102,13 +106,14 @@ class TickStore:
         self.governance = governance
         self.counters = counters
         self.administration = Administration(engine=engine, settings=settings)
+        self.put_limits = PutLimits(engine=engine, settings=settings, clock=clock)
         self._settings = settings
         self._tickets = tickets
         self._clock = clock
         self._max_endpoints = max_endpoints
         self._readers = ReaderVersions(engine=engine, governance=governance)
         self._queries = QueryPlanner(
-            engine=engine, scan_request=self._scan_request, tickets=tickets
+            engine=engine, scan_request=self._scan_request, tickets=tickets, sandbox=sandbox
         )
 
     # Datasets ---------------------------------------------------------------------------------
@@ -270,7 +275,7 @@ class TickStore:
         """
         payload = self._tickets.open(ticket, principal=call.principal.name)
         if payload.HasField("query"):
-            return self._queries.answer(payload)
+            return self._queries.answer(call, payload)
         if payload.read.follow:
             return payload.read
         if payload.read.reader_version:

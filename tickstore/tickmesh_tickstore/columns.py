@@ -43,11 +43,12 @@ class ColumnMatching:
     Attributes:
         projection: The columns of the schema version, in its order.
         changes: What `apply` changes, for people; empty when no value is touched.
+        identical: Whether batches are of the schema version as they come.
     """
 
     projection: pa.Schema
     changes: tuple[ColumnChange, ...]
-    _identical: bool
+    identical: bool
     _sources: tuple[int | None, ...]
     _converters: tuple[Callable[[AnyArray], AnyArray] | None, ...]
 
@@ -57,7 +58,7 @@ class ColumnMatching:
         Raises:
             InvalidRowsError: a value does not fit the column's type without loss.
         """
-        if self._identical:
+        if self.identical:
             return batch
         if not self.changes:
             # Nullability alone differs; whether there are nulls is the judge's question.
@@ -138,7 +139,7 @@ def match_columns(
     return ColumnMatching(
         projection=projection,
         changes=tuple(changes),
-        _identical=incoming.equals(projection),
+        identical=incoming.equals(projection),
         _sources=tuple(sources),
         _converters=tuple(converters),
     )

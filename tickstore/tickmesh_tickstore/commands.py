@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tickmesh_tickstore.query_handlers import QueryHandler
+    from tickmesh_tickstore.prepared_query import QueryHandler
 
 MessageT = TypeVar("MessageT", bound=Message)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tickmesh_serving.config import ServingConfig
 
+_LEAST_SQL_BYTES = 67_108_864
+
 
 @dataclass(frozen=True)
 class StoreConfig:
@@ -13,6 +15,14 @@ class StoreConfig:
 
     directory: Path | None = None
     """By default `tickstore` in the home."""
+    max_staged_bytes: int = 4 << 30
+    """Atomic uploads that are not committed yet, together."""
+    max_staged_bytes_per_principal: int = 0
+    """Those of one principal among them; as many as there may be when 0."""
+
+    def __post_init__(self) -> None:
+        if self.max_staged_bytes < 1 or self.max_staged_bytes_per_principal < 0:
+            raise ValueError("expected max_staged_bytes ≥ 1 and max_staged_bytes_per_principal ≥ 0")
 
     def path(self, home: Path) -> Path:
         """The directory, given the home."""
@@ -38,6 +48,44 @@ class ReadingConfig:
 
 
 @dataclass(frozen=True)
+class SqlConfig:
+    """Bounds of statements of SQL."""
+
+    memory_bytes: int = 536_870_912
+    """Memory that one statement may use."""
+    threads: int = 2
+    """Threads that one statement may use."""
+    timeout_seconds: float = 30.0
+    """How long a statement may work; waiting for a slow client does not count."""
+    result_rows: int = 10_000_000
+    """Rows of one answer."""
+    result_bytes: int = 1_073_741_824
+    """Bytes of one answer."""
+    concurrent: int = 2
+    """Statements that run at a time, each in a process of its own."""
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds <= 0:
+            raise ValueError("expected timeout_seconds > 0")
+        if self.memory_bytes < _LEAST_SQL_BYTES:
+            raise ValueError(f"expected memory_bytes ≥ {_LEAST_SQL_BYTES}")
+        if min(self.threads, self.result_rows, self.result_bytes, self.concurrent) < 1:
+            raise ValueError("expected threads, result_rows, result_bytes and concurrent ≥ 1")
+
+
+@dataclass(frozen=True)
+class MaintenanceConfig:
+    """What the store does by itself."""
+
+    interval_seconds: float = 60.0
+    """How often retention is applied."""
+
+    def __post_init__(self) -> None:
+        if self.interval_seconds <= 0:
+            raise ValueError("expected interval_seconds > 0")
+
+
+@dataclass(frozen=True)
 class TickStoreConfig:
     """Everything the tick store can be told."""
 
@@ -47,6 +95,10 @@ class TickStoreConfig:
     """Where rows are kept."""
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     """What readers may cost."""
+    sql: SqlConfig = field(default_factory=SqlConfig)
+    """What statements may cost."""
+    maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
+    """What it does by itself."""
     serving: ServingConfig = field(
         default_factory=lambda: ServingConfig(grpc_port=7472, flight_port=7482, http_port=7492)
     )

@@ -105,7 +105,7 @@ def compact_dataset(
 ) -> wire.CompactDatasetResponse:
     """Answers CompactDataset."""
     timeout = timeout_seconds_of(request.timeout, given=request.HasField("timeout"))
-    view = store.administration.flush(call, request.dataset, timeout_seconds=timeout)
+    view = store.administration.compact(call, request.dataset, timeout_seconds=timeout)
     return wire.CompactDatasetResponse(dataset=dataset_message(view))
 
 

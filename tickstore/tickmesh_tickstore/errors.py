@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -38,11 +38,6 @@ class ServiceError(domain.TickStoreError):
         self.violations = tuple(violations)
         self.resource = resource
         self.retry_after_seconds = retry_after_seconds
-
-    def knowing(self, **metadata: str) -> Self:
-        """Adds what only the caller knows, such as the rows a stream has stored; returns self."""
-        self.metadata = {**self.metadata, **metadata}
-        return self
 
 
 class InvalidRequestError(ServiceError):
@@ -105,6 +100,12 @@ class SlowConsumerError(ServiceError):
     reason = "SLOW_CONSUMER"
 
 
+class LimitReachedError(ServiceError):
+    """A stream, or a dataset, is at a limit; the same call may succeed later (T11)."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
 class RegistryUnavailableError(ServiceError):
     """The schema version was never seen here and the registry does not answer."""
 
@@ -134,6 +135,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     TicketInvalidError: grpc.StatusCode.PERMISSION_DENIED,
     TicketExpiredError: grpc.StatusCode.FAILED_PRECONDITION,
     SlowConsumerError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     RegistryUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     TokenInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -160,6 +162,10 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.UploadIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.LimitExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     domain.NoEventTimeError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.QueryInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
+    domain.QueryTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    domain.NoPriceError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.NoSizeError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,

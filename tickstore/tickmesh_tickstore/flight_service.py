@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tickmesh_serving.flight import FlightCall
     from tickmesh_tickstore.application import TickStore
     from tickmesh_tickstore.planned_read import PlannedRead
+    from tickmesh_tickstore.put_limits import PutAllowance
     from tickmesh_tickstore.put_session import PutSession
 
 _HEARTBEAT_SECONDS = 1.0
@@ -56,18 +57,16 @@ class TickStoreFlight:
     ) -> None:
         """Judges, stores and acknowledges a stream of batches."""
         incoming = reader.schema
-        session = self._store.open_put(call, put_request(descriptor, incoming), incoming)
-        acknowledger = _Acknowledger(call, session, writer)
-        acknowledger.start()
-        refusal: Exception | None = None
         try:
-            _take_messages(call, reader, session)
-        except (domain.TickStoreError, pa.ArrowException) as error:
-            refusal = error
-        finally:
-            session.end()
-            acknowledger.join()
-        acknowledger.send(session.close(refusal))
+            request = put_request(descriptor, incoming)
+            with self._store.put_limits.stream(request.dataset) as allowance:
+                session = self._store.open_put(call, request, incoming)
+                _serve_put(call, reader, writer, session, allowance)
+        except UnicodeDecodeError as error:
+            raise MalformedDataError(
+                "Names of columns, time zones and metadata are UTF-8; in the Arrow schema of this "
+                "stream one is not."
+            ) from error
 
     def get(self, call: FlightCall, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Serves one range of a planned read, or a live tail to a plain client."""
@@ -137,16 +136,45 @@ class TickStoreFlight:
         return ACTION_DESCRIPTIONS
 
 
-def _take_messages(
-    call: FlightCall, reader: flight.MetadataRecordBatchReader, session: PutSession
+def _serve_put(
+    call: FlightCall,
+    reader: flight.MetadataRecordBatchReader,
+    writer: flight.FlightMetadataWriter,
+    session: PutSession,
+    allowance: PutAllowance,
 ) -> None:
-    add, read = session.add, reader.read_chunk
+    acknowledger = _Acknowledger(call, session, writer)
+    acknowledger.start()
+    refusal: Exception | None = None
+    try:
+        _take_messages(call, reader, session, allowance)
+    except (domain.TickStoreError, pa.ArrowException) as error:
+        refusal = error
+    finally:
+        session.end()
+        acknowledger.join()
+    acknowledger.send(session.close(refusal))
+
+
+def _take_messages(
+    call: FlightCall,
+    reader: flight.MetadataRecordBatchReader,
+    session: PutSession,
+    allowance: PutAllowance,
+) -> None:
+    add, read, check = session.add, reader.read_chunk, allowance.check
     while True:
         try:
             chunk = read()
+            if chunk.data is not None:
+                # What comes over the wire is believed by nobody: kernels take an offset or a
+                # dictionary code beyond the end for granted, and bring the process down.
+                chunk.data.validate(full=True)
         except StopIteration:
             return
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
+            if call.cancelled or isinstance(error, flight.FlightError):
+                raise
             raise MalformedDataError(
                 "The Arrow data of a message cannot be read; send it as an Arrow stream of the "
                 "schema it began with."
@@ -155,6 +183,7 @@ def _take_messages(
         metadata = None if raw is None else put_metadata(raw)
         if metadata is not None and metadata.traceparent:
             call.link_trace(metadata.traceparent, _words_of(metadata))
+        check()
         add(chunk.data, metadata)
         if call.draining:
             raise DrainingError(

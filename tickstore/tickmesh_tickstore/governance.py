@@ -158,6 +158,53 @@ class Refusal:
         return values
 
 
+class RefusedRows:
+    """Rows that are not valid. Why is found out when asked for: it costs more than the verdict."""
+
+    def __init__(self, verdicts: Verdicts, batch: pa.RecordBatch, *, schema: str) -> None:
+        self._verdicts = verdicts
+        self._batch = batch
+        self._schema = schema
+
+    def __str__(self) -> str:
+        return str(self.examine())
+
+    def examine(self) -> Refusal:
+        """Why, for people."""
+        verdicts, batch = self._verdicts, self._batch
+        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
+        absent = {
+            field.name: column.is_null()
+            for field, column in zip(batch.schema, batch.columns, strict=True)
+            if column.null_count and not field.nullable
+        }
+        counts: Counter[tuple[str, str]] = Counter()
+        examples: dict[tuple[str, str], str] = {}
+        for row in bad:
+            broken: dict[tuple[str, str], str] = {}
+            for reason in verdicts.reasons(row):
+                missing = [name for name, nulls in absent.items() if nulls[row].as_py()]
+                if reason.code == "REQUIRED" and not reason.instance_path and missing:
+                    # The oracle blames the row; a producer thinks in columns.
+                    broken.update({(name, "REQUIRED"): "required, and null" for name in missing})
+                else:
+                    broken[_column_of(reason.instance_path), reason.code] = reason.message
+            counts.update(broken.keys())
+            for key, message in broken.items():
+                examples.setdefault(key, message)
+        return Refusal(
+            schema=self._schema,
+            bad_rows=verdicts.bad_count,
+            rows=batch.num_rows,
+            first_bad_row=bad[0],
+            rules=tuple(
+                BrokenRule(column, rule, count, examples[column, rule])
+                for (column, rule), count in counts.most_common(_MAX_RULES)
+            ),
+            examined=len(bad),
+        )
+
+
 class GovernedSchema:
     """One exact schema version, ready to judge batches of its projection.
 
@@ -181,44 +228,9 @@ class GovernedSchema:
         # One object for all streams: the engine joins the messages of one and the same judge.
         self.judge = self._judge
 
-    def _judge(self, batch: pa.RecordBatch) -> Refusal | None:
+    def _judge(self, batch: pa.RecordBatch) -> RefusedRows | None:
         verdicts = self._validator.check(batch)
-        if verdicts.all_good:
-            return None
-        return self._refusal(verdicts, batch)
-
-    def _refusal(self, verdicts: Verdicts, batch: pa.RecordBatch) -> Refusal:
-        bad = [int(row.as_py()) for row in verdicts.bad_indices[:_EXAMINED_ROWS]]
-        absent = {
-            field.name: column.is_null()
-            for field, column in zip(self.projection, batch.columns, strict=True)
-            if column.null_count and not field.nullable
-        }
-        counts: Counter[tuple[str, str]] = Counter()
-        examples: dict[tuple[str, str], str] = {}
-        for row in bad:
-            broken: dict[tuple[str, str], str] = {}
-            for reason in verdicts.reasons(row):
-                missing = [name for name, nulls in absent.items() if nulls[row].as_py()]
-                if reason.code == "REQUIRED" and not reason.instance_path and missing:
-                    # The oracle blames the row; a producer thinks in columns.
-                    broken.update({(name, "REQUIRED"): "required, and null" for name in missing})
-                else:
-                    broken[_column_of(reason.instance_path), reason.code] = reason.message
-            counts.update(broken.keys())
-            for key, message in broken.items():
-                examples.setdefault(key, message)
-        return Refusal(
-            schema=self.label,
-            bad_rows=verdicts.bad_count,
-            rows=batch.num_rows,
-            first_bad_row=bad[0],
-            rules=tuple(
-                BrokenRule(column, rule, count, examples[column, rule])
-                for (column, rule), count in counts.most_common(_MAX_RULES)
-            ),
-            examined=len(bad),
-        )
+        return None if verdicts.all_good else RefusedRows(verdicts, batch, schema=self.label)
 
 
 class Governance:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.requests import PlannedRange, ScanRequest
     from tickmesh_tickstore.engine.interface import TickEngine
     from tickmesh_tickstore.engine.row_stream import RowStream
+    from tickmesh_tickstore.queries.sql import SqlSandbox
 
 __all__ = ["Pin", "PinnedRead", "PinnedReads"]
 
@@ -110,6 +111,8 @@ class PinnedReads:
         engine: Where rows are.
         limits: What a query may hold at once.
         pins: The snapshots by dataset, or by `dataset@snapshot` for named ones.
+        sandbox: Where statements of SQL run.
+        stopped: Whether nobody waits for the answer any more.
     """
 
     def __init__(
@@ -117,11 +120,15 @@ class PinnedReads:
         engine: TickEngine,
         scan_request: Callable[[commands_pb2.ReadCommand], ScanRequest],
         *,
+        sandbox: SqlSandbox,
         pins: Mapping[str, Pin] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine = engine
         self.limits: EngineLimits = engine.limits
         self.pins = dict(pins or {})
+        self.sandbox = sandbox
+        self.stopped = stopped
         self._scan_request = scan_request
         self._planning = pins is None
 
@@ -152,13 +159,13 @@ class PinnedReads:
             named = None if read.as_of_revision else request.as_of_revision
             pin = Pin(info.dataset_id, info.revision if named is None else named)
             self.pins[key] = pin
-            # Kept in the query's ticket: it runs under the version it was planned for.
-            read.reader_version = request.reader_version or 0
         else:
             resolved = type(read)()
             resolved.CopyFrom(read)
             resolved.ClearField("snapshot")
             request = self._scan_request(resolved)
+        # Kept in the query's ticket: it runs under the version it was planned for.
+        read.reader_version = request.reader_version or 0
         revision = read.as_of_revision or pin.revision
         request = replace(request, as_of_revision=revision, dataset_id=pin.dataset_id)
         schema = self.engine.plan(request).schema

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.domain.producers import ProducerSequence
-from tickmesh_tickstore.errors import InvalidRequestError, InvalidRowsError, ServiceError
-from tickmesh_tickstore.governance import Refusal
+from tickmesh_tickstore.engine import StreamProgress
+from tickmesh_tickstore.errors import InvalidRequestError, InvalidRowsError
+from tickmesh_tickstore.governance import RefusedRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.commands import PutRequest
     from tickmesh_tickstore.counters import PutCounters
     from tickmesh_tickstore.domain.stamps import Origin, Stamp
-    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.interface import TickEngine, Upload
     from tickmesh_tickstore.governance import GovernedSchema
 
@@ -127,44 +126,42 @@ class StreamingPut:
     """Message by message: each is stored as a whole or refused as a whole, in order."""
 
     def __init__(self, target: PutTarget) -> None:
+        request = target.request
         self._target = target
-        self._last: AppendFuture | None = None
-        self._pending: deque[tuple[AppendFuture, int]] = deque()
-        self._wake = threading.Event()
-        self._count = 0
+        self._stream = target.engine.open_stream(
+            request.dataset,
+            stamp=target.stamp,
+            judge=target.governed.judge,
+            prepare=None if target.matching.identical else target.matching.apply,
+            producer_id=request.producer_id,
+            epoch=request.producer_epoch,
+            origin=target.origin,
+        )
+        self._named = bool(request.producer_id)
         self._ended = False
-        self._failure: Exception | None = None
-        self._progress = Progress()
+        self._seen = StreamProgress()
 
     def add(self, batch: pa.RecordBatch | None, metadata: PutMetadata | None) -> None:
         """Hands one batch to the engine; does not wait for it."""
-        if self._failure is not None:
-            raise self._failure
+        if self._named or metadata is not None:
+            self._add_described(batch, metadata)
+        elif batch is not None:
+            self._stream.send(batch)
+
+    def _add_described(self, batch: pa.RecordBatch | None, metadata: PutMetadata | None) -> None:
         if batch is None:
             if metadata is not None and metadata.HasField("final"):
                 raise InvalidRequestError("A final marker ends an atomic upload; this is none.")
+            if self._stream.error is not None:
+                raise self._stream.error
             return
-        target = self._target
-        self._count += 1
-        sequence = target.sequence_of(metadata)
-        future = target.engine.append(
-            target.request.dataset,
-            target.matching.apply(batch),
-            stamp=target.stamp,
-            judge=target.governed.judge,
-            producer=sequence,
-            origin=target.origin,
-            following=self._last,
-        )
-        self._last = future
-        self._pending.append((future, self._count if sequence is None else sequence.sequence))
-        if not self._wake.is_set():
-            self._wake.set()
+        sequence = self._target.sequence_of(metadata)
+        self._stream.send(batch, sequence=0 if sequence is None else sequence.sequence)
 
     def end(self) -> None:
         """Lets the other thread go once nothing is pending."""
         self._ended = True
-        self._wake.set()
+        self._stream.wake()
 
     @property
     def drained(self) -> bool:
@@ -173,85 +170,46 @@ class StreamingPut:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is pending, or nothing more will be stored."""
-        return not self._pending or self._failure is not None
+        """Whether nothing is pending."""
+        return self._stream.decided
 
     @property
     def failed(self) -> bool:
-        """Whether a batch was refused."""
-        return self._failure is not None
+        """Whether a batch was refused, and what was sent before it is durable."""
+        return self._stream.error is not None and self._stream.decided
 
     def wait(self, timeout_seconds: float) -> Progress | None:
         """Takes together whatever has become storable since: one acknowledgement for all of it."""
-        if self._failure is not None or not self._pending:
-            self._wake.clear()
-            # Looked at again: the reader may have added, or ended, just before it was cleared.
-            if (self._failure is not None or not self._pending) and not self._ended:
-                self._wake.wait(timeout_seconds)
-            if self._failure is not None or not self._pending:
-                return None
-        first = self._pending[0][0]
         durable = self._target.request.durable
-        try:
-            if durable:
-                first.result(timeout_seconds)
-            else:
-                first.received(timeout_seconds)
-        except TimeoutError:
-            return None
-        except Exception as error:  # noqa: BLE001 — `add` and `close` raise it in the other thread
-            self._failure = error
-            return None
-        return self._collect(durable=durable)
+        self._stream.wait(self._seen, timeout_seconds, durable=durable)
+        return self._take(self._stream.durable if durable else self._stream.received)
 
     def close(self, error: Exception | None = None) -> Progress:
         """Waits until the last batch is durable."""
-        if self._last is not None and self._failure is None:
-            try:
-                self._last.result()
-            except Exception as failure:  # noqa: BLE001 — raised below, explained
-                self._failure = failure
-            self._collect(durable=True)
-        error = self._failure or error
+        stream = self._stream
+        stream.wait_until_decided()
+        self._take(stream.durable)
+        error = stream.error or error
+        progress = self._progress(stream.durable, durable=True)
         if error is None:
-            return replace(self._progress, durable=True)
+            return progress
         self._target.counters.refused()
-        raise explained(
-            error, rows=self._progress.rows, batches=self._progress.through_sequence
-        ) from error
+        raise explained(error, rows=progress.rows, batches=progress.through_sequence) from error
 
-    def _collect(self, *, durable: bool) -> Progress | None:
-        """Counts the settled futures at the head of the queue."""
-        before = self._progress
-        through, rows = before.through_sequence, before.rows
-        duplicates, revision = before.duplicates, before.dataset_revision
-        pending = self._pending
-        while pending:
-            future, number = pending[0]
-            if durable and not future.done():
-                break
-            try:
-                appended = future.result(0) if durable else future.received(0)
-            except TimeoutError:
-                break
-            except Exception as error:  # noqa: BLE001 — raised in the other thread
-                self._failure = self._failure or error
-                break
-            pending.popleft()
-            # A repeat of an earlier sequence takes nothing back.
-            through = max(through, number)
-            if appended.duplicate:
-                duplicates += 1
-            else:
-                rows += appended.rows
-            revision = max(revision, appended.dataset_revision or 0)
-        if (through, duplicates) == (before.through_sequence, before.duplicates):
+    def _take(self, come: StreamProgress) -> Progress | None:
+        """Counts what has come since the last call; None when that is nothing."""
+        seen = self._seen
+        if come.messages <= seen.messages:
             return None
         self._target.counters.stored(
-            rows=rows - before.rows, duplicates=duplicates - before.duplicates
+            rows=come.rows - seen.rows, duplicates=come.duplicates - seen.duplicates
         )
-        self._progress = Progress(through, durable, rows, duplicates, revision)
-        return self._progress
+        self._seen = come
+        return self._progress(come, durable=self._target.request.durable)
+
+    def _progress(self, come: StreamProgress, *, durable: bool) -> Progress:
+        through = come.through_sequence if self._named else come.messages
+        return Progress(through, durable, come.rows, come.duplicates, come.dataset_revision)
 
 
 class AtomicPut:
@@ -346,15 +304,13 @@ def explained(error: Exception, *, rows: int, batches: int) -> Exception:
     """A refusal on its way to the client: what is broken, and how much of the stream is stored."""
     known = {"rowsStored": str(rows), "batchesStored": str(batches)}
     stored = f" {rows} rows of this stream are stored." if rows else " No row of it is stored."
-    if isinstance(error, domain.RowsRefusedError) and isinstance(error.refusal, Refusal):
-        refusal = error.refusal
+    if isinstance(error, domain.RowsRefusedError) and isinstance(error.refusal, RefusedRows):
+        refusal = error.refusal.examine()
         return InvalidRowsError(
             f"{refusal}{stored}",
             metadata={**refusal.metadata, **known},
             violations=refusal.violations,
         )
-    if isinstance(error, ServiceError):
-        return error.knowing(**known)
     if isinstance(error, domain.TickStoreError):
-        error.metadata = {**error.metadata, **known}
+        return error.knowing(**known)
     return error

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.requests import ScanRequest
     from tickmesh_tickstore.engine.interface import TickEngine
-    from tickmesh_tickstore.query_handlers import PreparedQuery
+    from tickmesh_tickstore.prepared_query import PreparedQuery
+    from tickmesh_tickstore.queries.sql import SqlSandbox
     from tickmesh_tickstore.tickets import TicketOffice
 
 
@@ -35,14 +36,16 @@ class QueryPlanner:
         engine: TickEngine,
         scan_request: Callable[[commands_pb2.ReadCommand], ScanRequest],
         tickets: TicketOffice,
+        sandbox: SqlSandbox,
     ) -> None:
         self._engine = engine
         self._scan_request = scan_request
         self._tickets = tickets
+        self._sandbox = sandbox
 
     def plan(self, call: CallContext, query: Message) -> PlannedRead:
         """Pins every dataset that a query reads; its one ticket is good for the whole answer."""
-        reads = PinnedReads(self._engine, self._scan_request)
+        reads = PinnedReads(self._engine, self._scan_request, sandbox=self._sandbox)
         prepared = _prepared(reads, query)
         expires_at_ns = self._tickets.expiry_ns()
         ticket = self._tickets.issue_query(
@@ -50,7 +53,7 @@ class QueryPlanner:
         )
         return PlannedRead(prepared.schema, 0, (ticket,), expires_at_ns, rows=None)
 
-    def answer(self, payload: commands_pb2.TicketPayload) -> RowStream:
+    def answer(self, call: CallContext, payload: commands_pb2.TicketPayload) -> RowStream:
         """Runs the query of a ticket that has been checked.
 
         Raises:
@@ -66,7 +69,14 @@ class QueryPlanner:
             key: Pin(payload.dataset_ids[key], revision)
             for key, revision in payload.revisions.items()
         }
-        prepared = _prepared(PinnedReads(self._engine, self._scan_request, pins=pins), query)
+        reads = PinnedReads(
+            self._engine,
+            self._scan_request,
+            pins=pins,
+            sandbox=self._sandbox,
+            stopped=lambda: call.draining or getattr(call, "cancelled", False),
+        )
+        prepared = _prepared(reads, query)
         return RowStream(prepared.schema, _served(prepared, self._engine.limits))
 
 

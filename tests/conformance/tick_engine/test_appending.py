@@ -114,27 +114,6 @@ def test_t1_a_bad_message_does_not_take_its_group_down(engine: TickEngine) -> No
     assert sizes(engine) == [0, 1, 2]
 
 
-def test_a_stream_ends_at_its_refused_message(engine: TickEngine) -> None:
-    held = _group(engine)
-    futures = [engine.append(DATASET, ticks(1), stamp=VERSION_1, judge=refuse_negative_size)]
-    for first in (1, -5, 2, 3):
-        futures.append(
-            engine.append(
-                DATASET,
-                ticks(1, first=first),
-                stamp=VERSION_1,
-                judge=refuse_negative_size,
-                following=futures[-1],
-            )
-        )
-    held.release.set()
-    assert futures[1].result(30).rows == 1
-    for future in futures[2:]:
-        with pytest.raises(RowsRefusedError):
-            future.result(30)
-    assert sizes(engine) == [0, 1]
-
-
 def test_a_judge_that_raises_fails_its_message_and_not_the_store(engine: TickEngine) -> None:
     def broken(batch: pa.RecordBatch) -> object | None:
         raise ZeroDivisionError

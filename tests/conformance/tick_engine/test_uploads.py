@@ -28,7 +28,8 @@ from tickmesh_tickstore.domain.errors import (
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
-from tickmesh_tickstore.engine import Appended, TickEngine
+from tickmesh_tickstore.domain.stamps import Origin
+from tickmesh_tickstore.engine import Appended, TickEngine, Upload
 
 if TYPE_CHECKING:
     from tests.conformance.tick_engine.conftest import MakeEngine
@@ -141,3 +142,21 @@ def test_t11_staged_bytes_are_bounded_and_given_back(make_engine: MakeEngine) ->
         upload.append(ticks(400))
         upload.commit(batches=1, rows=400).result(30)
     assert len(sizes(engine)) == 400
+
+
+def test_t11_staged_bytes_of_one_principal_are_bounded(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineLimits(staged_bytes_per_principal=20_000))
+    engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
+
+    def begin(principal: str) -> Upload:
+        origin = Origin(principal)
+        return engine.begin_upload(DATASET, stamp=VERSION_1, judge=admit, origin=origin)
+
+    with begin("ada") as first, begin("bob") as other:
+        first.append(ticks(400))
+        other.append(ticks(400))
+        with begin("ada") as second, pytest.raises(LimitExceededError) as caught:
+            second.append(ticks(400))
+        assert caught.value.metadata == {"limit": "20000", "what": "staged_bytes"}
+    with begin("ada") as third:
+        third.append(ticks(400))

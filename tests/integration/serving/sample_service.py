@@ -203,6 +203,7 @@ def build(
     *,
     components: Sequence[Component] = (),
     max_streams: int = 32,
+    max_streams_per_principal: int = 0,
 ) -> ServiceProcess:
     return ServiceProcess(
         "tickstore",
@@ -210,7 +211,11 @@ def build(
         grpc_services=[GrpcService(SERVICE, add_sample_service)],
         errors=ErrorTable({NoSuchThingError: grpc.StatusCode.NOT_FOUND}),
         permissions=PERMISSIONS,
-        flight=FlightEndpoint(SampleFlight(), max_streams=max_streams),
+        flight=FlightEndpoint(
+            SampleFlight(),
+            max_streams=max_streams,
+            max_streams_per_principal=max_streams_per_principal,
+        ),
         components=components,
     )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import flight
 
-from tests.integration.serving.sample_service import LEAK, SCHEMA, acknowledged, one_row
+from tests.integration.serving.sample_service import LEAK, SCHEMA, acknowledged, build, one_row
 from tickmesh._wire.status import error_from_flight
 from tickmesh.errors import (
     InternalError,
@@ -19,6 +19,7 @@ from tickmesh.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from tickmesh_serving.config import ServingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,6 +162,31 @@ async def test_streams_beyond_the_limit_are_refused_and_places_come_back(
         assert client.do_get(flight.Ticket(b"one")).read_all().num_rows == 1
 
     await asyncio.to_thread(use)
+
+
+async def test_streams_of_one_principal_have_a_limit_of_their_own() -> None:
+    """T11: nobody alone takes every thread."""
+    process = build(ServingConfig(drain_seconds=2.0), max_streams_per_principal=1)
+    await process.start()
+
+    def use() -> None:
+        with flight.connect(f"grpc://{process.addresses['flight']}") as client:
+            writer, reader = client.do_put(OTHER, SCHEMA)
+            writer.write_batch(one_row())
+            assert acknowledged(reader)
+            with pytest.raises(flight.FlightUnavailableError) as caught:
+                client.do_get(flight.Ticket(b"one")).read_all()
+            error = error_from_flight(caught.value)
+            assert error.metadata == {"maxStreams": "1", "principal": "anonymous"}
+            assert error.retryable
+            assert list(client.do_action(ECHO))
+            writer.close()
+            assert client.do_get(flight.Ticket(b"one")).read_all().num_rows == 1
+
+    try:
+        await asyncio.to_thread(use)
+    finally:
+        await process.stop()
 
 
 async def test_draining_server_refuses_new_streams_and_follows_end_by_themselves(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import datetime as dt
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,13 +63,6 @@ def test_a_put_command_says_when_to_acknowledge() -> None:
 def test_a_missing_extra_prints_the_pip_line(
     monkeypatch: pytest.MonkeyPatch, library: str, call: Callable[[TickClient], object]
 ) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name == library:
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, library, None)  # as if it were not there
     with pytest.raises(ImportError, match=rf"pip install 'tickmesh\[{library}\]'"):
         call(TickClient("127.0.0.1:1", flight_address="127.0.0.1:1"))

@@ -29,7 +29,7 @@ def arrive(sizes: list[int], *, alternate: bool = False) -> tuple[Chunk, ...]:
             revision=revision,
             ingest_time_ns=1000 + revision,
             origin=Origin("other") if alternate and revision % 5 == 0 else ANONYMOUS,
-            messages=Messages.of([(message_of(revision), rows)]),
+            messages=sent_as(message_of(revision), rows),
             time_span=LAYOUT.time_span(batch),
         )
         chunks = append_chunk(chunks, chunk)
@@ -42,6 +42,12 @@ def message_of(revision: int) -> ProducerSequence | None:
     if revision % 3 == 0:
         return None
     return ProducerSequence("even" if revision % 2 == 0 else "odd", 1, 100 + revision)
+
+
+def sent_as(message: ProducerSequence | None, rows: int) -> Messages:
+    if message is None:
+        return Messages.of([("", (), (rows,))])
+    return Messages.of([(message.producer_id, (message.sequence,), (rows,))])
 
 
 def messages_of(chunks: list[Chunk | None]) -> list[tuple[str, int] | None]:

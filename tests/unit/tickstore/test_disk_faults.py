@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,31 @@ def test_t11_a_full_disk_is_told_and_nothing_acknowledged_is_lost(
     store = open_store()
     assert sizes(store) == [0, 1, 2, 3]
     assert store.recovery[0].torn_bytes == 0
+
+
+def test_t11_a_log_that_could_not_be_sealed_goes_on_once_there_is_room(
+    open_store: OpenStore, files: WatchedFiles
+) -> None:
+    """It grows until it may not any more; then nothing is taken, but not for ever."""
+    limits = EngineLimits(log_bytes=1, unsealed_logs=1)
+    store = open_store(files=files, limits=limits)
+    files.failing["sync_directory segments"] = errno.ENOSPC
+    rows = 0
+    with pytest.raises(DiskFullError):  # noqa: PT012  # which of them is refused does not matter
+        while True:
+            put(store, ticks(1, first=rows))
+            rows += 1
+    files.failing.clear()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            put(store, ticks(1, first=rows))
+        except DiskFullError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)  # sealing is tried again each second; nobody is told
+        else:
+            break
+    assert sizes(open_store(limits=limits)) == list(range(rows + 1))
 
 
 def test_another_write_error_stops_the_dataset(open_store: OpenStore, files: WatchedFiles) -> None:

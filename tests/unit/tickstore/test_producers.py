@@ -76,7 +76,7 @@ def test_an_admission_that_is_forgotten_leaves_no_trace() -> None:
     ledger.record_opened("p", 1)
     admission = ledger.admission()
     checkpoint = admission.checkpoint()
-    admission.admit(ProducerSequence("p", 1, 1))
+    admission.admit("p", 1, through=1)
     admission.restore(checkpoint)
     assert admission.is_new(ProducerSequence("p", 1, 1))
     assert ledger.admission().is_new(ProducerSequence("p", 1, 1))

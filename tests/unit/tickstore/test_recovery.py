@@ -239,6 +239,20 @@ def test_t10_files_no_commit_refers_to_are_removed(open_store: OpenStore, tmp_pa
     assert sizes(store) == [0, 1, 2]
 
 
+def test_t2_rows_of_a_lost_manifest_are_never_taken_for_rubbish(
+    open_store: OpenStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store()
+    put(store, ticks(3))
+    store.close()
+    manifest = tmp_path / "store" / "manifest.sqlite"
+    manifest.rename(tmp_path / "kept")
+    open_store().close()
+    assert "restore the manifest" in caplog.text
+    (tmp_path / "kept").rename(manifest)
+    assert sizes(open_store()) == [0, 1, 2]
+
+
 def test_logs_are_written_over_sealed_ones(open_store: OpenStore, tmp_path: Path) -> None:
     """What an older log left behind the new frames is never read back, however it looks."""
     limits = EngineLimits(log_bytes=20_000)

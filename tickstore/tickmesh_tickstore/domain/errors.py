@@ -7,7 +7,7 @@ Messages hold no path, no SQL and no traceback: they are sent to clients as they
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +23,14 @@ __all__ = [
     "InvalidArgumentError",
     "LimitExceededError",
     "NoEventTimeError",
+    "NoPriceError",
+    "NoSizeError",
     "NoSymbolError",
     "PositionExpiredError",
     "ProducerFencedError",
     "ProducerNotOpenError",
+    "QueryInvalidError",
+    "QueryTimeoutError",
     "RowsRefusedError",
     "SchemaVersionNotFoundError",
     "SequenceGapError",
@@ -57,6 +61,20 @@ class TickStoreError(Exception):
         super().__init__(message)
         self.message = message
         self.metadata: Mapping[str, str] = dict(metadata or {})
+
+    def twin(self) -> Self:
+        """The same error as an object of its own: one failure may end many streams."""
+        kind = type(self)
+        twin = kind.__new__(kind, *self.args)
+        twin.__dict__.update(self.__dict__)
+        twin.__cause__ = self.__cause__
+        return twin
+
+    def knowing(self, **metadata: str) -> Self:
+        """The same error with what only the caller knows, such as the rows a stream has stored."""
+        twin = self.twin()
+        twin.metadata = {**self.metadata, **metadata}
+        return twin
 
 
 class InvalidArgumentError(TickStoreError):
@@ -99,11 +117,15 @@ class RowsRefusedError(TickStoreError):
     reason = "ROWS_REFUSED"
 
     def __init__(self, refusal: object) -> None:
-        super().__init__(
-            f"rows were refused: {refusal}; none of this message is stored: "
+        super().__init__("rows were refused")
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        # Asked for late: telling why may cost more than judging did.
+        return (
+            f"rows were refused: {self.refusal}; none of this message is stored: "
             "mend the rows and send it again"
         )
-        self.refusal = refusal
 
 
 class SequenceGapError(TickStoreError):
@@ -222,6 +244,30 @@ class LimitExceededError(TickStoreError):
 
 class NoEventTimeError(TickStoreError):
     """A time range or time order was asked of a dataset without an event time."""
+
+    reason = "ROLE_MISSING"
+
+
+class QueryInvalidError(TickStoreError):
+    """A statement of SQL is malformed, names what there is not, or does more than read."""
+
+    reason = "QUERY_INVALID"
+
+
+class QueryTimeoutError(TickStoreError):
+    """A statement of SQL took longer than it may."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class NoPriceError(TickStoreError):
+    """Bars were asked of rows without a price."""
+
+    reason = "ROLE_MISSING"
+
+
+class NoSizeError(TickStoreError):
+    """Bars by volume were asked of rows without a size."""
 
     reason = "ROLE_MISSING"
 

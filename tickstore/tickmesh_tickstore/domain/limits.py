@@ -22,6 +22,7 @@ class EngineLimits:
         log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
         unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
         staged_bytes: All atomic uploads that are not committed yet.
+        staged_bytes_per_principal: Those of one principal among them.
         producers: Producers one dataset remembers.
         open_segments: Segments kept memory-mapped.
         decoded_log_bytes: Logs read back at start of which decoded rows are kept for a while.
@@ -29,6 +30,10 @@ class EngineLimits:
         read_ahead_bytes: Rows of one read that are decoded together, about; a group of rows in
             Parquet may be larger.
         materialised_rows: Rows a read may hold at once where it cannot stream (time order).
+        settled_rows: Rows of a full settled segment, about.
+        settled_bytes: Rows of a settled segment take so many bytes in memory at most; settling
+            holds up to three times as many.
+        settle_after_seconds: Sealed rows are settled after so long: not while rows pour in.
         writer_idle_seconds: A dataset's writer thread ends after so long without work.
     """
 
@@ -39,10 +44,14 @@ class EngineLimits:
     log_bytes: int = 64 * _MIB
     unsealed_logs: int = 4
     staged_bytes: int = 4096 * _MIB
+    staged_bytes_per_principal: int = 4096 * _MIB
     producers: int = 100_000
     open_segments: int = 512
     decoded_log_bytes: int = 64 * _MIB
     served_bytes: int = 4 * _MIB
     read_ahead_bytes: int = 8 * _MIB
     materialised_rows: int = 16_000_000
+    settled_rows: int = 1 << 20
+    settled_bytes: int = 64 * _MIB
+    settle_after_seconds: float = 30.0
     writer_idle_seconds: float = 30.0

@@ -98,11 +98,16 @@ class ProducerRecord:
 
 
 class ProducerLedger:
-    """The producers of one dataset. Used by the dataset's writer alone."""
+    """The producers of one dataset.
+
+    It runs ahead of stable storage: what a commit group let in counts for the next one as soon as
+    it is written (`Admission.keep`), and is recorded once it is durable.
+    """
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._records: dict[str, ProducerRecord] = {}
+        self._written: dict[str, ProducerState] = {}
         self._changed: set[str] = set()
 
     def __len__(self) -> int:
@@ -114,7 +119,12 @@ class ProducerLedger:
 
     def admission(self) -> Admission:
         """Begin to judge the sequences of one commit group; nothing is recorded by it."""
-        return Admission(self, self._records)
+        return Admission(self, self._written)
+
+    def state(self, producer_id: str) -> ProducerState | None:
+        """Where a producer stands on stable storage; `None` when it was never opened."""
+        record = self._records.get(producer_id)
+        return None if record is None else ProducerState(record.epoch, record.last_sequence)
 
     def require_room(self) -> None:
         """See that one more producer may be remembered.
@@ -167,18 +177,33 @@ class ProducerLedger:
 class Admission:
     """Sequences and epochs let into a commit group which is not durable yet."""
 
-    def __init__(self, ledger: ProducerLedger, records: dict[str, ProducerRecord]) -> None:
+    def __init__(self, ledger: ProducerLedger, written: dict[str, ProducerState]) -> None:
         self._ledger = ledger
-        self._records = records
+        self._written = written
         self._changed: dict[str, ProducerState] = {}
 
     def _state(self, producer_id: str) -> ProducerState | None:
-        state = self._changed.get(producer_id)
-        if state is None:
-            record = self._records.get(producer_id)
-            if record is not None:
-                state = ProducerState(record.epoch, record.last_sequence)
-        return state
+        return (
+            self._changed.get(producer_id)
+            or self._written.get(producer_id)
+            or self._ledger.state(producer_id)
+        )
+
+    def expected(self, producer_id: str, epoch: int) -> int:
+        """The sequence that a producer has to send next.
+
+        Raises:
+            ProducerNotOpenError: The producer, or that epoch, was never opened.
+            ProducerFencedError: A newer epoch is open.
+        """
+        state = self._state(producer_id)
+        if state is None or epoch > state.epoch:
+            raise ProducerNotOpenError(producer_id=producer_id, epoch=epoch)
+        if epoch < state.epoch:
+            raise ProducerFencedError(
+                producer_id=producer_id, epoch=epoch, current_epoch=state.epoch
+            )
+        return state.last_sequence + 1
 
     def is_new(self, sequence: ProducerSequence) -> bool:
         """Whether the sequence is the producer's next; `False` for a duplicate.
@@ -188,23 +213,20 @@ class Admission:
             ProducerFencedError: A newer epoch is open.
             SequenceGapError: Sequences before this one are missing.
         """
-        state = self._state(sequence.producer_id)
-        if state is None or sequence.epoch > state.epoch:
-            raise ProducerNotOpenError(producer_id=sequence.producer_id, epoch=sequence.epoch)
-        if sequence.epoch < state.epoch:
-            raise ProducerFencedError(
-                producer_id=sequence.producer_id, epoch=sequence.epoch, current_epoch=state.epoch
-            )
-        expected = state.last_sequence + 1
+        expected = self.expected(sequence.producer_id, sequence.epoch)
         if sequence.sequence > expected:
             raise SequenceGapError(
                 producer_id=sequence.producer_id, expected=expected, got=sequence.sequence
             )
         return sequence.sequence == expected
 
-    def admit(self, sequence: ProducerSequence) -> None:
-        """Count a new sequence as taken for the rest of the group."""
-        self._changed[sequence.producer_id] = ProducerState(sequence.epoch, sequence.sequence)
+    def admit(self, producer_id: str, epoch: int, *, through: int) -> None:
+        """Count new sequences, up to one, as taken for the rest of the group."""
+        self._changed[producer_id] = ProducerState(epoch, through)
+
+    def keep(self) -> None:
+        """The group is written: the next one goes on where it ended."""
+        self._written.update(self._changed)
 
     def open(self, producer_id: str) -> ProducerState:
         """Begin a new epoch of a producer; the older ones are fenced for the rest of the group.

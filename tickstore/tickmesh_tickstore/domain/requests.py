@@ -125,7 +125,10 @@ class PlannedRange:
     Attributes:
         payload: What `scan` takes.
         rows: Rows in the range before time and symbol filters.
+        newest_time_ns: No row of the range has a later event time, ns since the epoch; `None` where
+            that is not known.
     """
 
     payload: RangePayload
     rows: int
+    newest_time_ns: int | None = None

@@ -3,20 +3,24 @@
 from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
 from tickmesh_tickstore.engine.disk.engine import DiskEngine
 from tickmesh_tickstore.engine.interface import (
+    AppendStream,
     DatasetInfo,
     DatasetStatistics,
     Followed,
     Follower,
     Judge,
+    Prepare,
     ScanPlan,
     TickEngine,
     Upload,
 )
 from tickmesh_tickstore.engine.memory.engine import MemoryEngine
 from tickmesh_tickstore.engine.row_stream import RowStream
+from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
     "AppendFuture",
+    "AppendStream",
     "Appended",
     "DatasetInfo",
     "DatasetStatistics",
@@ -25,8 +29,10 @@ __all__ = [
     "Follower",
     "Judge",
     "MemoryEngine",
+    "Prepare",
     "RowStream",
     "ScanPlan",
+    "StreamProgress",
     "TickEngine",
     "Upload",
 ]

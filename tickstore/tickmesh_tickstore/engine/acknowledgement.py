@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["AppendFuture", "Appended"]
+__all__ = ["Answer", "AppendFuture", "Appended", "Settlement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,44 @@ class Appended:
     first_row: int
     rows: int
     duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of some consecutive messages of one sender in a commit group.
+
+    Attributes:
+        messages: How many messages.
+        through_sequence: The last one's sequence; 0 without a producer.
+        rows: Their rows.
+        appended: Where the rows are; of a duplicate, where they were stored before.
+    """
+
+    messages: int
+    through_sequence: int
+    rows: int
+    appended: Appended
+
+
+class Answer(Protocol):
+    """Whoever waits for messages. Told by the writer, in order, once a commit group."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why a message of this sender is not stored, nor any after it."""
+        ...
+
+    def mark_received(self, settlement: Settlement) -> None:
+        """The messages are judged and written."""
+        ...
+
+    def mark_durable(self, settlement: Settlement) -> None:
+        """They are on stable storage."""
+        ...
+
+    def fail(self, error: Exception, *, messages: int = 1) -> None:
+        """So many messages are not stored. The error is nobody else's."""
+        ...
 
 
 class AppendFuture:
@@ -84,20 +123,23 @@ class AppendFuture:
         assert self._appended is not None
         return self._appended
 
-    def mark_received(self, appended: Appended) -> None:
+    def mark_received(self, settlement: Settlement) -> None:
         """The writer wrote the rows."""
-        self._appended = appended
+        self._appended = settlement.appended
         if self._received_event is not None:
             self._received_event.set()
 
-    def mark_durable(self) -> None:
+    def mark_durable(self, settlement: Settlement) -> None:
         """The writer synced what it wrote."""
+        self._appended = settlement.appended
         self._durable = True
         if self._event is not None:
             self._event.set()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, *, messages: int = 1) -> None:  # noqa: ARG002  # it is one
         """The rows are not stored."""
+        if self.done():
+            return
         self._error = error
         if self._received_event is not None:
             self._received_event.set()

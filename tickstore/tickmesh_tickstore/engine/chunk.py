@@ -75,6 +75,10 @@ class Runs:
         revisions, row_ends, ingest_times = array("q"), array("q"), array("q")
         rows = 0
         for part in parts:
+            if revisions and revisions[-1] == part.revisions[0]:
+                # Of one revision, cut into several chunks: one run again.
+                for values in (revisions, row_ends, ingest_times):
+                    values.pop()
             revisions.extend(part.revisions)
             row_ends.extend(rows + end for end in part.row_ends)
             ingest_times.extend(part.ingest_times)
@@ -122,6 +126,11 @@ class Chunk(StoredRows):
         """Its rows."""
         return self.batch.num_rows
 
+    @property
+    def byte_count(self) -> int:
+        """See `StoredRows.byte_count`."""
+        return self.batch.nbytes
+
     def rows(self, start: int, stop: int) -> Chunk | None:
         """Rows `start` to `stop`, without a copy; `None` when there are none."""
         if start >= stop:
@@ -143,13 +152,12 @@ class Chunk(StoredRows):
         where: pc.Expression | None = None,  # noqa: ARG002  # nothing is saved by leaving rows out
     ) -> FoundRows:
         """See `StoredRows.read`: no row is copied."""
-        return FoundRows(self.load(columns).batch, None)
+        batch = self.batch if columns is None else self.batch.select(list(columns))
+        return FoundRows(batch, None)
 
-    def load(self, columns: Sequence[str] | None = None) -> Chunk:
-        """See `StoredRows.load`: no row is copied."""
-        if columns is None:
-            return self
-        return replace(self, batch=self.batch.select(list(columns)))
+    def origins(self) -> Sequence[tuple[int, Origin]]:
+        """See `StoredRows.origins`."""
+        return ((self.batch.num_rows, self.origin),)
 
     def pack_stamps(self) -> bytes:
         """Everything but rows and schema version, for a segment's batch metadata."""

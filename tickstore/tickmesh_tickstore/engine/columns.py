@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
 
 __all__ = [
+    "ARRIVAL_COLUMN",
     "ROLE_KEY",
     "RowLayout",
     "ceiling_divide",
     "require_columns",
     "require_storable",
     "role_columns",
+    "time_unit_ns",
 ]
+
+ARRIVAL_COLUMN = "_arrival"
+"""Where stored rows stand in order of event time: each one's place in order of arrival."""
 
 ROLE_KEY = b"tickmesh.role"
 """Field metadata key that names a column's role."""
@@ -68,7 +73,7 @@ class RowLayout:
     ) -> RowLayout:
         """Read the roles from the schema's field metadata."""
         event_time, symbol = role_columns(schema)
-        unit = 1 if event_time is None else _NS_PER_UNIT[schema.field(event_time).type.unit]
+        unit = 1 if event_time is None else time_unit_ns(schema.field(event_time).type)
         return cls(stamp, schema, event_time, symbol, unit, rules, generation)
 
     def time_span(self, batch: pa.RecordBatch) -> tuple[int, int] | None:
@@ -82,6 +87,11 @@ class RowLayout:
         # As integers: `as_py` would refuse or round what datetime cannot hold.
         unit = self.time_unit_ns
         return low.cast(pa.int64()).as_py() * unit, high.cast(pa.int64()).as_py() * unit
+
+
+def time_unit_ns(data_type: pa.TimestampType[Any, Any]) -> int:
+    """Nanoseconds in one unit of a timestamp type."""
+    return _NS_PER_UNIT[data_type.unit]
 
 
 def role_columns(schema: pa.Schema) -> tuple[str | None, str | None]:
@@ -102,7 +112,7 @@ def require_storable(schema: pa.Schema) -> None:
     Raises:
         InvalidArgumentError: A column's name or type does not allow it.
     """
-    reserved = {POSITION_COLUMN, *(column.value for column in StampColumn)}
+    reserved = {ARRIVAL_COLUMN, POSITION_COLUMN, *(column.value for column in StampColumn)}
     seen: set[str] = set()
     for field in schema:
         if field.name in seen or field.name in reserved:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,33 +13,47 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import (
     DatasetNotFoundError,
     LimitExceededError,
+    PositionExpiredError,
     SchemaVersionNotFoundError,
     StoreClosedError,
     StoreFailedError,
     TickStoreError,
     WrongColumnsError,
 )
-from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture
+from tickmesh_tickstore.domain.positions import START
+from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture, Settlement
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.columns import require_columns
 from tickmesh_tickstore.engine.group import (
+    JOINED_ROWS,
     AppendWork,
     CommitGroup,
     FlushWork,
     OpenWork,
+    Sender,
+    TrimWork,
     UploadWork,
     Work,
 )
 from tickmesh_tickstore.engine.interface import DatasetInfo
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, RowsEntry
+from tickmesh_tickstore.engine.journal import (
+    Entry,
+    PartEntry,
+    ProducerEntry,
+    RowsEntry,
+    TrimEntry,
+)
+from tickmesh_tickstore.engine.syncing import GroupSync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.positions import Position
     from tickmesh_tickstore.domain.producers import ProducerLedger, ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.stamps import Origin, Stamp
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import Judge
     from tickmesh_tickstore.engine.journal import Journal, StagedPart
     from tickmesh_tickstore.engine.parts import DatasetState, Part
@@ -46,6 +61,8 @@ if TYPE_CHECKING:
 __all__ = ["Dataset"]
 
 _log = logging.getLogger(__name__)
+_MESSAGE_BYTES = 512
+"""What a message takes beside its rows, about."""
 
 
 class Dataset:
@@ -77,6 +94,8 @@ class Dataset:
         self._limits = limits
         self._now_ns = now_ns
         self._last_ingest_time_ns = 0
+        self._written_revision = state.revision
+        self._syncing = GroupSync(self._settle, name=name)
         self._commit_groups = 0
         self._lock = threading.Lock()
         self._work_came = threading.Condition(self._lock)
@@ -87,6 +106,8 @@ class Dataset:
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
+        self.changing_segments = threading.Lock()
+        """Held by whoever drops sealed parts, or puts others in their place."""
 
     # What readers see.
 
@@ -163,6 +184,22 @@ class Dataset:
         """
         if self._ended is not None:
             raise self._ended
+
+    def require_kept(self, after: Position, *, as_of: int | None = None) -> None:
+        """Raise if rows behind a position were dropped, so that going on would skip them (T8).
+
+        Raises:
+            PositionExpiredError: Some were; says from where on rows are kept.
+        """
+        state = self._state
+        kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
+        if START < after < kept_from:
+            token = f"{self.dataset_id}:{kept_from.token()}"
+            raise PositionExpiredError(
+                f"rows of dataset {self.name!r} behind the position were dropped by retention: "
+                f"start without a position, or go on from the first row kept, {token}",
+                metadata={"dataset": self.name, "positionToken": token},
+            )
 
     def wake_readers(self) -> None:
         """Let waiting readers look whether they were closed."""
@@ -254,28 +291,40 @@ class Dataset:
         judge: Judge,
         producer: ProducerSequence | None,
         origin: Origin,
-        following: AppendFuture | None,
     ) -> AppendFuture:
-        """Hand rows to the writer; see `TickEngine.append`."""
+        """Hand one message to the writer; see `TickEngine.append`."""
         layout = self.layout(stamp)
         require_columns(layout, batch)
-        size = pa.ipc.get_record_batch_size(batch)
-        if size > self._limits.message_bytes:
+        size = self.require_size(batch)
+        future = AppendFuture()
+        if producer is None:
+            sender, sequences = Sender(layout, judge, origin), []
+        else:
+            sender = Sender(layout, judge, origin, producer.producer_id, producer.epoch)
+            sequences = [producer.sequence]
+        self.hand_in(AppendWork(sender, future, [batch], sequences, batch.num_rows, size, True))
+        return future
+
+    def require_size(self, batch: pa.RecordBatch) -> int:
+        """What a message takes in memory, in bytes.
+
+        Raises:
+            LimitExceededError: Its rows take more than a message may.
+        """
+        size: int = batch.get_total_buffer_size()
+        limit = self._limits.message_bytes
+        # A slice holds all of what it was cut from: its own rows may be few.
+        if size > limit and (own := pa.ipc.get_record_batch_size(batch)) > limit:
             raise LimitExceededError(
-                f"a message of {size} bytes is over the limit of {self._limits.message_bytes}: "
-                "send smaller batches",
-                metadata={"bytes": str(size), "limit": str(self._limits.message_bytes)},
+                f"a message of {own} bytes is over the limit of {limit}: send smaller batches",
+                metadata={"bytes": str(own), "limit": str(limit)},
             )
-        if following is not None and following.done() and following.error is None:
-            following = None
-        work = AppendWork(batch, layout, judge, producer, origin, following, size)
-        self._hand_in(work)
-        return work.future
+        return size + _MESSAGE_BYTES
 
     def open_producer(self, producer_id: str) -> ProducerState:
         """Open a producer; see `TickEngine.open_producer`."""
         work = OpenWork(producer_id)
-        self._hand_in(work)
+        self.hand_in(work)
         work.future.result()
         assert work.state is not None
         return work.state
@@ -283,8 +332,22 @@ class Dataset:
     def flush(self) -> None:
         """Begin a new log behind everything handed in so far."""
         work = FlushWork()
-        self._hand_in(work)
+        self.hand_in(work)
         work.future.result()
+
+    def trim(self, kept_from: Position) -> None:
+        """Drop every sealed part before a cut, under a dataset revision of its own; durable.
+
+        The caller holds `changing_segments`, so that the cut stays one between parts.
+        """
+        work = TrimWork(kept_from)
+        self.hand_in(work)
+        work.future.result()
+
+    def forget_dropped(self, gone: Collection[DroppedPart]) -> None:
+        """The files of dropped parts go."""
+        with self._lock:
+            self._state = replace(self._state, dropped=self._state.dropped.without(gone))
 
     def commit_upload(
         self,
@@ -296,10 +359,15 @@ class Dataset:
     ) -> AppendFuture:
         """Make staged rows visible, or drop them if their sequence is a duplicate."""
         work = UploadWork(staged, layout, producer, origin)
-        self._hand_in(work)
+        self.hand_in(work)
         return work.future
 
-    def _hand_in(self, work: Work) -> None:
+    def hand_in(self, work: Work) -> None:
+        """Let work wait for the writer; blocks while too much is waiting (T11).
+
+        Raises:
+            StoreFailedError, StoreClosedError: It was not taken.
+        """
         with self._lock:
             while (
                 self._waiting_bytes
@@ -309,7 +377,7 @@ class Dataset:
             ):
                 self._room_came.wait()
             if self._failure is not None:
-                raise self._failure
+                raise self._failure.twin()
             self.require_open()
             self._waiting.append(work)
             self._waiting_bytes += work.size
@@ -321,9 +389,31 @@ class Dataset:
             elif len(self._waiting) == 1:
                 self._work_came.notify()
 
+    def hand_in_with(
+        self, work: AppendWork, batch: pa.RecordBatch, sequence: int, size: int
+    ) -> bool:
+        """Add a message to work that still waits; `False` where that cannot be."""
+        rows = batch.num_rows
+        with self._lock:
+            if (
+                work.taken
+                or work.rows + rows > JOINED_ROWS
+                or self._waiting_bytes + size > self._limits.waiting_bytes
+                or self._ended is not None
+            ):
+                return False
+            work.batches.append(batch)
+            if work.sequences:
+                work.sequences.append(sequence)
+            work.rows += rows
+            work.size += size
+            self._waiting_bytes += size
+            return True
+
     def _write_until_idle(self) -> None:
         while works := self._take_waiting():
             self._commit(works)
+        self._syncing.end()
 
     def _take_waiting(self) -> list[Work]:
         limits = self._limits
@@ -335,7 +425,8 @@ class Dataset:
             while self._waiting and rows < limits.group_rows and size < limits.group_bytes:
                 work = self._waiting.popleft()
                 if isinstance(work, AppendWork):
-                    rows += work.batch.num_rows
+                    work.taken = True
+                    rows += work.rows
                 size += work.size
                 works.append(work)
             if not works:
@@ -346,64 +437,94 @@ class Dataset:
             return works
 
     def _commit(self, works: Sequence[Work]) -> None:
-        if self._failure is not None:
-            for work in works:
-                work.future.fail(self._failure)
-            return
+        """Judge, number and write a group; it is synced and shown while the next one is judged."""
         ingest_time_ns = max(self._now_ns(), self._last_ingest_time_ns)
         self._last_ingest_time_ns = ingest_time_ns
         group = CommitGroup(
             self._ledger,
-            revision=self._state.revision,
+            revision=self._written_revision,
             ingest_time_ns=ingest_time_ns,
         )
         try:
+            if self._failure is not None:
+                raise self._failure.twin()
             group.add_all(works)
             if group.entries:
                 self._journal.write(group.entries)
-                group.mark_received()
-                self._journal.sync()
-                self._commit_groups += 1
-                self._publish(group.entries)
         except StoreFailedError as error:
-            group.fail(error)
+            self._syncing.wait_until_idle()
+            _fail(works, error)
             self._stop(error)
             return
         except TickStoreError as error:
             group.fail(error)
+            # A log that has grown too far takes nothing any more: go on in another, once there is
+            # room for one.
+            if self._journal.is_full():
+                self._begin_log(())
             return
         except Exception as error:  # noqa: BLE001  # a thread that dies in silence would hang its producers
-            # Unknown how much is written: go no further, and let no producer wait for ever.
-            _log.exception("the writer of dataset %s broke", self.name)
-            failure = StoreFailedError(
-                f"the writer of dataset {self.name!r} broke: restart the store",
-                metadata={"dataset": self.name},
-            )
-            failure.__cause__ = error
-            for work in works:
-                if not work.future.done():
-                    work.future.fail(failure)
+            self._syncing.wait_until_idle()
+            failure = self._broken(error)
+            _fail(works, failure)
             self._stop(failure)
             return
-        group.mark_durable()
+        self._written_revision = group.revision
+        group.mark_received()
+        self._syncing.submit(group, meanwhile=bool(self._waiting))
         if group.flushes or self._journal.is_full():
-            self._begin_log(group.flushes)
+            self._syncing.wait_until_idle()
+            if self._failure is None:
+                self._begin_log(group.flushes)
+            else:
+                _fail(group.flushes, self._failure)
+
+    def _settle(self, groups: Sequence[CommitGroup]) -> None:
+        """Bring written groups onto stable storage with one sync, show them, and answer."""
+        try:
+            if self._failure is not None:
+                raise self._failure
+            entries = [entry for group in groups for entry in group.entries]
+            if entries:
+                self._journal.sync()
+                self._commit_groups += len(groups)
+                self._publish(entries)
+        except StoreFailedError as error:
+            failure: TickStoreError = error
+        except Exception as error:  # noqa: BLE001  # whoever waits must hear of it
+            failure = self._broken(error)
+        else:
+            for group in groups:
+                group.mark_durable()
+            return
+        for group in groups:
+            group.fail(failure)
+        self._stop(failure)
+
+    def _broken(self, error: Exception) -> StoreFailedError:
+        # Unknown how much is written: go no further, and let no producer wait for ever.
+        _log.error("the writer of dataset %s broke", self.name, exc_info=error)
+        failure = StoreFailedError(
+            f"the writer of dataset {self.name!r} broke: restart the store",
+            metadata={"dataset": self.name},
+        )
+        failure.__cause__ = error
+        return failure
 
     def _begin_log(self, flushes: Sequence[FlushWork]) -> None:
         try:
             self._journal.begin_log(revision=self._state.revision, ledger=self._ledger)
         except StoreFailedError as error:
             self._stop(error)
-            for flush in flushes:
-                flush.future.fail(error)
+            _fail(flushes, error)
         except TickStoreError as error:
             _log.warning("dataset %s keeps its present log: %s", self.name, error.message)
-            for flush in flushes:
-                flush.future.fail(error)
+            _fail(flushes, error)
+        done = Settlement(1, 0, 0, Appended(self._state.revision, 0, 0))
         for flush in flushes:
             if flush.future.error is None:
-                flush.future.mark_received(Appended(self._state.revision, 0, 0))
-                flush.future.mark_durable()
+                flush.future.mark_received(done)
+                flush.future.mark_durable(done)
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         log_number = self._journal.log_number
@@ -411,7 +532,9 @@ class Dataset:
         with self._lock:
             state = self._state
             for entry, rows in zip(entries, placed, strict=True):
-                if rows is None:
+                if isinstance(entry, TrimEntry):
+                    state = state.trimmed(entry.trim)
+                elif rows is None:
                     state = state.at_revision(entry.revision)
                 elif isinstance(rows, Chunk):
                     state = state.with_chunk(rows, log_number=log_number)
@@ -424,6 +547,8 @@ class Dataset:
         if isinstance(entry, ProducerEntry):
             self._ledger.record_opened(entry.producer_id, entry.epoch)
             return None
+        if isinstance(entry, TrimEntry):
+            return None
         self._ledger.record_stored(entry.sequences, revision=entry.revision)
         if isinstance(entry, PartEntry):
             part = entry.staged.place(
@@ -434,6 +559,14 @@ class Dataset:
             return part if part.row_count else None
         return chunk_of(entry)
 
+    def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
+        """The rows of neighbouring sealed parts now live in others.
+
+        The caller holds `changing_segments`, from looking at the parts until state and manifest agree.
+        """
+        with self._lock:
+            self._state = self._state.with_replaced(parts, replacing)
+
     def replace_log(self, log_number: int, parts: Sequence[Part]) -> None:
         """The rows of a log now live in other parts."""
         with self._lock:
@@ -442,12 +575,14 @@ class Dataset:
     def _stop(self, error: TickStoreError) -> None:
         _log.critical("dataset %s takes no more writes: %s", self.name, error.message)
         with self._lock:
-            self._failure = error
+            self._failure = self._failure or error
             waiting, self._waiting = list(self._waiting), deque()
             self._waiting_bytes = 0
+            for work in waiting:
+                if isinstance(work, AppendWork):
+                    work.taken = True
             self._room_came.notify_all()
-        for work in waiting:
-            work.future.fail(error)
+        _fail(waiting, error)
 
     def close(self) -> None:
         """Write what was handed in, then release the journal."""
@@ -468,7 +603,7 @@ class Dataset:
             waiting, self._waiting = list(self._waiting), deque()
             self._waiting_bytes = 0
         for work in waiting:
-            work.future.fail(deleted)
+            work.fail(deleted)
         self._end(deleted)
 
     def _end(self, why: TickStoreError) -> None:
@@ -480,7 +615,13 @@ class Dataset:
             self._state_changed.notify_all()
         if writer is not None:
             writer.join()
+        self._syncing.wait_until_idle()
         self._journal.close()
+
+
+def _fail(works: Sequence[Work], error: Exception) -> None:
+    for work in works:
+        work.fail(error)
 
 
 def chunk_of(entry: RowsEntry) -> Chunk | None:

@@ -25,9 +25,12 @@ from tickmesh_tickstore.domain.requests import RangePayload, ScanRequest
 from tickmesh_tickstore.domain.snapshots import Snapshot, checked_snapshot_name
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
+from tickmesh_tickstore.engine.dropped import expired_parts, is_older
 from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
+from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
+from tickmesh_tickstore.engine.streams import DatasetStream
 from tickmesh_tickstore.engine.uploads import AtomicUpload, Staging, StagingBudget
 
 if TYPE_CHECKING:
@@ -37,13 +40,17 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
+    from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.dataset import Dataset
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.interface import (
+        AppendStream,
         DatasetInfo,
         DatasetStatistics,
         Follower,
         Judge,
+        Prepare,
         ScanPlan,
         Upload,
     )
@@ -52,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = ["DatasetEngine"]
 
 _LONGEST_NAME = 255
+_FLUSH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,9 @@ class DatasetEngine(ABC):
         self._datasets: dict[str, Dataset] = {}
         self._damaged: dict[str, DamagedDataset] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        self._staging_budget = StagingBudget(limit=self._limits.staged_bytes)
+        self._staging_budget = StagingBudget(
+            limit=self._limits.staged_bytes, limit_of_one=self._limits.staged_bytes_per_principal
+        )
         self._closed = False
 
     @abstractmethod
@@ -100,8 +110,12 @@ class DatasetEngine(ABC):
         """Room for an atomic upload."""
 
     @abstractmethod
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        """Remove everything of a dataset, durably; it is `None` where it is damaged."""
+    def _erase(self, dataset_id: str) -> None:
+        """Remove everything of a dataset that takes no more calls, durably."""
+
+    @abstractmethod
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        """Remove dropped parts for good, durably; the dataset forgets them."""
 
     @abstractmethod
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
@@ -114,6 +128,10 @@ class DatasetEngine(ABC):
     @abstractmethod
     def flush(self, name: str, *, timeout_seconds: float) -> None:
         """See `TickEngine.flush`."""
+
+    @abstractmethod
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
 
     @abstractmethod
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
@@ -220,12 +238,13 @@ class DatasetEngine(ABC):
                         "snapshot": min(holders),
                     },
                 )
+            dataset_id = self.dataset(name).dataset_id
             dataset = self._datasets.get(name)
-            if dataset is not None:
-                dataset.delete()
-            self._erase(name, dataset)
             self._datasets = {key: each for key, each in self._datasets.items() if key != name}
             self._damaged.pop(name, None)
+            if dataset is not None:
+                dataset.delete()
+            self._erase(dataset_id)
         return rows
 
     def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
@@ -277,17 +296,27 @@ class DatasetEngine(ABC):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
         """See `TickEngine.append`."""
         return self._find(name).append(
-            batch,
-            stamp=stamp,
-            judge=judge,
-            producer=producer,
-            origin=origin,
-            following=following,
+            batch, stamp=stamp, judge=judge, producer=producer, origin=origin
         )
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """See `TickEngine.open_stream`."""
+        dataset = self._find(name)
+        sender = Sender(dataset.layout(stamp), judge, origin, producer_id, epoch, prepare)
+        return DatasetStream(dataset, sender)
 
     def open_producer(self, name: str, producer_id: str) -> ProducerState:
         """See `TickEngine.open_producer`."""
@@ -346,6 +375,44 @@ class DatasetEngine(ABC):
             columns=columns,
             reader_version=reader_version,
         )
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """See `TickEngine.trim`."""
+        dataset = self._find(name)
+        oldest_ns = self._now_ns() - retention.max_age_ns if retention.max_age_ns else None
+        if oldest_ns is not None:
+            state = dataset.state
+            if state.recent and all(
+                is_older(part, oldest_ns) for part in (*state.sealed, state.recent[0])
+            ):
+                self.flush(name, timeout_seconds=_FLUSH_SECONDS)
+        with dataset.changing_segments:
+            sealed = dataset.state.sealed
+            held = sum(part.byte_count for part in sealed)
+            expired = expired_parts(
+                sealed,
+                is_expired=lambda part: oldest_ns is not None and is_older(part, oldest_ns),
+                surplus_bytes=held - retention.max_bytes if retention.max_bytes else 0,
+            )
+            if expired:
+                dataset.trim(expired[-1].chunks()[-1].end_position())
+        return sum(part.row_count for part in expired)
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """See `TickEngine.reclaim`."""
+        # Under the lock: no snapshot is made meanwhile, and the dataset stays.
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            pinned = [
+                each.revisions[name] for each in self._snapshots.values() if name in each.revisions
+            ]
+            gone = dataset.state.dropped.reclaimable(
+                dropped_before_ns=dropped_before_ns, pinned=pinned
+            )
+            if gone:
+                self._discard(dataset, gone)
+        return sum(each.part.byte_count for each in gone)
 
     def close(self) -> None:
         """See `TickEngine.close`."""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
-    from tickmesh_tickstore.engine.chunk import Chunk
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.parts import DatasetState
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["TailFollower"]
 
@@ -49,10 +49,11 @@ class TailFollower:
                 "use a token this dataset gave out",
                 metadata={"position": after.token(), "end": end.token()},
             )
+        dataset.require_kept(after)
         self._dataset = dataset
         self._limits = limits
         self._position = after
-        self._read: Chunk | None = None
+        self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
         reader = dataset.reader(reader_version)
         self._selection = Selection.of(reader, symbols=symbols, wanted=wanted)
         full = reader.schema
@@ -106,9 +107,8 @@ class TailFollower:
                 raise StoreClosedError("the follower is closed")
             self._dataset.require_open()
             state = self._dataset.state
-            chunk = self._next_chunk(state)
-            if chunk is not None:
-                followed = self._give(chunk)
+            if self._load_next(state):
+                followed = self._give()
                 if followed is not None:
                     return followed
                 if time.monotonic() < deadline:
@@ -120,31 +120,38 @@ class TailFollower:
                 return None
             self._dataset.wait_for_change(state, left, self._closed)
 
-    def _next_chunk(self, state: DatasetState) -> Chunk | None:
-        """The next stored rows, read; those read together are given out one after the other."""
-        if self._read is None:
+    def _load_next(self, state: DatasetState) -> bool:
+        """See that rows are loaded, if there are any more; those read together go out in turns."""
+        if self._loaded is None:
+            self._dataset.require_kept(self._position)
             stored = next(state.rows_between(self._position), None)
-            self._read = None if stored is None else stored.load(self._resolver.needs(stored.stamp))
-        return self._read
+            if stored is None:
+                return False
+            self._loaded = stored, stored.read(self._resolver.needs(stored.stamp)).batch
+        return True
 
-    def _give(self, chunk: Chunk) -> Followed | None:
-        rows = chunk.batch.num_rows
-        given = chunk.rows(0, min(rows, self._affordable_rows(chunk))) or chunk
-        batch = given.batch
+    def _give(self) -> Followed | None:
+        assert self._loaded is not None
+        stored, loaded = self._loaded
+        rows = min(loaded.num_rows, self._affordable_rows(loaded))
+        given = stored.rows(0, rows)
+        assert given is not None
+        batch = loaded.slice(0, rows)
         if self._selection.is_filter:
-            mask = self._selection.mask(self._chooser.resolve(batch, given.stamp))
+            mask = self._selection.mask(self._chooser.resolve(batch, stored.stamp))
             batch = batch.filter(mask)
         # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
-        batch = self._resolver.resolve(batch, given.stamp)
-        self._read = chunk.rows(given.batch.num_rows, rows)
+        batch = self._resolver.resolve(batch, stored.stamp)
+        left = stored.rows(rows, loaded.num_rows)
+        self._loaded = None if left is None else (left, loaded.slice(rows))
         self._position = given.end_position()
         if batch.num_rows == 0:
             return None
-        return Followed(batch.select(self._columns), self._position, given.stamp)
+        return Followed(batch.select(self._columns), self._position, stored.stamp)
 
-    def _affordable_rows(self, chunk: Chunk) -> int:
-        size = pa.ipc.get_record_batch_size(chunk.batch)
-        fitting = self._limits.served_bytes * chunk.batch.num_rows // max(size, 1)
+    def _affordable_rows(self, batch: pa.RecordBatch) -> int:
+        size = pa.ipc.get_record_batch_size(batch)
+        fitting = self._limits.served_bytes * batch.num_rows // max(size, 1)
         return max(1, min(_MOST_ROWS, fitting))
 
     def close(self) -> None:

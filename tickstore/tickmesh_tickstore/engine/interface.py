@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.producers import ProducerSequence, ProducerState
     from tickmesh_tickstore.domain.requests import PlannedRange, RangePayload, ScanRequest
+    from tickmesh_tickstore.domain.retention import Retention
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.acknowledgement import AppendFuture
     from tickmesh_tickstore.engine.row_stream import RowStream
+    from tickmesh_tickstore.engine.streams import StreamProgress
 
 __all__ = [
+    "AppendStream",
     "DatasetInfo",
     "DatasetStatistics",
     "Followed",
     "Follower",
     "Judge",
+    "Prepare",
     "ScanPlan",
     "TickEngine",
     "Upload",
@@ -37,6 +41,10 @@ __all__ = [
 
 Judge = Callable[["pa.RecordBatch"], object | None]
 """Judges rows: `None` lets them in, any other object refuses them and reaches the producer."""
+
+
+Prepare = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
+"""Makes rows as they came rows of the schema version they are judged against, row by row alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,15 @@ class DatasetStatistics:
         max_time_ns: Greatest event time stored, `None` when there is none.
         waiting_bytes: Appends that wait for the writer.
         commit_groups: Commit groups written since the engine's start.
+        dropped_bytes: Bytes in segments that retention dropped and reads as of older revisions see.
+        retained_from_revision: The dataset revision from which on rows are kept; 0 while nothing
+            was dropped.
         failure: Why the dataset takes no more writes; empty while it does.
+        settled_segments: Those of the segments which are settled.
+        settled_rows: Rows in them.
+        settled_bytes: Bytes in them.
         version_rows: Rows stored, by schema version.
+        logs: Logs that hold rows.
     """
 
     revision: int
@@ -98,8 +113,14 @@ class DatasetStatistics:
     max_time_ns: int | None
     waiting_bytes: int
     commit_groups: int
+    dropped_bytes: int
+    retained_from_revision: int
     failure: str
     version_rows: Mapping[int, int]
+    settled_segments: int = 0
+    settled_rows: int = 0
+    settled_bytes: int = 0
+    logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +186,58 @@ class Follower(Protocol):
 
     def close(self) -> None:
         """End it; a waiting thread is woken."""
+        ...
+
+
+class AppendStream(Protocol):
+    """Messages on their way in, for one thread that sends and one that waits.
+
+    If a message fails, all behind it fail too: nothing is stored behind a hole.
+    """
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the stream has ended; `None` while it goes on."""
+        ...
+
+    @property
+    def received(self) -> StreamProgress:
+        """How much of it is judged and written."""
+        ...
+
+    @property
+    def durable(self) -> StreamProgress:
+        """How much of it is on stable storage."""
+        ...
+
+    @property
+    def decided(self) -> bool:
+        """Whether every message sent is durable or failed."""
+        ...
+
+    def send(self, batch: pa.RecordBatch, *, sequence: int = 0) -> None:
+        """Hand a message to the dataset's writer; blocks while too much is waiting (T11).
+
+        Raises:
+            LimitExceededError, StoreFailedError, StoreClosedError: It was not handed in.
+            Exception: The stream's `error`, once there is one.
+        """
+        ...
+
+    def wait(self, seen: StreamProgress, timeout_seconds: float, *, durable: bool = True) -> None:
+        """Wait until more than `seen` is durable, or received.
+
+        It ends early on `wake`, and once when the stream has failed and what was sent before is
+        decided.
+        """
+        ...
+
+    def wait_until_decided(self) -> None:
+        """Wait until every message sent is durable or failed."""
+        ...
+
+    def wake(self) -> None:
+        """Let the thread that waits look around."""
         ...
 
 
@@ -351,9 +424,8 @@ class TickEngine(Protocol):
         judge: Judge,
         producer: ProducerSequence | None = None,
         origin: Origin = ANONYMOUS,
-        following: AppendFuture | None = None,
     ) -> AppendFuture:
-        """Hand rows to the dataset's writer; blocks while too much is waiting (T11).
+        """Hand one message to the dataset's writer; blocks while too much is waiting (T11).
 
         The judge sees whole commit groups: the rows of all messages that name the same judge
         object are joined. It runs on the writer's thread and must not keep the batch.
@@ -365,12 +437,38 @@ class TickEngine(Protocol):
             judge: Decides whether the rows are let in.
             producer: The message's sequence, for exactly once (T4).
             origin: Who writes.
-            following: The message before this one in the same stream: if that one fails, this one
-                fails with the same error instead of being stored behind a hole.
 
         Raises:
             DatasetNotFoundError, SchemaVersionNotFoundError, WrongColumnsError,
             LimitExceededError, StoreFailedError, StoreClosedError: Nothing was queued.
+        """
+        ...
+
+    def open_stream(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        judge: Judge,
+        prepare: Prepare | None = None,
+        producer_id: str = "",
+        epoch: int = 0,
+        origin: Origin = ANONYMOUS,
+    ) -> AppendStream:
+        """Begin a stream of messages in order, which ends at the first one that is refused.
+
+        Args:
+            name: The dataset.
+            stamp: The schema version.
+            judge: As for `append`.
+            prepare: Makes messages rows of the schema version; without it they have to be. It runs
+                on the writer's thread, for many messages at once.
+            producer_id: The producer whose sequences the messages carry (T4); empty without one.
+            epoch: The epoch it writes under.
+            origin: Who writes.
+
+        Raises:
+            DatasetNotFoundError, SchemaVersionNotFoundError: There is nothing to write to.
         """
         ...
 
@@ -433,6 +531,11 @@ class TickEngine(Protocol):
         """Everything behind a position, then whatever arrives, under one version (T8, T9).
 
         Rows that cannot be read under it raise when they come up, as `scan` does.
+
+        Raises:
+            DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.
+            PositionExpiredError: Rows behind the position were dropped; `Follower.wait` raises it
+                too when they are while it lags. From the start on, the first row kept is first.
         """
         ...
 
@@ -442,6 +545,43 @@ class TickEngine(Protocol):
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
             TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def trim(self, name: str, retention: Retention) -> int:
+        """Drop the oldest segments that retention does not keep, under a revision of its own (T7).
+
+        Reads as of older revisions see them until `reclaim` removes their files; a tail that goes
+        on behind a dropped row is told so. Rows in the write-ahead log are moved into segments
+        first when all others are past their age.
+
+        Returns:
+            The rows that were dropped.
+
+        Raises:
+            DatasetNotFoundError, DatasetDamagedError, DiskFullError, StoreFailedError: Nothing
+                was dropped.
+        """
+        ...
+
+    def reclaim(self, name: str, *, dropped_before_ns: int) -> int:
+        """Remove the files of rows that were dropped until an instant and no snapshot shows.
+
+        Afterwards a read as of a revision that showed them is refused: never fewer rows.
+
+        Returns:
+            The bytes that were freed.
         """
         ...
 

@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Origin
     from tickmesh_tickstore.engine.chunk import TimeSpan
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import Trim
     from tickmesh_tickstore.engine.messages import Messages
     from tickmesh_tickstore.engine.parts import Part
 
-__all__ = ["Entry", "Journal", "PartEntry", "ProducerEntry", "RowsEntry", "StagedPart"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "PartEntry",
+    "ProducerEntry",
+    "RowsEntry",
+    "StagedPart",
+    "TrimEntry",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,19 @@ class PartEntry:
     staged: StagedPart
 
 
-Entry = RowsEntry | ProducerEntry | PartEntry
+@dataclass(frozen=True, slots=True)
+class TrimEntry:
+    """Sealed parts that retention drops (T7)."""
+
+    trim: Trim
+
+    @property
+    def revision(self) -> int:
+        """The dataset revision that does not show them any more."""
+        return self.trim.revision
+
+
+Entry = RowsEntry | ProducerEntry | PartEntry | TrimEntry
 
 
 class Journal(Protocol):

@@ -7,12 +7,11 @@ import struct
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from tickmesh_tickstore.domain.producers import ProducerSequence
 
 __all__ = ["Messages"]
 
@@ -37,26 +36,32 @@ class Messages:
     row_ends: array[int]
 
     @classmethod
-    def of(cls, sent: Iterable[tuple[ProducerSequence | None, int]]) -> Messages:
-        """Messages by their names and numbers of rows, in order."""
+    def of(cls, sent: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> Messages:
+        """The messages of several senders, in order.
+
+        Args:
+            sent: Of each sender the producer's id, its messages' sequences, and their rows. Without
+                a producer the id is empty, there are no sequences, and the rows may be one sum.
+        """
         places: dict[str, int] = {}
-        producers, sequences, row_ends = array("i"), array("q"), array("q")
-        rows = 0
-        for producer, count in sent:
-            if count == 0:
+        producers, sequences, counts = array("i"), array("q"), array("q")
+        for producer_id, numbers, rows in sent:
+            if not producer_id:
+                total = sum(rows)
+                if total and producers and producers[-1] == _NOBODY:
+                    counts[-1] += total
+                elif total:
+                    producers.append(_NOBODY)
+                    sequences.append(0)
+                    counts.append(total)
                 continue
-            rows += count
-            if producer is None:
-                if producers and producers[-1] == _NOBODY:
-                    row_ends[-1] = rows
-                    continue
-                producers.append(_NOBODY)
-                sequences.append(0)
-            else:
-                producers.append(places.setdefault(producer.producer_id, len(places)))
-                sequences.append(producer.sequence)
-            row_ends.append(rows)
-        return cls(tuple(places), producers, sequences, row_ends)
+            kept = [(number, count) for number, count in zip(numbers, rows, strict=True) if count]
+            if kept:
+                place = places.setdefault(producer_id, len(places))
+                producers.extend((place,) * len(kept))
+                sequences.extend(number for number, _ in kept)
+                counts.extend(count for _, count in kept)
+        return cls(tuple(places), producers, sequences, array("q", accumulate(counts)))
 
     @classmethod
     def joined(cls, parts: Sequence[Messages]) -> Messages:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.engine.chunk import Chunk, TimeSpan, append_chunk, join_spans
+from tickmesh_tickstore.engine.dropped import NOTHING_DROPPED, DroppedRows, Trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,11 @@ class Part(Protocol):
     @property
     def row_count(self) -> int:
         """Its rows."""
+        ...
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes it takes where it is kept."""
         ...
 
     @property
@@ -74,6 +80,11 @@ class TailPart:
         """Dataset revision of the last row."""
         return self.held[-1].last_revision
 
+    @property
+    def byte_count(self) -> int:
+        """Bytes in memory."""
+        return sum(chunk.batch.nbytes for chunk in self.held)
+
     def version_rows(self) -> Mapping[int, int]:
         """See `Part.version_rows`."""
         counts: Counter[int] = Counter()
@@ -101,12 +112,14 @@ class DatasetState:
         sealed: Parts of sealed logs.
         recent: Parts of logs that are not sealed yet, behind the sealed ones.
         row_count: Rows of all parts.
+        dropped: What retention dropped; no part of the above.
     """
 
     revision: int
     sealed: tuple[Part, ...] = ()
     recent: tuple[Part, ...] = ()
     row_count: int = 0
+    dropped: DroppedRows = NOTHING_DROPPED
 
     def with_chunk(self, chunk: Chunk, *, log_number: int) -> DatasetState:
         """The state after rows arrived."""
@@ -118,21 +131,63 @@ class DatasetState:
             tail = TailPart(log_number, (chunk,), chunk.batch.num_rows, chunk.time_span)
             recent = (*self.recent, tail)
         rows = self.row_count + chunk.batch.num_rows
-        return DatasetState(chunk.last_revision, self.sealed, recent, rows)
+        return replace(self, revision=chunk.last_revision, recent=recent, row_count=rows)
 
     def with_part(self, part: Part) -> DatasetState:
         """The state after a whole part arrived under one revision."""
         rows = self.row_count + part.row_count
-        return DatasetState(part.last_revision, self.sealed, (*self.recent, part), rows)
+        recent = (*self.recent, part)
+        return replace(self, revision=part.last_revision, recent=recent, row_count=rows)
 
     def at_revision(self, revision: int) -> DatasetState:
         """The state after a change without rows."""
-        return DatasetState(revision, self.sealed, self.recent, self.row_count)
+        return replace(self, revision=revision)
 
     def with_sealed(self, log_number: int, parts: Sequence[Part]) -> DatasetState:
         """The state after a log's rows moved into other parts; no row changes its place."""
         recent = tuple(part for part in self.recent if part.log_number > log_number)
-        return DatasetState(self.revision, (*self.sealed, *parts), recent, self.row_count)
+        return replace(self, sealed=(*self.sealed, *parts), recent=recent)
+
+    def trimmed(self, trim: Trim) -> DatasetState:
+        """The state after retention dropped the oldest sealed parts."""
+        gone = [part for part in self.sealed if trim.drops(part)]
+        return replace(
+            self,
+            revision=max(self.revision, trim.revision),
+            sealed=self.sealed[len(gone) :],
+            row_count=self.row_count - sum(part.row_count for part in gone),
+            dropped=self.dropped.with_dropped(trim, gone),
+        )
+
+    def as_of(self, revision: int) -> DatasetState:
+        """What a read as of a revision sees; rows that came later are among it.
+
+        Raises:
+            SnapshotGoneError: Retention dropped rows of it, and they are gone.
+        """
+        shown = self.dropped.shown_at(revision)
+        return replace(self, sealed=(*shown, *self.sealed)) if shown else self
+
+    def holds(self, parts: Sequence[Part]) -> bool:
+        """Whether sealed parts are there, one behind the other."""
+        return self._place(parts) is not None
+
+    def with_replaced(self, parts: Sequence[Part], replacing: Sequence[Part]) -> DatasetState:
+        """The state after the rows of neighbours moved into others; no row changes its place."""
+        place = self._place(parts)
+        assert place is not None
+        behind = self.sealed[place + len(parts) :]
+        sealed = (*self.sealed[:place], *replacing, *behind)
+        return replace(self, sealed=sealed)
+
+    def _place(self, parts: Sequence[Part]) -> int | None:
+        first = parts[0]
+        place = next((n for n, part in enumerate(self.sealed) if part is first), None)
+        if place is None:
+            return None
+        found = self.sealed[place : place + len(parts)]
+        same = len(found) == len(parts) and all(map(lambda a, b: a is b, found, parts))
+        return place if same else None
 
     def version_rows(self) -> Counter[int]:
         """Rows by schema version."""

@@ -12,19 +12,19 @@ import pyarrow.compute as pc
 from tickmesh_tickstore.domain.errors import (
     FutureRevisionError,
     InvalidArgumentError,
-    LimitExceededError,
     NoEventTimeError,
     SnapshotGoneError,
 )
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
 from tickmesh_tickstore.engine.batches import joined, limited, tables
-from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.chunk import Chunk, join_spans
 from tickmesh_tickstore.engine.interface import ScanPlan
 from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.selection import Selection
 from tickmesh_tickstore.engine.stamp_columns import STAMP_TYPES, stamp_column
+from tickmesh_tickstore.engine.time_order import in_time_order, require_streamable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,7 +56,9 @@ class SnapshotRead:
         self._limits = limits
         self._state = dataset.state
         self._revision = self._pinned_revision()
+        self._state = self._state.as_of(self._revision)
         self._after = request.after or START
+        dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.reader(request.reader_version)
@@ -76,9 +78,10 @@ class SnapshotRead:
             reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
         )
         # Spans were taken of the column that was the event time when the rows were written.
-        self._prunable = self._selection.is_timed and all(
+        self._spans_known = reader.event_time in self._working_columns() and all(
             map(self._resolver.keeps_event_time, dataset.layouts)
         )
+        self._prunable = self._selection.is_timed and self._spans_known
         if request.order is Order.TIME and reader.event_time is None:
             raise NoEventTimeError(
                 "order by time needs an event time: give a timestamp column the keyword "
@@ -138,19 +141,31 @@ class SnapshotRead:
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
             return ScanPlan(
-                self.schema, self._revision, (PlannedRange(request.to_payload(), rows),)
+                self.schema,
+                self._revision,
+                (PlannedRange(request.to_payload(), rows, self._newest_time_ns(chosen)),),
             )
         cuts = [self._after, *_cuts(chosen, [rows * k // count for k in range(1, count)])]
         ends = [*cuts[1:], self._through]
         sizes = [rows * (k + 1) // count - rows * k // count for k in range(count)]
+        within = [
+            [each for each in chosen if each.first_position < end and each.end_position() > start]
+            for start, end in zip(cuts, ends, strict=True)
+        ]
         return ScanPlan(
             self.schema,
             self._revision,
             tuple(
-                PlannedRange(pinned.between(start, end).to_payload(), size)
-                for start, end, size in zip(cuts, ends, sizes, strict=True)
+                PlannedRange(
+                    pinned.between(start, end).to_payload(), size, self._newest_time_ns(rows)
+                )
+                for start, end, size, rows in zip(cuts, ends, sizes, within, strict=True)
             ),
         )
+
+    def _newest_time_ns(self, chosen: Sequence[StoredRows]) -> int | None:
+        span = join_spans(stored.time_span for stored in chosen) if self._spans_known else None
+        return None if span is None else span[1]
 
     def rows(self) -> RowStream:
         """The rows; see `TickEngine.scan`."""
@@ -158,7 +173,6 @@ class SnapshotRead:
         chosen = list(self._chosen())
         self._require_readable(chosen)
         if request.order is Order.TIME:
-            self._require_materialisable(chosen)
             return RowStream(self.schema, self._in_time_order(chosen))
         if all(map(self._selection.wants_all, chosen)):
             chosen = list(_first(chosen, request.limit))
@@ -194,9 +208,16 @@ class SnapshotRead:
             for stored in part.chunks():
                 if self._prunable and not selection.may_hold(stored.time_span):
                     continue
+                if not self._may_have_symbol(stored):
+                    continue
                 cut = stored.between(self._after, self._through)
                 if cut is not None:
                     yield cut
+
+    def _may_have_symbol(self, stored: StoredRows) -> bool:
+        symbols = self._request.symbols
+        reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
+        return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
 
     def _held(self, chosen: Sequence[StoredRows]) -> pa.Table | None:
         """All rows as they lie in memory or in mapped files; `None` if they have to be worked on.
@@ -220,11 +241,12 @@ class SnapshotRead:
     ) -> Iterator[pa.RecordBatch]:
         """The wanted rows with their stamps, read as they are asked for."""
         for stored in chosen:
-            batch = self._wanted(stored)
+            batch = self._wanted(stored, columns)
             if batch.num_rows:
-                yield batch.select(list(columns))
+                yield batch
 
-    def _wanted(self, stored: StoredRows) -> pa.RecordBatch:
+    def _wanted(self, stored: StoredRows, columns: Sequence[str]) -> pa.RecordBatch:
+        """The wanted ones among some rows, with these columns."""
         selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
         names = resolver.needs(stored.stamp)
         if selection.wants_all(stored):
@@ -233,9 +255,10 @@ class SnapshotRead:
         else:
             found = stored.read(names, where=self._where(stored.stamp))
             deciding, places = self._chooser.resolve(found.batch, stored.stamp), found.places
-            if not selection.has_symbol(deciding):
-                return deciding.slice(0, 0)
-            mask = selection.mask(deciding)
+            if selection.has_symbol(deciding):
+                mask = selection.mask(deciding)
+            else:
+                mask = pa.repeat(pa.scalar(value=False), deciding.num_rows)
             # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
             batch = resolver.resolve(found.batch.filter(mask), stored.stamp)
             if stamps:
@@ -243,7 +266,7 @@ class SnapshotRead:
         for name in stamps:
             column = stamp_column(stored, name, places)
             batch = batch.append_column(pa.field(name.value, STAMP_TYPES[name]), column)
-        return batch
+        return batch.select(list(columns))
 
     def _where(self, stamp: Stamp) -> pc.Expression | None:
         """The wanted rows as a condition on columns as they were written, if it can be said."""
@@ -254,32 +277,32 @@ class SnapshotRead:
         return self._selection.expression()
 
     def _in_time_order(self, chosen: Sequence[StoredRows]) -> Iterator[pa.Table]:
-        event_time = self._selection.reader.event_time
+        selection, limits = self._selection, self._limits
+        event_time = selection.reader.event_time
         assert event_time is not None
+        if all(map(selection.wants_all, chosen)):
+            require_streamable(
+                chosen,
+                spans_known=self._spans_known,
+                most_rows=limits.materialised_rows,
+                limit=self._request.limit,
+            )
         # The event time may not be asked for: it is needed until the rows are ordered.
         names = list(dict.fromkeys((*self.schema.names, event_time)))
-        batches = list(self._found(chosen, names))
-        if not batches:
-            return
-        table = pa.Table.from_batches(batches).unify_dictionaries()
-        # Equal times stay in order of arrival: the sort is stable.
-        order = pc.sort_indices(table.column(event_time), sort_keys=[("", "ascending")])
-        table = table.select(self.schema.names).take(order)
-        ordered = table.slice(0, self._request.limit).combine_chunks().to_batches()
-        yield from tables(
-            joined(ordered, most_bytes=self._limits.served_bytes),
-            self.schema,
-            about_bytes=self._limits.read_ahead_bytes,
+        ordered = in_time_order(
+            chosen,
+            lambda stored: self._wanted(stored, names),
+            event_time=event_time,
+            unit_ns=selection.reader.time_unit_ns,
+            spans_known=self._spans_known,
+            most_rows=limits.materialised_rows,
         )
-
-    def _require_materialisable(self, chosen: Iterable[StoredRows]) -> None:
-        rows = sum(stored.row_count for stored in chosen)
-        if rows > self._limits.materialised_rows:
-            raise LimitExceededError(
-                f"{rows} rows have to be held at once because order by time is asked, "
-                f"{self._limits.materialised_rows} may be: ask for a smaller range",
-                metadata={"rows": str(rows), "limit": str(self._limits.materialised_rows)},
-            )
+        found = (batch.select(self.schema.names) for batch in ordered)
+        return tables(
+            joined(limited(found, self._request.limit), most_bytes=limits.served_bytes),
+            self.schema,
+            about_bytes=limits.read_ahead_bytes,
+        )
 
 
 def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRows]:

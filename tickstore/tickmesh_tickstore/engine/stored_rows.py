@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tickmesh_tickstore.domain.positions import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from tickmesh_tickstore.domain.stamps import Stamp
-    from tickmesh_tickstore.engine.chunk import Chunk, Runs, TimeSpan
+    from tickmesh_tickstore.domain.stamps import Origin, Stamp
+    from tickmesh_tickstore.engine.chunk import Runs, TimeSpan
     from tickmesh_tickstore.engine.messages import Messages
 
 __all__ = ["FoundRows", "StoredRows"]
@@ -63,6 +63,11 @@ class StoredRows(ABC):
     def row_count(self) -> int:
         """How many there are: one or more."""
 
+    @property
+    @abstractmethod
+    def byte_count(self) -> int:
+        """Bytes they take in memory, about."""
+
     @abstractmethod
     def rows(self, start: int, stop: int) -> StoredRows | None:
         """Rows `start` to `stop`, without reading them; `None` when there are none."""
@@ -83,15 +88,12 @@ class StoredRows(ABC):
         """
 
     @abstractmethod
-    def load(self, columns: Sequence[str] | None = None) -> Chunk:
-        """The rows in memory, or memory-mapped, with all that is known of them.
+    def origins(self) -> Sequence[tuple[int, Origin]]:
+        """Who wrote them: rows up to the end of each one's, ascending."""
 
-        Args:
-            columns: Only these, in this order; `None` for all.
-
-        Raises:
-            DatasetDamagedError: They cannot be read any more.
-        """
+    def may_have(self, symbols: Collection[str]) -> bool:  # noqa: ARG002  # not every kind knows
+        """Whether rows of one of some symbols can be among them."""
+        return True
 
     @property
     def first_position(self) -> Position:

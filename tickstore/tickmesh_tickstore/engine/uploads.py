@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
@@ -32,20 +33,28 @@ __all__ = ["AtomicUpload", "Staging", "StagingBudget"]
 
 
 class StagingBudget:
-    """The bytes that all uncommitted uploads of an engine may take (T11)."""
+    """The bytes that uncommitted uploads may take, of one principal and of all (T11)."""
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int, limit_of_one: int) -> None:
         self._limit = limit
+        self._limit_of_one = limit_of_one
         self._lock = threading.Lock()
         self._taken = 0
+        self._taken_by: Counter[str] = Counter()
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, *, principal: str) -> None:
         """Take bytes.
 
         Raises:
             LimitExceededError: Too many are taken.
         """
         with self._lock:
+            if self._taken_by[principal] + size > self._limit_of_one:
+                raise LimitExceededError(
+                    f"uncommitted uploads of one principal may take {self._limit_of_one} bytes: "
+                    "commit or abort others, or send less at once",
+                    metadata={"limit": str(self._limit_of_one), "what": "staged_bytes"},
+                )
             if self._taken + size > self._limit:
                 raise LimitExceededError(
                     f"uncommitted uploads may take {self._limit} bytes in all: "
@@ -53,11 +62,15 @@ class StagingBudget:
                     metadata={"limit": str(self._limit), "what": "staged_bytes"},
                 )
             self._taken += size
+            self._taken_by[principal] += size
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, size: int, *, principal: str) -> None:
         """Give bytes back."""
         with self._lock:
             self._taken -= size
+            self._taken_by[principal] -= size
+            if not self._taken_by[principal]:
+                del self._taken_by[principal]
 
 
 class Staging(Protocol):
@@ -112,9 +125,10 @@ class AtomicUpload:
         """See `Upload.append`."""
         self._require_open()
         try:
+            self._dataset.require_open()
             require_columns(self._layout, batch)
             size = pa.ipc.get_record_batch_size(batch)
-            self._budget.take(size)
+            self._budget.take(size, principal=self._origin.principal)
             self._bytes += size
             refusal = self._judge(batch)
             if refusal is not None:
@@ -127,7 +141,7 @@ class AtomicUpload:
                         revision=0,
                         ingest_time_ns=0,
                         origin=self._origin,
-                        messages=Messages.of([(self._producer, batch.num_rows)]),
+                        messages=self._message_of(batch.num_rows),
                         time_span=self._layout.time_span(batch),
                         first_row=self._rows,
                     )
@@ -137,6 +151,12 @@ class AtomicUpload:
             raise
         self._batches += 1
         self._rows += batch.num_rows
+
+    def _message_of(self, rows: int) -> Messages:
+        producer = self._producer
+        if producer is None:
+            return Messages.of([("", (), (rows,))])
+        return Messages.of([(producer.producer_id, (producer.sequence,), (rows,))])
 
     def commit(self, *, batches: int, rows: int) -> AppendFuture:
         """See `Upload.commit`."""
@@ -153,6 +173,7 @@ class AtomicUpload:
                         "expected_rows": str(rows),
                     },
                 )
+            self._dataset.require_open()
             staged = self._staging.complete()
         except BaseException:
             self.abort()
@@ -174,7 +195,7 @@ class AtomicUpload:
 
     def _close(self) -> None:
         self._open = False
-        self._budget.give_back(self._bytes)
+        self._budget.give_back(self._bytes, principal=self._origin.principal)
 
     def _require_open(self) -> None:
         if not self._open:

@@ -23,7 +23,7 @@ class SymbolCodes:
 
     def __init__(self) -> None:
         self._symbols: pa.Array[Any] = pa.array([], pa.large_string())
-        self._last: tuple[pa.Array[Any], NDArray[np.int32]] | None = None
+        self._last: tuple[int, pa.Array[Any], NDArray[np.int32]] | None = None
 
     @property
     def symbols(self) -> pa.Array[Any]:
@@ -34,12 +34,22 @@ class SymbolCodes:
         return len(self._symbols)
 
     def of(self, column: pa.Array[Any]) -> NDArray[np.int32]:
-        """The code of every row; -1 where a row has no symbol."""
-        if not isinstance(column, pa.DictionaryArray):
-            column = column.dictionary_encode()
-            assert isinstance(column, pa.DictionaryArray)
+        """The code of every row, new symbols included; -1 where a row has no symbol."""
+        column = _encoded(column)
+        values = column.dictionary.cast(pa.large_string())
+        unseen = values.filter(pc.invert(pc.is_in(values, value_set=self._symbols)))
+        unseen = pc.unique(unseen).drop_null()
+        if len(unseen):
+            self._symbols = pa.concat_arrays([self._symbols, unseen])
+        return self.known(column)
+
+    def known(self, column: pa.Array[Any]) -> NDArray[np.int32]:
+        """The code of every row; -1 where its symbol has none, or it has no symbol."""
+        column = _encoded(column)
         places = self._places_of(column.dictionary)
         indices = column.indices
+        if not indices.null_count and np.array_equal(places, np.arange(len(places))):
+            return indices.cast(pa.int32()).to_numpy()
         if indices.null_count:
             # One place more than there are values stands for no symbol.
             places = np.append(places, np.int32(-1))
@@ -48,15 +58,20 @@ class SymbolCodes:
         return codes
 
     def _places_of(self, dictionary: pa.Array[Any]) -> NDArray[np.int32]:
-        """The code of every value of a dictionary; -1 for a null in it."""
-        if self._last is not None and self._last[0].equals(dictionary):
-            return self._last[1]
-        values = dictionary.cast(pa.large_string())
-        unseen = pc.unique(values.filter(pc.invert(pc.is_in(values, value_set=self._symbols))))
-        unseen = unseen.drop_null()
-        if len(unseen):
-            self._symbols = pa.concat_arrays([self._symbols, unseen])
-        found = pc.index_in(values, value_set=self._symbols).fill_null(-1)
-        places: NDArray[np.int32] = found.to_numpy()
-        self._last = (dictionary, places)
+        """The code of every value of a dictionary; -1 for one that is not known, or null."""
+        if self._last is not None:
+            symbols, values, places = self._last
+            if symbols == len(self._symbols) and values.equals(dictionary):
+                return places
+        found = pc.index_in(dictionary.cast(pa.large_string()), value_set=self._symbols)
+        places = found.fill_null(-1).to_numpy()
+        self._last = (len(self._symbols), dictionary, places)
         return places
+
+
+def _encoded(column: pa.Array[Any]) -> pa.DictionaryArray[Any, Any]:
+    if isinstance(column, pa.DictionaryArray):
+        return column
+    encoded = column.dictionary_encode()
+    assert isinstance(encoded, pa.DictionaryArray)
+    return encoded

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pyarrow import csv, parquet
+
+FILE_ENDINGS = (".parquet", ".csv", ".arrow")
+"""How names of files end that rows can be written to."""
 
 _IDLE_DECIMALS = re.compile(r"(\.(?:[0-9]{3})*)000(?=Z?$)")
 
@@ -45,33 +49,40 @@ def print_table(table: pa.Table) -> None:
 
 
 def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
-    """Write batches as they come to a .parquet, .csv or .arrow file; returns the rows written."""
-    from pyarrow import csv, parquet
+    """Write batches as they come to a file of one of `FILE_ENDINGS`; returns the rows written.
 
+    The file is there as a whole or not at all.
+    """
     schema = reader.schema
-    if out.suffix in {".csv", ".arrow"}:  # neither can hold a dictionary that is replaced
-        flat = [
+    if out.suffix != ".parquet":  # the others cannot hold a dictionary that is replaced
+        schema = pa.schema(
             field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
             for field in schema
-        ]
-        schema = pa.schema(flat)
+        )
+    partial = out.with_name(f".{out.name}.partial")
     rows = 0
-    writer: parquet.ParquetWriter | csv.CSVWriter | pa.RecordBatchFileWriter
-    if out.suffix == ".parquet":
-        writer = parquet.ParquetWriter(out, schema)
-    elif out.suffix == ".csv":
-        writer = csv.CSVWriter(str(out), schema)
-    elif out.suffix == ".arrow":
-        writer = pa.ipc.new_file(str(out), schema)
-    else:
-        message = f"expected a name ending in .parquet, .csv or .arrow, was {out.name}"
-        raise click.BadParameter(message)
-    with writer:
-        for batch in reader:
-            fitting = batch if batch.schema.equals(schema) else batch.cast(schema)
-            writer.write_batch(fitting)
-            rows += batch.num_rows
+    try:
+        with _writer(partial, schema, ending=out.suffix) as writer:
+            for batch in reader:
+                fitting = batch if batch.schema.equals(schema) else batch.cast(schema)
+                writer.write_batch(fitting)
+                rows += batch.num_rows
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
     return rows
+
+
+def _writer(
+    file: Path, schema: pa.Schema, *, ending: str
+) -> parquet.ParquetWriter | csv.CSVWriter | pa.RecordBatchFileWriter:
+    from pyarrow import csv, parquet
+
+    if ending == ".parquet":
+        return parquet.ParquetWriter(file, schema)
+    if ending == ".csv":
+        return csv.CSVWriter(str(file), schema)
+    return pa.ipc.new_file(str(file), schema)
 
 
 def _texts(column: pa.ChunkedArray[Any]) -> list[str | None]:

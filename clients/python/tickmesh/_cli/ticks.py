@@ -1,38 +1,42 @@
-"""`tickmesh ticks`: put, get, follow and count stored rows."""
+"""`tickmesh ticks`: put rows, read and query them, tell what is stored."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 import pyarrow as pa
 
-from tickmesh._cli.instant import instant_of
 from tickmesh._cli.output import (
     Output,
-    command_line,
-    counted,
     instant,
     output_option,
     print_facts,
     print_json,
     print_rows,
 )
-from tickmesh._cli.row_output import print_table, row_lines, write_table
+from tickmesh._cli.ticks_datasets import dataset
+from tickmesh._cli.ticks_queries import asof, bars, latest, sql
+from tickmesh._cli.ticks_reading import get, tail
+from tickmesh._cli.ticks_snapshots import snapshot
+from tickmesh._cli.ticks_upkeep import compact, flush
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tickmesh.api.tickstore.v1 import dataset_pb2
 
-_TERMINAL_ROWS = 20
 _NO_DATASETS = "no datasets yet; the first stored row of a subject makes its dataset"
 
 
 @click.group()
 def ticks() -> None:
-    """Put, get, follow and count stored rows."""
+    """Put, read, query and follow stored rows."""
+
+
+for verb in (get, latest, asof, bars, sql, tail, dataset, snapshot, flush, compact):
+    ticks.add_command(verb)
 
 
 @ticks.command()
@@ -61,134 +65,6 @@ def put(*, file: Path, subject: str, version: int | None, tz: str | None, output
     print_facts(facts, output=output)
 
 
-@ticks.command()
-@click.argument("dataset")
-@click.option("--start", help="Event times from here on, such as 2026-11-20T14:30:00Z.")
-@click.option("--end", help="Event times before here.")
-@click.option("--tz", help="The zone of --start and --end where they name none.")
-@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; repeatable.")
-@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    help="At most so many rows; a table shows 20 if absent, a file or JSON all.",
-)
-@click.option(
-    "--order",
-    type=click.Choice(["arrival", "time"]),
-    default="arrival",
-    show_default=True,
-    help="As rows were committed, or by event time.",
-)
-@click.option("--as-of", type=int, help="Read as of this dataset revision; the newest if absent.")
-@click.option(
-    "--version", type=int, help="Read under this schema version; the dataset's newest if absent."
-)
-@click.option("--stamps", is_flag=True, help="Add schema version, ingest time, dataset revision.")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write FILE.parquet, FILE.csv or FILE.arrow instead of printing.",
-)
-@output_option
-def get(
-    *,
-    dataset: str,
-    start: str | None,
-    end: str | None,
-    tz: str | None,
-    symbols: tuple[str, ...],
-    columns: tuple[str, ...],
-    limit: int | None,
-    order: Literal["arrival", "time"],
-    as_of: int | None,
-    version: int | None,
-    stamps: bool,
-    out: Path | None,
-    output: Output,
-) -> None:
-    """Read DATASET to a file, or its first rows to the terminal.
-
-    With --output json: one object a row.
-    """
-    from tickmesh.ticks import TickClient
-
-    wanted = limit
-    if limit is None and out is None and output is Output.TABLE:
-        wanted = _TERMINAL_ROWS + 1  # one more than is shown, to tell whether there are more
-    with TickClient() as client:
-        reader = client.stream(
-            dataset,
-            start=instant_of(start, tz=tz, option="--start"),
-            end=instant_of(end, tz=tz, option="--end"),
-            symbols=symbols or None,
-            columns=columns or None,
-            limit=wanted,
-            order=order,
-            as_of=as_of,
-            version=version,
-            stamps=stamps,
-        )
-        if out is not None:
-            rows = write_table(reader, out)
-            if output is Output.JSON:
-                print_json({"file": str(out), "rows": rows})
-            else:
-                click.echo(f"wrote {counted(rows, 'row')} to {out}")
-        elif output is Output.JSON:
-            for batch in reader:
-                for line in row_lines(batch):
-                    click.echo(line)
-        else:
-            table = reader.read_all()
-            print_table(table if limit else table.slice(0, _TERMINAL_ROWS))
-            if limit is None and table.num_rows > _TERMINAL_ROWS:
-                more = "more with --limit, all with --out FILE.parquet"
-                click.echo(f"the first {_TERMINAL_ROWS} rows; {more}")
-
-
-@ticks.command()
-@click.argument("dataset")
-@click.option("--after", help="Go on after this position of an earlier tail.")
-@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; repeatable.")
-@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many rows.")
-def tail(
-    *,
-    dataset: str,
-    after: str | None,
-    symbols: tuple[str, ...],
-    columns: tuple[str, ...],
-    count: int | None,
-) -> None:
-    """Follow DATASET from its first row, or from a position.
-
-    One JSON object a row. When it ends, standard error says from which position to go on: behind
-    the last batch that was printed whole.
-    """
-    from tickmesh.ticks import TickClient
-
-    seen = 0
-    position = after
-    with TickClient() as client:
-        follow = client.tail(dataset, after=after, symbols=symbols or None, columns=columns or None)
-        try:
-            with follow:
-                for piece in follow:
-                    rows = piece.batch if count is None else piece.batch.slice(0, count - seen)
-                    for line in row_lines(rows):
-                        click.echo(line)
-                    seen += rows.num_rows
-                    if rows.num_rows == piece.batch.num_rows:
-                        position = piece.position
-                    if count is not None and seen >= count:
-                        break
-        finally:
-            if position:
-                line = command_line("ticks", "tail", dataset, "--after", position)
-                click.echo(f"next: {line}", err=True)
-
-
 @ticks.command("list")
 @click.option("--prefix", default="", help="Only datasets whose names begin with this.")
 @output_option
@@ -206,7 +82,7 @@ def list_(*, prefix: str, output: Output) -> None:
 @click.argument("dataset", required=False)
 @output_option
 def stats(*, dataset: str | None, output: Output) -> None:
-    """Tell what DATASET, or the whole store, holds, and how it is doing."""
+    """Tell what DATASET, or the whole store, holds, and how it does."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:

@@ -1,7 +1,8 @@
-"""The two connections of a tick client, and the one place where their failures become ours."""
+"""The connections of a tick client, and the one place where their failures become ours."""
 
 from __future__ import annotations
 
+import threading
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TickConnection:
-    """A gRPC channel for control and a Flight client for data, opened on first use."""
+    """A gRPC channel for control and Flight clients for data, opened on first use."""
 
     def __init__(
         self,
@@ -35,14 +36,23 @@ class TickConnection:
         self._credentials = credentials
         self._call_attempts = call_attempts
         self._channel: grpc.Channel | None = None
-        self._flight: flight.FlightClient | None = None
+        self._opening = threading.Lock()
+        self._flights: dict[int, flight.FlightClient] = {}
+
+    def flight_beside(self, place: int) -> flight.FlightClient:
+        """A Flight client with a connection of its own, one a place; 0 is `flight`.
+
+        Receiving is bound by copying out of a connection: reads side by side take several.
+        """
+        with self._opening:
+            if place not in self._flights:
+                self._flights[place] = open_flight_client(self.flight_address, self._credentials)
+            return self._flights[place]
 
     @property
     def flight(self) -> flight.FlightClient:
         """The Flight client; may be shared by threads."""
-        if self._flight is None:
-            self._flight = open_flight_client(self.flight_address, self._credentials)
-        return self._flight
+        return self.flight_beside(0)
 
     def call(self, method: str, request: Any, *, timeout_seconds: float) -> Any:
         """Call one method of TickStoreService."""
@@ -74,10 +84,10 @@ class TickConnection:
             raise error_from_flight(error, address=self.flight_address) from None
 
     def close(self) -> None:
-        """Close both. Safe to call twice."""
-        if self._flight is not None:
-            self._flight.close()
-            self._flight = None
+        """Close them all. Safe to call twice."""
+        with self._opening:
+            while self._flights:
+                self._flights.popitem()[1].close()
         if self._channel is not None:
             self._channel.close()
             self._channel = None

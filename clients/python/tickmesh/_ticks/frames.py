@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tickmesh._ticks.pandas_columns import table_of_pandas
 from tickmesh._ticks.time_arguments import time_zone
 from tickmesh.errors import InvalidArgumentError
 
@@ -37,6 +39,8 @@ MAX_MESSAGE_ROWS = 65_536
 def to_batches(data: TickData, *, tz: TimeZone | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of `data` as Arrow batches of one schema, each small enough for one message.
 
+    A table without rows is one batch without rows.
+
     Args:
         data: A table, a batch, a reader, an iterable of batches, or a pandas or polars frame.
         tz: The zone that zone-less timestamp columns are localised in; sent as they are when None.
@@ -44,14 +48,18 @@ def to_batches(data: TickData, *, tz: TimeZone | None = None) -> Iterator[pa.Rec
     Raises:
         InvalidArgumentError: a column mixes types, or a local time does not exist or is ambiguous.
     """
+    zone = None if tz is None else _zone_name(time_zone(tz))
+    row = 0
     for batch in _batches(data):
-        yield from sliced(_localised(batch, tz))
+        yield from sliced(batch if zone is None else _localised(batch, zone, row=row))
+        row += batch.num_rows
 
 
 def sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Cut a batch, without copying, to at most `MAX_MESSAGE_ROWS` rows and about 4 MiB."""
     rows = batch.num_rows
     if rows == 0:
+        yield batch
         return
     rows_by_bytes = max(1, MAX_MESSAGE_BYTES * rows // max(batch.nbytes, 1))
     step = min(MAX_MESSAGE_ROWS, rows_by_bytes)
@@ -64,18 +72,25 @@ def _batches(data: Any) -> Iterator[pa.RecordBatch]:
     if isinstance(data, pa.RecordBatch):
         yield data
     elif isinstance(data, pa.Table):
-        # Chunks of one table may carry different dictionaries; a stream takes replacements.
-        yield from data.to_batches()
+        yield from _of_table(data)
     elif isinstance(data, pa.RecordBatchReader):
         yield from data
     elif pandas is not None and isinstance(data, pandas.DataFrame):
-        yield from _from_pandas(data).to_batches()
+        yield from _of_table(table_of_pandas(data))
     elif polars is not None and isinstance(data, polars.DataFrame):
-        yield from _from_polars(data).to_batches()
+        yield from _of_table(_from_polars(data))
     elif hasattr(data, "__arrow_c_stream__"):
-        yield from pa.table(data).to_batches()
+        yield from _of_table(pa.table(data))
     else:
         yield from _from_iterable(data)
+
+
+def _of_table(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    # Chunks of one table may carry different dictionaries; a stream takes replacements.
+    yield from table.to_batches()
+    if not table.num_rows:
+        # No rows still have columns, which the store can judge.
+        yield pa.record_batch([pa.array([], kind) for kind in table.schema.types], table.schema)
 
 
 def _from_iterable(data: Any) -> Iterator[pa.RecordBatch]:
@@ -92,34 +107,6 @@ def _from_iterable(data: Any) -> Iterator[pa.RecordBatch]:
         yield item
 
 
-def _from_pandas(frame: pd.DataFrame) -> pa.Table:
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        for name in frame.columns:
-            _refuse_mixed(str(name), frame[name])
-        raise InvalidArgumentError(f"the frame cannot become Arrow columns: {error}") from error
-
-
-def _refuse_mixed(name: str, column: pd.Series[Any]) -> None:
-    """Raise for the first value whose type differs from the column's first; a slow path."""
-    if column.dtype != object:
-        return
-    first: type | None = None
-    for row, value in enumerate(column):
-        if value is None or value != value:  # noqa: PLR0124 — the test for NaN
-            continue
-        if first is None:
-            first = type(value)
-        elif type(value) is not first:
-            raise InvalidArgumentError(
-                f"column '{name}' mixes types: {first.__name__} at first, "
-                f"{type(value).__name__} ({value!r:.60}) in row {row}. Make it one type: "
-                f'df["{name}"] = df["{name}"].astype(...).',
-                metadata={"column": name, "row": str(row)},
-            )
-
-
 def _from_polars(frame: pl.DataFrame) -> pa.Table:
     import polars as pl
 
@@ -132,20 +119,40 @@ def _from_polars(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow()
 
 
-def _localised(batch: pa.RecordBatch, tz: TimeZone | None) -> pa.RecordBatch:
-    if tz is None:
-        return batch
-    zone = str(time_zone(tz))
+def _localised(batch: pa.RecordBatch, zone: str, *, row: int) -> pa.RecordBatch:
+    """The batch with its zone-less timestamps read in a zone; `row` is the number of its first."""
     for position, field in enumerate(batch.schema):
         if pt.is_timestamp(field.type) and field.type.tz is None:
+            naive: Any = batch.column(position)
             try:
-                naive: Any = batch.column(position)
                 column = pc.assume_timezone(naive, zone)
             except pa.ArrowInvalid as error:
-                raise InvalidArgumentError(
-                    f"column '{field.name}' cannot be read in {zone}: {error}. Localise it "
-                    "yourself, saying what ambiguous and missing times mean.",
-                    metadata={"column": field.name},
-                ) from error
+                raise _not_one_instant(field.name, naive, zone, row=row) from error
             batch = batch.set_column(position, field.with_type(column.type), column)
     return batch
+
+
+def _not_one_instant(name: str, naive: Any, zone: str, *, row: int) -> InvalidArgumentError:
+    """The error for the first local time that its zone had twice, or never."""
+    first: Any = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+    last: Any = pc.assume_timezone(naive, zone, ambiguous="latest", nonexistent="latest")
+    place = pc.index(pc.not_equal(first, last), pa.scalar(value=True)).as_py()
+    shown = naive[place].cast(pa.utf8()).as_py()
+    local: Any = pc.local_timestamp(first[place])
+    if local.value == naive[place].value:
+        what = f"happened twice in {zone}: the clock was put back over it"
+    else:
+        what = f"does not exist in {zone}: the clock was put forward over it"
+    return InvalidArgumentError(
+        f"column '{name}', row {row + place}: {shown} {what}. Localise the column "
+        f'yourself and say what is meant, as in df["{name}"].dt.tz_localize("{zone}", '
+        'ambiguous="infer", nonexistent="shift_forward") of pandas.',
+        metadata={"column": name, "row": str(row + place), "timeZone": zone},
+    )
+
+
+def _zone_name(zone: dt.tzinfo | None) -> str:
+    """The name by which Arrow knows a zone: IANA's, or an offset."""
+    if isinstance(zone, dt.timezone):
+        return "UTC" if zone == dt.UTC else str(zone).removeprefix("UTC")
+    return str(getattr(zone, "key", None) or getattr(zone, "zone", None) or zone)

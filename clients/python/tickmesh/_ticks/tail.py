@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from contextlib import suppress
@@ -15,12 +16,15 @@ from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh.errors import TickmeshError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyarrow import flight
 
     from tickmesh._ticks.connection import TickConnection
 
+_log = logging.getLogger("tickmesh.ticks")
+
+_SLOW_CONSUMER = "SLOW_CONSUMER"
 _CREDITS = 64
 """Batches the store may send ahead of the consumer."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0
@@ -42,16 +46,28 @@ class TailBatch:
 
 
 class Tail:
-    """An iterator over a dataset that never ends by itself; resumes when the connection fails.
+    """An iterator over a dataset that never ends by itself.
 
-    A context manager. `close` may be called from another thread and ends the iteration.
-    A consumer that falls too far behind is told by `ResourceExhaustedError`, whose
-    `metadata["positionToken"]` is where to resume.
+    When the connection fails, the store goes down, or it ends a consumer that fell too far behind,
+    the tail says so and goes on where it was: no row is missed, none comes twice. A context
+    manager. `close` may be called from another thread and ends the iteration.
+
+    Attributes:
+        position: The place behind the last batch handed out.
+        interruptions: How often the stream was interrupted and resumed.
     """
 
-    def __init__(self, connection: TickConnection, command: commands_pb2.ReadCommand) -> None:
+    def __init__(
+        self,
+        connection: TickConnection,
+        command: commands_pb2.ReadCommand,
+        *,
+        on_interruption: Callable[[TickmeshError], None] | None = None,
+    ) -> None:
         self._connection = connection
         self._command = command
+        self._on_interruption = on_interruption
+        self.interruptions = 0
         self._closed = threading.Event()
         self._reader: flight.FlightStreamReader | None = None
         self.position = command.resume_token
@@ -85,11 +101,22 @@ class Tail:
             except TickmeshError as error:
                 if self._closed.is_set():
                     return
-                if not isinstance(error, UnavailableError):
+                slow = error.reason == _SLOW_CONSUMER
+                if not (slow or isinstance(error, UnavailableError)):
                     raise
+                self._tell(error)
+                if slow:
+                    continue
                 wait = error.retry_after_seconds or random.uniform(0, pause)  # noqa: S311 — jitter
                 pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS)
                 self._closed.wait(wait)
+
+    def _tell(self, error: TickmeshError) -> None:
+        self.interruptions += 1
+        if self._on_interruption is not None:
+            self._on_interruption(error)
+            return
+        _log.warning("the tail of %s is resumed: %s", self._command.dataset, error.message)
 
     def _one_stream(self) -> Iterator[TailBatch]:
         self._command.resume_token = self.position

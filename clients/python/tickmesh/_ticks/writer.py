@@ -133,7 +133,8 @@ class TickWriter:
             TickmeshError: an earlier message was refused; nothing after it is stored.
         """
         for batch in to_batches(data, tz=tz):
-            self._hand_in(batch)
+            if batch.num_rows:
+                self._hand_in(batch)
 
     def flush(self, *, timeout_seconds: float | None = None) -> PutReceipt:
         """Wait until everything handed in is acknowledged.

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Literal, overload
 import grpc
 import grpc.aio
 
-from tickmesh._wire.limits import CLIENT_CHANNEL_OPTIONS, Balancing, client_channel_options
+from tickmesh._wire.limits import (
+    CLIENT_CHANNEL_OPTIONS,
+    OWN_CONNECTION,
+    Balancing,
+    client_channel_options,
+)
 from tickmesh._wire.metadata import AUTHORIZATION
 from tickmesh.config import ClientConfig, TlsFiles, split_address, split_replicas
 from tickmesh.errors import ConfigError
@@ -123,6 +128,7 @@ def open_flight_client(
     tls = shown.tls or TlsFiles()
     provider = shown.token_provider
     options = [option for option in CLIENT_CHANNEL_OPTIONS if "message_length" not in option[0]]
+    options.append(OWN_CONNECTION)
     return flight.FlightClient(
         f"{'grpc+tls' if tls.enabled else 'grpc'}://{address}",
         tls_root_certs=_text(tls.root_certificates),

@@ -15,6 +15,7 @@ from tickmesh_tickstore.counters import PutCounters
 from tickmesh_tickstore.dataset_settings import SettingsDirectory
 from tickmesh_tickstore.engine import MemoryEngine
 from tickmesh_tickstore.governance import Governance
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
@@ -38,12 +39,15 @@ def schemas() -> MemorySchemas:
 def store(tmp_path: Path, schemas: MemorySchemas) -> Iterator[TickStore]:
     engine = MemoryEngine()
     clock = SystemClock()
+    sandbox = SqlSandbox(SqlLimits(memory_bytes=128 << 20, timeout_seconds=20.0))
     yield TickStore(
         engine=engine,
         governance=Governance(schemas),
         settings=SettingsDirectory(tmp_path / "settings"),
         tickets=TicketOffice(bytes(KEY_BYTES), clock=clock, lifetime_seconds=60.0),
+        sandbox=sandbox,
         counters=PutCounters(),
         clock=clock,
     )
+    sandbox.close()
     engine.close()

@@ -19,6 +19,7 @@ from tickmesh_tickstore.dataset_settings import SettingsDirectory
 from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.engine import DiskEngine
 from tickmesh_tickstore.governance import Governance
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox
 from tickmesh_tickstore.tickets import TicketOffice
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def store(tmp_path: Path, call: CallContext) -> Iterator[TickStore]:
             engine=DiskEngine(tmp_path / "store"),
             governance=Governance(schemas),
             settings=SettingsDirectory(tmp_path / "settings"),
+            sandbox=SqlSandbox(SqlLimits()),
             tickets=TicketOffice(bytes(KEY_BYTES), clock=clock, lifetime_seconds=60.0),
             counters=PutCounters(),
             clock=clock,

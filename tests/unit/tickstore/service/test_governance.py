@@ -14,7 +14,7 @@ from tickmesh_tickstore.errors import (
     SubjectUnknownError,
     VersionUnknownError,
 )
-from tickmesh_tickstore.governance import Governance, Refusal
+from tickmesh_tickstore.governance import Governance, RefusedRows
 
 
 def batch_of(table: pa.Table, schemas: MemorySchemas) -> pa.RecordBatch:
@@ -31,8 +31,9 @@ def test_valid_rows_are_let_in(schemas: MemorySchemas) -> None:
 def test_a_refusal_names_column_rule_row_count_and_the_first_row(schemas: MemorySchemas) -> None:
     prices = pa.array([1.0, -1.0, 2.0, -3.0, 2e6])
     batch = batch_of(trades(5).set_column(2, "price", prices), schemas)
-    refusal = Governance(schemas).schema_for("ticks.trades").judge(batch)
-    assert isinstance(refusal, Refusal)
+    refused = Governance(schemas).schema_for("ticks.trades").judge(batch)
+    assert isinstance(refused, RefusedRows)
+    refusal = refused.examine()
     assert (refusal.bad_rows, refusal.rows, refusal.first_bad_row) == (3, 5, 1)
     assert {(rule.column, rule.rule, rule.rows) for rule in refusal.rules} == {
         ("price", "EXCLUSIVE_MINIMUM", 2),

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tickmesh_tickstore.engine.disk.filesystem import make_directory
+from tickmesh_tickstore.engine.disk.segment import SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settled import SettledPart
+
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
+    from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentRecord
 
 __all__ = ["DatasetDirectory"]
+
+_DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,19 @@ class DatasetDirectory:
         return self.logs / f"{number:010d}.spare"
 
     def segment(self, segment_id: str) -> Path:
-        """A segment by id."""
+        """A recent segment by id."""
         return self.segments / f"{segment_id}.arrow"
+
+    def part(self, record: SegmentRecord, schema: pa.Schema, cache: SegmentCache) -> SegmentPart:
+        """A segment of rows of a schema as a part of the dataset."""
+        path = self.segments / record.file_name
+        if record.tier is Tier.SETTLED:
+            return SettledPart(record, path, cache, schema)
+        return SegmentPart(record, path, cache)
+
+    def settling(self, segment_id: str) -> Path:
+        """A settled segment by id while it is written."""
+        return self.staging / f"{segment_id}.parquet"
 
     def staged(self, upload_id: str) -> Path:
         """A staged upload by id."""
@@ -66,10 +86,22 @@ class DatasetDirectory:
 
     def create(self, files: FileSystem) -> None:
         """Create the directories, durably."""
-        for path in (self.root, self.logs, self.segments, self.staging):
-            path.mkdir(parents=True, exist_ok=True)
+        make_directory(self.root.parent, files)
+        make_directory(self.root, files)
+        for path in (self.logs, self.segments, self.staging):
+            path.mkdir(exist_ok=True)
         files.sync_directory(self.root)
-        files.sync_directory(self.root.parent)
+
+    def mark_deleted(self) -> None:
+        """Say that what is here may go, once the manifest does not know it any more."""
+        (self.root / _DELETED).touch()
+
+    @property
+    def is_disposable(self) -> bool:
+        """Whether it was deleted on purpose, or never held a row."""
+        return (self.root / _DELETED).exists() or not (
+            any(self.logs.glob("*")) or any(self.segments.glob("*"))
+        )
 
     def remove(self, files: FileSystem) -> None:
         """Remove everything; what cannot be removed now is at the next start."""

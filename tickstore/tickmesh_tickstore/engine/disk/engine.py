@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -9,28 +10,37 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tickmesh_tickstore.domain.errors import DatasetDamagedError, StoreFailedError
+from tickmesh_tickstore.domain.errors import (
+    DatasetDamagedError,
+    DiskFullError,
+    StoreFailedError,
+    TickStoreError,
+)
 from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.dataset import Dataset
 from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
-from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem
+from tickmesh_tickstore.engine.disk.filesystem import FileSystem, PosixFileSystem, make_directory
 from tickmesh_tickstore.engine.disk.log import DiskJournal
 from tickmesh_tickstore.engine.disk.logged import DecodedLogs
 from tickmesh_tickstore.engine.disk.manifest import Manifest, StoredDataset
+from tickmesh_tickstore.engine.disk.reclaiming import Reclaimer
 from tickmesh_tickstore.engine.disk.recovery import RecoveryReport, recover
 from tickmesh_tickstore.engine.disk.sealing import Sealer
-from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart
+from tickmesh_tickstore.engine.disk.segment import SegmentCache, SegmentPart, Tier
+from tickmesh_tickstore.engine.disk.settling import Settler
 from tickmesh_tickstore.engine.disk.staging import DiskStaging
+from tickmesh_tickstore.engine.dropped import DroppedRows
 from tickmesh_tickstore.engine.engine import DamagedDataset, DatasetEngine, random_id
 from tickmesh_tickstore.engine.interface import DatasetInfo, DatasetStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.uploads import Staging
 
 __all__ = ["DiskEngine"]
@@ -64,9 +74,13 @@ class DiskEngine(DatasetEngine):
         super().__init__(limits=limits, now_ns=now_ns, new_id=new_id)
         self._root = root
         self._files = files or PosixFileSystem()
-        root.mkdir(parents=True, exist_ok=True)
+        make_directory(root, self._files)
         self._lock_descriptor = _hold(root)
-        self._manifest = Manifest(root / "manifest.sqlite")
+        try:
+            self._manifest = Manifest(root / "manifest.sqlite")
+        except BaseException:
+            os.close(self._lock_descriptor)
+            raise
         try:
             self._incarnation = self._manifest.begin_incarnation()
         except BaseException:
@@ -77,6 +91,19 @@ class DiskEngine(DatasetEngine):
         self._decoded = DecodedLogs(limit_bytes=self._limits.decoded_log_bytes)
         self._directories: dict[str, DatasetDirectory] = {}
         self._by_id: dict[str, Dataset] = {}
+        self._reclaimer = Reclaimer(files=self._files, cache=self._cache)
+        self._settler = Settler(
+            manifest=self._manifest,
+            files=self._files,
+            cache=self._cache,
+            reclaimer=self._reclaimer,
+            limits=self._limits,
+            new_id=new_id,
+            datasets=lambda: [
+                (dataset, self._directory_of(dataset.dataset_id))
+                for dataset in self._datasets.values()
+            ],
+        )
         self._sealer = Sealer(
             manifest=self._manifest,
             files=self._files,
@@ -84,6 +111,7 @@ class DiskEngine(DatasetEngine):
             decoded=self._decoded,
             unsealed_logs=self._limits.unsealed_logs,
             find=lambda dataset_id: (self._by_id[dataset_id], self._directories[dataset_id]),
+            sealed=self._settler.segments_came,
         )
         self.recovery: tuple[RecoveryReport, ...] = ()
         try:
@@ -96,12 +124,21 @@ class DiskEngine(DatasetEngine):
             raise
 
     def _remove_deleted(self, known: Collection[str]) -> None:
-        """Remove what is left of datasets whose deletion a crash cut short."""
+        """Remove what is left of datasets whose deletion, or creation, a crash cut short.
+
+        Rows that the manifest does not know, and nobody deleted, are a sign that the manifest is
+        lost or old: they are left as they are.
+        """
         datasets = self._root / "datasets"
         if datasets.exists():
             for path in datasets.iterdir():
-                if path.name not in known:
-                    self._directory_of(path.name).remove(self._files)
+                if path.name in known:
+                    continue
+                directory = self._directory_of(path.name)
+                if directory.is_disposable:
+                    directory.remove(self._files)
+                else:
+                    _log.critical("the manifest does not know %s: restore the manifest", path.name)
 
     def _open_or_fence(self, stored: StoredDataset) -> RecoveryReport:
         """Open a dataset; a damaged one is left as it is, to be looked at and restored."""
@@ -109,8 +146,14 @@ class DiskEngine(DatasetEngine):
             return self._open_dataset(stored)
         except DatasetDamagedError as error:
             _log.critical("%s", error.message)
-            self._damaged[stored.name] = _damaged(stored, error.message)
-            return RecoveryReport(stored.name, stored.sealed_revision, damage=error.message)
+            return self._fence(stored, error.message)
+        except OSError as error:
+            _log.critical("dataset %s could not be opened: %s", stored.name, error)
+            return self._fence(stored, _unopened(stored, error))
+
+    def _fence(self, stored: StoredDataset, damage: str) -> RecoveryReport:
+        self._damaged[stored.name] = _damaged(stored, damage)
+        return RecoveryReport(stored.name, stored.sealed_revision, damage=damage)
 
     def _open_dataset(self, stored: StoredDataset) -> RecoveryReport:
         directory = self._directory_of(stored.dataset_id)
@@ -132,6 +175,7 @@ class DiskEngine(DatasetEngine):
             log_number=recovered.log_number,
             offset=recovered.offset,
             revision=recovered.state.revision,
+            trims=recovered.trims,
         )
         dataset = Dataset(
             name=stored.name,
@@ -152,6 +196,7 @@ class DiskEngine(DatasetEngine):
                 log_number=full.log_number,
                 through_revision=full.through_revision,
                 producers=full.producers,
+                trims=full.trims,
                 recyclable=False,
             )
         report = recovered.report
@@ -160,8 +205,22 @@ class DiskEngine(DatasetEngine):
 
     def _make_dataset(self, name: str, layout: RowLayout) -> Dataset:
         dataset_id = self._new_id()
+        stored = StoredDataset(dataset_id, name, 0, 0, (layout,), (), ())
+        try:
+            self._directory_of(dataset_id).create(self._files)
+        except OSError as error:
+            _log.critical("dataset %s could not be created: %s", name, error)
+            raise _not_created(error) from error
         self._manifest.add_dataset(dataset_id, name, layout)
-        self._open_dataset(StoredDataset(dataset_id, name, 0, 0, (layout,), (), ()))
+        try:
+            self._open_dataset(stored)
+        except OSError as error:
+            # The manifest knows it by now: the next start opens it.
+            _log.critical("dataset %s could not be opened: %s", name, error)
+            self._fence(stored, _unopened(stored, error))
+            raise DatasetDamagedError(
+                self._damaged[name].info.damage, metadata={"dataset": name}
+            ) from error
         return self._datasets[name]
 
     def _keep_version(self, dataset: Dataset, layout: RowLayout) -> None:
@@ -176,18 +235,29 @@ class DiskEngine(DatasetEngine):
             cache=self._cache,
         )
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
-        # A damaged dataset was never opened: only its id is known.
-        dataset_id = self.dataset(name).dataset_id
-        if dataset is not None:
-            self._sealer.forget(dataset_id)
+    def _erase(self, dataset_id: str) -> None:
+        self._sealer.forget(dataset_id)
+        self._settler.forget(dataset_id)
+        directory = self._directory_of(dataset_id)
+        directory.mark_deleted()
         self._manifest.delete_dataset(dataset_id)
         self._by_id.pop(dataset_id, None)
-        directory = self._directories.pop(dataset_id, None) or self._directory_of(dataset_id)
+        self._directories.pop(dataset_id, None)
         directory.remove(self._files)
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
+
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        parts = [each.part for each in gone if isinstance(each.part, SegmentPart)]
+        self._manifest.reclaim(
+            dataset.dataset_id,
+            segment_ids=[part.record.segment_id for part in parts],
+            gone=dataset.state.dropped.without(gone).gone,
+        )
+        # From here on the files belong to nothing: a crash leaves them to the next start.
+        dataset.forget_dropped(gone)
+        self._reclaimer.retire(parts)
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         self._manifest.add_snapshot(snapshot)
@@ -200,6 +270,7 @@ class DiskEngine(DatasetEngine):
         segments = [
             part.record for part in (*state.sealed, *state.recent) if isinstance(part, SegmentPart)
         ]
+        settled = [record for record in segments if record.tier is Tier.SETTLED]
         span = state.time_span()
         journal = dataset.journal
         assert isinstance(journal, DiskJournal)
@@ -214,8 +285,14 @@ class DiskEngine(DatasetEngine):
             max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
+            dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
+            retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
             version_rows=state.version_rows(),
+            settled_segments=len(settled),
+            settled_rows=sum(record.row_count for record in settled),
+            settled_bytes=sum(record.byte_count for record in settled),
+            logs=len({part.log_number for part in state.recent}),
         )
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:
@@ -225,14 +302,39 @@ class DiskEngine(DatasetEngine):
         if not self._sealer.wait_until_sealed(dataset.dataset_id, timeout_seconds):
             raise TimeoutError
 
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`."""
+        deadline = time.monotonic() + timeout_seconds
+        self.flush(name, timeout_seconds=timeout_seconds)
+        left = max(0.0, deadline - time.monotonic())
+        self._settler.compact(self._find(name).dataset_id, timeout_seconds=left)
+
     def close(self) -> None:
         """See `TickEngine.close`."""
         if self._closed:
             return
         super().close()
         self._sealer.close()
+        self._settler.close()
         self._manifest.close()
         os.close(self._lock_descriptor)
+
+
+def _unopened(stored: StoredDataset, error: OSError) -> str:
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return (
+        f"dataset {stored.name!r} could not be opened ({name}); nothing of it was lost: mend the "
+        "disk, or make room on it, and start the store again"
+    )
+
+
+def _not_created(error: OSError) -> TickStoreError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError("no space left for a new dataset: make room, then try again")
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return StoreFailedError(
+        f"stable storage failed ({name}); nothing was created: mend the disk, then try again"
+    )
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
@@ -263,6 +365,8 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             max_time_ns=None if span is None else span[1],
             waiting_bytes=0,
             commit_groups=0,
+            dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
+            retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=message,
             version_rows=version_rows,
         ),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["FileSystem", "PosixFileSystem"]
+__all__ = ["FileSystem", "PosixFileSystem", "make_directory"]
 
 _MOST_BUFFERS = 1024
 
@@ -104,3 +104,16 @@ class PosixFileSystem:
     def remove(self, path: Path) -> None:
         """See `FileSystem.remove`."""
         path.unlink(missing_ok=True)
+
+
+def make_directory(path: Path, files: FileSystem) -> None:
+    """Create a directory and those it lies in, durably; it may be there already.
+
+    Raises:
+        OSError: It cannot be made or synced.
+    """
+    created = [each for each in path.parents if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    # Its own name each time: a process that made it may have been killed before it was synced.
+    for each in (path, *created):
+        files.sync_directory(each.parent)

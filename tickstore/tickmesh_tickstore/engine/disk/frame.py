@@ -56,6 +56,7 @@ class FrameKind(IntEnum):
     ROWS = 1
     PRODUCER_OPENED = 2
     UPLOAD = 3
+    TRIM = 4
 
 
 class Header(NamedTuple):

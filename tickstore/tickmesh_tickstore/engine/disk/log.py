@@ -13,7 +13,7 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.engine.disk.frame import TERMINATOR, FrameKind, encode_frame
 from tickmesh_tickstore.engine.disk.segment import SegmentPart
-from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry
+from tickmesh_tickstore.engine.journal import Entry, PartEntry, ProducerEntry, TrimEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.disk.directory import DatasetDirectory
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
     from tickmesh_tickstore.engine.disk.sealing import Sealer
+    from tickmesh_tickstore.engine.dropped import Trim
 
 __all__ = ["DiskJournal"]
 
@@ -46,6 +47,7 @@ class DiskJournal:
         log_number: int,
         offset: int,
         revision: int,
+        trims: Sequence[Trim] = (),
     ) -> None:
         self._directory = directory
         self._files = files
@@ -55,6 +57,7 @@ class DiskJournal:
         self._log_number = log_number
         self._offset = offset
         self._written_revision = self._synced_revision = revision
+        self._trims = list(trims)
         self._failed = False
         # A log that was read back is memory-mapped by readers: it must not be written over.
         self._recyclable = not directory.log(log_number).exists()
@@ -99,6 +102,7 @@ class DiskJournal:
             ) from error
         self._offset += size
         self._written_revision = entries[-1].revision
+        self._trims.extend(entry.trim for entry in entries if isinstance(entry, TrimEntry))
 
     def _undo_write(self, error: OSError) -> None:
         if error.errno in _NO_SPACE:
@@ -143,8 +147,10 @@ class DiskJournal:
             log_number=full,
             through_revision=revision,
             producers=ledger.take_changed(),
+            trims=self._trims,
             recyclable=self._recyclable,
         )
+        self._trims = []
         self._recyclable = True
 
     def _open_log(self, number: int) -> int:
@@ -182,6 +188,15 @@ class DiskJournal:
                 synced_through=self._synced_revision,
                 ingest_time_ns=entry.ingest_time_ns,
                 names={"producer_id": entry.producer_id, "epoch": entry.epoch},
+            )
+        if isinstance(entry, TrimEntry):
+            return encode_frame(
+                FrameKind.TRIM,
+                incarnation=self._incarnation,
+                revision=entry.revision,
+                synced_through=self._synced_revision,
+                ingest_time_ns=entry.trim.dropped_at_ns,
+                names={"kept_from": entry.trim.kept_from.token()},
             )
         if isinstance(entry, PartEntry):
             part = entry.staged.place(

@@ -7,29 +7,34 @@ committed transactions at a power cut.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
-from tickmesh_tickstore.domain.errors import StoreFailedError
+from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
+from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.producers import ProducerRecord
 from tickmesh_tickstore.domain.snapshots import Snapshot
 from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
-from tickmesh_tickstore.engine.disk.segment import SegmentRecord
+from tickmesh_tickstore.engine.disk.segment import SegmentRecord, Tier
+from tickmesh_tickstore.engine.dropped import GoneRange, Trim
 from tickmesh_tickstore.engine.field_rules import FieldRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-__all__ = ["Manifest", "StoredDataset"]
+__all__ = ["DroppedSegment", "Manifest", "StoredDataset"]
 
+_log = logging.getLogger(__name__)
 _metadata = sa.MetaData()
 _store = sa.Table(
     "store",
@@ -45,6 +50,7 @@ _datasets = sa.Table(
     sa.Column("name", sa.String, nullable=False, unique=True),
     sa.Column("sealed_revision", sa.Integer, nullable=False),
     sa.Column("sealed_log", sa.Integer, nullable=False),
+    sa.Column("kept_from", sa.String, nullable=False),
 )
 _versions = sa.Table(
     "versions",
@@ -71,6 +77,18 @@ _segments = sa.Table(
     sa.Column("min_time_ns", sa.Integer),
     sa.Column("max_time_ns", sa.Integer),
     sa.Column("uploaded_at_ns", sa.Integer),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("tier", sa.String, nullable=False),
+    sa.Column("dropped_at_revision", sa.Integer),
+    sa.Column("dropped_at_ns", sa.Integer),
+)
+_gone_ranges = sa.Table(
+    "gone_ranges",
+    _metadata,
+    sa.Column("dataset_id", sa.ForeignKey("datasets.dataset_id"), primary_key=True),
+    sa.Column("first_revision", sa.Integer, primary_key=True),
+    sa.Column("last_revision", sa.Integer, nullable=False),
+    sa.Column("dropped_at_revision", sa.Integer, nullable=False),
 )
 _producers = sa.Table(
     "producers",
@@ -100,6 +118,15 @@ _FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedSegment:
+    """A segment that retention dropped and whose file is still there; see `DroppedPart`."""
+
+    record: SegmentRecord
+    dropped_at_revision: int
+    dropped_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredDataset:
     """What the manifest knows of a dataset.
 
@@ -111,6 +138,9 @@ class StoredDataset:
         layouts: Its schema versions.
         segments: Its segments in arrival order.
         producers: Its producers as of `sealed_revision`.
+        dropped: Segments that retention dropped, in arrival order, as of `sealed_revision`.
+        gone: See `DroppedRows.gone`.
+        kept_from: See `DroppedRows.kept_from`, as of `sealed_revision`.
     """
 
     dataset_id: str
@@ -120,10 +150,16 @@ class StoredDataset:
     layouts: tuple[RowLayout, ...]
     segments: tuple[SegmentRecord, ...]
     producers: tuple[tuple[str, ProducerRecord], ...]
+    dropped: tuple[DroppedSegment, ...] = ()
+    gone: tuple[GoneRange, ...] = ()
+    kept_from: Position = START
 
 
 class Manifest:
-    """The manifest of one store. Every method is one transaction, durable on return."""
+    """The manifest of one store. Every method is one transaction, durable on return.
+
+    Where the disk fails, each raises DiskFullError or StoreFailedError and has changed nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -132,6 +168,7 @@ class Manifest:
             poolclass=StaticPool,
             connect_args={"check_same_thread": False},
         )
+        sa.event.listen(self._engine, "handle_error", _storage_error)
         with self._engine.connect() as connection:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
@@ -162,7 +199,11 @@ class Manifest:
         with self._lock, self._engine.begin() as connection:
             connection.execute(
                 sa.insert(_datasets).values(
-                    dataset_id=dataset_id, name=name, sealed_revision=0, sealed_log=0
+                    dataset_id=dataset_id,
+                    name=name,
+                    sealed_revision=0,
+                    sealed_log=0,
+                    kept_from=START.token(),
                 )
             )
             connection.execute(sa.insert(_versions).values(_version_row(dataset_id, layout)))
@@ -180,8 +221,9 @@ class Manifest:
         through_log: int,
         segments: Sequence[SegmentRecord],
         producers: Sequence[tuple[str, ProducerRecord]],
+        trims: Sequence[Trim] = (),
     ) -> None:
-        """A log's rows live in segments now."""
+        """A log's rows live in segments now, and what it says of retention lives here."""
         upsert = insert(_producers)
         upsert = upsert.on_conflict_do_update(
             index_elements=["dataset_id", "producer_id"],
@@ -211,11 +253,33 @@ class Manifest:
                 .where(_datasets.c.dataset_id == dataset_id)
                 .values(sealed_revision=through_revision, sealed_log=through_log)
             )
+            for trim in trims:
+                _drop(connection, dataset_id, trim)
+
+    def reclaim(
+        self, dataset_id: str, *, segment_ids: Collection[str], gone: Sequence[GoneRange]
+    ) -> None:
+        """Forget dropped segments, whose files go; `gone` are all ranges from now on."""
+        with self._lock, self._engine.begin() as connection:
+            for segment_id in segment_ids:
+                connection.execute(
+                    sa.delete(_segments).where(
+                        _segments.c.dataset_id == dataset_id,
+                        _segments.c.segment_id == segment_id,
+                    )
+                )
+            connection.execute(
+                sa.delete(_gone_ranges).where(_gone_ranges.c.dataset_id == dataset_id)
+            )
+            connection.execute(
+                sa.insert(_gone_ranges),
+                [{"dataset_id": dataset_id, **asdict(each)} for each in gone],
+            )
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Forget a dataset and everything of it."""
         with self._lock, self._engine.begin() as connection:
-            for table in (_segments, _producers, _versions, _datasets):
+            for table in (_segments, _gone_ranges, _producers, _versions, _datasets):
                 connection.execute(sa.delete(table).where(table.c.dataset_id == dataset_id))
 
     def add_snapshot(self, snapshot: Snapshot) -> None:
@@ -261,6 +325,30 @@ class Manifest:
                 for row in connection.execute(sa.select(_snapshots))
             ]
 
+    def replace_segments(
+        self, dataset_id: str, *, replaced: Sequence[str], segments: Sequence[SegmentRecord]
+    ) -> None:
+        """The rows of some segments live in others now.
+
+        Raises:
+            StoreFailedError: Not all of the former are known; nothing was changed.
+        """
+        with self._lock, self._engine.begin() as connection:
+            gone = connection.execute(
+                sa.delete(_segments).where(
+                    _segments.c.dataset_id == dataset_id,
+                    _segments.c.segment_id.in_(replaced),
+                    _segments.c.dropped_at_revision.is_(None),
+                )
+            )
+            if gone.rowcount != len(replaced):
+                raise StoreFailedError(
+                    "the manifest has other segments than the store reads: restart the store"
+                )
+            connection.execute(
+                sa.insert(_segments), [_segment_row(dataset_id, each) for each in segments]
+            )
+
     def load(self) -> list[StoredDataset]:
         """Every dataset."""
         with self._lock, self._engine.connect() as connection:
@@ -274,6 +362,9 @@ class Manifest:
                     _load_layouts(connection, row.dataset_id),
                     _load_segments(connection, row.dataset_id),
                     _load_producers(connection, row.dataset_id),
+                    _load_dropped(connection, row.dataset_id),
+                    _load_gone(connection, row.dataset_id),
+                    Position.parse(row.kept_from),
                 )
                 for row in rows
             ]
@@ -282,6 +373,32 @@ class Manifest:
         """Release the file."""
         with self._lock:
             self._engine.dispose()
+
+
+def _storage_error(context: sa.engine.ExceptionContext) -> Exception | None:
+    """What to raise where the disk failed; our own mistakes are raised as they are."""
+    error = context.original_exception
+    if not isinstance(error, sqlite3.DatabaseError):
+        return None
+    # The low byte is the kind of error, the others tell its kinds apart.
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_FULL:
+        return DiskFullError(
+            "no space left on the store's disk; nothing was changed: make room, then try again"
+        )
+    if kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        _log.critical("the manifest could not be read or written: %s", error)
+        return StoreFailedError(
+            f"stable storage failed ({error.sqlite_errorname}); what was acknowledged as durable "
+            "is safe: mend the disk and restart the store"
+        )
+    if kind in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        _log.critical("the manifest is damaged: %s", error)
+        return StoreFailedError(
+            f"the store's manifest is damaged ({error.sqlite_errorname}): stop the store, restore "
+            "its directory from a copy, and start it again"
+        )
+    return None
 
 
 def _version_row(dataset_id: str, layout: RowLayout) -> dict[str, object]:
@@ -310,6 +427,8 @@ def _segment_row(dataset_id: str, record: SegmentRecord) -> dict[str, object]:
         "min_time_ns": low,
         "max_time_ns": high,
         "uploaded_at_ns": record.uploaded_at_ns,
+        "first_row": record.first_row,
+        "tier": record.tier.value,
     }
 
 
@@ -333,22 +452,65 @@ def _load_layouts(connection: sa.Connection, dataset_id: str) -> tuple[RowLayout
 def _load_segments(connection: sa.Connection, dataset_id: str) -> tuple[SegmentRecord, ...]:
     rows = connection.execute(
         sa.select(_segments)
-        .where(_segments.c.dataset_id == dataset_id)
-        .order_by(_segments.c.first_revision)
+        .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_(None))
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
+    )
+    return tuple(map(_segment_record, rows))
+
+
+def _load_dropped(connection: sa.Connection, dataset_id: str) -> tuple[DroppedSegment, ...]:
+    rows = connection.execute(
+        sa.select(_segments)
+        .where(_segments.c.dataset_id == dataset_id, _segments.c.dropped_at_revision.is_not(None))
+        .order_by(_segments.c.first_revision, _segments.c.first_row)
     )
     return tuple(
-        SegmentRecord(
-            row.segment_id,
-            row.log_number,
-            Stamp(row.schema_id, row.schema_version),
-            row.first_revision,
-            row.last_revision,
-            row.row_count,
-            row.byte_count,
-            None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
-            row.uploaded_at_ns,
-        )
+        DroppedSegment(_segment_record(row), row.dropped_at_revision, row.dropped_at_ns)
         for row in rows
+    )
+
+
+def _load_gone(connection: sa.Connection, dataset_id: str) -> tuple[GoneRange, ...]:
+    rows = connection.execute(
+        sa.select(_gone_ranges)
+        .where(_gone_ranges.c.dataset_id == dataset_id)
+        .order_by(_gone_ranges.c.first_revision)
+    )
+    return tuple(
+        GoneRange(row.first_revision, row.last_revision, row.dropped_at_revision) for row in rows
+    )
+
+
+def _drop(connection: sa.Connection, dataset_id: str, trim: Trim) -> None:
+    connection.execute(
+        sa.update(_segments)
+        .where(
+            _segments.c.dataset_id == dataset_id,
+            _segments.c.dropped_at_revision.is_(None),
+            _segments.c.last_revision <= trim.kept_from.revision,
+        )
+        .values(dropped_at_revision=trim.revision, dropped_at_ns=trim.dropped_at_ns)
+    )
+    connection.execute(
+        sa.update(_datasets)
+        .where(_datasets.c.dataset_id == dataset_id)
+        .values(kept_from=trim.kept_from.token())
+    )
+
+
+def _segment_record(row: sa.Row[Any]) -> SegmentRecord:
+    return SegmentRecord(
+        row.segment_id,
+        row.log_number,
+        Stamp(row.schema_id, row.schema_version),
+        row.first_revision,
+        row.last_revision,
+        row.row_count,
+        row.byte_count,
+        None if row.min_time_ns is None else (row.min_time_ns, row.max_time_ns),
+        row.uploaded_at_ns,
+        row.first_row,
+        Tier(row.tier),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tickmesh_tickstore.domain.errors import DatasetDamagedError
+from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.domain.producers import ProducerLedger
 from tickmesh_tickstore.engine.disk.frame import (
     MAGIC,
@@ -24,6 +25,7 @@ from tickmesh_tickstore.engine.disk.frame import (
 )
 from tickmesh_tickstore.engine.disk.logged import LoggedRows, NamesReader
 from tickmesh_tickstore.engine.disk.segment import SegmentPart, SegmentRecord
+from tickmesh_tickstore.engine.dropped import DroppedPart, DroppedRows, Trim
 from tickmesh_tickstore.engine.parts import DatasetState
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class FullLog:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    trims: Sequence[Trim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class RecoveredDataset:
         log_number: The log to go on with.
         offset: Where to go on in it.
         full_logs: Earlier logs to seal, in order.
+        trims: What retention dropped according to the log to go on with.
         report: What was found.
     """
 
@@ -100,6 +104,7 @@ class RecoveredDataset:
     log_number: int
     offset: int
     full_logs: tuple[FullLog, ...]
+    trims: tuple[Trim, ...]
     report: RecoveryReport
 
 
@@ -145,6 +150,12 @@ class _Recovery:
         for name, record in stored.producers:
             self._ledger.restore(name, record)
         self._sealed = tuple(self._part(record) for record in stored.segments)
+        dropped = tuple(
+            DroppedPart(self._part(each.record), each.dropped_at_revision, each.dropped_at_ns)
+            for each in stored.dropped
+        )
+        self._dropped = DroppedRows(dropped, stored.gone, stored.kept_from)
+        self._trims: list[Trim] = []
         self._recent: list[Part] = []
         self._revision = stored.sealed_revision
         self._frames = self._rows = self._replayed_bytes = self._torn_bytes = 0
@@ -153,14 +164,19 @@ class _Recovery:
     def run(self) -> RecoveredDataset:
         began = time.monotonic()
         self._require_segments(self._sealed)
+        self._require_segments([each.part for each in self._dropped.parts])
         removed = self._remove_sealed_logs()
         numbers = self._directory.log_numbers()
         full: list[FullLog] = []
+        trims: list[Trim] = []
         offset = 0
         for number in numbers:
+            self._trims = []
             offset, torn = self._read_log(number)
+            trims += self._trims
             if number != numbers[-1]:
-                full.append(FullLog(number, self._revision, self._ledger.take_changed()))
+                changed = self._ledger.take_changed()
+                full.append(FullLog(number, self._revision, changed, self._trims))
         self._require_segments(self._recent)
         if numbers and torn:
             self._cut(numbers[-1], offset, torn)
@@ -178,8 +194,13 @@ class _Recovery:
         )
         number = numbers[-1] if numbers else self._stored.sealed_log + 1
         rows = sum(part.row_count for part in (*self._sealed, *self._recent))
-        state = DatasetState(self._revision, self._sealed, tuple(self._recent), rows)
-        return RecoveredDataset(state, self._ledger, number, offset, tuple(full), report)
+        recent = tuple(self._recent)
+        state = DatasetState(self._revision, self._sealed, recent, rows, self._dropped)
+        for trim in trims:
+            state = state.trimmed(trim)
+        return RecoveredDataset(
+            state, self._ledger, number, offset, tuple(full), tuple(self._trims), report
+        )
 
     def _remove_sealed_logs(self) -> int:
         sealed = [
@@ -214,6 +235,10 @@ class _Recovery:
             elif header.kind == FrameKind.PRODUCER_OPENED:
                 names = json.loads(read_names(view, offset, header).rstrip(b"\0"))
                 self._ledger.record_opened(names["producer_id"], names["epoch"])
+            elif header.kind == FrameKind.TRIM:
+                names = json.loads(read_names(view, offset, header).rstrip(b"\0"))
+                kept_from = Position.parse(names["kept_from"])
+                self._trims.append(Trim(header.revision, header.ingest_time_ns, kept_from))
             self._frames += 1
             self._revision = header.revision
             offset += length
@@ -315,12 +340,18 @@ class _Recovery:
             self._recent.append(part)
 
     def _part(self, record: SegmentRecord) -> SegmentPart:
-        return SegmentPart(record, self._directory.segment(record.segment_id), self._cache)
+        schema = next(
+            layout.schema for layout in self._stored.layouts if layout.stamp == record.stamp
+        )
+        return self._directory.part(record, schema, self._cache)
 
     def _remove_orphans(self) -> list[int]:
         """Remove what no commit refers to, and return the bytes of each file."""
+        dropped = (each.part for each in self._dropped.parts)
         known = {
-            part.path for part in (*self._sealed, *self._recent) if isinstance(part, SegmentPart)
+            part.path
+            for part in (*dropped, *self._sealed, *self._recent)
+            if isinstance(part, SegmentPart)
         }
         orphans = [path for path in self._directory.segments.iterdir() if path not in known]
         orphans += self._directory.staging.iterdir()

@@ -10,12 +10,14 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.engine.chunk import join_spans
+from tickmesh_tickstore.engine.disk.logged import LoggedPart
 from tickmesh_tickstore.engine.disk.segment import (
     SegmentPart,
     SegmentRecord,
     sealed_groups,
     write_segment,
 )
+from tickmesh_tickstore.engine.parts import TailPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.engine.disk.logged import DecodedLogs
     from tickmesh_tickstore.engine.disk.manifest import Manifest
     from tickmesh_tickstore.engine.disk.segment import SegmentCache
+    from tickmesh_tickstore.engine.dropped import Trim
     from tickmesh_tickstore.engine.parts import Part
 
 __all__ = ["Sealer"]
@@ -43,6 +46,7 @@ class _Task:
     log_number: int
     through_revision: int
     producers: Sequence[tuple[str, ProducerRecord]]
+    trims: Sequence[Trim]
     recyclable: bool
 
 
@@ -62,6 +66,7 @@ class Sealer:
         decoded: DecodedLogs,
         unsealed_logs: int,
         find: Callable[[str], tuple[Dataset, DatasetDirectory]],
+        sealed: Callable[[Sequence[SegmentRecord]], None],
     ) -> None:
         self._manifest = manifest
         self._files = files
@@ -69,6 +74,7 @@ class Sealer:
         self._decoded = decoded
         self._unsealed_logs = unsealed_logs
         self._find = find
+        self._sealed = sealed
         self._changed = threading.Condition()
         self._tasks: deque[_Task] = deque()
         self._pending: Counter[str] = Counter()
@@ -98,13 +104,14 @@ class Sealer:
         log_number: int,
         through_revision: int,
         producers: Sequence[tuple[str, ProducerRecord]],
+        trims: Sequence[Trim],
         recyclable: bool,
     ) -> None:
         """Hand in a full log whose last revision is `through_revision`.
 
         A recyclable log is read by nobody once its rows are sealed, and may be written over.
         """
-        task = _Task(dataset_id, log_number, through_revision, producers, recyclable)
+        task = _Task(dataset_id, log_number, through_revision, producers, trims, recyclable)
         with self._changed:
             self._tasks.append(task)
             self._pending[dataset_id] += 1
@@ -168,11 +175,11 @@ class Sealer:
                     records.append(part.record)
                     parts.append(part)
                 continue
-            stored = chain.from_iterable(part.chunks() for part in neighbours)
-            for group in sealed_groups(rows.load() for rows in stored):
+            for group in sealed_groups(chain.from_iterable(map(_logged_chunks, neighbours))):
                 record = self._write(directory, dataset, task.log_number, group)
                 records.append(record)
-                parts.append(SegmentPart(record, directory.segment(record.segment_id), self._cache))
+                schema = dataset.layout(record.stamp).schema
+                parts.append(directory.part(record, schema, self._cache))
         self._files.sync_directory(directory.segments)
         self._manifest.seal(
             task.dataset_id,
@@ -180,8 +187,10 @@ class Sealer:
             through_log=task.log_number,
             segments=records,
             producers=task.producers,
+            trims=task.trims,
         )
         dataset.replace_log(task.log_number, parts)
+        self._sealed(records)
         self._decoded.forget(directory.log(task.log_number))
         self._put_away(directory, task)
 
@@ -218,3 +227,8 @@ class Sealer:
             size,
             join_spans(chunk.time_span for chunk in chunks),
         )
+
+
+def _logged_chunks(part: Part) -> Sequence[Chunk]:
+    assert isinstance(part, TailPart | LoggedPart), "a log holds uploads and these"
+    return part.chunks()

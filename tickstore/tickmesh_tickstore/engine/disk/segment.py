@@ -1,7 +1,8 @@
-"""Recent segments: Arrow IPC files in arrival order, memory-mapped, never rewritten in place.
+"""Segments as the manifest knows them, and recent ones as they are read and written.
 
-Beside each batch stand the stamps of its rows and its least and greatest event time, as the
-batch's own metadata: any Arrow reader opens a segment, and a segment explains itself.
+A recent segment is an Arrow IPC file in order of arrival, memory-mapped, never rewritten in place.
+Beside each batch stand the stamps of its rows and its least and greatest event time, as the batch's
+own metadata: any Arrow reader opens a segment, and a segment explains itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,16 +19,18 @@ from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
 from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = [
     "SegmentCache",
     "SegmentPart",
     "SegmentRecord",
     "SegmentWriter",
+    "Tier",
     "sealed_groups",
     "write_segment",
 ]
@@ -35,6 +39,16 @@ _STAMPS_KEY = b"tickmesh.stamps"
 _SEGMENT_BATCH_ROWS = 65_536
 _SEGMENT_BYTES = 64 << 20
 """A log that grew beyond its size becomes several segments: sealing holds one at a time."""
+
+
+class Tier(StrEnum):
+    """The form in which a segment's rows are stored."""
+
+    RECENT = "recent"
+    SETTLED = "settled"
+
+
+_SUFFIXES = {Tier.RECENT: ".arrow", Tier.SETTLED: ".parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class SegmentRecord:
         time_span: Least and greatest event time in ns, `None` when unknown.
         uploaded_at_ns: Ingest time of an atomic upload, whose rows got their one revision after
             the file was written; `None` for rows that came through the log.
+        first_row: Rows of the first revision which lie in segments before this one.
+        tier: The form of the file.
     """
 
     segment_id: str
@@ -63,6 +79,13 @@ class SegmentRecord:
     byte_count: int
     time_span: tuple[int, int] | None
     uploaded_at_ns: int | None = None
+    first_row: int = 0
+    tier: Tier = Tier.RECENT
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file."""
+        return f"{self.segment_id}{_SUFFIXES[self.tier]}"
 
     def to_names(self) -> dict[str, Any]:
         """What a log frame has to keep of an upload's segment."""
@@ -80,26 +103,33 @@ class SegmentCache:
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._open: OrderedDict[Path, tuple[Chunk, ...]] = OrderedDict()
+        self._open: OrderedDict[Path, Sequence[StoredRows]] = OrderedDict()
 
-    def chunks(self, path: Path, record: SegmentRecord) -> tuple[Chunk, ...]:
-        """A segment's rows by memory map."""
+    def rows(
+        self, path: Path, open_segment: Callable[[], Sequence[StoredRows]]
+    ) -> Sequence[StoredRows]:
+        """A segment's rows as `open_segment` finds them, if it is not open already."""
         with self._lock:
-            chunks = self._open.get(path)
-            if chunks is not None:
+            rows = self._open.get(path)
+            if rows is not None:
                 self._open.move_to_end(path)
-                return chunks
-        chunks = tuple(_read_segment(path, record))
+                return rows
+        rows = open_segment()
         with self._lock:
-            self._open[path] = chunks
+            self._open[path] = rows
             while len(self._open) > self._limit:
                 self._open.popitem(last=False)
-        return chunks
+        return rows
+
+    def forget(self, path: Path) -> None:
+        """A segment's file goes."""
+        with self._lock:
+            self._open.pop(path, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class SegmentPart:
-    """A segment's rows as a part of a dataset."""
+    """A segment's rows as a part of a dataset: a recent one's."""
 
     record: SegmentRecord
     path: Path
@@ -126,6 +156,11 @@ class SegmentPart:
         return self.record.row_count
 
     @property
+    def byte_count(self) -> int:
+        """See `Part.byte_count`."""
+        return self.record.byte_count
+
+    @property
     def time_span(self) -> tuple[int, int] | None:
         """See `Part.time_span`."""
         return self.record.time_span
@@ -134,9 +169,9 @@ class SegmentPart:
         """See `Part.version_rows`."""
         return {self.record.stamp.schema_version: self.record.row_count}
 
-    def chunks(self) -> Sequence[Chunk]:
+    def chunks(self) -> Sequence[StoredRows]:
         """The rows, memory-mapped."""
-        return self.cache.chunks(self.path, self.record)
+        return self.cache.rows(self.path, lambda: tuple(_read_segment(self.path, self.record)))
 
 
 def _read_segment(path: Path, record: SegmentRecord) -> Iterator[Chunk]:

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.dropped import DroppedPart
     from tickmesh_tickstore.engine.journal import Entry
 
 __all__ = ["MemoryEngine"]
-
-_ONLY_LOG = 1
 
 
 class MemoryEngine(DatasetEngine):
@@ -46,8 +45,11 @@ class MemoryEngine(DatasetEngine):
     def _new_staging(self, dataset: Dataset, layout: RowLayout) -> _MemoryStaging:  # noqa: ARG002  # a disk needs them
         return _MemoryStaging()
 
-    def _erase(self, name: str, dataset: Dataset | None) -> None:
+    def _erase(self, dataset_id: str) -> None:
         """Its rows go with the dataset itself."""
+
+    def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
+        dataset.forget_dropped(gone)
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         """The engine itself remembers it."""
@@ -57,7 +59,17 @@ class MemoryEngine(DatasetEngine):
 
     def flush(self, name: str, *, timeout_seconds: float) -> None:  # noqa: ARG002  # nothing to wait for
         """See `TickEngine.flush`."""
-        self._find(name).flush()
+        dataset = self._find(name)
+        dataset.flush()
+        with self._lock:
+            state = dataset.state
+            full = [part for part in state.recent if part.log_number < dataset.journal.log_number]
+            if full:
+                dataset.replace_log(full[-1].log_number, full)
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """See `TickEngine.compact`: memory has one tier only."""
+        self.flush(name, timeout_seconds=timeout_seconds)
 
     def _statistics_of(self, dataset: Dataset) -> DatasetStatistics:
         state = dataset.state
@@ -65,23 +77,29 @@ class MemoryEngine(DatasetEngine):
         return DatasetStatistics(
             revision=state.revision,
             rows=state.row_count,
-            segments=0,
-            unsealed_rows=state.row_count,
-            log_bytes=0,
-            segment_bytes=0,
+            segments=len(state.sealed),
+            unsealed_rows=sum(part.row_count for part in state.recent),
+            log_bytes=sum(part.byte_count for part in state.recent),
+            segment_bytes=sum(part.byte_count for part in state.sealed),
             min_time_ns=None if span is None else span[0],
             max_time_ns=None if span is None else span[1],
             waiting_bytes=dataset.waiting_bytes,
             commit_groups=dataset.commit_groups,
+            dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
+            retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
             version_rows=state.version_rows(),
+            logs=len({part.log_number for part in state.recent}),
         )
 
 
 class _MemoryJournal:
+    def __init__(self) -> None:
+        self._log_number = 1
+
     @property
     def log_number(self) -> int:
-        return _ONLY_LOG
+        return self._log_number
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Rows are kept by the dataset's state."""
@@ -92,8 +110,9 @@ class _MemoryJournal:
     def is_full(self) -> bool:
         return False
 
-    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:
-        """One log is enough."""
+    def begin_log(self, *, revision: int, ledger: ProducerLedger) -> None:  # noqa: ARG002  # a disk needs them
+        """Nothing is written, but flushes tell what came before them."""
+        self._log_number += 1
 
     def close(self) -> None:
         """Nothing is open."""
@@ -139,6 +158,10 @@ class _MemoryPart:
     @property
     def row_count(self) -> int:
         return sum(chunk.batch.num_rows for chunk in self.held)
+
+    @property
+    def byte_count(self) -> int:
+        return sum(chunk.batch.nbytes for chunk in self.held)
 
     @property
     def time_span(self) -> TimeSpan | None:

@@ -219,7 +219,7 @@ Global___AsOfJoinCommand: typing_extensions.TypeAlias = AsOfJoinCommand
 
 @typing.final
 class TradingSession(google.protobuf.message.Message):
-    """The hours that count, every day of trading."""
+    """The hours that count, every day of trading, as the clock on the wall shows them."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -231,7 +231,9 @@ class TradingSession(google.protobuf.message.Message):
     time_zone: builtins.str
     """An IANA time zone."""
     open_ns: builtins.int
-    """The first instant of a session, nanoseconds since local midnight."""
+    """The first instant of a session, nanoseconds since midnight on the clock: 9.5 hours are 09:30,
+    also on days of 23 or 25 hours.
+    """
     close_ns: builtins.int
     """The instant after its last; at or before `open_ns` it lies on the next day."""
     @property
@@ -258,9 +260,13 @@ Global___TradingSession: typing_extensions.TypeAlias = TradingSession
 
 @typing.final
 class BarsCommand(google.protobuf.message.Message):
-    """Bars of each symbol: open, high, low, close, volume, vwap and trades, and the event time `[t, t+w)`
-    of the bar's first instant as label. Open and close are the first and last row by event time and
-    commit.
+    """Bars of each symbol, or of all rows where there is no symbol column: the label under the event
+    time's name, the symbol, open, high, low, close, volume, vwap, trades and notional (the sum of price
+    times size). Open and close are the first and last row by event time and commit. A time bar holds
+    `[t, t+w)` and is labelled t; other bars are labelled with the event time of their first row, and
+    the last one of a symbol, or of its session, may be unfinished. Prices keep their type, scaled
+    integers become decimals; sums of integers and decimals are exact. A row whose price is null or not
+    finite does not count; such a size counts as 0. The read chooses no columns and no stamps.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -275,13 +281,15 @@ class BarsCommand(google.protobuf.message.Message):
     EMPTY_BARS_FIELD_NUMBER: builtins.int
     SESSION_FIELD_NUMBER: builtins.int
     time_ns: builtins.int
-    """Time bars: so many nanoseconds, aligned to the epoch in UTC, or to each session's opening."""
+    """Time bars: so many nanoseconds (whole units of the event time), aligned to the epoch in UTC, or to each session's opening."""
     ticks: builtins.int
     """Tick bars: so many rows."""
     volume: builtins.float
-    """Volume bars: closed by the row that brings the volume to this."""
+    """Volume bars: closed by the row that brings the volume to this, sizes taken without their
+    sign. Doubles are full at one part in a billion below it.
+    """
     dollars: builtins.float
-    """Dollar bars: closed by the row that brings the sum of price times size to this."""
+    """Dollar bars: closed by the row that brings the sum of price times size to this, likewise."""
     price_column: builtins.str
     """The price column; the one whose role is `price` when empty."""
     size_column: builtins.str

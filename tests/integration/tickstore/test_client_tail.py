@@ -1,0 +1,154 @@
+"""T8 from Python: a tail goes on by itself, says why it had to, and hands out every row once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from tests.support.governed_ticks import decoded, trades, trades_schema
+from tests.support.ticks import integers
+from tickmesh.errors import NotFoundError, TickmeshError
+from tickmesh.registry import RegistryClient
+from tickmesh.ticks import TickClient, col
+from tickmesh_serving.mesh import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tickmesh.ticks import Tail, TickWriter
+
+pytestmark = pytest.mark.integration
+
+SUBJECT = "ticks.trades"
+MAX_LAG_ROWS = 100
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[Mesh]:
+    """A mesh that a test may hurt; it soon loses its patience with slow readers."""
+    settings = {"tickstore.reading.max_lag_rows": str(MAX_LAG_ROWS)}
+    services = ("registry", "tickstore")
+    with Mesh(tmp_path, services=services, settings=settings, free_ports=True) as running:
+        with RegistryClient(running.addresses["registry"]["grpc"]) as registry:
+            registry.register(SUBJECT, trades_schema())
+        yield running
+
+
+@pytest.fixture
+def ticks(mesh: Mesh) -> Iterator[TickClient]:
+    addresses = mesh.addresses["tickstore"]
+    with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as client:
+        yield client
+
+
+def sizes(batches: list[pa.RecordBatch]) -> list[int]:
+    return integers(pa.Table.from_batches(batches), "size")
+
+
+def take(tail: Tail, rows: int) -> list[pa.RecordBatch]:
+    seen: list[pa.RecordBatch] = []
+    while sum(batch.num_rows for batch in seen) < rows:
+        seen.append(next(tail).batch)
+    return seen
+
+
+@contextmanager
+def writing(writer: TickWriter, tables: list[pa.Table]) -> Iterator[None]:
+    """Tables are put one after the other, each once the one before is durable."""
+
+    def write() -> None:
+        with writer:
+            for table in tables:
+                writer.put(table)
+                writer.flush()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def test_t8_a_tail_outlives_its_store_and_tells_of_it(mesh: Mesh, ticks: TickClient) -> None:
+    told: list[TickmeshError] = []
+    everything = trades(400)
+    pieces = [everything.slice(start, 10) for start in range(0, 400, 10)]
+    with ticks.tail(SUBJECT, on_interruption=told.append) as tail:
+        with writing(ticks.writer(SUBJECT), pieces):
+            seen = take(tail, 100)
+            pid = mesh.pid("tickstore")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            seen += take(tail, 400 - sum(batch.num_rows for batch in seen))
+        assert tail.interruptions == len(told) >= 1
+    assert {error.code for error in told} == {"UNAVAILABLE"}
+    assert decoded(pa.Table.from_batches(seen)).equals(decoded(everything))
+
+
+def test_t8_a_slow_consumer_is_told_and_misses_nothing(
+    ticks: TickClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    everything = trades(100_000)
+    ticks.put(SUBJECT, everything.slice(0, 5))
+    stored = 5
+    with ticks.tail(SUBJECT) as tail, caplog.at_level(logging.WARNING, "tickmesh.ticks"):
+        seen = [next(tail).batch]
+        # The consumer does not come back for more, for as long as the store is patient.
+        patience_ends = time.monotonic() + 2.0
+        with ticks.writer(SUBJECT) as writer:
+            while time.monotonic() < patience_ends or stored < 5 * MAX_LAG_ROWS:
+                writer.put(everything.slice(stored, 5))
+                writer.flush()
+                stored += 5
+        seen += take(tail, stored - seen[0].num_rows)
+        assert tail.interruptions >= 1
+    assert sizes(seen) == list(range(stored))
+    assert "rows behind" in caplog.text
+
+
+def test_t8_a_filtered_tail_resumes_behind_rows_it_did_not_hand_out(
+    mesh: Mesh, ticks: TickClient
+) -> None:
+    ticks.put(SUBJECT, trades(30))
+    where = col("symbol") == "IBM"
+    with ticks.tail(SUBJECT, where=where, columns=["size"], on_interruption=lambda _: None) as tail:
+        seen = take(tail, 10)
+        writer = ticks.writer(SUBJECT)
+        pid = mesh.pid("tickstore")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        with writing(writer, [trades(60).slice(30)]):
+            seen += take(tail, 10)
+    assert sizes(seen) == [size for size in range(60) if size % 3 == 1]
+
+
+def test_what_no_retry_mends_is_raised(ticks: TickClient) -> None:
+    with pytest.raises(NotFoundError), ticks.tail("ticks.nobody") as tail:
+        next(tail)
+
+
+def test_a_tail_is_ended_from_another_thread(ticks: TickClient) -> None:
+    ticks.put(SUBJECT, trades(5))
+    tail = ticks.tail(SUBJECT)
+    took = threading.Event()
+
+    def follow() -> None:
+        for _ in tail:
+            took.set()
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    assert took.wait(30)
+    tail.close()
+    thread.join(30)
+    assert not thread.is_alive()

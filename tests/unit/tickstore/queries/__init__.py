@@ -1,0 +1,1 @@
+"""Queries as pure functions on Arrow data."""
