@@ -230,6 +230,8 @@ def check_evolution(names: Mapping[str, Any]) -> None:
     assert names["shared"].num_rows == 6
     names["ticks"].close()
     names["registry"].close()
+
+
 QUOTES = {
     "type": "object",
     "properties": {
