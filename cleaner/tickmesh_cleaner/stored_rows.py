@@ -115,7 +115,8 @@ class TickStoreRows:
     def _dataset(self, dataset: str) -> dataset_pb2.Dataset:
         request = tick_store_service_pb2.GetDatasetRequest(dataset=dataset)
         found = self._connection.call("GetDataset", request, timeout_seconds=_CALL_SECONDS)
-        return found.dataset
+        held: dataset_pb2.Dataset = found.dataset
+        return held
 
     def _read(
         self,
@@ -151,7 +152,8 @@ class TickStoreRows:
             options: What else is asked of a read.
         """
         for generation in held.generations:
-            command = read_command(held.name, generation=generation.number, **options)
+            command = read_command(held.name, **options)
+            command.generation = generation.number
             if wanted:
                 # Reading the schema alone costs a plan and no rows.
                 names = stream_batches(self._connection, command).schema.names

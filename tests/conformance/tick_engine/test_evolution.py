@@ -38,7 +38,7 @@ VERSION_3 = Stamp("schema-3", 3)
 READ = ScanRequest(dataset=DATASET)
 CHANGING = "changing"
 VENUE = pa.field("venue", pa.string())
-JSON = {"tickmesh.encoding": "json"}
+JSON: dict[bytes | str, bytes | str] = {"tickmesh.encoding": "json"}
 
 
 def interleave(engine: TickEngine) -> None:
