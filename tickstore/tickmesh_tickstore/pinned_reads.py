@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.commands import checked_name
 from tickmesh_tickstore.domain.errors import NoEventTimeError, NoSymbolError, SnapshotGoneError
-from tickmesh_tickstore.domain.positions import START
 from tickmesh_tickstore.engine.columns import role_columns
 from tickmesh_tickstore.errors import InvalidRequestError
 
@@ -33,10 +32,13 @@ class Pin:
     Attributes:
         dataset_id: The very dataset.
         revision: Its dataset revision.
+        reader_version: The schema version that was current, for reads that name none; 0 while there
+            was no such read.
     """
 
     dataset_id: str
     revision: int
+    reader_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +166,17 @@ class PinnedReads:
             resolved = type(read)()
             resolved.CopyFrom(read)
             resolved.ClearField("snapshot")
+            if not (read.reader_version or read.generation):
+                resolved.reader_version = pin.reader_version
             request = self._scan_request(resolved)
+        if not (read.reader_version or read.generation):
+            self.pins[key] = replace(pin, reader_version=request.reader_version or 0)
         # Kept in the query's ticket: it runs under the version it was planned for.
         read.reader_version = request.reader_version or 0
         revision = read.as_of_revision or pin.revision
         request = replace(request, as_of_revision=revision, dataset_id=pin.dataset_id)
         schema = self.engine.plan(request).schema
-        # Of no rows: a column nobody asked for may be one that cannot be read.
-        nothing = replace(request.between(START, START), columns=None, stamps=())
-        every = self.engine.plan(nothing).schema
+        every = self.engine.reader_schema(read.dataset, reader_version=request.reader_version)
         event_time, symbol = role_columns(every)
         return PinnedRead(self.engine, request, schema, every, event_time, symbol)
 

@@ -566,7 +566,8 @@ class Dataset:
     def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
         """The rows of neighbouring sealed parts now live in others.
 
-        The caller holds `changing_segments`, from looking at the parts until state and manifest agree.
+        The caller holds `changing_segments`, from looking at the parts until state and manifest
+        agree.
         """
         with self._lock:
             self._state = self._state.with_replaced(parts, replacing)

@@ -203,6 +203,10 @@ class SnapshotRead:
             counts[stored.stamp] += stored.row_count
         return counts
 
+    def _is_of_generation(self, stamp: Stamp) -> bool:
+        asked = self._request.generation
+        return asked is None or self._dataset.layout(stamp).generation == asked
+
     def _chosen(self) -> Iterator[StoredRows]:
         """The rows that may be wanted, in order of arrival; nothing is read yet."""
         selection = self._selection
@@ -210,6 +214,8 @@ class SnapshotRead:
             if self._prunable and not selection.may_hold(part.time_span):
                 continue
             for stored in part.chunks():
+                if not self._is_of_generation(stored.stamp):
+                    continue
                 if self._prunable and not selection.may_hold(stored.time_span):
                     continue
                 if not self._may_have_symbol(stored):
