@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickmesh.api.tickstore.v1 import dataset_pb2
+from tickmesh_tickstore.domain.positions import Position, position_token
 from tickmesh_tickstore.domain.retention import UNLIMITED, DatasetLimits, Retention
 from tickmesh_tickstore.errors import InvalidRequestError
 
@@ -39,6 +40,7 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         damaged=bool(info.damage),
         retained_from_revision=statistics.retained_from_revision,
         tiers=_tiers(statistics),
+        end_position=position_token(info.dataset_id, Position.after_revision(statistics.revision)),
     )
     message.generations.extend(_generations(view))
     if settings.created_at_ns:

@@ -11,7 +11,7 @@ from tickmesh_tickstore.columns import match_columns
 from tickmesh_tickstore.commands import checked_name
 from tickmesh_tickstore.dataset_settings import DatasetSettings, checked_time_zone
 from tickmesh_tickstore.domain import errors as domain
-from tickmesh_tickstore.domain.positions import START, Position
+from tickmesh_tickstore.domain.positions import START, Position, position_token
 from tickmesh_tickstore.domain.requests import Order, RangePayload, ScanRequest, StampColumn
 from tickmesh_tickstore.domain.retention import (
     KEEP_EVERYTHING,
@@ -326,7 +326,7 @@ class TickStore:
 
     def position_token(self, dataset: str, position: Position) -> str:
         """A position as text that only this very dataset takes back."""
-        return f"{self.engine.dataset(dataset).dataset_id}:{position.token()}"
+        return position_token(self.engine.dataset(dataset).dataset_id, position)
 
     def schema(self, call: CallContext, name: str) -> pa.Schema:
         """The columns of a dataset, or of a registered subject that has none yet."""

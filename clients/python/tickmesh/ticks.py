@@ -24,6 +24,7 @@ from tickmesh._ticks.writer import Producer, PutReceipt, TickWriter
 from tickmesh._wire.credentials import credentials_of
 from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
 from tickmesh.config import load_client_config
+from tickmesh.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tickmesh._ticks.durations import Duration
     from tickmesh._ticks.frames import TickData
     from tickmesh._ticks.queries import AsOfDirectionName, ExactMatchesName, MatchingName
+    from tickmesh._ticks.tail import TailBegin
     from tickmesh._ticks.time_arguments import Instant, TimeZone
     from tickmesh._ticks.values import ColumnValue
     from tickmesh._wire.credentials import ClientCredentials
@@ -306,6 +308,7 @@ class TickClient:
         dataset: str,
         *,
         after: str | None = None,
+        begin: TailBegin = "first",
         symbols: Sequence[str] | str | None = None,
         columns: Sequence[str] | str | None = None,
         where: Filter | str | None = None,
@@ -316,7 +319,8 @@ class TickClient:
 
         Args:
             dataset: The dataset.
-            after: A position of an earlier tail; from the first row when None.
+            after: A position of an earlier tail.
+            begin: Where to begin without `after`: at the `first` row, or behind the `newest` one.
             symbols: Only these symbols.
             columns: Only these columns.
             where: Only rows for which this is true.
@@ -327,8 +331,12 @@ class TickClient:
         command = read_command(
             dataset, symbols=symbols, columns=columns, where=where, version=version
         )
+        if begin not in {"first", "newest"}:
+            raise InvalidArgumentError(f'begin must be "first" or "newest"; it was {begin!r}.')
         command.follow = True
         command.resume_token = after or ""
+        if begin == "newest" and not after:
+            command.resume_token = self.dataset(dataset).end_position
         return Tail(self._connection, command, on_interruption=on_interruption)
 
     # Asking -----------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ def test_sql(tickmesh: Tickmesh, dataset: str) -> None:
         ("get d --out rows.xlsx", ".parquet, .csv, .arrow"),
         ("latest d --at yesterday", "--at"),
         ("get d --as-of 1 --snapshot month-end", "one of them"),
+        ("tail d --after 1.0 --new", "one of them"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_asked(

@@ -12,6 +12,7 @@ from pyarrow import flight
 
 from tests.support.governed_ticks import decoded, trades
 from tickmesh.api.tickstore.v1 import commands_pb2
+from tickmesh.errors import InvalidArgumentError
 from tickmesh_tickstore.commands import pack
 
 if TYPE_CHECKING:
@@ -62,6 +63,16 @@ def test_a_tail_resumes_behind_any_of_its_positions(ticks: TickClient, subject: 
         rest = 50 - sum(batch.num_rows for batch in head)
         tail = [each.batch for each in take(ticks, subject, rest, after=seen[stop - 1].position)]
         assert decoded(pa.Table.from_batches(head + tail)).equals(decoded(ticks.read(subject)))
+
+
+def test_a_tail_of_new_rows_begins_behind_those_there_are(ticks: TickClient, subject: str) -> None:
+    ticks.put(subject, trades(100))
+    with ticks.tail(subject, begin="newest") as tail:
+        ticks.put(subject, trades(7, start_ns=10**9))
+        first = next(tail).batch
+    assert decoded(pa.Table.from_batches([first])).equals(decoded(trades(7, start_ns=10**9)))
+    with pytest.raises(InvalidArgumentError, match="begin"):
+        ticks.tail(subject, begin="now")  # type: ignore[arg-type]  # that is the point
 
 
 def test_a_plain_reader_that_says_nothing_gets_rows_and_heartbeats(

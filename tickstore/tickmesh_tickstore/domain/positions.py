@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tickmesh_tickstore.domain.errors import InvalidArgumentError
 
-__all__ = ["START", "Position"]
+__all__ = ["START", "Position", "position_token"]
 
 _TOKEN = re.compile(r"(\d{1,19})\.(\d{1,19})")
 
@@ -54,3 +54,8 @@ class Position:
 
 START = Position(0, 0)
 """Before the first row."""
+
+
+def position_token(dataset_id: str, position: Position) -> str:
+    """A position as text that only this very dataset takes back."""
+    return f"{dataset_id}:{position.token()}"

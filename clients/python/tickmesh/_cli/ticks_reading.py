@@ -102,6 +102,7 @@ def get(
 @click.command()
 @click.argument("dataset")
 @click.option("--after", help="Go on after this position of an earlier tail.")
+@click.option("--new", is_flag=True, help="Only rows committed from now on.")
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; repeatable.")
 @column_option
 @where_option
@@ -111,13 +112,14 @@ def tail(
     *,
     dataset: str,
     after: str | None,
+    new: bool,
     symbols: tuple[str, ...],
     columns: tuple[str, ...],
     where: str | None,
     tz: str | None,
     count: int | None,
 ) -> None:
-    """Follow DATASET from its first row, or from a position.
+    """Follow DATASET from its first row, a position, or now on.
 
     One JSON object a row. It goes on by itself when the connection was lost, and says so on
     standard error. When it ends, standard error says from which position to go on: behind the last
@@ -125,12 +127,15 @@ def tail(
     """
     from tickmesh.ticks import TickClient
 
+    if new and after is not None:
+        raise click.UsageError("--after and --new both say where to begin; give one of them")
     seen = 0
     position = after
     with TickClient() as client:
         follow = client.tail(
             dataset,
             after=after,
+            begin="newest" if new else "first",
             symbols=symbols or None,
             columns=columns or None,
             where=condition_of(where, tz=tz),

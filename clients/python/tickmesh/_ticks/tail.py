@@ -17,10 +17,13 @@ from tickmesh.errors import TickmeshError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Literal
 
     from pyarrow import flight
 
     from tickmesh._ticks.connection import TickConnection
+
+    TailBegin = Literal["first", "newest"]
 
 _log = logging.getLogger("tickmesh.ticks")
 

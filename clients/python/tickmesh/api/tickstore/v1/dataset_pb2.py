@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tickmesh/api/tickstore/v1/dataset.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x04\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x07 \x03(\x05\x12\x1e\n\x11min_event_time_ns\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_event_time_ns\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnaive_time_zone\x18\n \x01(\t\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x0c \x01(\t\x12\x0f\n\x07\x64\x61maged\x18\r \x01(\x08\x12\x37\n\tretention\x18\x0e \x01(\x0b\x32$.tickmesh.api.tickstore.v1.Retention\x12\x38\n\x06limits\x18\x0f \x01(\x0b\x32(.tickmesh.api.tickstore.v1.DatasetLimits\x12\x1e\n\x16retained_from_revision\x18\x10 \x01(\x03\x12:\n\x0bgenerations\x18\x11 \x03(\x0b\x32%.tickmesh.api.tickstore.v1.Generation\x12.\n\x05tiers\x18\x12 \x03(\x0b\x32\x1f.tickmesh.api.tickstore.v1.TierB\x14\n\x12_min_event_time_nsB\x14\n\x12_max_event_time_ns\"J\n\tRetention\x12*\n\x07max_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tmax_bytes\x18\x02 \x01(\x03\";\n\rDatasetLimits\x12\x11\n\tmax_bytes\x18\x01 \x01(\x03\x12\x17\n\x0fmax_put_streams\x18\x02 \x01(\x05\"H\n\nGeneration\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x02 \x03(\x05\x12\x11\n\trow_count\x18\x03 \x01(\x03\"M\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08segments\x18\x02 \x01(\x03\x12\x11\n\trow_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\xc1\x01\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x45\n\trevisions\x18\x02 \x03(\x0b\x32\x32.tickmesh.api.tickstore.v1.Snapshot.RevisionsEntry\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x30\n\x0eRevisionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"N\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x02 \x01(\x03\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tickmesh/api/tickstore/v1/dataset.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x04\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x07 \x03(\x05\x12\x1e\n\x11min_event_time_ns\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_event_time_ns\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnaive_time_zone\x18\n \x01(\t\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x0c \x01(\t\x12\x0f\n\x07\x64\x61maged\x18\r \x01(\x08\x12\x37\n\tretention\x18\x0e \x01(\x0b\x32$.tickmesh.api.tickstore.v1.Retention\x12\x38\n\x06limits\x18\x0f \x01(\x0b\x32(.tickmesh.api.tickstore.v1.DatasetLimits\x12\x1e\n\x16retained_from_revision\x18\x10 \x01(\x03\x12:\n\x0bgenerations\x18\x11 \x03(\x0b\x32%.tickmesh.api.tickstore.v1.Generation\x12.\n\x05tiers\x18\x12 \x03(\x0b\x32\x1f.tickmesh.api.tickstore.v1.Tier\x12\x14\n\x0c\x65nd_position\x18\x13 \x01(\tB\x14\n\x12_min_event_time_nsB\x14\n\x12_max_event_time_ns\"J\n\tRetention\x12*\n\x07max_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tmax_bytes\x18\x02 \x01(\x03\";\n\rDatasetLimits\x12\x11\n\tmax_bytes\x18\x01 \x01(\x03\x12\x17\n\x0fmax_put_streams\x18\x02 \x01(\x05\"H\n\nGeneration\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x17\n\x0fschema_versions\x18\x02 \x03(\x05\x12\x11\n\trow_count\x18\x03 \x01(\x03\"M\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08segments\x18\x02 \x01(\x03\x12\x11\n\trow_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\xc1\x01\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x45\n\trevisions\x18\x02 \x03(\x0b\x32\x32.tickmesh.api.tickstore.v1.Snapshot.RevisionsEntry\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x30\n\x0eRevisionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"N\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x02 \x01(\x03\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOT_REVISIONSENTRY']._loaded_options = None
   _globals['_SNAPSHOT_REVISIONSENTRY']._serialized_options = b'8\001'
   _globals['_DATASET']._serialized_start=136
-  _globals['_DATASET']._serialized_end=752
-  _globals['_RETENTION']._serialized_start=754
-  _globals['_RETENTION']._serialized_end=828
-  _globals['_DATASETLIMITS']._serialized_start=830
-  _globals['_DATASETLIMITS']._serialized_end=889
-  _globals['_GENERATION']._serialized_start=891
-  _globals['_GENERATION']._serialized_end=963
-  _globals['_TIER']._serialized_start=965
-  _globals['_TIER']._serialized_end=1042
-  _globals['_SNAPSHOT']._serialized_start=1045
-  _globals['_SNAPSHOT']._serialized_end=1238
-  _globals['_SNAPSHOT_REVISIONSENTRY']._serialized_start=1190
-  _globals['_SNAPSHOT_REVISIONSENTRY']._serialized_end=1238
-  _globals['_PRODUCER']._serialized_start=1240
-  _globals['_PRODUCER']._serialized_end=1318
+  _globals['_DATASET']._serialized_end=774
+  _globals['_RETENTION']._serialized_start=776
+  _globals['_RETENTION']._serialized_end=850
+  _globals['_DATASETLIMITS']._serialized_start=852
+  _globals['_DATASETLIMITS']._serialized_end=911
+  _globals['_GENERATION']._serialized_start=913
+  _globals['_GENERATION']._serialized_end=985
+  _globals['_TIER']._serialized_start=987
+  _globals['_TIER']._serialized_end=1064
+  _globals['_SNAPSHOT']._serialized_start=1067
+  _globals['_SNAPSHOT']._serialized_end=1260
+  _globals['_SNAPSHOT_REVISIONSENTRY']._serialized_start=1212
+  _globals['_SNAPSHOT_REVISIONSENTRY']._serialized_end=1260
+  _globals['_PRODUCER']._serialized_start=1262
+  _globals['_PRODUCER']._serialized_end=1340
 # @@protoc_insertion_point(module_scope)

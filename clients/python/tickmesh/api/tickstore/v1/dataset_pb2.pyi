@@ -44,6 +44,7 @@ class Dataset(google.protobuf.message.Message):
     RETAINED_FROM_REVISION_FIELD_NUMBER: builtins.int
     GENERATIONS_FIELD_NUMBER: builtins.int
     TIERS_FIELD_NUMBER: builtins.int
+    END_POSITION_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The name; equals the subject's."""
     subject: builtins.str
@@ -72,6 +73,8 @@ class Dataset(google.protobuf.message.Message):
     """
     retained_from_revision: builtins.int
     """The dataset revision from which on rows are kept; 0 while nothing was dropped by retention."""
+    end_position: builtins.str
+    """The place behind its newest row: as `ReadCommand.resume_token`, a live tail from now on."""
     @property
     def schema_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Every schema version it takes rows of, ascending."""
@@ -117,10 +120,11 @@ class Dataset(google.protobuf.message.Message):
         retained_from_revision: builtins.int = ...,
         generations: collections.abc.Iterable[Global___Generation] | None = ...,
         tiers: collections.abc.Iterable[Global___Tier] | None = ...,
+        end_position: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "limits", b"limits", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "retention", b"retention"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "damaged", b"damaged", "failure", b"failure", "generations", b"generations", "limits", b"limits", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "retained_from_revision", b"retained_from_revision", "retention", b"retention", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject", "tiers", b"tiers"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns", "_min_event_time_ns", b"_min_event_time_ns", "created_at", b"created_at", "damaged", b"damaged", "end_position", b"end_position", "failure", b"failure", "generations", b"generations", "limits", b"limits", "max_event_time_ns", b"max_event_time_ns", "min_event_time_ns", b"min_event_time_ns", "naive_time_zone", b"naive_time_zone", "name", b"name", "retained_from_revision", b"retained_from_revision", "retention", b"retention", "revision", b"revision", "row_count", b"row_count", "schema_version", b"schema_version", "schema_versions", b"schema_versions", "size_bytes", b"size_bytes", "subject", b"subject", "tiers", b"tiers"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["max_event_time_ns"]
     _WhichOneofArgType__max_event_time_ns: typing_extensions.TypeAlias = typing.Literal["_max_event_time_ns", b"_max_event_time_ns"]
