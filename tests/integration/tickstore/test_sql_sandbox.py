@@ -239,6 +239,38 @@ def test_what_is_wrong_with_a_statement_is_told_without_repeating_it(
     assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
 
 
+def test_a_statement_refused_before_its_first_row_ends_at_once(sandbox: SqlSandbox) -> None:
+    with pytest.raises(domain.QueryInvalidError, match="nope"):
+        list(sandbox.run("SELECT nope FROM trades", {"trades": Scanned(TRADES).table}))
+
+
+def test_an_as_of_join_of_large_tables_does_not_loop_over_them(sandbox: SqlSandbox) -> None:
+    rows = 100_000
+    numbers = pa.table({"ts": pa.array(range(rows)).cast(NS), "n": range(rows)})
+    got = ask(
+        sandbox,
+        "SELECT count(*) AS rows, sum(r.n = l.n) AS same FROM l ASOF JOIN r ON l.ts >= r.ts",
+        l=numbers,
+        r=numbers,
+    )
+    assert got.to_pylist() == [{"rows": rows, "same": Decimal(rows)}]
+
+
+@pytest.mark.parametrize(
+    "setting", ["memory_limit", "threads", "enable_external_access", "temp_directory"]
+)
+def test_the_engine_itself_lets_nobody_change_its_settings(
+    sandbox: SqlSandbox, setting: str
+) -> None:
+    """Behind the judge of statements stands a locked engine: here the judge is not asked."""
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run(f"SET {setting} = '1'", {}))
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run("SELECT * FROM read_text('/etc/passwd')", {}))
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run("SELECT * FROM '/etc/passwd'", {}))
+
+
 @pytest.mark.parametrize(
     "query",
     [

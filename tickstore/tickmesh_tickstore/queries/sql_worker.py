@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _RESULT_ROWS = 16_384
 _PARENT_SECONDS = 1.0
+_NICENESS = 5
 _QUERY_ERRORS = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -65,15 +66,22 @@ _QUERY_ERROR_KINDS = frozenset(
         "Permission Error",
     }
 )
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "allow_community_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "enable_external_access": "false",
-    "max_temp_directory_size": "0KB",
-    "python_enable_replacements": "false",
-    "temp_directory": "",
-}
+_SETTINGS = (
+    "temp_directory = ''",
+    "max_temp_directory_size = '0KB'",
+    "TimeZone = 'UTC'",
+    # How many rows a table has is not known, and DuckDB takes that for one: no loops over few rows.
+    "asof_loop_join_threshold = 0",
+    "nested_loop_join_threshold = 0",
+    "python_enable_replacements = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "allow_community_extensions = false",
+    # Behind the ones about files, which it lets nobody change any more.
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
+"""In this order: given all at once, DuckDB takes them in an order of its own."""
 
 
 class StoreTable(ds.Dataset):
@@ -141,19 +149,24 @@ class Worker:
                 answer = {"memory": True}
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 answer = _failure(error)
+            finally:
+                # Refused before its first row, an answer ends all the same.
+                if stream is not None:
+                    stream.close()
             self._channel.send(answer)
 
     def _answer(self, request: dict[str, Any], stream: socket.socket | None) -> dict[str, Any]:
         if "named" in request:
             return {"tables": self._named_tables(request["named"])}
-        connection = _connect(request)
+        connection = _connect(
+            f"memory_limit = '{request['memory_bytes']}B'", f"threads = {request['threads']}"
+        )
         try:
             ask = self._ask if stream is not None else None
             for name, table in request["tables"].items():
                 schema = schema_from_text(table["schema"])
                 connection.register(name, StoreTable(name, schema, ask))
             values = [_value(*each) for each in request["parameters"]]
-            connection.execute("SET lock_configuration = true")
             relation = connection.sql(request["query"], params=values or None)
             schema = _schema_of(relation)
             if stream is not None:
@@ -165,7 +178,7 @@ class Worker:
 
     @staticmethod
     def _named_tables(query: str) -> list[str]:
-        with duckdb.connect(":memory:", config=_SETTINGS) as connection:
+        with _connect() as connection:
             return list(named_tables(_parsed(connection, query)))
 
     def _ask(self, name: str, columns: list[str]) -> pa.RecordBatchReader:
@@ -178,13 +191,10 @@ class Worker:
         return pa.ipc.open_stream(readable(stream))
 
 
-def _connect(request: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    settings = _SETTINGS | {
-        "memory_limit": f"{request['memory_bytes']}B",
-        "threads": str(request["threads"]),
-    }
-    connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET TimeZone = 'UTC'")
+def _connect(*settings: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    for setting in (*settings, *_SETTINGS):
+        connection.execute(f"SET {setting}")
     return connection
 
 
@@ -268,6 +278,8 @@ def main(descriptor: int, memory_bytes: int) -> None:
     """Serve the store at the other end of a socket."""
     parent = os.getppid()
     threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
+    # Acknowledgements are not to wait for questions.
+    os.nice(_NICENESS)
     data_bytes = resource.getpagesize() * int(_statm()[5])
     most = data_bytes + memory_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
