@@ -239,6 +239,40 @@ def test_what_is_wrong_with_a_statement_is_told_without_repeating_it(
     assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
 
 
+@pytest.mark.parametrize("second", [0, -3, 1_723_161_255])
+@pytest.mark.parametrize(
+    ("refused", "mended"),
+    [
+        ("date_trunc('second', ts)", "epoch_ns(date_trunc('second', floor_us(ts)))"),
+        (
+            "time_bucket(INTERVAL 1 second, ts)",
+            "epoch_ns(time_bucket(INTERVAL 1 second, floor_us(ts)))",
+        ),
+        (
+            "ts - INTERVAL 5 second",
+            "epoch_ns(floor_us(ts) - INTERVAL 5 second + INTERVAL 4000001 microsecond)",
+        ),
+    ],
+)
+def test_functions_that_know_no_nanoseconds_say_how_to_call_them(
+    sandbox: SqlSandbox, refused: str, mended: str, second: int
+) -> None:
+    """And what is mended never rounds up: the last nanosecond of a second lies within it."""
+    table = pa.table({"ts": pa.array([second * 10**9 + 999_999_999]).cast(NS)})
+    with pytest.raises(domain.QueryInvalidError, match="floor_us") as told:
+        ask(sandbox, f"SELECT {refused} AS x FROM t", t=table)
+    assert "Candidate" not in told.value.message
+    got = ask(sandbox, f"SELECT {mended} AS x FROM t", t=table)["x"].to_pylist()
+    assert got == [second * 10**9]
+
+
+def test_an_instant_compared_with_now_says_how(sandbox: SqlSandbox) -> None:
+    with pytest.raises(domain.QueryInvalidError, match="now\\(\\)::TIMESTAMPTZ_NS"):
+        ask(sandbox, "SELECT count(*) AS n FROM trades WHERE ts > now()", trades=TRADES)
+    mended = "SELECT count(*) AS n FROM trades WHERE ts < now()::TIMESTAMPTZ_NS"
+    assert ask(sandbox, mended, trades=TRADES)["n"].to_pylist() == [2]
+
+
 def test_a_statement_refused_before_its_first_row_ends_at_once(sandbox: SqlSandbox) -> None:
     with pytest.raises(domain.QueryInvalidError, match="nope"):
         list(sandbox.run("SELECT nope FROM trades", {"trades": Scanned(TRADES).table}))

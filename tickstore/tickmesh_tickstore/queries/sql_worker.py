@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 
 _RESULT_ROWS = 16_384
 _PARENT_SECONDS = 1.0
+_INSTANT_TYPE = "TIMESTAMPTZ_NS"
+_INSTANT_HINT = (
+    "Give date_trunc, time_bucket, extract, intervals and differences the instant cut to "
+    "microseconds, as in floor_us(ts) (a cast would round it); cast what it is compared with, as "
+    "in now()::TIMESTAMPTZ_NS."
+)
+_FLOOR_US = """
+    CREATE MACRO floor_us(instant) AS
+    make_timestamptz((epoch_ns(instant) - (epoch_ns(instant) % 1000 + 1000) % 1000) // 1000)
+"""
+"""DuckDB's functions of time know microseconds alone, and its casts round: into the next second."""
 _NICENESS = 5
 _QUERY_ERRORS = (
     duckdb.BinderException,
@@ -193,6 +204,7 @@ class Worker:
 
 def _connect(*settings: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
+    connection.execute(_FLOOR_US)
     for setting in (*settings, *_SETTINGS):
         connection.execute(f"SET {setting}")
     return connection
@@ -265,6 +277,8 @@ def _failure(error: Exception) -> dict[str, Any]:
 def _told(error: Exception) -> str:
     """The first paragraph of what DuckDB says: what follows repeats the statement."""
     text = str(error).partition("\nLINE")[0].partition('Use "SET')[0]
+    if _INSTANT_TYPE in text:
+        text = f"{text.partition('You might need')[0]} {_INSTANT_HINT}"
     return " ".join(text.split())[:500]
 
 
