@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -422,6 +425,35 @@ def test_rows_that_cannot_be_read_fail_the_statement_and_are_never_fewer(
     damaged = {"trades": SqlTable(TRADES.schema, scan)}
     with pytest.raises(domain.DatasetDamagedError):
         list(sandbox.run("SELECT count(*) FROM trades", damaged))
+
+
+def test_a_store_that_is_killed_leaves_no_statement_behind() -> None:
+    program = (
+        "from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox\n"
+        "sandbox = SqlSandbox(SqlLimits(memory_bytes=128 << 20))\n"
+        "sandbox.named_tables('SELECT 1')\n"
+        "print(sandbox._idle[0]._process.pid, flush=True)\n"
+        "list(sandbox.run('SELECT sum(a.range * b.range) FROM range(10000000) a, "
+        "range(10000000) b', {}))\n"
+    )
+    store = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        assert store.stdout is not None
+        worker = int(store.stdout.readline())
+        # Gone once its parent is, whatever it computes.
+        watch = os.pidfd_open(worker)
+    finally:
+        store.kill()
+        store.communicate()
+    try:
+        assert select.select([watch], [], [], 20)[0], "the worker outlives the store"
+    finally:
+        os.close(watch)
 
 
 def test_a_sandbox_that_is_closed_runs_nothing() -> None:
