@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -239,6 +242,72 @@ def test_what_is_wrong_with_a_statement_is_told_without_repeating_it(
     assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
 
 
+@pytest.mark.parametrize("second", [0, -3, 1_723_161_255])
+@pytest.mark.parametrize(
+    ("refused", "mended"),
+    [
+        ("date_trunc('second', ts)", "epoch_ns(date_trunc('second', floor_us(ts)))"),
+        (
+            "time_bucket(INTERVAL 1 second, ts)",
+            "epoch_ns(time_bucket(INTERVAL 1 second, floor_us(ts)))",
+        ),
+        (
+            "ts - INTERVAL 5 second",
+            "epoch_ns(floor_us(ts) - INTERVAL 5 second + INTERVAL 4000001 microsecond)",
+        ),
+    ],
+)
+def test_functions_that_know_no_nanoseconds_say_how_to_call_them(
+    sandbox: SqlSandbox, refused: str, mended: str, second: int
+) -> None:
+    """And what is mended never rounds up: the last nanosecond of a second lies within it."""
+    table = pa.table({"ts": pa.array([second * 10**9 + 999_999_999]).cast(NS)})
+    with pytest.raises(domain.QueryInvalidError, match="floor_us") as told:
+        ask(sandbox, f"SELECT {refused} AS x FROM t", t=table)
+    assert "Candidate" not in told.value.message
+    got = ask(sandbox, f"SELECT {mended} AS x FROM t", t=table)["x"].to_pylist()
+    assert got == [second * 10**9]
+
+
+def test_an_instant_compared_with_now_says_how(sandbox: SqlSandbox) -> None:
+    with pytest.raises(domain.QueryInvalidError, match="now\\(\\)::TIMESTAMPTZ_NS"):
+        ask(sandbox, "SELECT count(*) AS n FROM trades WHERE ts > now()", trades=TRADES)
+    mended = "SELECT count(*) AS n FROM trades WHERE ts < now()::TIMESTAMPTZ_NS"
+    assert ask(sandbox, mended, trades=TRADES)["n"].to_pylist() == [2]
+
+
+def test_a_statement_refused_before_its_first_row_ends_at_once(sandbox: SqlSandbox) -> None:
+    with pytest.raises(domain.QueryInvalidError, match="nope"):
+        list(sandbox.run("SELECT nope FROM trades", {"trades": Scanned(TRADES).table}))
+
+
+def test_an_as_of_join_of_large_tables_does_not_loop_over_them(sandbox: SqlSandbox) -> None:
+    rows = 100_000
+    numbers = pa.table({"ts": pa.array(range(rows)).cast(NS), "n": range(rows)})
+    got = ask(
+        sandbox,
+        "SELECT count(*) AS rows, sum(r.n = l.n) AS same FROM l ASOF JOIN r ON l.ts >= r.ts",
+        l=numbers,
+        r=numbers,
+    )
+    assert got.to_pylist() == [{"rows": rows, "same": Decimal(rows)}]
+
+
+@pytest.mark.parametrize(
+    "setting", ["memory_limit", "threads", "enable_external_access", "temp_directory"]
+)
+def test_the_engine_itself_lets_nobody_change_its_settings(
+    sandbox: SqlSandbox, setting: str
+) -> None:
+    """Behind the judge of statements stands a locked engine: here the judge is not asked."""
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run(f"SET {setting} = '1'", {}))
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run("SELECT * FROM read_text('/etc/passwd')", {}))
+    with pytest.raises(domain.QueryInvalidError):
+        list(sandbox.run("SELECT * FROM '/etc/passwd'", {}))
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -356,6 +425,35 @@ def test_rows_that_cannot_be_read_fail_the_statement_and_are_never_fewer(
     damaged = {"trades": SqlTable(TRADES.schema, scan)}
     with pytest.raises(domain.DatasetDamagedError):
         list(sandbox.run("SELECT count(*) FROM trades", damaged))
+
+
+def test_a_store_that_is_killed_leaves_no_statement_behind() -> None:
+    program = (
+        "from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox\n"
+        "sandbox = SqlSandbox(SqlLimits(memory_bytes=128 << 20))\n"
+        "sandbox.named_tables('SELECT 1')\n"
+        "print(sandbox._idle[0]._process.pid, flush=True)\n"
+        "list(sandbox.run('SELECT sum(a.range * b.range) FROM range(10000000) a, "
+        "range(10000000) b', {}))\n"
+    )
+    store = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        assert store.stdout is not None
+        worker = int(store.stdout.readline())
+        # Gone once its parent is, whatever it computes.
+        watch = os.pidfd_open(worker)
+    finally:
+        store.kill()
+        store.communicate()
+    try:
+        assert select.select([watch], [], [], 20)[0], "the worker outlives the store"
+    finally:
+        os.close(watch)
 
 
 def test_a_sandbox_that_is_closed_runs_nothing() -> None:

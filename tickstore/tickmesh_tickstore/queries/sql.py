@@ -249,6 +249,7 @@ class _Process:
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
                 [
                     sys.executable,
+                    "-P",
                     "-m",
                     "tickmesh_tickstore.queries.sql_worker",
                     str(theirs.fileno()),
@@ -258,8 +259,12 @@ class _Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # Nothing of the store's environment, and no signal meant for its terminal.
-                env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                # Nothing of the store's environment, and no signal meant for its terminal. Arrow's
+                # own pools take a gigabyte of address space at once, which would blur the limit.
+                env={
+                    "ARROW_DEFAULT_MEMORY_POOL": "system",
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                },
                 cwd="/",
                 start_new_session=True,
             )
@@ -364,13 +369,15 @@ class _Statement:
         tables: Mapping[str, SqlTable],
         theirs: socket.socket,
     ) -> None:
-        try:
-            with theirs:
+        with theirs:
+            try:
                 self.ask(request, tables, theirs)
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is read
-            self._failure = self._failure or error
-            if not self.is_over:
-                self._process.end()
+            except BaseException as error:  # noqa: BLE001 - raised where the answer is read
+                self._failure = self._failure or error
+                if not self.is_over:
+                    self._process.end()
+                # Whatever the worker does with its copy, whoever reads the answer waits no more.
+                theirs.shutdown(socket.SHUT_RDWR)
 
     def _serve_scan(self, table: SqlTable, asked: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()

@@ -37,6 +37,18 @@ if TYPE_CHECKING:
 
 _RESULT_ROWS = 16_384
 _PARENT_SECONDS = 1.0
+_INSTANT_TYPE = "TIMESTAMPTZ_NS"
+_INSTANT_HINT = (
+    "Give date_trunc, time_bucket, extract, intervals and differences the instant cut to "
+    "microseconds, as in floor_us(ts) (a cast would round it); cast what it is compared with, as "
+    "in now()::TIMESTAMPTZ_NS."
+)
+_FLOOR_US = """
+    CREATE MACRO floor_us(instant) AS
+    make_timestamptz((epoch_ns(instant) - (epoch_ns(instant) % 1000 + 1000) % 1000) // 1000)
+"""
+"""DuckDB's functions of time know microseconds alone, and its casts round: into the next second."""
+_NICENESS = 5
 _QUERY_ERRORS = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -65,15 +77,22 @@ _QUERY_ERROR_KINDS = frozenset(
         "Permission Error",
     }
 )
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "allow_community_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "enable_external_access": "false",
-    "max_temp_directory_size": "0KB",
-    "python_enable_replacements": "false",
-    "temp_directory": "",
-}
+_SETTINGS = (
+    "temp_directory = ''",
+    "max_temp_directory_size = '0KB'",
+    "TimeZone = 'UTC'",
+    # How many rows a table has is not known, and DuckDB takes that for one: no loops over few rows.
+    "asof_loop_join_threshold = 0",
+    "nested_loop_join_threshold = 0",
+    "python_enable_replacements = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "allow_community_extensions = false",
+    # Behind the ones about files, which it lets nobody change any more.
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
+"""In this order: given all at once, DuckDB takes them in an order of its own."""
 
 
 class StoreTable(ds.Dataset):
@@ -141,19 +160,24 @@ class Worker:
                 answer = {"memory": True}
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 answer = _failure(error)
+            finally:
+                # Refused before its first row, an answer ends all the same.
+                if stream is not None:
+                    stream.close()
             self._channel.send(answer)
 
     def _answer(self, request: dict[str, Any], stream: socket.socket | None) -> dict[str, Any]:
         if "named" in request:
             return {"tables": self._named_tables(request["named"])}
-        connection = _connect(request)
+        connection = _connect(
+            f"memory_limit = '{request['memory_bytes']}B'", f"threads = {request['threads']}"
+        )
         try:
             ask = self._ask if stream is not None else None
             for name, table in request["tables"].items():
                 schema = schema_from_text(table["schema"])
                 connection.register(name, StoreTable(name, schema, ask))
             values = [_value(*each) for each in request["parameters"]]
-            connection.execute("SET lock_configuration = true")
             relation = connection.sql(request["query"], params=values or None)
             schema = _schema_of(relation)
             if stream is not None:
@@ -165,7 +189,7 @@ class Worker:
 
     @staticmethod
     def _named_tables(query: str) -> list[str]:
-        with duckdb.connect(":memory:", config=_SETTINGS) as connection:
+        with _connect() as connection:
             return list(named_tables(_parsed(connection, query)))
 
     def _ask(self, name: str, columns: list[str]) -> pa.RecordBatchReader:
@@ -178,13 +202,11 @@ class Worker:
         return pa.ipc.open_stream(readable(stream))
 
 
-def _connect(request: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    settings = _SETTINGS | {
-        "memory_limit": f"{request['memory_bytes']}B",
-        "threads": str(request["threads"]),
-    }
-    connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET TimeZone = 'UTC'")
+def _connect(*settings: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    connection.execute(_FLOOR_US)
+    for setting in (*settings, *_SETTINGS):
+        connection.execute(f"SET {setting}")
     return connection
 
 
@@ -255,6 +277,8 @@ def _failure(error: Exception) -> dict[str, Any]:
 def _told(error: Exception) -> str:
     """The first paragraph of what DuckDB says: what follows repeats the statement."""
     text = str(error).partition("\nLINE")[0].partition('Use "SET')[0]
+    if _INSTANT_TYPE in text:
+        text = f"{text.partition('You might need')[0]} {_INSTANT_HINT}"
     return " ".join(text.split())[:500]
 
 
@@ -268,6 +292,8 @@ def main(descriptor: int, memory_bytes: int) -> None:
     """Serve the store at the other end of a socket."""
     parent = os.getppid()
     threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
+    # Acknowledgements are not to wait for questions.
+    os.nice(_NICENESS)
     data_bytes = resource.getpagesize() * int(_statm()[5])
     most = data_bytes + memory_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.bar_oracle import Bar, Row, bars_row_by_row
@@ -71,6 +71,7 @@ def expected(bars: list[Bar]) -> list[tuple[Any, ...]]:
     return sorted(found, key=repr)
 
 
+@settings(deadline=None)
 @given(rows_of_integers, kinds, st.integers(1, 60), cuts)
 def test_bars_of_integers_are_those_of_the_row_by_row_reference_however_rows_are_cut(
     drawn: list[Any], kind: BarKind, width: int, places: list[int]
@@ -86,6 +87,7 @@ def test_bars_of_integers_are_those_of_the_row_by_row_reference_however_rows_are
     assert made.equals(bars_of(table, kind=kind, width=width))
 
 
+@settings(deadline=None)
 @given(rows_of_integers, kinds, st.integers(1, 60), cuts, st.integers(1, 9))
 def test_the_size_of_blocks_changes_nothing_about_exact_bars(
     drawn: list[Any], kind: BarKind, width: int, places: list[int], block_rows: int
@@ -104,6 +106,7 @@ def test_the_size_of_blocks_changes_nothing_about_exact_bars(
 hundredths = st.integers(1, 5_000).map(lambda number: number / 100)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(steps, names, hundredths, hundredths), max_size=80),
     st.sampled_from([BarKind.VOLUME, BarKind.DOLLARS]),
@@ -337,6 +340,7 @@ def test_empty_bars_as_the_close_before() -> None:
     assert of_b["close"].to_pylist() == [9.0, 9.0, 9.0, 8.0]
 
 
+@settings(deadline=None)
 @given(rows_of_integers, st.integers(1, 9), cuts)
 def test_filled_bars_do_not_depend_on_how_rows_are_cut(
     drawn: list[Any], width: int, places: list[int]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tickstore.queries.rows import bars_of, ticks, times
@@ -145,6 +145,7 @@ def inside(asked: TradingSession, moment_ns: int) -> int | None:
     return None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1_700_000_000, 1_740_000_000), min_size=1, max_size=30),
     st.integers(0, 47),

@@ -332,7 +332,10 @@ Global___BarsCommand: typing_extensions.TypeAlias = BarsCommand
 
 @typing.final
 class SqlCommand(google.protobuf.message.Message):
-    """One read-only statement of SQL. It sees datasets and nothing else: no files, no network."""
+    """One read-only statement of SQL, of DuckDB's dialect. It sees datasets and nothing else: no files, no
+    network. Instants stay in nanoseconds (TIMESTAMPTZ_NS, in UTC); functions that know only
+    microseconds are given `floor_us(ts)`. Dictionaries and decimals of more than 38 digits become text.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
