@@ -125,9 +125,9 @@ class DatasetDirectory:
                 continue
             for name in names:
                 files.remove(Path(path, name))
+            files.sync_directory(Path(path))
             Path(path).rmdir()
         # The mark goes last: without it, what a power cut brings back would be taken for lost rows.
-        files.sync_directory(self.root)
         for left in list(self.root.iterdir()):
             files.remove(left)
         self.root.rmdir()
