@@ -56,15 +56,14 @@ def recorded_quotes() -> pa.Table | None:
     symbols = pa.DictionaryArray.from_arrays(
         pa.repeat(pa.scalar(0, pa.int32()), read.num_rows), pa.array(["AIG"])
     )
-    return pa.table(
-        {
-            "ts": times.cast(pa.timestamp("ns", "UTC")),
-            "symbol": symbols,
-            "bid": pc.divide(read["bid"].cast(pa.float64()), 10_000.0),
-            "bid_size": read["bid_size"],
-            "ask": pc.divide(read["ask"].cast(pa.float64()), 10_000.0),
-            "ask_size": read["ask_size"],
-            "exchange": read["exchange"].dictionary_encode().unify_dictionaries(),
-            "condition": read["condition"].dictionary_encode().unify_dictionaries(),
-        }
-    )
+    columns: dict[str, Any] = {
+        "ts": times.cast(pa.timestamp("ns", "UTC")),
+        "symbol": symbols,
+        "bid": pc.divide(read["bid"].cast(pa.float64()), 10_000.0),
+        "bid_size": read["bid_size"],
+        "ask": pc.divide(read["ask"].cast(pa.float64()), 10_000.0),
+        "ask_size": read["ask_size"],
+        "exchange": read["exchange"].dictionary_encode().unify_dictionaries(),
+        "condition": read["condition"].dictionary_encode().unify_dictionaries(),
+    }
+    return pa.table(columns)

@@ -211,6 +211,10 @@ class DatasetEngine(ABC):
             if not dataset.find_version(layout):
                 dataset.take_reader(layout)
 
+    def reader_schema(self, name: str, *, reader_version: int | None = None) -> pa.Schema:
+        """See `TickEngine.reader_schema`."""
+        return self._find(name).reader(reader_version).schema
+
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
         damaged = self._damaged.get(name)

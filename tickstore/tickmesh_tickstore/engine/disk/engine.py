@@ -122,6 +122,7 @@ class DiskEngine(DatasetEngine):
         except BaseException:
             self.close()
             raise
+        self._settler.look()
 
     def _remove_deleted(self, known: Collection[str]) -> None:
         """Remove what is left of datasets whose deletion, or creation, a crash cut short.
@@ -348,6 +349,11 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     for record in stored.segments:
         version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
+    rows = sum(record.row_count for record in stored.segments)
+    counted = (
+        f"{message}. Counted are the {rows} rows that the manifest records in segments, damaged or "
+        "not; those of the write-ahead log are not counted"
+    )
     return DamagedDataset(
         DatasetInfo(
             stored.name,
@@ -361,7 +367,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
         ),
         DatasetStatistics(
             revision=stored.sealed_revision,
-            rows=sum(record.row_count for record in stored.segments),
+            rows=rows,
             segments=len(stored.segments),
             unsealed_rows=0,
             log_bytes=0,
@@ -372,7 +378,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             commit_groups=0,
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
-            failure=message,
+            failure=counted,
             version_rows=version_rows,
         ),
     )

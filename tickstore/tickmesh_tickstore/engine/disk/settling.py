@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,10 @@ class Settler:
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
         self._thread.start()
 
+    def look(self) -> None:
+        """Datasets were opened: settle what is left of the last time."""
+        self.segments_came(())
+
     def segments_came(self, records: Sequence[SegmentRecord]) -> None:
         """Segments were sealed: they are settled after a while, not while rows still pour in."""
         ripe_at = time.monotonic() + self._limits.settle_after_seconds
@@ -130,8 +135,9 @@ class Settler:
             request.done.set()
 
     def _run(self) -> None:
-        # Of the thread alone: Linux keeps priorities by thread.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        with suppress(OSError):
+            # Of the thread alone: Linux keeps priorities by thread.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while self._wait_for_work():
             with self._changed:
                 self._looked = True
