@@ -56,6 +56,7 @@ class _Steward:
     def put(self, *, sealed: bool = True) -> None:
         done = put(self.engine, ticks(ROWS, first=ROWS * self._puts))
         self._puts += 1
+        assert done.dataset_revision is not None, "no producer, so no duplicate"
         self.tell(revision=done.dataset_revision)
         if sealed:
             self.engine.flush(DATASET, timeout_seconds=30)
