@@ -158,7 +158,7 @@ def test_what_a_crash_left_of_a_deleted_dataset_goes_at_the_next_start(
 ) -> None:
     filled.create_dataset("other", stamp=VERSION_1, schema=SCHEMA)
     dataset_id = filled.dataset(DATASET).dataset_id
-    with filled._directory_of(dataset_id).marked_deleted():
+    with filled._directory_of(dataset_id).marked_deleted(filled._files):
         filled._manifest.delete_dataset(dataset_id)
     filled.close()
     store = open_store(tmp_path)

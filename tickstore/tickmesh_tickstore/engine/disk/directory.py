@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,13 +95,16 @@ class DatasetDirectory:
         files.sync_directory(self.root)
 
     @contextmanager
-    def marked_deleted(self) -> Iterator[None]:
-        """Say that what is here may go, for the manifest is about to forget it.
+    def marked_deleted(self, files: FileSystem) -> Iterator[None]:
+        """Say durably that what is here may go, for the manifest is about to forget it.
 
         Taken back where the manifest keeps it.
         """
         mark = self.root / _DELETED
-        mark.touch()
+        self.root.mkdir(exist_ok=True)  # a damaged dataset may have lost it
+        mark.unlink(missing_ok=True)
+        files.close(files.create(mark))
+        files.sync_directory(self.root)
         try:
             yield
         except BaseException:
@@ -117,10 +120,14 @@ class DatasetDirectory:
 
     def remove(self, files: FileSystem) -> None:
         """Remove everything; what cannot be removed now is at the next start."""
-        for path, directories, names in os.walk(self.root, topdown=False):
+        for path, _, names in os.walk(self.root, topdown=False):
+            if path == str(self.root):
+                continue
             for name in names:
                 files.remove(Path(path, name))
-            for name in directories:
-                Path(path, name).rmdir()
-        with suppress(FileNotFoundError):
-            self.root.rmdir()
+            files.sync_directory(Path(path))
+            Path(path).rmdir()
+        # The mark goes last: without it, what a power cut brings back would be taken for lost rows.
+        for left in list(self.root.iterdir()):
+            files.remove(left)
+        self.root.rmdir()

@@ -241,7 +241,7 @@ class DiskEngine(DatasetEngine):
         self._settler.forget(dataset_id)
         directory = self._directory_of(dataset_id)
         try:
-            with directory.marked_deleted():
+            with directory.marked_deleted(self._files):
                 self._manifest.delete_dataset(dataset_id)
         except OSError as error:
             _log.critical("dataset %s could not be deleted: %s", dataset_id, error)
