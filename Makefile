@@ -57,7 +57,7 @@ $(GEN)/.gen: pyproject.toml
 $(BENCH_VENV)/.bench: pyproject.toml
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --group bench && touch $@ || { echo "ArcticDB could not be installed: its baselines will be null" >&2; rm -rf $(BENCH_VENV); }
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --group bench && touch $@ || { echo "ArcticDB, DuckDB and Delta could not be installed: their baselines will be null" >&2; rm -rf $(BENCH_VENV); }
 
 setup: $(VENV)/.dev ## Make the development environment
 

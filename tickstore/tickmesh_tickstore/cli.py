@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickmesh_serving.command import service_command
+from tickmesh_tickstore.allocation import keep_freed_memory
 from tickmesh_tickstore.app import build_tick_store
 from tickmesh_tickstore.config import TickStoreConfig
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def _process(config: TickStoreConfig, home: Path) -> ServiceProcess:
+    keep_freed_memory()
     return build_tick_store(config, home=home)
 
 

@@ -183,7 +183,7 @@ class Dataset:
             DatasetNotFoundError: The dataset was deleted.
         """
         if self._ended is not None:
-            raise self._ended
+            raise self._ended.twin()
 
     def require_kept(self, after: Position, *, as_of: int | None = None) -> None:
         """Raise if rows behind a position were dropped, so that going on would skip them (T8).
@@ -376,8 +376,7 @@ class Dataset:
                 and self._ended is None
             ):
                 self._room_came.wait()
-            if self._failure is not None:
-                raise self._failure.twin()
+            self._require_sound()
             self.require_open()
             self._waiting.append(work)
             self._waiting_bytes += work.size
@@ -446,8 +445,7 @@ class Dataset:
             ingest_time_ns=ingest_time_ns,
         )
         try:
-            if self._failure is not None:
-                raise self._failure.twin()
+            self._require_sound()
             group.add_all(works)
             if group.entries:
                 self._journal.write(group.entries)
@@ -461,7 +459,7 @@ class Dataset:
             # A log that has grown too far takes nothing any more: go on in another, once there is
             # room for one.
             if self._journal.is_full():
-                self._begin_log(())
+                self._go_on_in_new_log(())
             return
         except Exception as error:  # noqa: BLE001  # a thread that dies in silence would hang its producers
             self._syncing.wait_until_idle()
@@ -473,17 +471,12 @@ class Dataset:
         group.mark_received()
         self._syncing.submit(group, meanwhile=bool(self._waiting))
         if group.flushes or self._journal.is_full():
-            self._syncing.wait_until_idle()
-            if self._failure is None:
-                self._begin_log(group.flushes)
-            else:
-                _fail(group.flushes, self._failure)
+            self._go_on_in_new_log(group.flushes)
 
     def _settle(self, groups: Sequence[CommitGroup]) -> None:
         """Bring written groups onto stable storage with one sync, show them, and answer."""
         try:
-            if self._failure is not None:
-                raise self._failure
+            self._require_sound()
             entries = [entry for group in groups for entry in group.entries]
             if entries:
                 self._journal.sync()
@@ -501,6 +494,10 @@ class Dataset:
             group.fail(failure)
         self._stop(failure)
 
+    def _require_sound(self) -> None:
+        if self._failure is not None:
+            raise self._failure.twin()
+
     def _broken(self, error: Exception) -> StoreFailedError:
         # Unknown how much is written: go no further, and let no producer wait for ever.
         _log.error("the writer of dataset %s broke", self.name, exc_info=error)
@@ -511,7 +508,12 @@ class Dataset:
         failure.__cause__ = error
         return failure
 
-    def _begin_log(self, flushes: Sequence[FlushWork]) -> None:
+    def _go_on_in_new_log(self, flushes: Sequence[FlushWork]) -> None:
+        # The present log is closed: all that was written to it has to be on stable storage.
+        self._syncing.wait_until_idle()
+        if self._failure is not None:
+            _fail(flushes, self._failure)
+            return
         try:
             self._journal.begin_log(revision=self._state.revision, ledger=self._ledger)
         except StoreFailedError as error:

@@ -94,12 +94,12 @@ def sift(works: Sequence[AppendWork], *, wanted: Callable[[AppendWork, int], boo
         part = [each for each in parts.pop() if each[0][0].answer not in ended]
         if not part:
             continue
-        error = _verdict(judge, [batch for _, batch in part])
-        if error is None:
+        refused = _verdict(judge, [batch for _, batch in part])
+        if refused is None:
             sifted.good.update(part)
         elif len(part) == 1:
             message = part[0][0]
-            sifted.errors[message] = error
+            sifted.errors[message] = refused
             ended.add(message[0].answer)
         else:
             middle = len(part) // 2

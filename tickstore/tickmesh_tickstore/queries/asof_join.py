@@ -156,8 +156,9 @@ class RightRows:
         begins = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), len(codes)]
         for begin, end in pairwise(begins):
             code = int(codes[begin]) if end else _NONE
-            if 0 <= code < self.symbol_count:
-                start, stop = self._starts[code], self._starts[code + 1]
+            known = 0 <= code < self.symbol_count
+            start, stop = self._starts[code : code + 2] if known else (0, 0)
+            if start < stop:
                 places = self._search(self._times[start:stop], times[begin:end])
                 rows = self._rows_of[start:stop][places]
                 found[order[begin:end]] = np.where(places == _NONE, _NONE, rows)
