@@ -123,7 +123,7 @@ def test_a_map_is_the_list_of_its_entries_wherever_it_is_cut() -> None:
     """Also where a null struct hides members that may not be null."""
     inner = pa.struct([pa.field("a", pa.int64(), nullable=False)])
     cells = [[("x", {"a": 1}), ("y", None)], None, [], [("z", {"a": 2})]]
-    maps = pa.array(cells, pa.map_(pa.string(), inner))
+    maps: Any = pa.array(cells, pa.map_(pa.string(), inner))
     for cut in (maps, maps.slice(1), maps.slice(3), maps.slice(0, 2)):
         entries = as_list(cut)
         entries.validate(full=True)
