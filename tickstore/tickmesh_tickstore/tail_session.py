@@ -125,6 +125,10 @@ class _Sender:
     def _run(self) -> None:
         try:
             self._send_all()
+        except domain.VersionNotReadableError as error:
+            # In front of these rows the tail goes on under another version.
+            metadata = {**error.metadata, "positionToken": self._token()}
+            self.refusal = type(error)(error.message, metadata=metadata)
         except domain.TickStoreError as error:
             if not self._stopped:
                 self.refusal = error

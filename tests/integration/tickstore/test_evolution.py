@@ -19,6 +19,7 @@ from tests.integration.tickstore.test_plain_flight import get, put, status_of
 from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
 from tests.support.ticks import integers
 from tickmesh.api.tickstore.v1 import commands_pb2, tick_store_service_pb2
+from tickmesh.errors import FailedPreconditionError
 from tickmesh.registry import RegistryClient
 from tickmesh_serving.clock import SystemClock
 from tickmesh_serving.config import ServingConfig
@@ -167,6 +168,13 @@ def test_t9_a_breaking_change_opens_a_generation_and_nothing_stops(
     with pytest.raises(flight.FlightError) as refused:
         get(plain, command(evolving, generation=9))
     assert "it has 1, 2" in status_of(refused.value)[0].message
+    with pytest.raises(FailedPreconditionError) as ended, ticks.tail(evolving, version=2) as tail:
+        for _ in tail:
+            pass
+    assert ended.value.reason == "GENERATION_NOT_READABLE"
+    after = ended.value.metadata["positionToken"]
+    with ticks.tail(evolving, version=3, after=after) as tail:
+        assert next(tail).batch.column("price").to_pylist() == [True] * 4
     newest = get(plain, command(evolving, start_ns=3_000_000, end_ns=4_000_000))
     assert newest.column("price").to_pylist() == [True] * 4
 

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tests.support.ticks import (
@@ -32,6 +33,7 @@ from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.producers import ProducerSequence
 from tickmesh_tickstore.domain.requests import ScanRequest, StampColumn
 from tickmesh_tickstore.engine import DiskEngine
+from tickmesh_tickstore.engine.field_rules import FieldRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,3 +305,17 @@ def test_a_store_of_another_format_is_refused_and_left_as_it_is(
 def _set_format(manifest: Path, expression: str) -> None:
     with closing(sqlite3.connect(manifest)) as connection, connection:
         connection.execute(f"UPDATE store SET format = {expression}")
+
+
+def test_t9_defaults_and_generations_are_kept_with_the_versions(open_store: OpenStore) -> None:
+    """So rows are resolved after a restart without anybody asking the registry."""
+    store = open_store()
+    put(store, ticks(2))
+    newer = SCHEMA.append(pa.field("venue", pa.string()))
+    rules = FieldRules(members={"venue": FieldRules(default='"XNAS"', admits_null=False)})
+    store.add_version(DATASET, stamp=VERSION_2, schema=newer, rules=rules, generation=2)
+    store = open_store()
+    assert store.dataset(DATASET).generations == (1, 2)
+    assert store.statistics(DATASET).version_rows == {1: 2}
+    table = store.scan(ScanRequest(dataset=DATASET)).read_all()
+    assert table.column("venue").to_pylist() == ["XNAS", "XNAS"]

@@ -11,6 +11,7 @@ import pytest
 from tickmesh.schema import parse_schema, project
 from tickmesh.schema.validation import NullMeans, compile_schema
 from tickmesh.schema.validation.documents import row_documents
+from tickmesh.schema.validation.encodings import as_list
 
 SCALED = {"type": "number", "maximum": 100, "multipleOf": 0.5, "arrow": "scaled_int64(4)"}
 OPAQUE = {"anyOf": [{"type": "object", "required": ["a"]}, {"type": "integer", "maximum": 5}]}
@@ -109,3 +110,24 @@ def test_columns_without_metadata_are_what_their_type_says() -> None:
     batch = pa.record_batch([pa.array([101])], schema=plain)
     assert compile_schema(document, encoded).check(batch).good.to_pylist() == [True]
     assert compile_schema(document, plain).check(batch).good.to_pylist() == [False]
+
+
+def test_lists_of_json_texts_that_are_all_null_or_empty_have_documents() -> None:
+    document = parse_schema('{"properties":{"f":{"items":{"items":{}},"type":"array"}}}')
+    columns = project(document)
+    batch = pa.record_batch([pa.array([None, []], columns.field("f").type)], schema=columns)
+    assert row_documents(batch) == [{}, {"f": []}]
+
+
+def test_a_map_is_the_list_of_its_entries_wherever_it_is_cut() -> None:
+    """Also where a null struct hides members that may not be null."""
+    inner = pa.struct([pa.field("a", pa.int64(), nullable=False)])
+    cells = [[("x", {"a": 1}), ("y", None)], None, [], [("z", {"a": 2})]]
+    maps: Any = pa.array(cells, pa.map_(pa.string(), inner))
+    for cut in (maps, maps.slice(1), maps.slice(3), maps.slice(0, 2)):
+        entries = as_list(cut)
+        entries.validate(full=True)
+        assert entries.to_pylist() == [
+            None if cell is None else [{"key": key, "value": value} for key, value in cell]
+            for cell in cut.to_pylist()
+        ]
