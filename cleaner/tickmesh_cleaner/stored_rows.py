@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tickmesh._ticks.commands import read_command
+from tickmesh._ticks.commands import ReadOptions, read_command
 from tickmesh._ticks.reading import stream_batches
 from tickmesh.api.tickstore.v1 import tick_store_service_pb2
 from tickmesh.errors import DeadlineExceededError, NotFoundError, UnavailableError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tickmesh._ticks.connection import TickConnection
-    from tickmesh.api.tickstore.v1 import commands_pb2
+    from tickmesh.api.tickstore.v1 import dataset_pb2
 
 _PRODUCER_STAMP = "_producer_id"
 _SEQUENCE_STAMP = "_sequence"
@@ -53,9 +53,8 @@ class TickStoreRows:
         """The rows of producers by sequence; see `RowCounter.rows_by_sequence`."""
         counted: dict[str, Counter[int]] = {}
         wanted = pa.array(producer_ids, pa.string())
-        command = read_command(dataset, stamps=True)
         try:
-            for batch in stream_batches(self._connection, command):
+            for batch in self._generations(self._dataset(dataset), stamps=True):
                 producers = batch.column(_PRODUCER_STAMP).cast(pa.string())
                 own = pc.is_in(producers, value_set=wanted)
                 stamps = pa.table(
@@ -95,35 +94,71 @@ class TickStoreRows:
         Raises:
             TickStoreUnavailableError: The tick store does not answer.
         """
-        request = tick_store_service_pb2.GetDatasetRequest(dataset=dataset)
         try:
-            found = self._connection.call("GetDataset", request, timeout_seconds=_CALL_SECONDS)
-            held = found.dataset
-            whole = read_command(dataset, start=start_ns, end=end_ns, as_of=held.revision or None)
-            # Reading the schema alone costs a plan and no rows.
-            names = stream_batches(self._connection, whole).schema.names
+            held = self._dataset(dataset)
         except NotFoundError:
             return StoredBatches(0, iter(()), 0)
         except (UnavailableError, DeadlineExceededError) as error:
             raise TickStoreUnavailableError(error.message) from error
-        whole.columns.extend([name for name in names if name in set(columns)])
+
+        def read() -> Iterator[pa.RecordBatch]:
+            return self._read(held, columns, check, start_ns=start_ns, end_ns=end_ns)
+
         left_out = 0
         if held.row_count > max_rows:
             rows = held.row_count
             if start_ns is not None or end_ns is not None:
-                rows = sum(batch.num_rows for batch in self._read(whole, check))
+                rows = sum(batch.num_rows for batch in read())
             left_out = max(0, rows - max_rows)
-        return StoredBatches(held.revision, _behind(self._read(whole, check), left_out), left_out)
+        return StoredBatches(held.revision, _behind(read(), left_out), left_out)
+
+    def _dataset(self, dataset: str) -> dataset_pb2.Dataset:
+        request = tick_store_service_pb2.GetDatasetRequest(dataset=dataset)
+        found = self._connection.call("GetDataset", request, timeout_seconds=_CALL_SECONDS)
+        held: dataset_pb2.Dataset = found.dataset
+        return held
 
     def _read(
-        self, command: commands_pb2.ReadCommand, check: Callable[[], None]
+        self,
+        held: dataset_pb2.Dataset,
+        columns: Sequence[str],
+        check: Callable[[], None],
+        *,
+        start_ns: int | None,
+        end_ns: int | None,
     ) -> Iterator[pa.RecordBatch]:
+        wanted = set(columns)
         try:
-            for batch in stream_batches(self._connection, command):
+            for batch in self._generations(
+                held, start=start_ns, end=end_ns, as_of=held.revision or None, wanted=wanted
+            ):
                 check()
                 yield batch
         except (UnavailableError, DeadlineExceededError) as error:
             raise TickStoreUnavailableError(error.message) from error
+
+    def _generations(
+        self,
+        held: dataset_pb2.Dataset,
+        *,
+        wanted: Collection[str] = (),
+        **options: Unpack[ReadOptions],
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of each generation under its own newest version: all of them can be read so.
+
+        Args:
+            held: The dataset.
+            wanted: Columns wanted, of those that there are; all when there is none of them.
+            options: What else is asked of a read.
+        """
+        for generation in held.generations:
+            command = read_command(held.name, **options)
+            command.generation = generation.number
+            if wanted:
+                # Reading the schema alone costs a plan and no rows.
+                names = stream_batches(self._connection, command).schema.names
+                command.columns.extend([name for name in names if name in wanted])
+            yield from stream_batches(self._connection, command)
 
 
 def _behind(batches: Iterator[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:

@@ -60,3 +60,8 @@ def test_the_demo_tells_its_story_and_its_balance_holds(tmp_path: Path) -> None:
     assert "witness at /properties/size/minimum" in text
     assert "(breaking_change)" in text
     assert "released and stored" in text
+    answers = [
+        line for line in story if line.startswith(("  bars ", "  as-of ", "  where ", "  SQL "))
+    ]
+    assert len(answers) == 4
+    assert "minutes of AAPL" in answers[0]

@@ -221,6 +221,17 @@ def check_compatibility(names: Mapping[str, Any]) -> None:
     assert {names["report"].verdict, names["back"].verdict} == {"incompatible"}
 
 
+def prepare_evolution(_: Path) -> dict[str, str]:
+    return {}
+
+
+def check_evolution(names: Mapping[str, Any]) -> None:
+    assert names["refused"].reason == "GENERATION_NOT_READABLE"
+    assert names["shared"].num_rows == 6
+    names["ticks"].close()
+    names["registry"].close()
+
+
 QUOTES = {
     "type": "object",
     "properties": {
@@ -301,6 +312,7 @@ SETTINGS: dict[
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/cleaning-over-flight.md": (prepare_flight, check_flight),
+    "docs/evolving-schemas.md": (prepare_evolution, check_evolution),
     "docs/retention.md": (prepare_retention, check_retention),
     "docs/watch.md": (prepare_watch, check_watch),
     "docs/queries.md": (prepare_queries, check_queries),

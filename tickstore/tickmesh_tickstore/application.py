@@ -300,6 +300,7 @@ class TickStore:
                 ("limit", command.limit),
                 ("as_of_revision", command.as_of_revision),
                 ("snapshot", command.snapshot),
+                ("generation", command.generation),
                 ("stamps", command.stamps),
                 ("order", command.order == commands_pb2.READ_ORDER_TIME),
             )
@@ -418,6 +419,7 @@ class TickStore:
             order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,
             stamps=tuple(StampColumn) if command.stamps else (),
             reader_version=self._readers.choose(command, info),
+            generation=command.generation or None,
         )
         if command.resume_token:
             request = replace(request, after=_position(command.resume_token, info))

@@ -360,7 +360,7 @@ def _version_unknown(
     else:
         named = "version in force now"
     return VersionUnknownError(
-        f"Subject '{subject}' has no {named}; see `tickmesh schema versions {subject}`.",
+        f"Subject '{subject}' has no {named}; see `tickmesh schema list {subject}`.",
         metadata={"subject": subject, "version": named},
         resource=("schema version", f"{subject} {named}"),
     )

@@ -32,10 +32,13 @@ class Pin:
     Attributes:
         dataset_id: The very dataset.
         revision: Its dataset revision.
+        reader_version: The schema version that was current, for reads that name none; 0 while there
+            was no such read.
     """
 
     dataset_id: str
     revision: int
+    reader_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +162,21 @@ class PinnedReads:
             named = None if read.as_of_revision else request.as_of_revision
             pin = Pin(info.dataset_id, info.revision if named is None else named)
             self.pins[key] = pin
-            # Kept in the query's ticket: it runs under the version it was planned for.
-            read.reader_version = request.reader_version or 0
         else:
             resolved = type(read)()
             resolved.CopyFrom(read)
             resolved.ClearField("snapshot")
+            if not (read.reader_version or read.generation):
+                resolved.reader_version = pin.reader_version
             request = self._scan_request(resolved)
+        if not (read.reader_version or read.generation):
+            self.pins[key] = replace(pin, reader_version=request.reader_version or 0)
+        # Kept in the query's ticket: it runs under the version it was planned for.
+        read.reader_version = request.reader_version or 0
         revision = read.as_of_revision or pin.revision
         request = replace(request, as_of_revision=revision, dataset_id=pin.dataset_id)
         schema = self.engine.plan(request).schema
-        every = self.engine.plan(replace(request, columns=None, stamps=())).schema
+        every = self.engine.reader_schema(read.dataset, reader_version=request.reader_version)
         event_time, symbol = role_columns(every)
         return PinnedRead(self.engine, request, schema, every, event_time, symbol)
 

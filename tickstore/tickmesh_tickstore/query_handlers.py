@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tickmesh.api.tickstore.v1 import queries_pb2
 from tickmesh_tickstore.asof_query import prepare_asof_join
-from tickmesh_tickstore.bars_command import prepare_bars
+from tickmesh_tickstore.bars_query import prepare_bars
 from tickmesh_tickstore.latest_query import prepare_latest
 from tickmesh_tickstore.prepared_query import PreparedQuery, QueryHandler
-from tickmesh_tickstore.sql_command import prepare_sql
+from tickmesh_tickstore.sql_query import prepare_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

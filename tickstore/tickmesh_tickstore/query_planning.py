@@ -66,7 +66,7 @@ class QueryPlanner:
                 "The ticket is for a query this server does not know; ask get_flight_info for one."
             )
         pins = {
-            key: Pin(payload.dataset_ids[key], revision)
+            key: Pin(payload.dataset_ids[key], revision, payload.reader_versions.get(key, 0))
             for key, revision in payload.revisions.items()
         }
         reads = PinnedReads(

@@ -24,13 +24,13 @@ class ReaderVersions:
         self._told: set[tuple[str, int]] = set()
 
     def choose(self, command: commands_pb2.ReadCommand, info: DatasetInfo) -> int:
-        """The version that a command names, else the dataset's current one.
+        """The version that a command names, else that of its generation, else the current one.
 
-        Current is what the registry has in force now; while that cannot be known, the newest
-        version that rows are taken of.
+        A generation is read under the newest of its versions. Current is what the registry has in
+        force now; while that cannot be known, the newest version that rows are taken of.
 
         Raises:
-            InvalidRequestError: the version is no number of one.
+            InvalidRequestError: the version is no number of one, or there is no such generation.
             VersionUnknownError: the subject has no such version.
             RegistryUnavailableError: it was never seen here and the registry does not answer.
         """
@@ -41,9 +41,12 @@ class ReaderVersions:
                 metadata={"readerVersion": str(version)},
                 violations=[("reader_version", "expected 0 or more")],
             )
+        newest = _newest_of_generation(info, command.generation) if command.generation else 0
         if version:
             self.make_known(info, version)
             return version
+        if newest:
+            return newest
         current = self._governance.current(info.name)
         if current is None:
             return info.versions[-1][0].schema_version
@@ -72,3 +75,19 @@ class ReaderVersions:
             generation=columns.generation,
         )
         self._told.add((info.dataset_id, version))
+
+
+def _newest_of_generation(info: DatasetInfo, generation: int) -> int:
+    versions = [
+        stamp.schema_version
+        for (stamp, _), number in zip(info.versions, info.generations, strict=True)
+        if number == generation
+    ]
+    if not versions:
+        there = ", ".join(map(str, sorted(set(info.generations))))
+        raise InvalidRequestError(
+            f"Dataset '{info.name}' has no generation {generation}; it has {there}.",
+            metadata={"dataset": info.name, "generation": str(generation)},
+            violations=[("generation", f"expected one of {there}, or 0 for all")],
+        )
+    return max(versions)

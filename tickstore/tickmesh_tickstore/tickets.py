@@ -71,6 +71,9 @@ class TicketOffice:
             principal=principal,
             revisions={dataset: pin.revision for dataset, pin in pins.items()},
             dataset_ids={dataset: pin.dataset_id for dataset, pin in pins.items()},
+            reader_versions={
+                dataset: pin.reader_version for dataset, pin in pins.items() if pin.reader_version
+            },
         )
         payload.query.Pack(query)
         return self._signed(payload)

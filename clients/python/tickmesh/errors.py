@@ -25,6 +25,7 @@ The class follows from the pair (domain, reason), else from the code; never from
 
 from __future__ import annotations
 
+import shlex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -97,7 +98,7 @@ class TickmeshError(Exception):
         self.violations = tuple(violations)
         self.resource = resource
         self.retry_after_seconds = retry_after_seconds
-        self.next_command = next_command or _NEXT_COMMANDS.get(self.reason)
+        self.next_command = next_command or _next_command(self.reason, metadata)
 
     @property
     def retryable(self) -> bool:
@@ -282,11 +283,32 @@ _NEXT_COMMANDS: Mapping[str, str] = {
     "SUBJECT_NOT_FOUND": "tickmesh schema list",
     "INCOMPATIBLE_SCHEMA": "tickmesh schema check",
     "DATASET_NOT_FOUND": "tickmesh ticks list",
+    "DATASET_DAMAGED": "tickmesh ticks stats {dataset}",
+    "DATASET_HELD": "tickmesh ticks snapshot list",
+    "SNAPSHOT_NOT_FOUND": "tickmesh ticks snapshot list",
+    "SNAPSHOT_EXISTS": "tickmesh ticks snapshot list",
+    "REVISION_OUT_OF_RANGE": "tickmesh ticks list",
+    "VERSION_NOT_FOUND": "tickmesh schema list {subject}",
+    "GENERATION_NOT_READABLE": "tickmesh ticks dataset show {dataset}",
+    "VERSION_NOT_READABLE": "tickmesh schema list {dataset}",
+    "ROLE_MISSING": "tickmesh schema get {dataset}",
+    "POSITION_EXPIRED": "tickmesh ticks tail {dataset}",
+    "TOKEN_INVALID": "tickmesh ticks tail {dataset}",
     "JOB_NOT_FOUND": "tickmesh job list",
     "QUARANTINE_EMPTY": "tickmesh quarantine describe",
     "UNREACHABLE": "tickmesh up",
     "TLS_HANDSHAKE_FAILED": "tickmesh config show",
 }
+"""By reason; names in braces stand for metadata of the error."""
+
+
+def _next_command(reason: str, metadata: Mapping[str, str]) -> str | None:
+    """The command line that helps, where the error says what it is about."""
+    words = {name: shlex.quote(value) for name, value in metadata.items()}
+    try:
+        return _NEXT_COMMANDS.get(reason, "").format_map(words) or None
+    except KeyError:
+        return None
 
 
 def error_class(*, domain: str, reason: str, code: str) -> type[TickmeshError]:

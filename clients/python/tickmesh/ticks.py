@@ -230,6 +230,7 @@ class TickClient:
         as_of: int | None = None,
         snapshot: str | None = None,
         version: int | None = None,
+        generation: int | None = None,
         stamps: bool = False,
     ) -> pa.Table:
         """Read one snapshot into a table; its parts come side by side, over several connections.
@@ -246,7 +247,8 @@ class TickClient:
             order: `arrival`, as committed, or `time`, by event time.
             as_of: The dataset revision to read; the newest when None.
             snapshot: The named snapshot to read; not together with `as_of`.
-            version: The schema version to read under; the dataset's newest when None.
+            version: The schema version to read under; the one in force when None.
+            generation: Only rows of this generation, under its newest version.
             stamps: Adds `_schema_version`, `_ingest_time`, `_dataset_revision`, `_producer_id` and
                 `_sequence`: under what, when and by whom each row was stored.
 
@@ -269,6 +271,7 @@ class TickClient:
             as_of=as_of,
             snapshot=snapshot,
             version=version,
+            generation=generation,
             stamps=stamps,
         )
         return read_table(self._connection, command)

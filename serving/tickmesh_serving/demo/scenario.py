@@ -14,7 +14,9 @@ from tickmesh.cleaning import CleanerClient
 from tickmesh.errors import IncompatibleSchemaError, InternalError
 from tickmesh.registry import RegistryClient
 from tickmesh.schema import Verdict
+from tickmesh.ticks import TickClient
 from tickmesh_serving.demo import readback, schemas
+from tickmesh_serving.demo.questions import ask
 from tickmesh_serving.demo.session import BLEMISHES, NEW_VENUE, SessionFile, write_session
 
 if TYPE_CHECKING:
@@ -55,9 +57,12 @@ class Scenario:
         self._say = say
         self._registry = RegistryClient(addresses["registry"]["grpc"])
         self._cleaner = CleanerClient(addresses["cleaner"]["grpc"])
+        tickstore = addresses["tickstore"]
+        self._ticks = TickClient(tickstore["grpc"], flight_address=tickstore["flight"])
 
     def close(self) -> None:
         """Close the connections."""
+        self._ticks.close()
         self._cleaner.close()
         self._registry.close()
 
@@ -69,6 +74,9 @@ class Scenario:
         self._refuse()
         second_delay = self._clean_afternoon(afternoon)
         self._replay()
+        self._say("")
+        self._say("asking the tick store")
+        ask(self._ticks, SUBJECT, say=self._say)
         return self._read_back(morning, afternoon, schema_change_ns=max(first_delay, second_delay))
 
     def _sessions(self, folder: Path, *, rows: int, seed: int) -> tuple[SessionFile, SessionFile]:

@@ -161,6 +161,17 @@ def test_sql_over_an_unknown_dataset_names_it(tickmesh: Tickmesh) -> None:
     assert "ticks.nobody" in done.err
 
 
+def test_a_named_snapshot_is_read(tickmesh: Tickmesh, dataset: str) -> None:
+    assert tickmesh(f"ticks snapshot create before --dataset {dataset}").code == 0
+    assert tickmesh(f"ticks put good.csv --subject {dataset}").code == 0
+    for verb in ("get", "bars --ticks 1", "latest --rows 1000"):
+        done = tickmesh(f"ticks {verb} {dataset} --snapshot before --output json")
+        assert len(done.json_lines) == ROWS
+    unknown = tickmesh(f"ticks get {dataset} --snapshot after")
+    assert unknown.code == 1
+    assert "try: tickmesh ticks snapshot list" in unknown.err
+
+
 def test_a_file_is_written_whole_or_not_at_all(
     tickmesh: Tickmesh, dataset: str, tmp_path: Path
 ) -> None:

@@ -91,3 +91,20 @@ def test_datasets_are_listed_and_counted(tickmesh: Tickmesh, dataset: str) -> No
     assert stats["datasets"] == [row]
     assert dataset in tickmesh("ticks list").out
     assert "no dataset begins with" in tickmesh("ticks list --prefix no.such").out
+
+
+def test_zone_less_times_of_a_csv_file_are_read_in_tz(
+    tickmesh: Tickmesh, subject: str, tmp_path: Path
+) -> None:
+    (tmp_path / "naive.csv").write_text(
+        "ts,symbol,price,size\n2026-11-20 09:30:00.5,AAPL,100.25,1\n2026-11-20T09:30:01,AAPL,1,2\n"
+    )
+    refused = tickmesh(f"ticks put naive.csv --subject {subject}")
+    assert refused.code == 1
+    assert "--tz" in refused.err
+    assert tickmesh(f"ticks put naive.csv --subject {subject} --tz America/New_York").code == 0
+    rows = tickmesh(f"ticks get {subject} --output json").json_lines
+    assert [row["ts"] for row in rows] == [
+        "2026-11-20T14:30:00.500000000Z",
+        "2026-11-20T14:30:01.000000000Z",
+    ]

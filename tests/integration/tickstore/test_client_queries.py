@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tests.support.governed_ticks import decoded, trades
+from tests.support.governed_ticks import decoded, trades, trades_schema
 from tests.support.ticks import integers
 from tickmesh.errors import (
     FailedPreconditionError,
@@ -128,16 +128,52 @@ def test_a_condition_that_does_not_fit_names_its_column(
 def test_t7_snapshots_and_revisions_are_read_again_and_again(
     ticks: TickClient, subject: str
 ) -> None:
+    name = f"month-end of {subject}"
     first = ticks.put(subject, trades(10)).dataset_revision
-    ticks.put(subject, trades(10))
-    assert ticks.read(subject, as_of=first).num_rows == 10
-    assert ticks.latest(subject, as_of=first).num_rows == 3
-    with pytest.raises(NotFoundError, match="month-end"):
-        ticks.read(subject, snapshot="month-end")
-    with pytest.raises(OutOfRangeError):
-        ticks.read(subject, as_of=first + 100)
+    ticks.create_snapshot(name, datasets=[subject])
+    ticks.put(subject, trades(10, start_ns=SECOND))
+    roles: dict[str, Any] = {"price": "price", "size": "size"}
+    for then in ({"as_of": first}, {"snapshot": name}):
+        options: dict[str, Any] = dict(then)
+        assert ticks.read(subject, **options).num_rows == 10
+        assert ticks.read(subject, **options, order="time", where="size > 4").num_rows == 5
+        assert sorted(integers(ticks.latest(subject, **options), "size")) == [7, 8, 9]
+        assert integers(ticks.bars(subject, every="1d", **options, **roles), "trades") == [4, 3, 3]
+        old = Selection(subject, **options)
+        assert ticks.asof_join(old, subject).num_rows == 10
+        counted = ticks.sql("select count(*) as n from old", tables={"old": old})
+        assert counted.to_pylist() == [{"n": 10}]
+    assert ticks.read(subject).num_rows == 20
+
+
+def test_an_earlier_state_that_is_not_there_says_what_to_do(ticks: TickClient, stored: str) -> None:
+    with pytest.raises(NotFoundError, match="month-end") as unknown:
+        ticks.read(stored, snapshot="month-end")
+    assert unknown.value.next_command == "tickmesh ticks snapshot list"
+    with pytest.raises(OutOfRangeError, match="not reached yet") as future:
+        ticks.bars(stored, every="1m", as_of=10**6, price="price", size="size")
+    assert future.value.next_command == "tickmesh ticks list"
     with pytest.raises(NotFoundError, match="nobody"):
         ticks.latest("ticks.nobody")
+    with pytest.raises(NotFoundError) as version:
+        ticks.read(stored, version=99)
+    assert version.value.next_command == f"tickmesh schema list {stored}"
+
+
+def test_t9_rows_are_read_under_the_version_asked_for(
+    ticks: TickClient, registry: RegistryClient, subject: str
+) -> None:
+    ticks.put(subject, trades(10))
+    venue = {"type": "string", "default": "XNAS"}
+    registry.register(subject, trades_schema(venue=venue))
+    ticks.put(subject, trades(10).append_column("venue", pa.array(["ARCX"] * 10)), version=2)
+    assert ticks.read(subject, version=1).column_names == trades(1).column_names
+    newest = ticks.read(subject, version=2)
+    assert decoded(newest).column("venue").to_pylist() == ["XNAS"] * 10 + ["ARCX"] * 10
+    assert ticks.read(subject, where=col("venue") == "XNAS").num_rows == 10
+    assert ticks.latest(subject, version=1).column_names == trades(1).column_names
+    with pytest.raises(InvalidArgumentError, match="venue"):
+        ticks.read(subject, version=1, where=col("venue") == "XNAS")
 
 
 def test_the_latest_rows_of_each_symbol(ticks: TickClient, stored: str) -> None:

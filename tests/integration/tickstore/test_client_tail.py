@@ -132,6 +132,24 @@ def test_t8_a_filtered_tail_resumes_behind_rows_it_did_not_hand_out(
     assert sizes(seen) == [size for size in range(60) if size % 3 == 1]
 
 
+def test_t4_a_writer_tells_how_far_it_is_behind_and_catches_up(
+    mesh: Mesh, ticks: TickClient
+) -> None:
+    with ticks.writer(SUBJECT) as writer:
+        writer.put(trades(10))
+        writer.flush()
+        assert (writer.lag_rows, writer.lag_seconds) == (0, 0.0)
+        pid = mesh.pid("tickstore")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        writer.put(trades(10))
+        assert writer.lag_rows == 10
+        assert writer.lag_seconds > 0
+        assert writer.flush(timeout_seconds=60).rows == 20
+        assert (writer.lag_rows, writer.lag_seconds) == (0, 0.0)
+    assert ticks.read(SUBJECT).num_rows == 20
+
+
 def test_what_no_retry_mends_is_raised(ticks: TickClient) -> None:
     with pytest.raises(NotFoundError), ticks.tail("ticks.nobody") as tail:
         next(tail)

@@ -204,7 +204,10 @@ def assert_refused(store: DiskEngine) -> None:
     (info,) = store.datasets()
     assert store.dataset(DATASET) == info
     assert info.damage
-    assert store.statistics(DATASET).failure == info.damage == store.recovery[0].damage
+    assert info.damage == store.recovery[0].damage
+    told = store.statistics(DATASET)
+    assert told.failure.startswith(info.damage)
+    assert f"the {told.rows} rows that the manifest records" in told.failure
 
 
 def test_a_damaged_dataset_leaves_the_others_serving(open_store: OpenStore, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ class ScanRequest:
         through: Only rows before this cut of the arrival order.
         dataset_id: The very dataset a planned range was made for.
         reader_version: The schema version to read under; `None` for the newest one of the dataset.
+        generation: Only rows of versions of this generation; `None` for all.
     """
 
     dataset: str
@@ -80,6 +81,7 @@ class ScanRequest:
     through: Position | None = None
     dataset_id: str | None = None
     reader_version: int | None = None
+    generation: int | None = None
 
     def to_payload(self) -> RangePayload:
         """The request as opaque bytes."""

@@ -192,8 +192,10 @@ class Dataset:
             PositionExpiredError: Some were; says from where on rows are kept.
         """
         state = self._state
+        if not START < after < state.dropped.kept_from:
+            return
         kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
-        if START < after < kept_from:
+        if after < kept_from:
             token = f"{self.dataset_id}:{kept_from.token()}"
             raise PositionExpiredError(
                 f"rows of dataset {self.name!r} behind the position were dropped by retention: "
@@ -564,7 +566,8 @@ class Dataset:
     def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
         """The rows of neighbouring sealed parts now live in others.
 
-        The caller holds `changing_segments`, from looking at the parts until state and manifest agree.
+        The caller holds `changing_segments`, from looking at the parts until state and manifest
+        agree.
         """
         with self._lock:
             self._state = self._state.with_replaced(parts, replacing)
@@ -578,13 +581,18 @@ class Dataset:
         _log.critical("dataset %s takes no more writes: %s", self.name, error.message)
         with self._lock:
             self._failure = self._failure or error
-            waiting, self._waiting = list(self._waiting), deque()
-            self._waiting_bytes = 0
-            for work in waiting:
-                if isinstance(work, AppendWork):
-                    work.taken = True
+            waiting = self._clear_waiting()
             self._room_came.notify_all()
         _fail(waiting, error)
+
+    def _clear_waiting(self) -> list[Work]:
+        """Nothing waits any more, under the lock: what did is answered by whoever called."""
+        waiting, self._waiting = list(self._waiting), deque()
+        self._waiting_bytes = 0
+        for work in waiting:
+            if isinstance(work, AppendWork):
+                work.taken = True
+        return waiting
 
     def close(self) -> None:
         """Write what was handed in, then release the journal."""
@@ -602,10 +610,8 @@ class Dataset:
             metadata={"dataset": self.name},
         )
         with self._lock:
-            waiting, self._waiting = list(self._waiting), deque()
-            self._waiting_bytes = 0
-        for work in waiting:
-            work.fail(deleted)
+            waiting = self._clear_waiting()
+        _fail(waiting, deleted)
         self._end(deleted)
 
     def _end(self, why: TickStoreError) -> None:

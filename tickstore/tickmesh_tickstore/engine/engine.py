@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
@@ -18,6 +18,7 @@ from tickmesh_tickstore.domain.errors import (
     SnapshotExistsError,
     SnapshotNotFoundError,
     StoreClosedError,
+    TickStoreError,
 )
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
@@ -111,7 +112,11 @@ class DatasetEngine(ABC):
 
     @abstractmethod
     def _erase(self, dataset_id: str) -> None:
-        """Remove everything of a dataset that takes no more calls, durably."""
+        """Remove everything of a dataset that takes no more calls, durably.
+
+        Raises:
+            DiskFullError, StoreFailedError: It is as it was.
+        """
 
     @abstractmethod
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -206,6 +211,10 @@ class DatasetEngine(ABC):
             if not dataset.find_version(layout):
                 dataset.take_reader(layout)
 
+    def reader_schema(self, name: str, *, reader_version: int | None = None) -> pa.Schema:
+        """See `TickEngine.reader_schema`."""
+        return self._find(name).reader(reader_version).schema
+
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
         damaged = self._damaged.get(name)
@@ -226,7 +235,7 @@ class DatasetEngine(ABC):
         """See `TickEngine.delete_dataset`."""
         with self._lock:
             self._require_open()
-            rows = self.statistics(name).rows
+            info, statistics = self.dataset(name), self.statistics(name)
             holders = [each.name for each in self._snapshots.values() if name in each.revisions]
             if holders:
                 raise DatasetHeldError(
@@ -238,14 +247,24 @@ class DatasetEngine(ABC):
                         "snapshot": min(holders),
                     },
                 )
-            dataset_id = self.dataset(name).dataset_id
             dataset = self._datasets.get(name)
             self._datasets = {key: each for key, each in self._datasets.items() if key != name}
             self._damaged.pop(name, None)
             if dataset is not None:
                 dataset.delete()
-            self._erase(dataset_id)
-        return rows
+            try:
+                self._erase(info.dataset_id)
+            except TickStoreError:
+                # It takes no more calls by now, and is on disk as it was.
+                damage = (
+                    f"dataset {name!r} could not be deleted: delete it again, or restart the store "
+                    "to have it back"
+                )
+                self._damaged[name] = DamagedDataset(
+                    replace(info, damage=damage), replace(statistics, failure=damage)
+                )
+                raise
+        return statistics.rows
 
     def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
         """See `TickEngine.create_snapshot`."""

@@ -354,6 +354,15 @@ class TickEngine(Protocol):
         """
         ...
 
+    def reader_schema(self, name: str, *, reader_version: int | None = None) -> pa.Schema:
+        """The columns that rows have under a version; under the newest one when it is `None`.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            SchemaVersionNotFoundError: The version is not known.
+        """
+        ...
+
     def dataset(self, name: str) -> DatasetInfo:
         """A dataset as it stands.
 

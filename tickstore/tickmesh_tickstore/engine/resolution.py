@@ -329,7 +329,7 @@ def _inner_cast(
         raise _ImpossibleError(step.refusal("items have rules of their own by place or key"))
 
     def apply(column: Array) -> Array:
-        held = as_list(column)
+        held: Array = as_list(column)
         items = held.flatten()
         keys = None
         if not pt.is_list(old.type):

@@ -153,11 +153,15 @@ class Resolver:
             if shared
             else "no column can be had of all of them"
         )
+        way_out = (
+            f"Read each generation by itself (generation {generations[0]}, and so on)"
+            if is_other
+            else f"Read under a version that has it (reader_version {versions[-1]})"
+        )
         message = (
             f"{what} ({of}) of dataset {self._dataset!r} cannot be read under version {version}: "
             f"column {refusal.path!r} is {refusal.reader_type} and was {written}: "
-            f"{refusal.reason}{such}. Read them under a version of their own "
-            f"(reader_version {versions[-1]}), {select}"
+            f"{refusal.reason}{such}. {way_out}, {select}"
         )
         metadata = {
             "dataset": self._dataset,

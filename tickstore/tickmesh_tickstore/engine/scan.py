@@ -19,6 +19,7 @@ from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
 from tickmesh_tickstore.engine.batches import joined, limited, tables
 from tickmesh_tickstore.engine.chunk import Chunk, join_spans
+from tickmesh_tickstore.engine.implied_bounds import Bounds, bounds_of
 from tickmesh_tickstore.engine.interface import ScanPlan
 from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.row_stream import RowStream
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
@@ -62,11 +64,13 @@ class SnapshotRead:
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
         reader = dataset.reader(request.reader_version)
+        bounds = _bounds(request, reader)
+        self._symbols = None if bounds.symbols is None else tuple(bounds.symbols)
         self._selection = Selection.of(
             reader,
-            start_ns=request.start_ns,
-            end_ns=request.end_ns,
-            symbols=request.symbols,
+            start_ns=bounds.start_ns,
+            end_ns=bounds.end_ns,
+            symbols=self._symbols,
             wanted=request.filter,
         )
         self._full_schema = reader.schema
@@ -199,6 +203,10 @@ class SnapshotRead:
             counts[stored.stamp] += stored.row_count
         return counts
 
+    def _is_of_generation(self, stamp: Stamp) -> bool:
+        asked = self._request.generation
+        return asked is None or self._dataset.layout(stamp).generation == asked
+
     def _chosen(self) -> Iterator[StoredRows]:
         """The rows that may be wanted, in order of arrival; nothing is read yet."""
         selection = self._selection
@@ -206,6 +214,8 @@ class SnapshotRead:
             if self._prunable and not selection.may_hold(part.time_span):
                 continue
             for stored in part.chunks():
+                if not self._is_of_generation(stored.stamp):
+                    continue
                 if self._prunable and not selection.may_hold(stored.time_span):
                     continue
                 if not self._may_have_symbol(stored):
@@ -215,7 +225,7 @@ class SnapshotRead:
                     yield cut
 
     def _may_have_symbol(self, stored: StoredRows) -> bool:
-        symbols = self._request.symbols
+        symbols = self._symbols
         reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
         return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
 
@@ -246,7 +256,7 @@ class SnapshotRead:
                 yield batch
 
     def _wanted(self, stored: StoredRows, columns: Sequence[str]) -> pa.RecordBatch:
-        """The wanted ones among some rows; where there are none maybe without columns."""
+        """The wanted ones among some rows, with these columns."""
         selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
         names = resolver.needs(stored.stamp)
         if selection.wants_all(stored):
@@ -303,6 +313,17 @@ class SnapshotRead:
             self.schema,
             about_bytes=limits.read_ahead_bytes,
         )
+
+
+def _bounds(request: ScanRequest, reader: RowLayout) -> Bounds:
+    """The range and symbols that are asked for, narrowed by what the filter implies."""
+    symbols = None if request.symbols is None else frozenset(request.symbols)
+    asked = Bounds(request.start_ns, request.end_ns, symbols)
+    if request.filter is None:
+        return asked
+    return asked.within(
+        bounds_of(request.filter, event_time=reader.event_time, symbol=reader.symbol)
+    )
 
 
 def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRows]:

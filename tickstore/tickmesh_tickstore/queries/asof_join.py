@@ -119,8 +119,8 @@ class RightRows:
                 [self._symbols.of(chunk) for chunk in self.rows.column(keys.symbol).chunks]
             )
         order = _stable_order(codes)
-        usable = is_timed & (codes >= 0)
-        if not usable.all():
+        if is_timed is not None or (len(codes) and codes.min() < 0):
+            usable = codes >= 0 if is_timed is None else is_timed & (codes >= 0)
             order = order[usable[order]]
             codes = codes[usable]
         counts = np.bincount(codes)
@@ -156,8 +156,9 @@ class RightRows:
         begins = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), len(codes)]
         for begin, end in pairwise(begins):
             code = int(codes[begin]) if end else _NONE
-            if 0 <= code < self.symbol_count:
-                start, stop = self._starts[code], self._starts[code + 1]
+            known = 0 <= code < self.symbol_count
+            start, stop = self._starts[code : code + 2] if known else (0, 0)
+            if start < stop:
                 places = self._search(self._times[start:stop], times[begin:end])
                 rows = self._rows_of[start:stop][places]
                 found[order[begin:end]] = np.where(places == _NONE, _NONE, rows)
@@ -234,7 +235,7 @@ def _matched(
         places = np.zeros(len(instants), np.int32)
         if keys.symbol is not None:
             places = right.codes_of(batch.column(keys.symbol))
-        codes.append(np.where(is_timed, places, np.int32(_NONE)))
+        codes.append(places if is_timed is None else np.where(is_timed, places, np.int32(_NONE)))
         times.append(instants)
     if not batches:
         return
@@ -260,11 +261,11 @@ def common_unit_ns(left: pa.TimestampType[Any, Any], right: pa.TimestampType[Any
     return min(_NS_PER_UNIT[left.unit], _NS_PER_UNIT[right.unit])
 
 
-def _times(column: Any, unit_ns: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Event times in a unit that is as fine or finer, and which of them are there."""
+def _times(column: Any, unit_ns: int) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
+    """Event times in a unit that is as fine or finer; which are there, `None` where all are."""
     factor = _NS_PER_UNIT[column.type.unit] // unit_ns
     numbers: Any = column.cast(pa.int64())
-    is_timed = np.ones(len(numbers), bool)
+    is_timed = None
     if numbers.null_count:
         is_timed = numbers.is_valid().to_numpy(zero_copy_only=False)
         numbers = numbers.fill_null(0)

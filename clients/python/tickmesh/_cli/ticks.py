@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import pyarrow as pa
 
 from tickmesh._cli.output import (
     Output,
@@ -16,6 +15,7 @@ from tickmesh._cli.output import (
     print_json,
     print_rows,
 )
+from tickmesh._cli.tick_files import read_rows
 from tickmesh._cli.ticks_datasets import dataset
 from tickmesh._cli.ticks_queries import asof, bars, latest, sql
 from tickmesh._cli.ticks_reading import get, tail
@@ -53,7 +53,7 @@ def put(*, file: Path, subject: str, version: int | None, tz: str | None, output
     """
     from tickmesh.ticks import TickClient
 
-    table = _read_file(file, subject)
+    table = read_rows(file, subject, tz=tz)
     with TickClient() as client:
         receipt = client.put(subject, table, version=version, tz=tz)
     facts: dict[str, object] = {
@@ -104,41 +104,6 @@ def stats(*, dataset: str | None, output: Output) -> None:
         click.echo(f"{broken.name}: {broken.failure}", err=True)
     click.echo("since the tick store started")
     print_facts(facts, output=output)
-
-
-def _read_file(file: Path, subject: str) -> pa.Table | pa.RecordBatchReader:
-    from tickmesh.errors import InvalidArgumentError
-
-    try:
-        if file.suffix == ".parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(file)
-        if file.suffix in {".arrow", ".ipc", ".feather"}:
-            with pa.memory_map(str(file)) as source:
-                return pa.ipc.open_file(source).read_all()
-        if file.suffix == ".csv":
-            return _read_csv(file, subject)
-    except pa.ArrowInvalid as error:
-        raise InvalidArgumentError(f"{file.name} cannot be read: {error}") from None
-    raise click.BadParameter(
-        f"expected a .parquet, .arrow or .csv file, was {file.name}; "
-        f"for anything else: tickmesh clean {file} --subject {subject}"
-    )
-
-
-def _read_csv(file: Path, subject: str) -> pa.Table:
-    from pyarrow import csv
-
-    from tickmesh.registry import RegistryClient
-
-    with RegistryClient() as client:
-        schema = client.in_force(subject).arrow_schema
-    types = {
-        field.name: field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        for field in schema
-    }
-    return csv.read_csv(file, convert_options=csv.ConvertOptions(column_types=types))
 
 
 def _print_datasets(datasets: Iterable[dataset_pb2.Dataset], *, output: Output, empty: str) -> None:

@@ -76,6 +76,7 @@ class ReadOptions(TypedDict, total=False):
     as_of: int | None
     snapshot: str | None
     version: int | None
+    generation: int | None
     stamps: bool
 
 
@@ -101,6 +102,7 @@ def read_command(dataset: str, **options: Unpack[ReadOptions]) -> commands_pb2.R
         symbols=chosen_names(options.get("symbols"), name="symbols"),
         columns=chosen_names(options.get("columns"), name="columns"),
         reader_version=counted(options.get("version"), name="version"),
+        generation=counted(options.get("generation"), name="generation"),
         as_of_revision=counted(as_of, name="as_of"),
         order=_ORDERS[order],
         limit=counted(options.get("limit"), name="limit"),

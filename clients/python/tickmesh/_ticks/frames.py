@@ -90,7 +90,8 @@ def _of_table(table: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from table.to_batches()
     if not table.num_rows:
         # No rows still have columns, which the store can judge.
-        yield pa.record_batch([pa.array([], kind) for kind in table.schema.types], table.schema)
+        columns = [pa.array([], kind) for kind in table.schema.types]
+        yield pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _from_iterable(data: Any) -> Iterator[pa.RecordBatch]:

@@ -112,6 +112,8 @@ class TickWriter:
         self._revision = 0
         self._schema: pa.Schema | None = None
         self._sizes: deque[int] = deque()
+        self._waiting_since: deque[float] = deque()
+        self._unacknowledged_since: deque[float] = deque()
         self._stream_ended = False
         self._closing = False
         self._attempt = 0
@@ -178,6 +180,13 @@ class TickWriter:
         return self._held_rows
 
     @property
+    def lag_seconds(self) -> float:
+        """How long the oldest row that is not yet acknowledged has been waiting; 0 without any."""
+        with self._changed:
+            since = self._unacknowledged_since or self._waiting_since
+            return time.monotonic() - since[0] if since else 0.0
+
+    @property
     def receipt(self) -> PutReceipt:
         """What is acknowledged so far."""
         with self._changed:
@@ -224,6 +233,7 @@ class TickWriter:
             if self._closing:
                 raise InvalidArgumentError("the writer is closed; open another one.")
             self._waiting.append(batch)
+            self._waiting_since.append(time.monotonic())
             self._held_bytes += size
             self._held_rows += batch.num_rows
             self._changed.notify_all()
@@ -291,6 +301,7 @@ class TickWriter:
             if self._closing or self._stream_ended:
                 return None
             parts = [self._waiting.popleft()]
+            self._unacknowledged_since.append(self._waiting_since.popleft())
             rows, size = parts[0].num_rows, parts[0].nbytes
             while self._waiting:
                 rows += self._waiting[0].num_rows
@@ -298,6 +309,7 @@ class TickWriter:
                 if rows > MAX_MESSAGE_ROWS or size > MAX_MESSAGE_BYTES:
                     break
                 parts.append(self._waiting.popleft())
+                self._waiting_since.popleft()
             self._sequence += 1
             batch = parts[0] if len(parts) == 1 else _joined(parts)
             held = sum(part.nbytes for part in parts)
@@ -309,6 +321,7 @@ class TickWriter:
         with self._changed:
             while self._unacknowledged and self._unacknowledged[0][0] <= ack.through_sequence:
                 _, batch = self._unacknowledged.popleft()
+                self._unacknowledged_since.popleft()
                 self._held_bytes -= self._sizes.popleft()
                 self._held_rows -= batch.num_rows
                 self._rows += batch.num_rows

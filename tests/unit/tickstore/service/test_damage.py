@@ -94,6 +94,14 @@ def test_statistics_say_which_one_and_why(store: TickStore, call: CallContext) -
     assert (told[SOUND].damaged, told[SOUND].failure) == (False, "")
 
 
+def test_statistics_say_which_of_its_rows_are_counted(store: TickStore, call: CallContext) -> None:
+    """All its rows lay in the damaged log: 0 is what segments hold, and not what was stored."""
+    told = {each.name: each for each in statistics(store, call).datasets}
+    assert told[HARMED].row_count == 0
+    assert "0 rows that the manifest records in segments" in told[HARMED].failure
+    assert "write-ahead log are not counted" in told[HARMED].failure
+
+
 def test_it_is_listed_and_its_ticket_says_what_is_wrong(
     store: TickStore, call: CallContext
 ) -> None:

@@ -131,11 +131,14 @@ def test_t9_generations_that_cannot_be_converted_are_refused_with_the_ways_out(
     assert error.metadata["generations"] == "1"
     assert error.metadata["rows"] == "3"
     assert "generation 1 (version 1, 3 rows)" in error.message
-    assert "reader_version 1" in error.message
+    assert "Read each generation by itself (generation 1" in error.message
     assert "ts, symbol, size, note" in error.message
     assert read(store, call, under(0, "ts", "size")).num_rows == 5
     with pytest.raises(GenerationNotReadableError):
         store.plan_read(call, under(1))
+    first = read(store, call, ReadCommand(dataset=SUBJECT, generation=1))
+    assert first.column("price").to_pylist() == [1.0, 2.0, 3.0]
+    assert read(store, call, ReadCommand(dataset=SUBJECT, generation=2)).num_rows == 2
     # Whoever reads whatever is listed is told, too.
     (view,) = store.datasets(call)
     offered = store.offer_read(call, view)

@@ -211,7 +211,7 @@ class DiskEngine(DatasetEngine):
             self._directory_of(dataset_id).create(self._files)
         except OSError as error:
             _log.critical("dataset %s could not be created: %s", name, error)
-            raise _not_created(error) from error
+            raise _not_done("nothing was created", error) from error
         self._manifest.add_dataset(dataset_id, name, layout)
         try:
             self._open_dataset(stored)
@@ -240,11 +240,18 @@ class DiskEngine(DatasetEngine):
         self._sealer.forget(dataset_id)
         self._settler.forget(dataset_id)
         directory = self._directory_of(dataset_id)
-        directory.mark_deleted()
-        self._manifest.delete_dataset(dataset_id)
+        try:
+            with directory.marked_deleted():
+                self._manifest.delete_dataset(dataset_id)
+        except OSError as error:
+            _log.critical("dataset %s could not be deleted: %s", dataset_id, error)
+            raise _not_done("nothing was deleted", error) from error
         self._by_id.pop(dataset_id, None)
         self._directories.pop(dataset_id, None)
-        directory.remove(self._files)
+        try:
+            directory.remove(self._files)
+        except OSError as error:
+            _log.warning("files of dataset %s stay until the next start: %s", dataset_id, error)
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
@@ -329,13 +336,11 @@ def _unopened(stored: StoredDataset, error: OSError) -> str:
     )
 
 
-def _not_created(error: OSError) -> TickStoreError:
+def _not_done(so: str, error: OSError) -> TickStoreError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFullError("no space left for a new dataset: make room, then try again")
+        return DiskFullError(f"no space left on the store's disk; {so}: make room, then try again")
     name = errno.errorcode.get(error.errno or 0, "unknown")
-    return StoreFailedError(
-        f"stable storage failed ({name}); nothing was created: mend the disk, then try again"
-    )
+    return StoreFailedError(f"stable storage failed ({name}); {so}: mend the disk, then try again")
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
@@ -344,6 +349,11 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     for record in stored.segments:
         version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
+    rows = sum(record.row_count for record in stored.segments)
+    counted = (
+        f"{message}. Counted are the {rows} rows that the manifest records in segments, damaged or "
+        "not; those of the write-ahead log are not counted"
+    )
     return DamagedDataset(
         DatasetInfo(
             stored.name,
@@ -357,7 +367,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
         ),
         DatasetStatistics(
             revision=stored.sealed_revision,
-            rows=sum(record.row_count for record in stored.segments),
+            rows=rows,
             segments=len(stored.segments),
             unsealed_rows=0,
             log_bytes=0,
@@ -368,7 +378,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             commit_groups=0,
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
-            failure=message,
+            failure=counted,
             version_rows=version_rows,
         ),
     )

@@ -26,7 +26,7 @@ from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from tickmesh.api.tickstore.v1 import expression_pb2 as tickmesh_dot_api_dot_tickstore_dot_v1_dot_expression__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(tickmesh/api/tickstore/v1/commands.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x19google/protobuf/any.proto\x1a*tickmesh/api/tickstore/v1/expression.proto\"\xf9\x01\n\nPutCommand\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x18\n\x0eschema_version\x18\x02 \x01(\x05H\x00\x12\x13\n\tschema_id\x18\x03 \x01(\x05H\x00\x12\x13\n\x0bproducer_id\x18\x04 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x05 \x01(\x03\x12N\n\x15\x61\x63knowledgement_level\x18\x06 \x01(\x0e\x32/.tickmesh.api.tickstore.v1.AcknowledgementLevel\x12\x0e\n\x06\x61tomic\x18\x07 \x01(\x08\x12\x14\n\x0con_behalf_of\x18\x08 \x01(\tB\x08\n\x06schema\"\xa9\x01\n\x0bPutMetadata\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\x12<\n\x0csource_range\x18\x03 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.SourceRange\x12\x35\n\x05\x66inal\x18\x04 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.FinalMarker\"9\n\x0bSourceRange\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\t\",\n\x0b\x46inalMarker\x12\x0f\n\x07\x62\x61tches\x18\x01 \x01(\x03\x12\x0c\n\x04rows\x18\x02 \x01(\x03\"\xaa\x01\n\x12PutAcknowledgement\x12\x18\n\x10through_sequence\x18\x01 \x01(\x03\x12>\n\x05state\x18\x02 \x01(\x0e\x32/.tickmesh.api.tickstore.v1.AcknowledgementLevel\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x12\n\nduplicates\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x61taset_revision\x18\x05 \x01(\x03\"\xf7\x02\n\x0bReadCommand\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x15\n\x08start_ns\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06\x65nd_ns\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07symbols\x18\x04 \x03(\t\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\x16\n\x0ereader_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x61s_of_revision\x18\x07 \x01(\x03\x12\x33\n\x05order\x18\x08 \x01(\x0e\x32$.tickmesh.api.tickstore.v1.ReadOrder\x12\r\n\x05limit\x18\t \x01(\x03\x12\x0e\n\x06\x66ollow\x18\n \x01(\x08\x12\x14\n\x0cresume_token\x18\x0b \x01(\t\x12\x0e\n\x06stamps\x18\x0c \x01(\x08\x12\x10\n\x08snapshot\x18\r \x01(\t\x12\x35\n\x06\x66ilter\x18\x0e \x01(\x0b\x32%.tickmesh.api.tickstore.v1.ExpressionB\x0b\n\t_start_nsB\t\n\x07_end_ns\"S\n\x0cTailMetadata\x12\x16\n\x0eposition_token\x18\x01 \x01(\t\x12\x18\n\x10\x64\x61taset_revision\x18\x02 \x01(\x03\x12\x11\n\theartbeat\x18\x03 \x01(\x08\":\n\x0bTailControl\x12\x0f\n\x07\x63redits\x18\x01 \x01(\x03\x12\x1a\n\x12\x61\x63knowledged_token\x18\x02 \x01(\t\"\xa3\x03\n\rTicketPayload\x12\x34\n\x04read\x18\x01 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.ReadCommand\x12\r\n\x05range\x18\x02 \x01(\x0c\x12\x15\n\rexpires_at_ns\x18\x03 \x01(\x03\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12#\n\x05query\x18\x05 \x01(\x0b\x32\x14.google.protobuf.Any\x12J\n\trevisions\x18\x06 \x03(\x0b\x32\x37.tickmesh.api.tickstore.v1.TicketPayload.RevisionsEntry\x12M\n\x0b\x64\x61taset_ids\x18\x07 \x03(\x0b\x32\x38.tickmesh.api.tickstore.v1.TicketPayload.DatasetIdsEntry\x1a\x30\n\x0eRevisionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0f\x44\x61tasetIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x0cSignedTicket\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0e\n\x06key_id\x18\x03 \x01(\t*\x84\x01\n\x14\x41\x63knowledgementLevel\x12%\n!ACKNOWLEDGEMENT_LEVEL_UNSPECIFIED\x10\x00\x12\"\n\x1e\x41\x43KNOWLEDGEMENT_LEVEL_RECEIVED\x10\x01\x12!\n\x1d\x41\x43KNOWLEDGEMENT_LEVEL_DURABLE\x10\x02*T\n\tReadOrder\x12\x1a\n\x16READ_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12READ_ORDER_ARRIVAL\x10\x01\x12\x13\n\x0fREAD_ORDER_TIME\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(tickmesh/api/tickstore/v1/commands.proto\x12\x19tickmesh.api.tickstore.v1\x1a\x19google/protobuf/any.proto\x1a*tickmesh/api/tickstore/v1/expression.proto\"\xf9\x01\n\nPutCommand\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x18\n\x0eschema_version\x18\x02 \x01(\x05H\x00\x12\x13\n\tschema_id\x18\x03 \x01(\x05H\x00\x12\x13\n\x0bproducer_id\x18\x04 \x01(\t\x12\x16\n\x0eproducer_epoch\x18\x05 \x01(\x03\x12N\n\x15\x61\x63knowledgement_level\x18\x06 \x01(\x0e\x32/.tickmesh.api.tickstore.v1.AcknowledgementLevel\x12\x0e\n\x06\x61tomic\x18\x07 \x01(\x08\x12\x14\n\x0con_behalf_of\x18\x08 \x01(\tB\x08\n\x06schema\"\xa9\x01\n\x0bPutMetadata\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\x12<\n\x0csource_range\x18\x03 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.SourceRange\x12\x35\n\x05\x66inal\x18\x04 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.FinalMarker\"9\n\x0bSourceRange\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\t\",\n\x0b\x46inalMarker\x12\x0f\n\x07\x62\x61tches\x18\x01 \x01(\x03\x12\x0c\n\x04rows\x18\x02 \x01(\x03\"\xaa\x01\n\x12PutAcknowledgement\x12\x18\n\x10through_sequence\x18\x01 \x01(\x03\x12>\n\x05state\x18\x02 \x01(\x0e\x32/.tickmesh.api.tickstore.v1.AcknowledgementLevel\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x12\n\nduplicates\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x61taset_revision\x18\x05 \x01(\x03\"\x8b\x03\n\x0bReadCommand\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x15\n\x08start_ns\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06\x65nd_ns\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07symbols\x18\x04 \x03(\t\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\x16\n\x0ereader_version\x18\x06 \x01(\x05\x12\x16\n\x0e\x61s_of_revision\x18\x07 \x01(\x03\x12\x33\n\x05order\x18\x08 \x01(\x0e\x32$.tickmesh.api.tickstore.v1.ReadOrder\x12\r\n\x05limit\x18\t \x01(\x03\x12\x0e\n\x06\x66ollow\x18\n \x01(\x08\x12\x14\n\x0cresume_token\x18\x0b \x01(\t\x12\x0e\n\x06stamps\x18\x0c \x01(\x08\x12\x10\n\x08snapshot\x18\r \x01(\t\x12\x35\n\x06\x66ilter\x18\x0e \x01(\x0b\x32%.tickmesh.api.tickstore.v1.Expression\x12\x12\n\ngeneration\x18\x0f \x01(\x05\x42\x0b\n\t_start_nsB\t\n\x07_end_ns\"S\n\x0cTailMetadata\x12\x16\n\x0eposition_token\x18\x01 \x01(\t\x12\x18\n\x10\x64\x61taset_revision\x18\x02 \x01(\x03\x12\x11\n\theartbeat\x18\x03 \x01(\x08\":\n\x0bTailControl\x12\x0f\n\x07\x63redits\x18\x01 \x01(\x03\x12\x1a\n\x12\x61\x63knowledged_token\x18\x02 \x01(\t\"\xb1\x04\n\rTicketPayload\x12\x34\n\x04read\x18\x01 \x01(\x0b\x32&.tickmesh.api.tickstore.v1.ReadCommand\x12\r\n\x05range\x18\x02 \x01(\x0c\x12\x15\n\rexpires_at_ns\x18\x03 \x01(\x03\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12#\n\x05query\x18\x05 \x01(\x0b\x32\x14.google.protobuf.Any\x12J\n\trevisions\x18\x06 \x03(\x0b\x32\x37.tickmesh.api.tickstore.v1.TicketPayload.RevisionsEntry\x12M\n\x0b\x64\x61taset_ids\x18\x07 \x03(\x0b\x32\x38.tickmesh.api.tickstore.v1.TicketPayload.DatasetIdsEntry\x12U\n\x0freader_versions\x18\x08 \x03(\x0b\x32<.tickmesh.api.tickstore.v1.TicketPayload.ReaderVersionsEntry\x1a\x30\n\x0eRevisionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0f\x44\x61tasetIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x35\n\x13ReaderVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"B\n\x0cSignedTicket\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0e\n\x06key_id\x18\x03 \x01(\t*\x84\x01\n\x14\x41\x63knowledgementLevel\x12%\n!ACKNOWLEDGEMENT_LEVEL_UNSPECIFIED\x10\x00\x12\"\n\x1e\x41\x43KNOWLEDGEMENT_LEVEL_RECEIVED\x10\x01\x12!\n\x1d\x41\x43KNOWLEDGEMENT_LEVEL_DURABLE\x10\x02*T\n\tReadOrder\x12\x1a\n\x16READ_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12READ_ORDER_ARRIVAL\x10\x01\x12\x13\n\x0fREAD_ORDER_TIME\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TICKETPAYLOAD_REVISIONSENTRY']._serialized_options = b'8\001'
   _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._loaded_options = None
   _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._serialized_options = b'8\001'
-  _globals['_ACKNOWLEDGEMENTLEVEL']._serialized_start=1858
-  _globals['_ACKNOWLEDGEMENTLEVEL']._serialized_end=1990
-  _globals['_READORDER']._serialized_start=1992
-  _globals['_READORDER']._serialized_end=2076
+  _globals['_TICKETPAYLOAD_READERVERSIONSENTRY']._loaded_options = None
+  _globals['_TICKETPAYLOAD_READERVERSIONSENTRY']._serialized_options = b'8\001'
+  _globals['_ACKNOWLEDGEMENTLEVEL']._serialized_start=2020
+  _globals['_ACKNOWLEDGEMENTLEVEL']._serialized_end=2152
+  _globals['_READORDER']._serialized_start=2154
+  _globals['_READORDER']._serialized_end=2238
   _globals['_PUTCOMMAND']._serialized_start=143
   _globals['_PUTCOMMAND']._serialized_end=392
   _globals['_PUTMETADATA']._serialized_start=395
@@ -52,17 +54,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUTACKNOWLEDGEMENT']._serialized_start=672
   _globals['_PUTACKNOWLEDGEMENT']._serialized_end=842
   _globals['_READCOMMAND']._serialized_start=845
-  _globals['_READCOMMAND']._serialized_end=1220
-  _globals['_TAILMETADATA']._serialized_start=1222
-  _globals['_TAILMETADATA']._serialized_end=1305
-  _globals['_TAILCONTROL']._serialized_start=1307
-  _globals['_TAILCONTROL']._serialized_end=1365
-  _globals['_TICKETPAYLOAD']._serialized_start=1368
-  _globals['_TICKETPAYLOAD']._serialized_end=1787
-  _globals['_TICKETPAYLOAD_REVISIONSENTRY']._serialized_start=1688
-  _globals['_TICKETPAYLOAD_REVISIONSENTRY']._serialized_end=1736
-  _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._serialized_start=1738
-  _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._serialized_end=1787
-  _globals['_SIGNEDTICKET']._serialized_start=1789
-  _globals['_SIGNEDTICKET']._serialized_end=1855
+  _globals['_READCOMMAND']._serialized_end=1240
+  _globals['_TAILMETADATA']._serialized_start=1242
+  _globals['_TAILMETADATA']._serialized_end=1325
+  _globals['_TAILCONTROL']._serialized_start=1327
+  _globals['_TAILCONTROL']._serialized_end=1385
+  _globals['_TICKETPAYLOAD']._serialized_start=1388
+  _globals['_TICKETPAYLOAD']._serialized_end=1949
+  _globals['_TICKETPAYLOAD_REVISIONSENTRY']._serialized_start=1795
+  _globals['_TICKETPAYLOAD_REVISIONSENTRY']._serialized_end=1843
+  _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._serialized_start=1845
+  _globals['_TICKETPAYLOAD_DATASETIDSENTRY']._serialized_end=1894
+  _globals['_TICKETPAYLOAD_READERVERSIONSENTRY']._serialized_start=1896
+  _globals['_TICKETPAYLOAD_READERVERSIONSENTRY']._serialized_end=1949
+  _globals['_SIGNEDTICKET']._serialized_start=1951
+  _globals['_SIGNEDTICKET']._serialized_end=2017
 # @@protoc_insertion_point(module_scope)

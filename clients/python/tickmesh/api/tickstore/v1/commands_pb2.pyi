@@ -267,6 +267,7 @@ class ReadCommand(google.protobuf.message.Message):
     STAMPS_FIELD_NUMBER: builtins.int
     SNAPSHOT_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """The dataset."""
     start_ns: builtins.int
@@ -296,6 +297,10 @@ class ReadCommand(google.protobuf.message.Message):
     """
     snapshot: builtins.str
     """Read as of this named snapshot; not together with `as_of_revision`."""
+    generation: builtins.int
+    """Only rows of this generation of the dataset, read under its newest version unless
+    `reader_version` says otherwise; of all generations when 0.
+    """
     @property
     def symbols(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Only these symbols; all when empty."""
@@ -325,10 +330,11 @@ class ReadCommand(google.protobuf.message.Message):
         stamps: builtins.bool = ...,
         snapshot: builtins.str = ...,
         filter: tickmesh.api.tickstore.v1.expression_pb2.Expression | None = ...,
+        generation: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "end_ns", b"end_ns", "filter", b"filter", "start_ns", b"start_ns"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "as_of_revision", b"as_of_revision", "columns", b"columns", "dataset", b"dataset", "end_ns", b"end_ns", "filter", b"filter", "follow", b"follow", "limit", b"limit", "order", b"order", "reader_version", b"reader_version", "resume_token", b"resume_token", "snapshot", b"snapshot", "stamps", b"stamps", "start_ns", b"start_ns", "symbols", b"symbols"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "as_of_revision", b"as_of_revision", "columns", b"columns", "dataset", b"dataset", "end_ns", b"end_ns", "filter", b"filter", "follow", b"follow", "generation", b"generation", "limit", b"limit", "order", b"order", "reader_version", b"reader_version", "resume_token", b"resume_token", "snapshot", b"snapshot", "stamps", b"stamps", "start_ns", b"start_ns", "symbols", b"symbols"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__end_ns: typing_extensions.TypeAlias = typing.Literal["end_ns"]
     _WhichOneofArgType__end_ns: typing_extensions.TypeAlias = typing.Literal["_end_ns", b"_end_ns"]
@@ -431,6 +437,23 @@ class TicketPayload(google.protobuf.message.Message):
         _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
+    @typing.final
+    class ReaderVersionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
     READ_FIELD_NUMBER: builtins.int
     RANGE_FIELD_NUMBER: builtins.int
     EXPIRES_AT_NS_FIELD_NUMBER: builtins.int
@@ -438,6 +461,7 @@ class TicketPayload(google.protobuf.message.Message):
     QUERY_FIELD_NUMBER: builtins.int
     REVISIONS_FIELD_NUMBER: builtins.int
     DATASET_IDS_FIELD_NUMBER: builtins.int
+    READER_VERSIONS_FIELD_NUMBER: builtins.int
     range: builtins.bytes
     """The part of the snapshot this endpoint serves, in the engine's own form."""
     expires_at_ns: builtins.int
@@ -462,6 +486,12 @@ class TicketPayload(google.protobuf.message.Message):
     def dataset_ids(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """The ids of these very datasets, by the same keys: one created later under a name is another."""
 
+    @property
+    def reader_versions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """The schema versions that were current, by the same keys: reads of the query that name none are
+        read under them.
+        """
+
     def __init__(
         self,
         *,
@@ -472,10 +502,11 @@ class TicketPayload(google.protobuf.message.Message):
         query: google.protobuf.any_pb2.Any | None = ...,
         revisions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         dataset_ids: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        reader_versions: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["query", b"query", "read", b"read"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset_ids", b"dataset_ids", "expires_at_ns", b"expires_at_ns", "principal", b"principal", "query", b"query", "range", b"range", "read", b"read", "revisions", b"revisions"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dataset_ids", b"dataset_ids", "expires_at_ns", b"expires_at_ns", "principal", b"principal", "query", b"query", "range", b"range", "read", b"read", "reader_versions", b"reader_versions", "revisions", b"revisions"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___TicketPayload: typing_extensions.TypeAlias = TicketPayload

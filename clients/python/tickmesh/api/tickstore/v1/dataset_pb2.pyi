@@ -65,8 +65,10 @@ class Dataset(google.protobuf.message.Message):
     failure: builtins.str
     """Why it takes no more writes, in words; empty while it does."""
     damaged: builtins.bool
-    """Whether acknowledged rows are damaged on disk: it neither takes nor gives rows, and `row_count`
-    counts only those outside the damaged log. `failure` says what is wrong.
+    """Whether acknowledged rows are damaged on disk: it neither takes nor gives rows, and `failure`
+    says what is wrong. `revision`, `row_count`, `size_bytes` and event times then tell what the
+    manifest records of its segments, damaged or missing ones among them; rows that only its
+    write-ahead log holds are not counted.
     """
     retained_from_revision: builtins.int
     """The dataset revision from which on rows are kept; 0 while nothing was dropped by retention."""

@@ -131,7 +131,8 @@ class LatestCommand(google.protobuf.message.Message):
     its endpoints answer one snapshot of every dataset it reads. The nested ReadCommands choose range,
     symbols, columns, filter, reader version and snapshot; they do not follow and have no limit.
 
-    The newest rows of each symbol: by event time, of one instant the last committed.
+    The newest rows of each symbol: by event time, of one instant the last committed. They come by
+    symbol, then by event time. Rows without event time or symbol are no symbol's.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -160,7 +161,9 @@ Global___LatestCommand: typing_extensions.TypeAlias = LatestCommand
 @typing.final
 class AsOfJoinCommand(google.protobuf.message.Message):
     """Every left row, in order of event time, with the right row in force then: a left join. Of right
-    rows with one event time the last committed counts.
+    rows with one event time the last committed counts. A row without event time or, by symbol, without
+    symbol matches nothing. Right columns follow the left's, without their event time and, by symbol,
+    their symbol unless these are asked for. Event times of different units are compared exactly.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
