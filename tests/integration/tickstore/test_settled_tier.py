@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.integration
 ROWS = 300_000
 
 
+def read_all(client: flight.FlightClient, info: flight.FlightInfo) -> pa.Table:
+    """The rows of all endpoints, in order."""
+    return pa.concat_tables(
+        client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints
+    )
+
+
 def test_t6_t7_settled_rows_come_back_as_they_were_sent(
     plain: flight.FlightClient, ticks: TickClient, subject: str
 ) -> None:
@@ -35,13 +43,14 @@ def test_t6_t7_settled_rows_come_back_as_they_were_sent(
     dataset = ticks.compact(subject, timeout_seconds=120)
     assert {tier.name: tier.row_count for tier in dataset.tiers}["settled"] == ROWS + 1_010
     for info in (planned, plain.get_flight_info(descriptor)):
-        parts = [plain.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
-        assert decoded(pa.concat_tables(parts)).equals(decoded(pa.concat_tables(sent)))
+        assert decoded(read_all(plain, info)).equals(decoded(pa.concat_tables(sent)))
     middle = ticks.read(subject, start=5 * ROWS + 1_000, end=5 * ROWS + 2_000)
     whole = decoded(sent[0])
-    times = whole.column("ts").cast(pa.int64()).to_pylist()
-    wanted = [5 * ROWS + 1_000 <= time < 5 * ROWS + 2_000 for time in times]
-    assert decoded(middle).equals(whole.filter(pa.array(wanted)).combine_chunks())
+    times = whole.column("ts").cast(pa.int64())
+    first = pc.greater_equal(times, pa.scalar(5 * ROWS + 1_000))
+    wanted = pc.and_(first, pc.less(times, pa.scalar(5 * ROWS + 2_000)))
+    assert middle.num_rows > 0
+    assert decoded(middle).equals(whole.filter(wanted).combine_chunks())
 
 
 def test_damage_met_in_mid_stream_is_told_without_a_traceback_or_a_path(tmp_path: Path) -> None:
@@ -61,9 +70,8 @@ def test_damage_met_in_mid_stream_is_told_without_a_traceback_or_a_path(tmp_path
         path.write_bytes(content)
         with flight.connect(f"grpc://{addresses['flight']}") as plain:
             info = plain.get_flight_info(flight.FlightDescriptor.for_path(subject))
-            (endpoint,) = info.endpoints
             with pytest.raises(flight.FlightError) as refused:
-                plain.do_get(endpoint.ticket).read_all()
+                read_all(plain, info)
             status = status_pb2.Status.FromString(refused.value.extra_info)
             reason = error_details_pb2.ErrorInfo()
             assert any(detail.Unpack(reason) for detail in status.details)

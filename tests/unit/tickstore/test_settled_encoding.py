@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -45,13 +47,13 @@ NESTED = [
 
 @pytest.mark.parametrize("column", NESTED, ids=lambda column: str(column.type))
 def test_every_leaf_of_a_nested_column_is_named_as_parquet_names_it(
-    column: pa.Array[object],
+    column: pa.Array[Any],
 ) -> None:
     table = pa.table({"c": column})
     chosen = choose_encodings(table)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, use_compliant_nested_type=False) as writer:
         writer.write_table(table)
-    named = pq.ParquetFile(sink.getvalue()).metadata.row_group(0)
+    named = pq.ParquetFile(pa.BufferReader(sink.getvalue())).metadata.row_group(0)
     paths = {named.column(index).path_in_schema for index in range(named.num_columns)}
     assert set(chosen.compressions) == paths

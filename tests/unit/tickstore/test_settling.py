@@ -156,6 +156,37 @@ def test_t7_t5_no_read_is_answered_differently(
         assert found.equals(expected), request
 
 
+@pytest.mark.parametrize("lateness", [300, 1_000_000], ids=["somewhat-late", "in-no-order"])
+def test_t7_late_rows_are_found_through_many_row_groups(
+    open_store: OpenStore, tmp_path: Path, lateness: int
+) -> None:
+    limits = replace(small(1_000_000), served_bytes=30_000)
+    store = open_store(limits=limits)
+    chance = random.Random(7)
+    rows = 9_000
+    times = [10 * number - chance.randrange(lateness) for number in range(rows)]
+    batch = ticks(rows, symbols=[f"S{number}" for number in range(40)])
+    batch = batch.set_column(0, SCHEMA.field(0), pa.array(times, pa.int64()).cast(NS))
+    for start in range(0, rows, 900):
+        put(store, batch.slice(start, 900))
+    asked = [replace(READ, stamps=ALL_STAMPS), replace(READ, symbols=("S3",), stamps=ALL_STAMPS)]
+    for start_ns in range(-lateness, 10 * rows, (10 * rows + lateness) // 7):
+        chosen = replace(READ, start_ns=start_ns, end_ns=start_ns + 5_000, stamps=ALL_STAMPS)
+        asked += [chosen, replace(chosen, order=Order.TIME), replace(chosen, symbols=("S3", "S4"))]
+    asked += [
+        replace(READ, after=Position(each, 17), through=Position(each + 2, 400), start_ns=20_000)
+        for each in range(1, 9)
+    ]
+    before = answers(store, asked)
+    tail = followed(store, Position(3, 100))
+    compact(store)
+    (path,) = segments(tmp_path)
+    assert pq.read_metadata(path).num_row_groups >= 8
+    for request, expected, found in zip(asked, before, answers(store, asked), strict=True):
+        assert found.equals(expected), request
+    assert followed(store, Position(3, 100)) == tail
+
+
 def test_t6_nulls_of_the_event_time_stay_where_they_are(open_store: OpenStore) -> None:
     schema = pa.schema([SCHEMA.field(0).with_nullable(True), pa.field("size", pa.int64())])
     store = open_store(limits=small(100))

@@ -67,6 +67,7 @@ class _OpenSegment:
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise self._damage() from error
         self.groups = outline.groups
+        self.row_count = part.record.row_count
         self.origins = outline.stamps.origins
         self.in_order = outline.in_order
         self._dictionaries = [
@@ -221,14 +222,19 @@ class SettledRows(StoredRows):
     def _read_by_arrival(self, row_groups: Sequence[int], schema: pa.Schema) -> FoundRows:
         table = self.segment.decode(row_groups, [*schema.names, ARRIVAL_COLUMN])
         places: pa.Array[Any] = table.column(ARRIVAL_COLUMN).combine_chunks()
+        batch = _one_batch(table.select(schema.names), schema)
         start = pa.scalar(self.start, pa.int64())
-        stop = pa.scalar(self.start + self.row_count, pa.int64())
-        here = pc.and_(pc.greater_equal(places, start), pc.less(places, stop))
-        batch = _one_batch(table.select(schema.names), schema).filter(here)
-        places = pc.subtract(places.filter(here), start)
+        if self.row_count != self.segment.row_count:
+            stop = pa.scalar(self.start + self.row_count, pa.int64())
+            here = pc.and_(pc.greater_equal(places, start), pc.less(places, stop))
+            batch, places = batch.filter(here), places.filter(here)
+        places = pc.subtract(places, start)
+        if batch.num_rows == self.row_count:
+            # All of them: where each one stands is a permutation, and undone without sorting.
+            order = pc.call_function("inverse_permutation", [places])
+            return FoundRows(batch.take(order), None)
         order = pc.sort_indices(places)
-        found = FoundRows(batch.take(order), places.take(order))
-        return FoundRows(found.batch, None) if len(places) == self.row_count else found
+        return FoundRows(batch.take(order), places.take(order))
 
     def origins(self) -> Sequence[tuple[int, Origin]]:
         """See `StoredRows.origins`."""
