@@ -44,28 +44,26 @@ def test_t2_rows_are_synced_before_they_are_acknowledged(
 
 
 class OverlappedFiles(WatchedFiles):
-    """Each sync of a log comes back only after one more write than the sync before it."""
+    """The second write happens while the first is synced, the third while the second is."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.written = threading.Condition()
+        self._changed = threading.Condition()
         self._writes = self._syncs = 0
 
-    def wait_for_writes(self, count: int) -> None:
-        with self.written:
-            assert self.written.wait_for(lambda: self._writes >= count, 30)
-
     def write(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> None:
-        super().write(descriptor, buffers, offset)
-        with self.written:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._syncs >= self._writes, 30)
+            super().write(descriptor, buffers, offset)
             self._writes += 1
-            self.written.notify_all()
+            self._changed.notify_all()
 
     def sync(self, descriptor: int) -> None:
+        with self._changed:
+            self._syncs += 1
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._writes > min(self._syncs, 2), 30)
         super().sync(descriptor)
-        self._syncs += 1
-        if self._syncs < 3:
-            self.wait_for_writes(self._syncs + 1)
 
 
 def test_t10_a_frame_written_during_a_sync_is_not_called_synced(
