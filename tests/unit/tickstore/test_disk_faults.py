@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.ticks import DATASET, SCHEMA, VERSION_1, admit, put, sizes, ticks
-from tests.unit.tickstore.conftest import segments
+from tests.unit.tickstore.conftest import logs, segments
 from tests.unit.tickstore.watched_files import WatchedFiles
 from tickmesh_tickstore.domain.errors import DiskFullError, StoreFailedError
 from tickmesh_tickstore.domain.limits import EngineLimits
+from tickmesh_tickstore.engine.disk.frame import read_header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from tests.unit.tickstore.conftest import OpenStore
+    from tickmesh_tickstore.engine.acknowledgement import AppendFuture
+    from tickmesh_tickstore.engine.interface import Judge
 
 
 @pytest.fixture
@@ -34,6 +41,62 @@ def test_t2_rows_are_synced_before_they_are_acknowledged(
         put(store, ticks(1))
         log = "0000000001.log"
         assert files.calls == [("write", log), ("sync", log)]
+
+
+class OverlappedFiles(WatchedFiles):
+    """The second write happens while the first is synced, the third while the second is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+        self._writes = self._syncs = 0
+
+    def write(self, descriptor: int, buffers: Sequence[memoryview], offset: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._syncs >= self._writes, 30)
+            super().write(descriptor, buffers, offset)
+            self._writes += 1
+            self._changed.notify_all()
+
+    def sync(self, descriptor: int) -> None:
+        with self._changed:
+            self._syncs += 1
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._writes > min(self._syncs, 2), 30)
+        super().sync(descriptor)
+
+
+def test_t10_a_frame_written_during_a_sync_is_not_called_synced(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    """Else a cut that takes it, and spares a later one, would be taken for damage."""
+    files = OverlappedFiles()
+    store = open_store(files=files)
+    first_taken, second_waits = threading.Event(), threading.Event()
+
+    def judge(_: pa.RecordBatch) -> object | None:
+        first_taken.set()
+        second_waits.wait(30)
+        return None
+
+    def append(first: int, judge: Judge) -> AppendFuture:
+        return store.append(DATASET, ticks(1, first=first), stamp=VERSION_1, judge=judge)
+
+    futures = [append(0, judge)]
+    first_taken.wait(30)
+    futures.append(append(1, admit))
+    second_waits.set()
+    futures[0].result(30)
+    futures.append(append(2, admit))
+    for future in futures:
+        future.result(30)
+    (path,) = logs(tmp_path)
+    log = memoryview(path.read_bytes())
+    offset, synced = 0, []
+    while (header := read_header(log, offset)) is not None and header.revision <= 3:
+        synced.append((header.revision, header.synced_through))
+        offset += header.length
+    assert synced == [(1, 0), (2, 0), (3, 1)]
 
 
 def test_t2_a_new_log_is_in_its_directory_before_it_is_written(

@@ -80,12 +80,15 @@ class Recorded:
         return _Reading(str(base)).read(calls)
 
     def without(self, kind: str) -> Recorded:
-        """The same, had syncs of a kind been forgotten."""
-        return replace(self, syncs=[sync for sync in self.syncs if sync.kind != kind])
-
-    def promising(self) -> Recorded:
-        """The same, to be cut only after the first message."""
-        return replace(self, cut_after=self.messages[0][0])
+        """The same, had syncs of a kind been forgotten; cut where that may make a difference."""
+        forgotten = [sync for sync in self.syncs if sync.kind == kind]
+        first = min(sync.began for sync in forgotten)
+        return replace(
+            self,
+            syncs=[sync for sync in self.syncs if sync.kind != kind],
+            # Before anything was promised, nothing can be lost.
+            cut_after=max(first, self.messages[0][0]),
+        )
 
 
 def kind_of(path: PurePosixPath) -> str:

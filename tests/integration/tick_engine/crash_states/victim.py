@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 PRODUCER = "feed"
 LIMITS = EngineLimits(log_bytes=16_000)
-MESSAGES = (5, 3, 40, 7, 2, 30, 1, 120, 4, 4, 90, 6, 2, 60, 10, 3, 80, 5, 2)
+BURST = (3, 1, 4, 2, 30, 2, 1, 5)
+MESSAGES = (5, 3, 40, 7, 2, 30, 1, 120, 4, 4, 90, 6, 2, 60, 10, *BURST, 3, 80, 5, 2)
 """Rows of each message, in the order of their sequences."""
 
 
@@ -84,13 +85,17 @@ class _Feed:
             upload.commit(batches=2, rows=rows.num_rows).result(30)
         self._tell()
 
+    def compact(self) -> None:
+        """Bring everything into settled segments, small ones merged."""
+        self.engine.compact(DATASET, timeout_seconds=30)
+
     def seal(self) -> None:
         """Move everything out of the log."""
         self.engine.flush(DATASET, timeout_seconds=30)
 
 
 def use(root: Path) -> None:
-    """Go through every message: groups, uploads, seals, restarts."""
+    """Go through every message: groups, uploads, seals, compactions, restarts."""
     feed = _Feed(root)
     feed.put(1)
     feed.put(3)
@@ -105,9 +110,12 @@ def use(root: Path) -> None:
     feed.put(1)
     feed.start_again()
     feed.put(3)
-    feed.put(1)
-    feed.seal()
+    feed.put(len(BURST))
+    feed.compact()
     feed.put(2)
+    feed.seal()
+    feed.put(1)
+    feed.compact()
     feed.put(1)
     feed.engine.close()
 

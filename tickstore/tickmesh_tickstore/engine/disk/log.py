@@ -115,12 +115,14 @@ class DiskJournal:
 
     def sync(self) -> None:
         """See `Journal.sync`."""
+        # More may be written meanwhile, of which this sync says nothing.
+        written = self._written_revision
         try:
             self._files.sync(self._descriptor)
         except OSError as error:
             # The kernel may have dropped the dirty pages: a second fsync would lie.
             raise self._failure("a log could not be synced", error) from error
-        self._synced_revision = self._written_revision
+        self._synced_revision = written
 
     def is_full(self) -> bool:
         """See `Journal.is_full`."""
