@@ -34,12 +34,17 @@ $(VENV)/.server: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
-	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars,examples]' --group dev
 	@touch $@
 
 # grpcurl, for the transcript in docs/ that a test executes.
 $(BIN)/grpcurl: $(VENV)/.dev
 	@deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
+	@touch $@
+
+# A client of Arrow Flight in Go, which knows nothing of ours.
+$(BIN)/ticks-go: $(VENV)/.dev $(wildcard tests/integration/tickstore/go_client/*)
+	@deploy/go-install tests/integration/tickstore/go_client $(BIN)
 	@touch $@
 
 $(GEN)/.gen: pyproject.toml
@@ -65,7 +70,7 @@ deps: ## Install the Debian packages the tests need (asks first, unless CI=true 
 deps-bench: ## Install the Debian packages that benchmarks compare with
 	@deploy/debian-packages install $(BENCH_PACKAGES)
 
-test: $(VENV)/.dev $(BIN)/grpcurl ## Run every test that CI runs
+test: $(VENV)/.dev $(BIN)/grpcurl $(BIN)/ticks-go ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
 	$(BIN)/python -m pytest -m 'not long'
 

@@ -24,7 +24,7 @@ def main() -> None:
     print("ready", flush=True)
     for number, line in enumerate(sys.stdin):
         rows, rows_a_batch = map(int, line.split())
-        frames = [_frame(batch) for batch in sliced(tick_batch(rows), rows_a_batch)]
+        frames = [frame_of(batch) for batch in sliced(tick_batch(rows), rows_a_batch)]
         symbol = f"ticks{number}"
         started = time.perf_counter()
         for frame in frames:
@@ -33,7 +33,7 @@ def main() -> None:
         library.delete(symbol)
 
 
-def _frame(batch: Any) -> Any:
+def frame_of(batch: Any) -> Any:
     """A batch as ArcticDB takes it: indexed by time, and text where we have a dictionary."""
     frame = batch.to_pandas()
     frame["symbol"] = frame["symbol"].astype(str)

@@ -110,7 +110,7 @@ class RowFlights:
                 "schema", f"expected no column {min(taken)!r}: verdicts stand there"
             )
         answered: pa.Schema | None = None
-        for batch, metadata in _chunks(reader):
+        for batch, metadata in _chunks(call, reader):
             if call.draining:
                 raise DrainingError("send the rest again in a moment")
             if batch is None:
@@ -144,6 +144,7 @@ def _order(descriptor: flight.FlightDescriptor) -> PutOrder:
 
 
 def _chunks(
+    call: FlightCall,
     reader: flight.MetadataRecordBatchReader,
 ) -> Iterator[tuple[pa.RecordBatch | None, pa.Buffer | None]]:
     while True:
@@ -153,7 +154,9 @@ def _chunks(
                 chunk.data.validate(full=True)
         except StopIteration:
             return
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
+            if call.cancelled or isinstance(error, flight.FlightError):
+                raise
             raise InvalidArgumentError(
                 "data",
                 "the Arrow data of a batch cannot be read; send it as an Arrow stream of the "
@@ -173,7 +176,7 @@ def _take(
 ) -> None:
     """Spool what comes, in the producer's order; what came before is passed over."""
     expected = begun.sequence
-    for batch, raw in _chunks(reader):
+    for batch, raw in _chunks(call, reader):
         if live.failure is not None:
             return
         if batch is None:

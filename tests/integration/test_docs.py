@@ -17,6 +17,7 @@ from tests.support.mesh import ROOT, mesh_for_the_command_line
 from tests.support.transcripts import Block, blocks, missing_line, steps_of
 from tickmesh.cleaning import CleanerClient
 from tickmesh.registry import RegistryClient
+from tickmesh.ticks import TickClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,6 +162,18 @@ def check_protocol(names: Mapping[str, Any]) -> None:
     assert sum(table.num_rows for table in names["tables"]) == 2
 
 
+def prepare_retention(_: Path) -> dict[str, str]:
+    with RegistryClient() as registry:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+    return {}
+
+
+def check_retention(names: Mapping[str, Any]) -> None:
+    assert names["dataset"].retention.max_age.seconds == 365 * 86_400
+    assert names["revisions"] == {"model-7": {"ticks.trades": names["dataset"].revision}}
+    assert names["trained_on"].num_rows == 0
+
+
 def prepare_watch(_: Path) -> dict[str, str]:
     with RegistryClient() as registry:
         registry.register(
@@ -208,6 +221,68 @@ def check_compatibility(names: Mapping[str, Any]) -> None:
     assert {names["report"].verdict, names["back"].verdict} == {"incompatible"}
 
 
+QUOTES = {
+    "type": "object",
+    "properties": {
+        "ts": {"type": "string", "format": "date-time"},
+        "symbol": {"type": "string"},
+        "bid": {"type": "number"},
+        "ask": {"type": "number"},
+    },
+    "required": ["ts", "symbol", "bid", "ask"],
+}
+
+
+def prepare_queries(_: Path) -> dict[str, str]:
+    """Five minutes of trades, four a second, and of quotes, one a second, of two stocks."""
+    opening, second = 1_795_185_000_000_000_000, 1_000_000_000
+    rows, quotes = range(1_200), range(300)
+    with RegistryClient() as registry, TickClient() as ticks:
+        registry.register("ticks.trades", json.dumps(SCHEMA))
+        registry.register("ticks.quotes", json.dumps(QUOTES))
+        times = pa.array([opening + row * second // 4 for row in rows])
+        ticks.put(
+            "ticks.trades",
+            pa.table(
+                {
+                    "ts": times.cast(pa.timestamp("ns", "UTC")),
+                    "symbol": [("AAPL", "MSFT")[row % 2] for row in rows],
+                    "price": [100.0 + row % 50 for row in rows],
+                    "size": [row % 9 + 1 for row in rows],
+                }
+            ),
+        )
+        times = pa.array([opening + row * second for row in quotes])
+        ticks.put(
+            "ticks.quotes",
+            pa.table(
+                {
+                    "ts": times.cast(pa.timestamp("ns", "UTC")),
+                    "symbol": [("AAPL", "MSFT")[row % 2] for row in quotes],
+                    "bid": [99.5 + row % 40 for row in quotes],
+                    "ask": [100.5 + row % 40 for row in quotes],
+                }
+            ),
+        )
+    return {}
+
+
+def check_queries(names: Mapping[str, Any]) -> None:
+    names["ticks"].close()
+    assert names["minute"].num_rows == 120
+    assert names["large"].num_rows > 0
+    assert names["large"].equals(names["same"])
+    assert (names["now"].num_rows, names["then"].num_rows) == (2, 4)
+    assert (names["met"].num_rows, names["met"].column("bid").null_count) == (1_200, 2)
+    assert names["bars"].num_rows == 10
+    assert names["spread"].to_pylist() == [
+        {"symbol": "AAPL", "spread": 1.0},
+        {"symbol": "MSFT", "spread": 1.0},
+    ]
+    assert names["again"].num_rows == 1_200
+    assert set(names["first"].batch.column("symbol").to_pylist()) == {"AAPL"}
+
+
 TABLE = pa.table(
     {
         "ts": pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -226,7 +301,9 @@ SETTINGS: dict[
     "docs/arrow-projection.md": (prepare_projection, check_projection),
     "docs/quarantine.md": (prepare_quarantine, check_quarantine),
     "docs/cleaning-over-flight.md": (prepare_flight, check_flight),
+    "docs/retention.md": (prepare_retention, check_retention),
     "docs/watch.md": (prepare_watch, check_watch),
+    "docs/queries.md": (prepare_queries, check_queries),
     "docs/tick-store-protocol.md": (prepare_protocol, check_protocol),
 }
 """What a page takes as given, and what must have come of it."""

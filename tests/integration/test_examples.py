@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support.mesh import ROOT, mesh_for_the_command_line
+from tests.support.shared_data import shared_folder
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 
@@ -116,3 +118,49 @@ def test_tail_live_ticks_goes_on_where_it_ended(tmp_path: Path) -> None:
             came = next(lines)
         # The position of the last batch may not have been written when Ctrl-C came.
         assert came.startswith(("rows: 1, the last: {'symbol': 'AAPL', 'price': 4.0", "rows: 3"))
+
+
+def plotted(name: str, picture: Path, *arguments: str) -> list[str]:
+    """What an example printed that has drawn a picture."""
+    done = subprocess.run(
+        command(name, *arguments, "--out", str(picture)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={name: value for name, value in os.environ.items() if name != "TICKMESH_SHARED"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 20_000
+    return done.stdout.splitlines()
+
+
+def test_bars_of_generated_ticks_are_plotted(tmp_path: Path) -> None:
+    for _ in range(2):  # a second run finds the rows stored
+        said = plotted("plot_bars.py", tmp_path / "bars.png")
+        assert said[-1].startswith("390 bars of 20,000 trades")
+
+
+def test_spreads_of_generated_ticks_are_plotted(tmp_path: Path) -> None:
+    *_, quoted, effective = plotted("plot_spreads.py", tmp_path / "spreads.png")
+    assert quoted.startswith("quoted spread ")
+    assert "of 20,000 quotes" in quoted
+    assert effective.startswith("effective spread ")
+
+
+@pytest.mark.real_data
+def test_bars_of_a_recorded_day_are_plotted(tmp_path: Path) -> None:
+    recordings = str(shared_folder("market-data"))
+    cleaned, drawn = plotted("plot_bars.py", tmp_path / "bars.png", recordings)
+    assert cleaned.endswith("52,008 rows, 52,008 stored, 0 quarantined, 0 stored before")
+    # 121 trades lie outside the session.
+    assert drawn.startswith("390 bars of 51,887 trades")
+
+
+@pytest.mark.real_data
+def test_spreads_of_recorded_quotes_and_trades_are_plotted(tmp_path: Path) -> None:
+    recordings = str(shared_folder("market-data"))
+    *_, quoted, effective = plotted("plot_spreads.py", tmp_path / "spreads.png", recordings)
+    assert "of 9,999 quotes" in quoted
+    assert "of 0 trades" not in effective

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tickmesh.errors import NotFoundError, UnavailableError
-from tickmesh.schema import FieldIds, parse_schema, project
+from tickmesh.schema import FieldIds, action_of, parse_schema, project
 
 if TYPE_CHECKING:
     from tickmesh.schema import SchemaDocument
@@ -68,6 +68,7 @@ class MemorySchema:
     version: int
     schema_id: int
     state: str
+    action: str
     arrow_schema: pa.Schema
     document: SchemaDocument
 
@@ -77,6 +78,7 @@ class MemorySchemas:
     """A `SchemaSource` that tests fill by hand; the newest version is in force."""
 
     by_subject: dict[str, list[MemorySchema]] = field(default_factory=dict)
+    field_ids: dict[str, FieldIds] = field(default_factory=dict)
     away: bool = False
 
     def register(self, subject: str, text: str, *, state: str = "active") -> MemorySchema:
@@ -85,16 +87,19 @@ class MemorySchemas:
         document = parse_schema(text)
         number = len(versions) + 1
         schema_id = sum(len(each) for each in self.by_subject.values()) + 1
+        ids = self.field_ids.get(subject, FieldIds()).extended(document)
+        self.field_ids[subject] = ids
         added = MemorySchema(
             subject=subject,
             version=number,
             schema_id=schema_id,
             state=state,
+            action=action_of(versions[-1].document if versions else None, document),
             arrow_schema=project(
                 document,
                 subject=subject,
                 version=number,
-                field_ids=FieldIds().extended(document),
+                field_ids=ids,
             ),
             document=document,
         )
@@ -115,6 +120,10 @@ class MemorySchemas:
         if not 0 < version <= len(versions):
             raise NotFoundError("no such version", reason="VERSION_NOT_FOUND")
         return versions[version - 1]
+
+    def versions(self, subject: str) -> list[MemorySchema]:
+        """Every version."""
+        return self._versions(subject)
 
     def by_id(self, schema_id: int) -> MemorySchema:
         """The version with an id."""

@@ -28,12 +28,14 @@ class Handler(NamedTuple):
         answer: What answers it; may block on disk.
         permission: What its caller needs.
         description: What it does, in words.
+        waits: Whether it may take minutes, as its caller says.
     """
 
     request: type[Message]
     answer: Callable[[TickStore, CallContext, Any], Message]
     permission: str
     description: str
+    waits: bool = False
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -87,12 +89,14 @@ HANDLERS: Mapping[str, Handler] = {
         datasets.flush_dataset,
         "datasets.maintain",
         "Moves everything acknowledged out of the write-ahead log into segments.",
+        waits=True,
     ),
     "CompactDataset": Handler(
         wire.CompactDatasetRequest,
         datasets.compact_dataset,
         "datasets.maintain",
         "Settles every recent segment and merges small ones.",
+        waits=True,
     ),
     "OpenProducer": Handler(
         wire.OpenProducerRequest,

@@ -40,6 +40,7 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         retained_from_revision=statistics.retained_from_revision,
         tiers=_tiers(statistics),
     )
+    message.generations.extend(_generations(view))
     if settings.created_at_ns:
         message.created_at.FromNanoseconds(settings.created_at_ns)
     if not settings.retention.keeps_everything:
@@ -50,6 +51,16 @@ def dataset_message(view: DatasetView) -> dataset_pb2.Dataset:
         message.limits.max_bytes = settings.limits.max_bytes
         message.limits.max_put_streams = settings.limits.max_put_streams
     return message
+
+
+def _generations(view: DatasetView) -> list[dataset_pb2.Generation]:
+    """Oldest first, each with its versions and their rows."""
+    found: dict[int, dataset_pb2.Generation] = {}
+    for (stamp, _), number in zip(view.info.versions, view.info.generations, strict=True):
+        generation = found.setdefault(number, dataset_pb2.Generation(number=number))
+        generation.schema_versions.append(stamp.schema_version)
+        generation.row_count += view.statistics.version_rows.get(stamp.schema_version, 0)
+    return [found[number] for number in sorted(found)]
 
 
 def _tiers(statistics: DatasetStatistics) -> list[dataset_pb2.Tier]:

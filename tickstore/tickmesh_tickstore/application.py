@@ -23,13 +23,13 @@ from tickmesh_tickstore.domain.stamps import Origin, Stamp
 from tickmesh_tickstore.errors import (
     InvalidRequestError,
     TokenInvalidError,
-    VersionNotReadableError,
 )
 from tickmesh_tickstore.filter_messages import filter_of
 from tickmesh_tickstore.planned_read import PlannedRead
 from tickmesh_tickstore.put_limits import PutLimits
 from tickmesh_tickstore.put_session import AtomicPut, PutTarget, StreamingPut
 from tickmesh_tickstore.query_planning import QueryPlanner
+from tickmesh_tickstore.reader_versions import ReaderVersions
 from tickmesh_tickstore.tail_stream import plain_schema
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class TickStore:
         self._tickets = tickets
         self._clock = clock
         self._max_endpoints = max_endpoints
+        self._readers = ReaderVersions(engine=engine, governance=governance)
         self._queries = QueryPlanner(
             engine=engine, scan_request=self._scan_request, tickets=tickets, sandbox=sandbox
         )
@@ -232,7 +233,7 @@ class TickStore:
         )
         return self._offered(
             call,
-            command,
+            _pinned(command, request.reader_version),
             plan.schema,
             plan.dataset_revision,
             [planned.payload for planned in plan.ranges],
@@ -242,15 +243,24 @@ class TickStore:
     def offer_read(self, call: CallContext, view: DatasetView) -> PlannedRead:
         """A read of a whole dataset, for a list of them.
 
-        A damaged dataset is listed like the others: its ticket says what is wrong, so that nobody
-        who reads whatever is listed misses its rows in silence.
+        A dataset that is damaged, or has rows that cannot be read under its current version, is
+        listed like the others: its ticket says what is wrong, so that nobody who reads whatever is
+        listed misses its rows in silence.
         """
         command = commands_pb2.ReadCommand(dataset=view.info.name)
+        request = ScanRequest(dataset=view.info.name)
         if not view.info.damage:
-            return self.plan_read(call, command)
-        payload = ScanRequest(dataset=view.info.name).to_payload()
+            try:
+                return self.plan_read(call, command)
+            except domain.VersionNotReadableError:
+                request = self._scan_request(command)
         return self._offered(
-            call, command, view.info.schema, view.info.revision, [payload], rows=None
+            call,
+            _pinned(command, request.reader_version),
+            view.info.schema,
+            view.info.revision,
+            [request.to_payload()],
+            rows=None,
         )
 
     def plan_query(self, call: CallContext, query: Message) -> PlannedRead:
@@ -268,6 +278,10 @@ class TickStore:
             return self._queries.answer(call, payload)
         if payload.read.follow:
             return payload.read
+        if payload.read.reader_version:
+            info = self.engine.dataset(payload.read.dataset)
+            # The ticket may be older than this process, and its version none that has rows.
+            self._readers.make_known(info, payload.read.reader_version)
         return self.engine.scan(RangePayload(payload.range))
 
     def follow(self, call: CallContext, command: commands_pb2.ReadCommand) -> Follower:
@@ -299,13 +313,14 @@ class TickStore:
                 violations=[(name, "not part of a live tail") for name in refused],
             )
         info = self.engine.dataset(command.dataset)
-        self._check_reader_version(command, info)
+        version = self._readers.choose(command, info)
         return self.engine.follow(
             command.dataset,
             after=_position(command.resume_token, info),
             symbols=tuple(command.symbols) or None,
             wanted=filter_of(command),
             columns=tuple(command.columns) or None,
+            reader_version=version,
         )
 
     def position_token(self, dataset: str, position: Position) -> str:
@@ -316,35 +331,52 @@ class TickStore:
         """The columns of a dataset, or of a registered subject that has none yet."""
         del call
         try:
-            return self.engine.dataset(name).schema
+            info = self.engine.dataset(name)
         except domain.DatasetNotFoundError:
             return self.governance.schema_for(name).projection
+        current = self.governance.current(name)
+        return info.schema if current is None else current.schema
 
     # Inside -----------------------------------------------------------------------------------
 
     def _ensure(self, name: str, governed: GovernedSchema) -> DatasetInfo:
         """The dataset, ready for rows of a schema version."""
         stamp = _stamp(governed)
+        columns = self.governance.columns(name, version=governed.version)
         try:
             info = self.engine.dataset(name)
         except domain.DatasetNotFoundError:
             if not self._settings.get(name).created_at_ns:
                 self._settings.put(name, DatasetSettings(created_at_ns=self._clock.now_ns()))
             try:
-                return self.engine.create_dataset(name, stamp=stamp, schema=governed.projection)
+                return self.engine.create_dataset(
+                    name,
+                    stamp=stamp,
+                    schema=columns.schema,
+                    rules=columns.rules,
+                    generation=columns.generation,
+                )
             except domain.DatasetAlreadyExistsError:
                 # Another first put was faster.
                 info = self.engine.dataset(name)
         if info.damage:
             raise domain.DatasetDamagedError(info.damage, metadata={"dataset": name})
         if all(known != stamp for known, _ in info.versions):
-            info = self.engine.add_version(name, stamp=stamp, schema=governed.projection)
+            info = self.engine.add_version(
+                name,
+                stamp=stamp,
+                schema=columns.schema,
+                rules=columns.rules,
+                generation=columns.generation,
+            )
         return info
 
     def _plan_tail(self, call: CallContext, command: commands_pb2.ReadCommand) -> PlannedRead:
+        info = self.engine.dataset(command.dataset)
+        command = _pinned(command, self._readers.choose(command, info))
         follower = self.follow(call, command)
         follower.close()
-        revision = self.engine.dataset(command.dataset).revision
+        revision = info.revision
         schema = plain_schema(follower.schema)
         return self._offered(call, command, schema, revision, [b""], rows=None)
 
@@ -369,12 +401,11 @@ class TickStore:
 
     def _scan_request(self, command: commands_pb2.ReadCommand) -> ScanRequest:
         info = self.engine.dataset(command.dataset)
-        if command.limit < 0 or command.as_of_revision < 0 or command.reader_version < 0:
+        if command.limit < 0 or command.as_of_revision < 0:
             raise InvalidRequestError(
-                "limit, as_of_revision and reader_version are 0 for none, or positive.",
+                "limit and as_of_revision are 0 for none, or positive.",
                 violations=[("limit", "expected 0 or more")],
             )
-        columns = self._check_reader_version(command, info)
         request = ScanRequest(
             dataset=command.dataset,
             as_of_revision=self._as_of(command),
@@ -382,10 +413,11 @@ class TickStore:
             end_ns=command.end_ns if command.HasField("end_ns") else None,
             symbols=tuple(command.symbols) or None,
             filter=filter_of(command),
-            columns=tuple(command.columns) or columns,
+            columns=tuple(command.columns) or None,
             limit=command.limit or None,
             order=Order.TIME if command.order == commands_pb2.READ_ORDER_TIME else Order.ARRIVAL,
             stamps=tuple(StampColumn) if command.stamps else (),
+            reader_version=self._readers.choose(command, info),
         )
         if command.resume_token:
             request = replace(request, after=_position(command.resume_token, info))
@@ -401,31 +433,15 @@ class TickStore:
             )
         return self.engine.snapshot(command.snapshot).revision_of(command.dataset)
 
-    def _check_reader_version(
-        self, command: commands_pb2.ReadCommand, info: DatasetInfo
-    ) -> tuple[str, ...] | None:
-        """The columns a reader version selects of the newest; None where it is the newest."""
-        version = command.reader_version
-        newest_stamp, newest = info.versions[-1]
-        if not version or version == newest_stamp.schema_version:
-            return None
-        wanted = self.governance.readable(info.name, version=version).projection
-        for field in wanted:
-            place = newest.get_field_index(field.name)
-            if place < 0 or not newest.field(place).type.equals(field.type):
-                raise VersionNotReadableError(
-                    f"Dataset '{info.name}' is read under version {newest_stamp.schema_version}; "
-                    f"version {version} has column '{field.name}' ({field.type}), which the newest "
-                    "has not, or has with another type. Read under the newest version.",
-                    metadata={
-                        "dataset": info.name,
-                        "version": str(version),
-                        "newestVersion": str(newest_stamp.schema_version),
-                        "column": field.name,
-                    },
-                    violations=[("reader_version", f"column '{field.name}' cannot be had")],
-                )
-        return tuple(wanted.names)
+
+def _pinned(
+    command: commands_pb2.ReadCommand, reader_version: int | None
+) -> commands_pb2.ReadCommand:
+    """The command under the version it was planned for, whatever comes into force meanwhile."""
+    pinned = commands_pb2.ReadCommand()
+    pinned.CopyFrom(command)
+    pinned.reader_version = reader_version or 0
+    return pinned
 
 
 def _stamp(governed: GovernedSchema) -> Stamp:

@@ -94,12 +94,6 @@ class TicketExpiredError(ServiceError):
     reason = "TICKET_EXPIRED"
 
 
-class VersionNotReadableError(ServiceError):
-    """Rows of another schema version cannot be read as asked without loss."""
-
-    reason = "VERSION_NOT_READABLE"
-
-
 class SlowConsumerError(ServiceError):
     """The reader of a live tail fell too far behind and is told where to resume."""
 
@@ -140,7 +134,6 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     MalformedDataError: grpc.StatusCode.INVALID_ARGUMENT,
     TicketInvalidError: grpc.StatusCode.PERMISSION_DENIED,
     TicketExpiredError: grpc.StatusCode.FAILED_PRECONDITION,
-    VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
     SlowConsumerError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     RegistryUnavailableError: grpc.StatusCode.UNAVAILABLE,
@@ -174,6 +167,7 @@ CODES: Mapping[type[Exception], grpc.StatusCode] = {
     domain.NoPriceError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSizeError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.NoSymbolError: grpc.StatusCode.FAILED_PRECONDITION,
+    domain.VersionNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
     domain.GenerationNotReadableError: grpc.StatusCode.FAILED_PRECONDITION,
 }
 

@@ -15,14 +15,16 @@ from tickmesh_tickstore.errors import (
     SubjectUnknownError,
     VersionUnknownError,
 )
+from tickmesh_tickstore.version_columns import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
     from tickmesh.schema import SchemaDocument
     from tickmesh.schema.validation import Validator, Verdicts
+    from tickmesh_tickstore.version_columns import VersionColumns
 
 _EXAMINED_ROWS = 1_000
 """Of the bad rows of a batch, so many are asked for their reasons: the rest have no new ones."""
@@ -50,6 +52,10 @@ class SchemaVersion(Protocol):
         """`active`, `deprecated` or `deleted`."""
 
     @property
+    def action(self) -> str:
+        """What its registration did: `first`, `compatible_change` or `breaking_change`."""
+
+    @property
     def arrow_schema(self) -> pa.Schema:
         """Its columns: the Arrow projection."""
 
@@ -65,14 +71,14 @@ class SchemaSource(Protocol):
     `tickmesh.errors.UnavailableError` for what cannot be known now.
     """
 
-    def latest(self, subject: str) -> SchemaVersion:
-        """The newest version of a subject."""
-
     def in_force(self, subject: str) -> SchemaVersion:
         """The version of a subject in force now."""
 
     def get(self, subject: str, *, version: int) -> SchemaVersion:
         """One version of a subject."""
+
+    def versions(self, subject: str) -> Sequence[SchemaVersion]:
+        """Every version of a subject, whatever its state, ascending."""
 
     def by_id(self, schema_id: int) -> SchemaVersion:
         """The version with an id."""
@@ -244,6 +250,7 @@ class Governance:
         self.stale_since_ns = stale_since_ns
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, int], GovernedSchema] = {}
+        self._columns: dict[tuple[str, int], VersionColumns] = {}
 
     def schema_for(
         self, subject: str, *, version: int | None = None, schema_id: int | None = None
@@ -275,22 +282,34 @@ class Governance:
             )
         return self._compile(registered)
 
-    def readable(self, subject: str, *, version: int) -> GovernedSchema:
-        """A version to read under, deprecated or deleted too. Raises as `schema_for`.
+    def columns(self, subject: str, *, version: int) -> VersionColumns:
+        """The columns of a version to read under, whatever its state. Raises as `schema_for`.
 
         One removed for good is read under for as long as it is held here.
         """
+        held = self._columns.get((subject, version))
+        if held is not None:
+            return held
         registered = self._find(subject, version, None)
-        if registered.state == "removed" and (subject, version) not in self._compiled:
+        if registered.state == "removed":
             raise _version_unknown(subject, version, None)
-        return self._compile(registered)
+        return self._hold(registered)
 
-    def current_version(self, subject: str) -> int | None:
-        """The version in force now; None where the registry cannot tell."""
+    def current(self, subject: str) -> VersionColumns | None:
+        """The columns of the version in force now; None where the registry cannot tell."""
         try:
-            return self._source.in_force(subject).version
+            registered = self._source.in_force(subject)
         except client_errors.TickmeshError:
             return None
+        return self._columns.get((subject, registered.version)) or self._hold(registered)
+
+    def _hold(self, registered: SchemaVersion) -> VersionColumns:
+        found = columns_of(registered, self._source.versions(registered.subject))
+        with self._lock:
+            if len(self._columns) >= _CACHED_VERSIONS:
+                del self._columns[next(iter(self._columns))]
+            self._columns[registered.subject, registered.version] = found
+        return found
 
     def _find(self, subject: str, version: int | None, schema_id: int | None) -> SchemaVersion:
         try:

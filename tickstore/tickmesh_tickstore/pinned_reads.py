@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.commands import checked_name
 from tickmesh_tickstore.domain.errors import NoEventTimeError, NoSymbolError, SnapshotGoneError
+from tickmesh_tickstore.domain.positions import START
 from tickmesh_tickstore.engine.columns import role_columns
 from tickmesh_tickstore.errors import InvalidRequestError
 
@@ -164,10 +165,14 @@ class PinnedReads:
             resolved.CopyFrom(read)
             resolved.ClearField("snapshot")
             request = self._scan_request(resolved)
+        # Kept in the query's ticket: it runs under the version it was planned for.
+        read.reader_version = request.reader_version or 0
         revision = read.as_of_revision or pin.revision
         request = replace(request, as_of_revision=revision, dataset_id=pin.dataset_id)
         schema = self.engine.plan(request).schema
-        every = self.engine.plan(replace(request, columns=None, stamps=())).schema
+        # Of no rows: a column nobody asked for may be one that cannot be read.
+        nothing = replace(request.between(START, START), columns=None, stamps=())
+        every = self.engine.plan(nothing).schema
         event_time, symbol = role_columns(every)
         return PinnedRead(self.engine, request, schema, every, event_time, symbol)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickmesh.api.tickstore.v1 import queries_pb2
-from tickmesh_tickstore.asof_query import prepare_asof_join
+from tickmesh_tickstore.asof_command import prepare_asof_join
 from tickmesh_tickstore.bars_command import prepare_bars
-from tickmesh_tickstore.latest_query import prepare_latest
+from tickmesh_tickstore.latest_command import prepare_latest
 from tickmesh_tickstore.prepared_query import PreparedQuery, QueryHandler
 from tickmesh_tickstore.sql_command import prepare_sql
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -13,6 +14,7 @@ from tickmesh_tickstore.actions import HANDLERS, SERVICE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
 
     from google.protobuf.message import Message
 
@@ -20,11 +22,16 @@ if TYPE_CHECKING:
     from tickmesh_tickstore.application import TickStore
 
 
+_WAITING_CALLS = 4
+
+
 def grpc_service(store: Callable[[], TickStore]) -> GrpcService:
     """The service as the chassis takes it; `store` is asked once calls are served."""
+    # Calls that may wait for minutes have threads of their own: no other call queues behind them.
+    waiting = ThreadPoolExecutor(_WAITING_CALLS, thread_name_prefix="tickstore-waiting")
     methods = {
         name: grpc.unary_unary_rpc_method_handler(
-            _behaviour(handler, store),
+            _behaviour(handler, store, waiting if handler.waits else None),
             request_deserializer=handler.request.FromString,
             response_serializer=_serialized,
         )
@@ -35,14 +42,15 @@ def grpc_service(store: Callable[[], TickStore]) -> GrpcService:
 
 
 def _behaviour(
-    handler: Handler, store: Callable[[], TickStore]
+    handler: Handler, store: Callable[[], TickStore], threads: Executor | None
 ) -> Callable[[Message, grpc.aio.ServicerContext[Any, Any]], Awaitable[Message]]:
     async def answer(
         request: Message,
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG001 — gRPC's signature
     ) -> Message:
         # In a thread: the engine's calls block on disk.
-        return await asyncio.to_thread(handler.answer, store(), current_call(), request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, handler.answer, store(), current_call(), request)
 
     return answer
 

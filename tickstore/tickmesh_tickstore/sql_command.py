@@ -99,18 +99,34 @@ def _table(reads: PinnedReads, name: str, chosen: dict[str, tuple[int, Any]]) ->
             "tables",
             metadata={"table": name},
         ) from None
-    return SqlTable(pa.schema(map(_shown, opened.schema)), lambda columns: _rows(opened, columns))
+    return SqlTable(
+        pa.schema(map(_shown, opened.schema)),
+        lambda columns, start, end: _rows(opened, columns, start, end),
+        event_time=opened.event_time,
+    )
 
 
-def _rows(read: PinnedRead, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _rows(
+    read: PinnedRead, columns: Sequence[str], start_ns: int | None, end_ns: int | None
+) -> Iterator[pa.RecordBatch]:
     stamps = [stamp for stamp in read.request.stamps if stamp.value in columns]
     stored = tuple(name for name in columns if name not in set(stamps))
-    request = replace(read.request, columns=stored, stamps=tuple(stamps))
+    request = replace(
+        read.request,
+        columns=stored,
+        stamps=tuple(stamps),
+        start_ns=max(_given(read.request.start_ns, start_ns), default=None),
+        end_ns=min(_given(read.request.end_ns, end_ns), default=None),
+    )
     shown = pa.schema([_shown(read.schema.field(name)) for name in columns])
     for batch in read.scan(request):
         yield pa.record_batch(
             [batch.column(field.name).cast(field.type) for field in shown], schema=shown
         )
+
+
+def _given(*bounds: int | None) -> list[int]:
+    return [bound for bound in bounds if bound is not None]
 
 
 def _shown(field: pa.Field[Any]) -> pa.Field[Any]:

@@ -2,8 +2,12 @@
 
 from pandas import DataFrame
 
+class VersionedItem:
+    data: DataFrame
+
 class Library:
     def append(self, symbol: str, data: DataFrame) -> object: ...
+    def read(self, symbol: str) -> VersionedItem: ...
     def delete(self, symbol: str) -> None: ...
 
 class Arctic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from tickmesh._ticks.administration import Limits, Retention, TickAdministration
 from tickmesh._ticks.bars import TradingSession, bars_command
 from tickmesh._ticks.commands import ReadOptions, put_command, read_command
 from tickmesh._ticks.connection import TickConnection
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Column",
     "Filter",
+    "Limits",
     "Producer",
     "PutReceipt",
+    "Retention",
     "Selection",
     "Tail",
     "TailBatch",
@@ -61,6 +64,8 @@ __all__ = [
 ]
 
 _PAGE_SIZE = 1_000
+_KEEP_EVERYTHING = Retention()
+_NO_LIMITS = Limits()
 
 
 class TickClient:
@@ -98,6 +103,7 @@ class TickClient:
             call_attempts=config.call_attempts,
         )
         self._timeout_seconds = timeout_seconds
+        self._administration = TickAdministration(self._connection, timeout_seconds=timeout_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -206,22 +212,6 @@ class TickClient:
             epoch=answer.producer_epoch,
             last_sequence=answer.last_sequence,
         )
-
-    def create_dataset(self, subject: str, *, naive_time_zone: str = "") -> dataset_pb2.Dataset:
-        """Create the dataset of a registered subject before its first put.
-
-        Args:
-            subject: The registry subject.
-            naive_time_zone: The IANA zone in which zone-less timestamps of puts are read; refused
-                when empty.
-        """
-        answer: dataset_pb2.Dataset = self._call(
-            "CreateDataset",
-            tick_store_service_pb2.CreateDatasetRequest(
-                dataset=subject, naive_time_zone=naive_time_zone
-            ),
-        ).dataset
-        return answer
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -535,6 +525,14 @@ class TickClient:
 
     # Knowing ----------------------------------------------------------------------------------
 
+    def dataset(self, name: str) -> dataset_pb2.Dataset:
+        """One dataset: its settings, what it holds and in which form.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        return self._administration.dataset(name)
+
     def datasets(self, *, prefix: str = "") -> list[dataset_pb2.Dataset]:
         """Every dataset whose name begins with `prefix`, in order of names."""
         found: list[dataset_pb2.Dataset] = []
@@ -552,6 +550,96 @@ class TickClient:
             "GetStats", tick_store_service_pb2.GetStatsRequest(dataset=dataset or "")
         )
         return answer
+
+    # Administering ----------------------------------------------------------------------------
+
+    def create_dataset(
+        self,
+        subject: str,
+        *,
+        naive_time_zone: str = "",
+        retention: Retention = _KEEP_EVERYTHING,
+        limits: Limits = _NO_LIMITS,
+    ) -> dataset_pb2.Dataset:
+        """Create the dataset of a registered subject before its first put.
+
+        Args:
+            subject: The registry subject.
+            naive_time_zone: The IANA zone in which zone-less timestamps of puts are read; refused
+                when empty.
+            retention: How long and how much is kept.
+            limits: What its producers may use.
+
+        Raises:
+            InvalidArgumentError: the dataset exists with other settings.
+        """
+        return self._administration.create_dataset(
+            subject, naive_time_zone=naive_time_zone, retention=retention, limits=limits
+        )
+
+    def update_dataset(
+        self,
+        dataset: str,
+        *,
+        naive_time_zone: str | None = None,
+        retention: Retention | None = None,
+        limits: Limits | None = None,
+    ) -> dataset_pb2.Dataset:
+        """Change settings of a dataset; what is None stays as it is.
+
+        Args:
+            dataset: The dataset.
+            naive_time_zone: As for `create_dataset`; counts for streams opened from now on.
+            retention: How long and how much is kept; `Retention()` keeps everything.
+            limits: What its producers may use; `Limits()` sets none.
+        """
+        return self._administration.update_dataset(
+            dataset, naive_time_zone=naive_time_zone, retention=retention, limits=limits
+        )
+
+    def delete_dataset(self, dataset: str) -> int:
+        """Delete a dataset with all its rows, for good; returns how many there were.
+
+        Raises:
+            FailedPreconditionError: named snapshots hold it.
+        """
+        return self._administration.delete_dataset(dataset)
+
+    def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> dataset_pb2.Snapshot:
+        """Give the present revisions of some datasets a name, and keep what they show (T7).
+
+        Args:
+            name: The snapshot's name, for `snapshot=` of every read.
+            datasets: The datasets; all when empty.
+
+        Raises:
+            AlreadyExistsError: there is a snapshot of that name.
+        """
+        return self._administration.create_snapshot(name, datasets=datasets)
+
+    def snapshots(self, *, dataset: str | None = None) -> list[dataset_pb2.Snapshot]:
+        """Every named snapshot, or those that hold a dataset, in order of names."""
+        return self._administration.snapshots(dataset=dataset or "")
+
+    def delete_snapshot(self, name: str) -> None:
+        """Delete a named snapshot; its rows stay as long as the datasets keep them."""
+        self._administration.delete_snapshot(name)
+
+    def flush(self, dataset: str, *, timeout_seconds: float = 30.0) -> dataset_pb2.Dataset:
+        """Move everything acknowledged out of the write-ahead log into segments.
+
+        Raises:
+            DeadlineExceededError: it goes on in the background.
+        """
+        return self._administration.flush(dataset, timeout_seconds=timeout_seconds)
+
+    def compact(self, dataset: str, *, timeout_seconds: float = 30.0) -> dataset_pb2.Dataset:
+        """Settle every segment, which is done in the background anyway, and merge small ones.
+
+        Raises:
+            DeadlineExceededError: it goes on in the background.
+        """
+        return self._administration.compact(dataset, timeout_seconds=timeout_seconds)
 
     def _call(self, method: str, request: object) -> Any:
         return self._connection.call(method, request, timeout_seconds=self._timeout_seconds)

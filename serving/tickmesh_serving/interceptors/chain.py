@@ -73,6 +73,9 @@ class Chain:
         """Close the call; afterwards `call.status` says what the caller is told."""
         for end in self._end:
             end(call)
+        # An error holds the frames it passed, and this call is in one of them: a ring that would
+        # keep whatever they hold, such as a read's snapshot, until the next garbage collection.
+        call.error = None
 
 
 def build_chain(

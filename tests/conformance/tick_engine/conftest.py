@@ -81,7 +81,8 @@ def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
             if request.param == "disk-sealing":
                 limits = replace(limits, log_bytes=1)
             if request.param == "disk-settling":
-                limits = replace(limits, settled_rows=1_000, settle_after_seconds=0.0)
+                full = min(limits.settled_rows, 1_000)
+                limits = replace(limits, settled_rows=full, settle_after_seconds=3_600.0)
                 kind = SettlingEngine
             engine = kind(tmp_path / str(len(opened)), limits=limits, now_ns=now_ns)
         opened.append(engine)

@@ -124,3 +124,53 @@ def test_a_filter_that_does_not_fit_the_columns_is_refused_when_planned(
                 ask(request)
         with pytest.raises(FilterInvalidError):
             engine.follow(DATASET, wanted=condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (Comparison("ts", Operator.GREATER, Instant(700_000)), 70_000),
+        (AllOf((LARGE, Comparison("ts", Operator.LESS_OR_EQUAL, Instant(699_990)))), 70_000),
+        (Comparison("ts", Operator.EQUAL, Instant(700_010)), 70_000),
+        (AnyOf((Comparison("ts", Operator.EQUAL, Instant(700_010)), LARGE)), 140_000),
+        (Not(Comparison("ts", Operator.GREATER, Instant(700_000))), 140_000),
+        (Comparison("ts", Operator.GREATER, Instant((1 << 63) - 1)), 140_000),
+    ],
+)
+def test_a_filter_on_the_event_time_prunes_like_a_range(
+    engine: TickEngine, condition: Filter, rows: int
+) -> None:
+    for first in (0, 70_000):
+        put(engine, ticks(70_000, first=first))
+    planned = engine.plan(replace(READ, filter=condition))
+    assert sum(each.rows for each in planned.ranges) <= rows
+    expected = [at for at in range(140_000) if _is_true(condition, at)]
+    assert sizes(engine, replace(READ, filter=condition)) == expected
+
+
+def _is_true(condition: Filter, number: int) -> bool:
+    match condition:
+        case AllOf(operands):
+            return all(_is_true(each, number) for each in operands)
+        case AnyOf(operands):
+            return any(_is_true(each, number) for each in operands)
+        case Not(operand):
+            return not _is_true(operand, number)
+        case Comparison("ts", operator, Instant(ns)):
+            value, bound = number * 10, ns
+        case Comparison(_, operator, int(bound)):
+            value = number
+    compare = {"==": int.__eq__, "<=": int.__le__, ">": int.__gt__, ">=": int.__ge__}
+    return bool(compare[operator](value, bound))
+
+
+def test_a_filter_on_the_symbol_narrows_the_symbols_asked_for(engine: TickEngine) -> None:
+    fill(engine)
+    for condition, expected in (
+        (Comparison("symbol", Operator.EQUAL, "MSFT"), [1, 4]),
+        (Membership("symbol", ("MSFT", "IBM")), [1, 4]),
+        (Comparison("symbol", Operator.EQUAL, "IBM"), []),
+        (Comparison("symbol", Operator.NOT_EQUAL, "IBM"), [0, 1]),
+    ):
+        request = replace(READ, filter=condition, symbols=("MSFT", "AAPL"), limit=2)
+        assert sizes(engine, request) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tests.support.ticks import (
@@ -17,7 +18,11 @@ from tests.support.ticks import (
     put,
     ticks,
 )
-from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
+from tickmesh_tickstore.domain.errors import (
+    InvalidArgumentError,
+    StoreClosedError,
+    VersionNotReadableError,
+)
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
 
@@ -124,16 +129,35 @@ def test_a_tail_chooses_symbols_and_columns(engine: TickEngine) -> None:
         engine.follow(DATASET, columns=("volume",))
 
 
-def test_a_tail_keeps_its_schema_when_a_version_is_added(engine: TickEngine) -> None:
+def test_t9_a_tail_keeps_its_schema_when_a_version_is_added(engine: TickEngine) -> None:
     follower = engine.follow(DATASET)
+    put(engine, ticks(1))
+    newer = SCHEMA.append(pa.field("venue", pa.string()))
+    engine.add_version(DATASET, stamp=VERSION_2, schema=newer)
+    batch = pa.record_batch([*ticks(1, first=1).columns, pa.array(["X"])], schema=newer)
+    put(engine, batch, stamp=VERSION_2)
+    assert (first := follower.wait(5)) is not None
+    assert (second := follower.wait(5)) is not None
+    assert second.stamp == VERSION_2
+    assert first.batch.schema.equals(SCHEMA)
+    assert second.batch.schema.equals(SCHEMA)
+    assert second.batch.to_pylist()[0]["size"] == 1
+
+
+def test_t9_a_tail_refuses_rows_without_what_its_version_requires(engine: TickEngine) -> None:
+    """And stays in front of them, so that it goes on under another version where it ended."""
+    whole, some = engine.follow(DATASET), engine.follow(DATASET, columns=("size",))
     put(engine, ticks(1))
     engine.add_version(DATASET, stamp=VERSION_2, schema=SCHEMA.remove(2))
     put(engine, ticks(1, first=1).drop_columns(["price"]), stamp=VERSION_2)
-    assert (first := follower.wait(5)) is not None
-    assert first.batch.schema.names == SCHEMA.names
-    assert (second := follower.wait(5)) is not None
-    assert second.stamp == VERSION_2
-    assert second.batch.to_pylist()[0]["price"] is None
+    assert (first := whole.wait(5)) is not None
+    for _ in range(2):
+        with pytest.raises(VersionNotReadableError, match="price"):
+            whole.wait(5)
+    assert whole.position == first.position
+    assert drain(some) == [0, 1]
+    after = engine.follow(DATASET, after=whole.position, reader_version=2)
+    assert drain(after) == [1]
 
 
 def test_followed_batches_are_bounded(make_engine: MakeEngine) -> None:

@@ -47,6 +47,18 @@ def test_t7_a_read_as_of_an_older_revision_is_repeatable(engine: TickEngine) -> 
         assert sizes(engine, replace(READ, as_of_revision=revision)) == list(range(revision * 10))
 
 
+@pytest.mark.parametrize("order", list(Order))
+def test_batches_without_a_wanted_symbol_are_passed_over(engine: TickEngine, order: Order) -> None:
+    for number, symbol in enumerate(("AAPL", "MSFT", "IBM", "MSFT")):
+        put(engine, ticks(10, first=10 * number, symbols=(symbol,)))
+    for request in (
+        replace(READ, symbols=("MSFT",), order=order),
+        replace(READ, symbols=("MSFT",), order=order, columns=("size",)),
+        replace(READ, symbols=("MSFT",), order=order, stamps=tuple(StampColumn)),
+    ):
+        assert sizes(engine, request) == [*range(10, 20), *range(30, 40)]
+
+
 def test_t7_a_reader_keeps_its_snapshot_while_rows_arrive(engine: TickEngine) -> None:
     fill(engine, batches=2)
     reader = engine.scan(READ)

@@ -41,7 +41,8 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def engine(make_engine: MakeEngine, clock: HandClock) -> TickEngine:
-    engine = make_engine(EngineLimits(), now_ns=clock)
+    # Settled segments of ten rows too: what is dropped is whole segments.
+    engine = make_engine(EngineLimits(settled_rows=10), now_ns=clock)
     engine.create_dataset(DATASET, stamp=VERSION_1, schema=SCHEMA)
     return engine
 

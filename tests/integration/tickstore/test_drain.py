@@ -1,4 +1,4 @@
-"""T2, T8 and T11 at SIGTERM: it ends within its deadline, whatever its clients do or leave undone."""
+"""T2, T8, T11 at SIGTERM: it ends within its deadline, whatever its clients do or leave undone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import grpc
 import pyarrow as pa
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from pyarrow import flight
 
 from tests.support.governed_ticks import decoded, trades, trades_schema
@@ -19,7 +19,6 @@ from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 from tickmesh_serving.mesh import Mesh
-from tickmesh_tickstore.commands import pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,9 +44,15 @@ class HealthWatch:
         assert self._serving.wait(30)
 
     def _watch(self) -> None:
-        stub = health_pb2_grpc.HealthStub(self._channel)
+        watch: grpc.UnaryStreamMultiCallable[
+            health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+        ] = self._channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         try:
-            for answer in stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE)):
+            for answer in watch(health_pb2.HealthCheckRequest(service=SERVICE)):
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:
                     self._serving.set()
                 elif self._serving.is_set() and self.not_serving_at is None:
@@ -79,8 +84,8 @@ class WorkingPut:
             for number in range(1, 1_000_000):
                 self.sent.append(trades(5, start_ns=number * 1_000_000))
                 self._writer.write_table(self.sent[-1])
-                read = self._reader.read()
-                acknowledged = commands_pb2.PutAcknowledgement.FromString(read.to_pybytes())  # type: ignore[attr-defined]  # the stubs take it for a reader of batches
+                read = self._reader.read()  # type: ignore[attr-defined]  # the stubs take it for a reader of batches
+                acknowledged = commands_pb2.PutAcknowledgement.FromString(read.to_pybytes())
                 if acknowledged.state == commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE:
                     self.rows = acknowledged.rows
         except (flight.FlightError, pa.ArrowException, AttributeError):

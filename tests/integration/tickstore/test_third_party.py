@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from tests.support.mesh import program
 
 pytestmark = pytest.mark.integration
 
@@ -136,3 +139,24 @@ def test_naive_pandas_times_are_refused_with_the_line_that_mends_them(
     reason, message = printed.splitlines()
     assert reason == "NAIVE_TIMESTAMP"
     assert 'df["ts"] = df["ts"].dt.tz_localize("UTC")' in message
+
+
+def test_t6_a_client_in_go_puts_gets_and_reads_the_refusal(
+    flight_address: str, subject: str
+) -> None:
+    """Arrow's public Go package alone: ns times, a dictionary that is replaced, the typed error."""
+    done = subprocess.run(
+        [program("ticks-go"), flight_address, subject],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["received"] == told["sent"]
+    assert [row["ts"] % 1_000_000_000 for row in told["sent"]] == list(range(123456789, 123456793))
+    refused = told["refused"]
+    assert (refused["code"], refused["reason"]) == ("InvalidArgument", "ROWS_REFUSED")
+    assert "price" in refused["message"]
+    assert refused["metadata"]["rowsStored"] == "0"

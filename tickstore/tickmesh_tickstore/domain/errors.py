@@ -41,6 +41,7 @@ __all__ = [
     "StoreFailedError",
     "TickStoreError",
     "UploadIncompleteError",
+    "VersionNotReadableError",
     "WrongColumnsError",
 ]
 
@@ -277,7 +278,13 @@ class NoSymbolError(TickStoreError):
     reason = "ROLE_MISSING"
 
 
-class GenerationNotReadableError(TickStoreError):
-    """Rows of an older schema version cannot be read losslessly under the asked one (T9)."""
+class VersionNotReadableError(TickStoreError):
+    """Rows of one schema version cannot be read as asked under another without loss (T9)."""
 
     reason = "VERSION_NOT_READABLE"
+
+
+class GenerationNotReadableError(VersionNotReadableError):
+    """Rows of other generations cannot be read under the version asked for (T9)."""
+
+    reason = "GENERATION_NOT_READABLE"

@@ -63,6 +63,7 @@ class ScanRequest:
         after: Only rows behind this cut of the arrival order.
         through: Only rows before this cut of the arrival order.
         dataset_id: The very dataset a planned range was made for.
+        reader_version: The schema version to read under; `None` for the newest one of the dataset.
     """
 
     dataset: str
@@ -78,6 +79,7 @@ class ScanRequest:
     after: Position | None = None
     through: Position | None = None
     dataset_id: str | None = None
+    reader_version: int | None = None
 
     def to_payload(self) -> RangePayload:
         """The request as opaque bytes."""
@@ -123,7 +125,10 @@ class PlannedRange:
     Attributes:
         payload: What `scan` takes.
         rows: Rows in the range before time and symbol filters.
+        newest_time_ns: No row of the range has a later event time, ns since the epoch; `None` where
+            that is not known.
     """
 
     payload: RangePayload
     rows: int
+    newest_time_ns: int | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, WrongColumnsError
 from tickmesh_tickstore.domain.requests import POSITION_COLUMN, StampColumn
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
     from tickmesh_tickstore.domain.stamps import Stamp
@@ -22,6 +23,7 @@ __all__ = [
     "require_columns",
     "require_storable",
     "role_columns",
+    "time_unit_ns",
 ]
 
 ARRIVAL_COLUMN = "_arrival"
@@ -48,6 +50,8 @@ class RowLayout:
         event_time: Name of the event time column, if there is one of a timestamp type.
         symbol: Name of the symbol column, if there is one of a string type.
         time_unit_ns: ns in one unit of the event time column; 1 without one.
+        rules: Its defaults, and which of its nulls are values.
+        generation: The generation it belongs to, from 1.
     """
 
     stamp: Stamp
@@ -55,13 +59,22 @@ class RowLayout:
     event_time: str | None
     symbol: str | None
     time_unit_ns: int
+    rules: FieldRules = NO_RULES
+    generation: int = 1
 
     @classmethod
-    def of(cls, stamp: Stamp, schema: pa.Schema) -> RowLayout:
+    def of(
+        cls,
+        stamp: Stamp,
+        schema: pa.Schema,
+        *,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> RowLayout:
         """Read the roles from the schema's field metadata."""
         event_time, symbol = role_columns(schema)
-        unit = 1 if event_time is None else _NS_PER_UNIT[schema.field(event_time).type.unit]
-        return cls(stamp, schema, event_time, symbol, unit)
+        unit = 1 if event_time is None else time_unit_ns(schema.field(event_time).type)
+        return cls(stamp, schema, event_time, symbol, unit, rules, generation)
 
     def time_span(self, batch: pa.RecordBatch) -> tuple[int, int] | None:
         """Least and greatest event time in ns; `None` when the batch has none."""
@@ -74,6 +87,11 @@ class RowLayout:
         # As integers: `as_py` would refuse or round what datetime cannot hold.
         unit = self.time_unit_ns
         return low.cast(pa.int64()).as_py() * unit, high.cast(pa.int64()).as_py() * unit
+
+
+def time_unit_ns(data_type: pa.TimestampType[Any, Any]) -> int:
+    """Nanoseconds in one unit of a timestamp type."""
+    return _NS_PER_UNIT[data_type.unit]
 
 
 def role_columns(schema: pa.Schema) -> tuple[str | None, str | None]:

@@ -70,10 +70,6 @@ class Dataset:
 
     All writes go through one thread, which runs only while there is work. Readers take `state`,
     an immutable value, and never wait for the writer.
-
-    Attributes:
-        changing_segments: Held by whoever replaces or drops sealed parts, from looking at them
-            until state and manifest agree again.
     """
 
     def __init__(
@@ -91,6 +87,7 @@ class Dataset:
         self.name = name
         self.dataset_id = dataset_id
         self._layouts = {layout.stamp: layout for layout in layouts}
+        self._readers: dict[int, RowLayout] = {}
         self._state = state
         self._ledger = ledger
         self._journal = journal
@@ -101,7 +98,6 @@ class Dataset:
         self._syncing = GroupSync(self._settle, name=name)
         self._commit_groups = 0
         self._lock = threading.Lock()
-        self.changing_segments = threading.Lock()
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
         self._state_changed = threading.Condition(self._lock)
@@ -110,6 +106,8 @@ class Dataset:
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
+        self.changing_segments = threading.Lock()
+        """Held by whoever drops sealed parts, or puts others in their place."""
 
     # What readers see.
 
@@ -154,6 +152,7 @@ class Dataset:
             tuple((layout.stamp, layout.schema) for layout in layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in layouts),
         )
 
     def wait_for_change(
@@ -193,8 +192,10 @@ class Dataset:
             PositionExpiredError: Some were; says from where on rows are kept.
         """
         state = self._state
+        if not START < after < state.dropped.kept_from:
+            return
         kept_from = state.dropped.kept_from_at(state.revision if as_of is None else as_of)
-        if START < after < kept_from:
+        if after < kept_from:
             token = f"{self.dataset_id}:{kept_from.token()}"
             raise PositionExpiredError(
                 f"rows of dataset {self.name!r} behind the position were dropped by retention: "
@@ -232,6 +233,28 @@ class Dataset:
                 },
             )
         return layout
+
+    def reader(self, version: int | None) -> RowLayout:
+        """The columns of a version to read under; of the newest one that rows are taken of.
+
+        Raises:
+            SchemaVersionNotFoundError: It is neither among those nor among the readers.
+        """
+        if version is None:
+            return self.newest
+        known = (each for each in self._layouts.values() if each.stamp.schema_version == version)
+        layout = next(known, None) or self._readers.get(version)
+        if layout is None:
+            raise SchemaVersionNotFoundError(
+                f"dataset {self.name!r} is not read under schema version {version}: "
+                "name a registered version of its subject",
+                metadata={"dataset": self.name, "schema_version": str(version)},
+            )
+        return layout
+
+    def take_reader(self, layout: RowLayout) -> None:
+        """Be read under a version that no row was written under."""
+        self._readers = {**self._readers, layout.stamp.schema_version: layout}
 
     def find_version(self, layout: RowLayout) -> bool:
         """Whether the version is known already.
@@ -543,7 +566,7 @@ class Dataset:
     def replace_parts(self, parts: Sequence[Part], replacing: Sequence[Part]) -> None:
         """The rows of neighbouring sealed parts now live in others.
 
-        Under `changing_segments`, which keeps the parts from being changed in two ways at once.
+        The caller holds `changing_segments`, from looking at the parts until state and manifest agree.
         """
         with self._lock:
             self._state = self._state.with_replaced(parts, replacing)

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
@@ -18,6 +18,7 @@ from tickmesh_tickstore.domain.errors import (
     SnapshotExistsError,
     SnapshotNotFoundError,
     StoreClosedError,
+    TickStoreError,
 )
 from tickmesh_tickstore.domain.limits import EngineLimits
 from tickmesh_tickstore.domain.positions import START, Position
@@ -26,6 +27,7 @@ from tickmesh_tickstore.domain.snapshots import Snapshot, checked_snapshot_name
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
 from tickmesh_tickstore.engine.columns import RowLayout, require_storable
 from tickmesh_tickstore.engine.dropped import expired_parts, is_older
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 from tickmesh_tickstore.engine.follow import TailFollower
 from tickmesh_tickstore.engine.group import Sender
 from tickmesh_tickstore.engine.scan import SnapshotRead
@@ -110,7 +112,11 @@ class DatasetEngine(ABC):
 
     @abstractmethod
     def _erase(self, dataset_id: str) -> None:
-        """Remove everything of a dataset that takes no more calls, durably."""
+        """Remove everything of a dataset that takes no more calls, durably.
+
+        Raises:
+            DiskFullError, StoreFailedError: It is as it was.
+        """
 
     @abstractmethod
     def _discard(self, dataset: Dataset, gone: Sequence[DroppedPart]) -> None:
@@ -141,14 +147,22 @@ class DatasetEngine(ABC):
         """See `TickEngine.limits`."""
         return self._limits
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.create_dataset`."""
         if not 0 < len(name) <= _LONGEST_NAME:
             raise InvalidArgumentError(
                 f"a dataset's name has 1 to {_LONGEST_NAME} characters, got {len(name)}"
             )
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             if name in self._datasets or name in self._damaged:
@@ -160,10 +174,18 @@ class DatasetEngine(ABC):
             self._datasets = {**self._datasets, name: dataset}
         return dataset.info()
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """See `TickEngine.add_version`."""
         require_storable(schema)
-        layout = RowLayout.of(stamp, schema)
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
         with self._lock:
             self._require_open()
             dataset = self._find(name)
@@ -171,6 +193,23 @@ class DatasetEngine(ABC):
                 self._keep_version(dataset, layout)
                 dataset.take_version(layout)
         return dataset.info()
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """See `TickEngine.add_reader`."""
+        layout = RowLayout.of(stamp, schema, rules=rules, generation=generation)
+        with self._lock:
+            self._require_open()
+            dataset = self._find(name)
+            if not dataset.find_version(layout):
+                dataset.take_reader(layout)
 
     def dataset(self, name: str) -> DatasetInfo:
         """See `TickEngine.dataset`."""
@@ -192,7 +231,7 @@ class DatasetEngine(ABC):
         """See `TickEngine.delete_dataset`."""
         with self._lock:
             self._require_open()
-            rows = self.statistics(name).rows
+            info, statistics = self.dataset(name), self.statistics(name)
             holders = [each.name for each in self._snapshots.values() if name in each.revisions]
             if holders:
                 raise DatasetHeldError(
@@ -204,14 +243,24 @@ class DatasetEngine(ABC):
                         "snapshot": min(holders),
                     },
                 )
-            dataset_id = self.dataset(name).dataset_id
             dataset = self._datasets.get(name)
             self._datasets = {key: each for key, each in self._datasets.items() if key != name}
             self._damaged.pop(name, None)
             if dataset is not None:
                 dataset.delete()
-            self._erase(dataset_id)
-        return rows
+            try:
+                self._erase(info.dataset_id)
+            except TickStoreError:
+                # It takes no more calls by now, and is on disk as it was.
+                damage = (
+                    f"dataset {name!r} could not be deleted: delete it again, or restart the store "
+                    "to have it back"
+                )
+                self._damaged[name] = DamagedDataset(
+                    replace(info, damage=damage), replace(statistics, failure=damage)
+                )
+                raise
+        return statistics.rows
 
     def create_snapshot(self, name: str, *, datasets: Sequence[str] = ()) -> Snapshot:
         """See `TickEngine.create_snapshot`."""
@@ -329,6 +378,7 @@ class DatasetEngine(ABC):
         symbols: Sequence[str] | None = None,
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
@@ -338,6 +388,7 @@ class DatasetEngine(ABC):
             symbols=symbols,
             wanted=wanted,
             columns=columns,
+            reader_version=reader_version,
         )
 
     def trim(self, name: str, retention: Retention) -> int:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tickmesh_tickstore.domain.errors import InvalidArgumentError, StoreClosedError
 from tickmesh_tickstore.domain.positions import Position
 from tickmesh_tickstore.engine.interface import Followed
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.selection import Selection
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class TailFollower:
         symbols: Sequence[str] | None,
         wanted: Filter | None,
         columns: Sequence[str] | None,
+        reader_version: int | None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
         if after > end:
@@ -53,8 +54,9 @@ class TailFollower:
         self._limits = limits
         self._position = after
         self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
-        self._selection = Selection.of(dataset.newest, symbols=symbols, wanted=wanted)
-        full = reader_schema(dataset.newest, dataset.layouts)
+        reader = dataset.reader(reader_version)
+        self._selection = Selection.of(reader, symbols=symbols, wanted=wanted)
+        full = reader.schema
         self._columns = list(full.names if columns is None else columns)
         unknown = [name for name in self._columns if name not in full.names]
         if unknown:
@@ -62,7 +64,12 @@ class TailFollower:
                 f"no column {', '.join(map(repr, unknown))}; there are {', '.join(full.names)}",
                 metadata={"unknown": ",".join(unknown)},
             )
-        self._resolver = Resolver(full, dataset.layout)
+        needed = {*self._columns, *self._selection.columns}
+        working = [name for name in full.names if name in needed]
+        self._resolver = Resolver(reader, working, dataset.layout, dataset=dataset.name)
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
+        )
         self._schema = pa.schema([full.field(name) for name in self._columns]).with_metadata(
             full.metadata
         )
@@ -125,18 +132,21 @@ class TailFollower:
 
     def _give(self) -> Followed | None:
         assert self._loaded is not None
-        stored, batch = self._loaded
-        rows = min(batch.num_rows, self._affordable_rows(batch))
+        stored, loaded = self._loaded
+        rows = min(loaded.num_rows, self._affordable_rows(loaded))
         given = stored.rows(0, rows)
-        left = stored.rows(rows, batch.num_rows)
         assert given is not None
-        self._loaded = None if left is None else (left, batch.slice(rows))
-        self._position = given.end_position()
-        batch = self._resolver.resolve(batch.slice(0, rows), stored.stamp)
+        batch = loaded.slice(0, rows)
         if self._selection.is_filter:
-            batch = batch.filter(self._selection.mask(batch))
-            if batch.num_rows == 0:
-                return None
+            mask = self._selection.mask(self._chooser.resolve(batch, stored.stamp))
+            batch = batch.filter(mask)
+        # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+        batch = self._resolver.resolve(batch, stored.stamp)
+        left = stored.rows(rows, loaded.num_rows)
+        self._loaded = None if left is None else (left, loaded.slice(rows))
+        self._position = given.end_position()
+        if batch.num_rows == 0:
+            return None
         return Followed(batch.select(self._columns), self._position, stored.stamp)
 
     def _affordable_rows(self, batch: pa.RecordBatch) -> int:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin, Stamp
+from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -57,6 +58,7 @@ class DatasetInfo:
         versions: The schema versions it takes rows of, ascending, with their Arrow schemas.
         event_time: Name of the event time column of the newest version, if any.
         symbol: Name of the symbol column of the newest version, if any.
+        generations: The generation of each of `versions`.
         damage: Why it neither takes nor gives rows; empty while it is sound.
     """
 
@@ -66,6 +68,7 @@ class DatasetInfo:
     versions: tuple[tuple[Stamp, pa.Schema], ...]
     event_time: str | None
     symbol: str | None
+    generations: tuple[int, ...]
     damage: str = ""
 
     @property
@@ -96,6 +99,7 @@ class DatasetStatistics:
         settled_segments: Those of the segments which are settled.
         settled_rows: Rows in them.
         settled_bytes: Bytes in them.
+        version_rows: Rows stored, by schema version.
         logs: Logs that hold rows.
     """
 
@@ -112,6 +116,7 @@ class DatasetStatistics:
     dropped_bytes: int
     retained_from_revision: int
     failure: str
+    version_rows: Mapping[int, int]
     settled_segments: int = 0
     settled_rows: int = 0
     settled_bytes: int = 0
@@ -286,8 +291,23 @@ class TickEngine(Protocol):
         """Its bounds (T11)."""
         ...
 
-    def create_dataset(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def create_dataset(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Create a dataset with its first schema version; durable on return.
+
+        Args:
+            name: The name.
+            stamp: The version.
+            schema: Its columns.
+            rules: Its defaults, and which of its nulls are values.
+            generation: The generation it belongs to, from 1.
 
         Raises:
             DatasetAlreadyExistsError: The name is taken.
@@ -295,10 +315,38 @@ class TickEngine(Protocol):
         """
         ...
 
-    def add_version(self, name: str, *, stamp: Stamp, schema: pa.Schema) -> DatasetInfo:
+    def add_version(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> DatasetInfo:
         """Let a dataset take rows of a further schema version; durable on return.
 
-        Doing so again with the same schema changes nothing.
+        Doing so again with the same schema changes nothing. Arguments as for `create_dataset`.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            WrongColumnsError: The version is known with another schema.
+        """
+        ...
+
+    def add_reader(
+        self,
+        name: str,
+        *,
+        stamp: Stamp,
+        schema: pa.Schema,
+        rules: FieldRules = NO_RULES,
+        generation: int = 1,
+    ) -> None:
+        """Let a dataset be read under a version that no row was written under.
+
+        It is known until the engine closes. One that rows are taken of changes nothing. Arguments
+        as for `create_dataset`.
 
         Raises:
             DatasetNotFoundError: No such dataset.
@@ -455,15 +503,16 @@ class TickEngine(Protocol):
         stream is read. Rows that lie memory-mapped and need no work come through a C++ reader that
         needs no Python to go on (`RowStream.is_held`).
 
-        Rows of every schema version are read under the dataset's newest one: columns by name,
-        missing ones null.
+        Rows of every schema version are read under one of them: columns by field id, cast where
+        that is exact, missing ones filled with the reader's default or null.
 
         Raises:
             DatasetNotFoundError, FutureRevisionError, SnapshotGoneError: Nothing to read there.
             NoEventTimeError, NoSymbolError, InvalidArgumentError: The dataset cannot answer it.
             FilterInvalidError: Its filter does not fit the columns.
-            GenerationNotReadableError: Some rows cannot be read losslessly under the newest
-                version.
+            SchemaVersionNotFoundError: The reader's version is not known.
+            VersionNotReadableError: Some rows cannot be read under it without loss.
+            GenerationNotReadableError: The same, of rows of another generation.
             LimitExceededError: More rows than may be held at once.
             DatasetDamagedError: Stored rows are damaged; also while the stream is read.
         """
@@ -477,8 +526,11 @@ class TickEngine(Protocol):
         symbols: Sequence[str] | None = None,
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
+        reader_version: int | None = None,
     ) -> Follower:
-        """Everything behind a position, then whatever arrives (T8).
+        """Everything behind a position, then whatever arrives, under one version (T8, T9).
+
+        Rows that cannot be read under it raise when they come up, as `scan` does.
 
         Raises:
             DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.
@@ -492,6 +544,17 @@ class TickEngine(Protocol):
 
         Raises:
             DatasetNotFoundError, DiskFullError, StoreFailedError: Nothing was moved.
+            TimeoutError: It goes on in the background.
+        """
+        ...
+
+    def compact(self, name: str, *, timeout_seconds: float) -> None:
+        """Flush, then bring all rows into settled segments, small neighbours merged.
+
+        No row changes its position, and no read another answer.
+
+        Raises:
+            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
             TimeoutError: It goes on in the background.
         """
         ...
@@ -519,17 +582,6 @@ class TickEngine(Protocol):
 
         Returns:
             The bytes that were freed.
-        """
-        ...
-
-    def compact(self, name: str, *, timeout_seconds: float) -> None:
-        """Flush, then bring all rows into settled segments, small neighbours merged.
-
-        No row changes its position, and no read another answer.
-
-        Raises:
-            DatasetNotFoundError, DiskFullError, StoreFailedError: Every row is where it was.
-            TimeoutError: It goes on in the background.
         """
         ...
 

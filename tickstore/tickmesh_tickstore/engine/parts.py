@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from tickmesh_tickstore.engine.chunk import Chunk, TimeSpan, append_chunk, join_
 from tickmesh_tickstore.engine.dropped import NOTHING_DROPPED, DroppedRows, Trim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
@@ -51,6 +52,10 @@ class Part(Protocol):
         """Least and greatest event time in ns, `None` without any."""
         ...
 
+    def version_rows(self) -> Mapping[int, int]:
+        """Its rows by schema version; no row is read."""
+        ...
+
     def chunks(self) -> Sequence[StoredRows]:
         """Its rows in order of arrival, cut where they are read; nothing is read yet."""
         ...
@@ -79,6 +84,13 @@ class TailPart:
     def byte_count(self) -> int:
         """Bytes in memory."""
         return sum(chunk.batch.nbytes for chunk in self.held)
+
+    def version_rows(self) -> Mapping[int, int]:
+        """See `Part.version_rows`."""
+        counts: Counter[int] = Counter()
+        for chunk in self.held:
+            counts[chunk.stamp.schema_version] += chunk.row_count
+        return counts
 
     def chunks(self) -> Sequence[Chunk]:
         """The rows."""
@@ -176,6 +188,13 @@ class DatasetState:
         found = self.sealed[place : place + len(parts)]
         same = len(found) == len(parts) and all(map(lambda a, b: a is b, found, parts))
         return place if same else None
+
+    def version_rows(self) -> Counter[int]:
+        """Rows by schema version."""
+        counts: Counter[int] = Counter()
+        for part in (*self.sealed, *self.recent):
+            counts.update(part.version_rows())
+        return counts
 
     def time_span(self) -> TimeSpan | None:
         """Least and greatest event time stored, in ns."""

@@ -1,187 +1,397 @@
-"""Reading rows of one schema version under another: columns by name, nothing lossy (T9)."""
+"""Reading rows of one schema version under another (T9).
+
+Columns are matched by field id, by name only where ids are missing. What both versions have is cast
+where that is exact, what the reader adds takes its default or null, what it does not declare is
+dropped; inside structs, lists and maps likewise. Where a value cannot be had, nothing is read: a
+refusal says which column of which version, and why.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tickmesh_tickstore.domain.errors import GenerationNotReadableError
+from tickmesh.decoding.arrow import nulls, pc
+from tickmesh.schema.field_metadata import FIELD_ID_KEY
+from tickmesh.schema.validation.encodings import as_list, json_of
+from tickmesh_tickstore.engine.casts import Cast, ImpossibleCastError, cast_between, is_json
+from tickmesh_tickstore.engine.json_values import UnfitValueError, array_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
-    from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh.decoding.arrow import Array
     from tickmesh_tickstore.engine.columns import RowLayout
+    from tickmesh_tickstore.engine.field_rules import FieldRules
 
-__all__ = ["Resolver", "reader_schema"]
+    Field: TypeAlias = pa.Field[Any]
 
-_UNITS = ("s", "ms", "us", "ns")
-_EXACT_INTEGER_BITS = {16: 11, 32: 24, 64: 53}
+__all__ = ["ColumnRefusal", "Resolution", "UnfitRowsError"]
+
+_LONGEST_EXAMPLE = 60
 
 
-def reader_schema(reader: RowLayout, layouts: Iterable[RowLayout]) -> pa.Schema:
-    """The schema of rows of all versions under one of them.
+@dataclass(frozen=True, slots=True)
+class ColumnRefusal:
+    """Why a column of the reader cannot be had of rows of another version.
 
-    A column that some version lacks or lets be null may be null, whatever the reader's says.
+    Attributes:
+        column: The reader's column.
+        path: The field, in it or the column itself: names joined by points.
+        written_type: What it was written as; None where it was not written.
+        reader_type: What the reader has it as.
+        reason: Why not.
     """
-    fields = []
-    layouts = tuple(layouts)
-    for field in reader.schema:
-        nullable = any(_may_be_null(layout.schema, field.name) for layout in layouts)
-        fields.append(field.with_nullable(nullable))
-    return pa.schema(fields).with_metadata(reader.schema.metadata)
+
+    column: str
+    path: str
+    written_type: str | None
+    reader_type: str
+    reason: str
 
 
-def _may_be_null(schema: pa.Schema, name: str) -> bool:
-    index = schema.get_field_index(name)
-    return index < 0 or schema.field(index).nullable
+class UnfitRowsError(Exception):
+    """Values were met that the reader's version cannot hold.
+
+    Attributes:
+        refusal: The column.
+        example: One of the values, where there is any.
+    """
+
+    def __init__(self, refusal: ColumnRefusal, *, example: str = "") -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+        self.example = example
 
 
-class Resolver:
-    """Turns batches of any version of a dataset into batches of one schema."""
+class Resolution:
+    """How rows of one version are read under another. Made once, used for every batch.
 
-    def __init__(self, schema: pa.Schema, layout_of: Callable[[Stamp], RowLayout]) -> None:
-        self._schema = schema
-        self._layout_of = layout_of
-        self._same: dict[Stamp, bool] = {}
-        self._needed: dict[Stamp, tuple[str, ...]] = {}
+    Attributes:
+        refusals: The reader's columns that cannot be had, by name.
+        is_identity: Whether both are one and the same schema.
+    """
 
-    def needs(self, stamp: Stamp) -> tuple[str, ...]:
-        """The columns of a written version that `resolve` wants to see.
+    def __init__(self, writer: RowLayout, reader: RowLayout) -> None:
+        self._reader = reader
+        self.refusals: dict[str, ColumnRefusal] = {}
+        self._fields: dict[str, _FieldStep] = {}
+        # One and the same schema: rows come back as they were sent (T6), absent fields absent.
+        self.is_identity = writer.stamp.schema_id == reader.stamp.schema_id
+        written = list(writer.schema)
+        for field in reader.schema:
+            if self.is_identity:
+                self._fields[field.name] = _FieldStep(field, field.name, (field.name,))
+                continue
+            try:
+                self._fields[field.name] = _field_step(
+                    written, field, writer=writer.rules, reader=reader.rules, path=()
+                )
+            except _ImpossibleError as error:
+                self.refusals[field.name] = error.refusal
+
+    def source(self, column: str) -> str | None:
+        """The column, as it was written, that a column of the reader is read from, if any is."""
+        step = self._fields.get(column)
+        return None if step is None else step.source
+
+    def sources(self, columns: Iterable[str]) -> list[str]:
+        """The written columns that some columns of the reader are read from."""
+        found = (self.source(column) for column in columns)
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    def is_unchanged(self, column: str) -> bool:
+        """Whether a column's values are read as they were written, nulls included."""
+        step = self._fields.get(column)
+        return step is not None and step.source is not None and step.is_plain
+
+    def keeps_instants(self, column: str) -> bool:
+        """Whether a column of instants is read from one of instants, of any unit, unfilled."""
+        step = self._fields.get(column)
+        return (
+            step is not None
+            and step.source is not None
+            and step.filling is None
+            and (step.cast is None or (step.written is not None and pt.is_timestamp(step.written)))
+        )
+
+    def resolve(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        """A batch of the writer's columns, or those `sources` names, under some of the reader's.
+
+        Columns on which the versions agree are not copied.
+
+        Args:
+            batch: The rows.
+            schema: The reader's columns that are wanted; none of `refusals`.
 
         Raises:
-            GenerationNotReadableError: A column cannot be read losslessly.
+            UnfitRowsError: Values do not fit.
         """
-        needed = self._needed.get(stamp)
-        if needed is None:
-            layout = self._layout_of(stamp)
-            for field in self._schema:
-                _require_lossless(layout, field)
-            written = set(layout.schema.names)
-            needed = tuple(name for name in self._schema.names if name in written)
-            # Without any column nothing would say how many rows there are.
-            needed = needed or tuple(layout.schema.names[:1])
-            self._needed[stamp] = needed
-        return needed
+        names = batch.schema.names
+        columns = []
+        for name in schema.names:
+            step = self._fields[name]
+            held = None if step.source is None else batch.column(names.index(step.source))
+            columns.append(step.apply(held, batch.num_rows, None))
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def is_same(self, stamp: Stamp) -> bool:
-        """Whether the needed columns are read as they were written, and no other one is added."""
-        same = self._same.get(stamp)
-        if same is None:
-            written = self._layout_of(stamp).schema
-            same = self._same[stamp] = self.needs(stamp) == tuple(self._schema.names) and all(
-                field.type.equals(written.field(field.name).type) for field in self._schema
-            )
-        return same
 
-    def resolve(self, batch: pa.RecordBatch, stamp: Stamp) -> pa.RecordBatch:
-        """The batch under the reader's schema; columns that agree are not copied.
+class _ImpossibleError(Exception):
+    def __init__(self, refusal: ColumnRefusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
 
-        Raises:
-            GenerationNotReadableError: A column cannot be read losslessly.
+
+@dataclass(frozen=True, slots=True)
+class _FieldStep:
+    """How one field of the reader comes to be, in a row or in a struct.
+
+    Attributes:
+        field: The field.
+        source: Name of the written field it is read from; None for none.
+        path: Names from the row to the field.
+        cast: Casts the written values; None where they are as they are.
+        filling: One value that stands for every absent one; None for none.
+        is_checked: Whether written nulls have to be looked for: the reader requires a value.
+        written: The type it was written as.
+        condition: What its cast depends on, in words.
+    """
+
+    field: Field
+    source: str | None
+    path: tuple[str, ...]
+    cast: Cast | None = None
+    filling: Array | None = None
+    is_checked: bool = False
+    written: Any = None
+    condition: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        return self.cast is None and self.filling is None and not self.is_checked
+
+    def apply(self, column: Array | None, rows: int, parents: Array | None) -> Array:
+        """The field's values.
+
+        Args:
+            column: The written values; None where none were written.
+            rows: How many.
+            parents: Which of the structs around are there; None for rows, which all are.
         """
-        if self.is_same(stamp):
-            return pa.RecordBatch.from_arrays(
-                [batch.column(name) for name in self._schema.names], schema=self._schema
+        if column is None:
+            if self.filling is None:
+                return nulls(rows, self.field.type)
+            return self.filling.take(pa.repeat(0, rows))
+        if self.cast is not None:
+            column = self._cast(column)
+        if column.null_count:
+            if self.filling is not None:
+                column = _filled(column, self.filling)
+            elif self.is_checked:
+                self._require(column, parents)
+        return column
+
+    def _cast(self, column: Array) -> Array:
+        assert self.cast is not None
+        try:
+            return self.cast(column)
+        except (UnfitValueError, pa.ArrowInvalid) as error:
+            reason = str(error) if isinstance(error, UnfitValueError) else f"only {self.condition}"
+            example = _first_unfit(self.cast, column)
+            raise UnfitRowsError(self.refusal(reason), example=example) from None
+
+    def _require(self, column: Array, parents: Array | None) -> None:
+        missing = column.is_null()
+        if parents is not None:
+            missing = pc.and_(missing, parents)
+        rows = missing.true_count
+        if rows:
+            raise UnfitRowsError(self.refusal(f"it is required, and null in {rows} rows"))
+
+    def refusal(self, reason: str) -> ColumnRefusal:
+        """Why not, in words about this field."""
+        written = None if self.written is None else str(self.written)
+        return ColumnRefusal(
+            self.path[0], ".".join(self.path), written, str(self.field.type), reason
+        )
+
+
+def _field_step(
+    written: Sequence[Field],
+    field: Field,
+    *,
+    writer: FieldRules,
+    reader: FieldRules,
+    path: tuple[str, ...],
+) -> _FieldStep:
+    """How a field of the reader's struct is read of the writer's struct."""
+    path = (*path, field.name)
+    rules = reader.member(field.name)
+    filling = array_of([json_of(rules.default)], field) if rules.default else None
+    if filling is not None and filling.null_count:
+        filling = None
+    old = _match(field, written)
+    if old is None:
+        step = _FieldStep(field, None, path, filling=filling)
+        if filling is None and not field.nullable:
+            raise _ImpossibleError(
+                step.refusal("these rows have no value to give: it is required, without a default")
             )
-        names = set(batch.schema.names)
-        columns = [
-            _cast(batch.column(field.name), field, stamp)
-            if field.name in names
-            else pa.nulls(batch.num_rows, field.type)
-            for field in self._schema
-        ]
-        return pa.record_batch(columns, schema=self._schema)
-
-
-def _require_lossless(layout: RowLayout, field: pa.Field[Any]) -> None:
-    index = layout.schema.get_field_index(field.name)
-    if index < 0:
-        return
-    written = layout.schema.field(index).type
-    if not is_lossless(written, field.type):
-        raise _not_readable(field, written, layout.stamp)
-
-
-def _not_readable(
-    field: pa.Field[Any], written: pa.DataType, stamp: Stamp
-) -> GenerationNotReadableError:
-    return GenerationNotReadableError(
-        f"column {field.name!r} of version {stamp.schema_version} is {written}, which cannot be "
-        f"read losslessly as {field.type}: leave the column out or read before that change",
-        metadata={
-            "column": field.name,
-            "schema_version": str(stamp.schema_version),
-            "written_type": str(written),
-            "reader_type": str(field.type),
-        },
+        return step
+    own = writer.member(old.name)
+    fills = filling is not None and old.nullable and not own.admits_null
+    bare = _FieldStep(field, old.name, path, written=old.type)
+    cast, condition = _cast(old, field, writer=own, reader=rules, step=bare)
+    return _FieldStep(
+        field,
+        old.name,
+        path,
+        cast=cast,
+        filling=filling if fills else None,
+        is_checked=old.nullable and not field.nullable,
+        written=old.type,
+        condition=condition,
     )
 
 
-def _cast(column: pa.Array[Any], field: pa.Field[Any], stamp: Stamp) -> pa.Array[Any]:
-    if column.type.equals(field.type):
-        return column
+def _match(field: Field, written: Sequence[Field]) -> Field | None:
+    """The written field with the same id; by name only where one of the two has no id."""
+    wanted = _id_of(field)
+    by_name = None
+    for old in written:
+        given = _id_of(old)
+        if wanted is not None and given == wanted:
+            return old
+        if old.name == field.name and (wanted is None or given is None):
+            by_name = old
+    return by_name
+
+
+def _id_of(field: Field) -> bytes | None:
+    return (field.metadata or {}).get(FIELD_ID_KEY)
+
+
+def _cast(
+    old: Field, new: Field, *, writer: FieldRules, reader: FieldRules, step: _FieldStep
+) -> tuple[Cast | None, str]:
+    """How values of a field, an item or a map's value are read as those of another."""
+    if _wrapping(old) == _wrapping(new) and not (is_json(old) or is_json(new)):
+        if pt.is_struct(old.type) and pt.is_struct(new.type):
+            return _struct_cast(old, new, writer=writer, reader=reader, path=step.path), ""
+        if pt.is_list(new.type) or pt.is_map(new.type):
+            return _inner_cast(old, new, writer=writer, reader=reader, step=step)
     try:
-        if isinstance(column, pa.DictionaryArray):
-            column = column.dictionary_decode()
-        if pt.is_dictionary(field.type):
-            return column.cast(field.type.value_type).dictionary_encode().cast(field.type)
-        return pc.cast(column, field.type)
-    except pa.ArrowInvalid as error:
-        raise _not_readable(field, column.type, stamp) from error
+        return cast_between(old, new, writer=writer, reader=reader)
+    except ImpossibleCastError as error:
+        raise _ImpossibleError(step.refusal(str(error))) from None
 
 
-def is_lossless(written: pa.DataType, reader: pa.DataType) -> bool:
-    """Whether every value of one type is a value of the other, exactly.
+def _struct_cast(
+    old: Field, new: Field, *, writer: FieldRules, reader: FieldRules, path: tuple[str, ...]
+) -> Cast | None:
+    before, after = list(old.type), list(new.type)
+    steps = [
+        _field_step(before, member, writer=writer, reader=reader, path=path) for member in after
+    ]
+    same_places = [step.source for step in steps] == [member.name for member in before]
+    if same_places and all(step.is_plain for step in steps) and old.type.equals(new.type):
+        return None
+    places = {member.name: place for place, member in enumerate(before)}
 
-    A finer timestamp unit counts as lossless although it spans fewer years: a value outside is
-    found when it is cast, and refused then.
-    """
-    if written.equals(reader):
-        return True
-    if pt.is_dictionary(written):
-        return is_lossless(written.value_type, reader)
-    if pt.is_dictionary(reader):
-        return is_lossless(written, reader.value_type)
-    if _is_text(written):
-        return _is_text(reader)
-    if _is_bytes(written):
-        return _is_bytes(reader)
-    if pt.is_timestamp(written):
-        return bool(
-            pt.is_timestamp(reader)
-            and (written.tz is None) == (reader.tz is None)
-            and _UNITS.index(written.unit) <= _UNITS.index(reader.unit)
-        )
-    return _is_lossless_number(written, reader)
+    def cast(column: Array) -> Array:
+        # Flattened members are null wherever the struct is: nothing that it hides is looked at.
+        members = column.flatten()
+        there = column.is_valid()
+        parts = [
+            step.apply(
+                None if step.source is None else members[places[step.source]], len(column), there
+            )
+            for step in steps
+        ]
+        return pa.StructArray.from_arrays(parts, fields=after, mask=column.is_null())
 
-
-def _is_lossless_number(written: pa.DataType, reader: pa.DataType) -> bool:
-    if pt.is_integer(written):
-        bits: int = written.bit_width - (1 if pt.is_signed_integer(written) else 0)
-        if pt.is_signed_integer(reader):
-            return bool(bits <= reader.bit_width - 1)
-        if pt.is_unsigned_integer(reader):
-            return pt.is_unsigned_integer(written) and bool(bits <= reader.bit_width)
-        if pt.is_floating(reader):
-            return bits <= _EXACT_INTEGER_BITS[reader.bit_width]
-        if pt.is_decimal(reader):
-            return bool(len(str(1 << bits)) <= reader.precision - reader.scale)
-        return False
-    if pt.is_floating(written):
-        return pt.is_floating(reader) and written.bit_width <= reader.bit_width
-    if pt.is_decimal(written) and pt.is_decimal(reader):
-        whole: int = written.precision - written.scale
-        return bool(written.scale <= reader.scale) and whole <= reader.precision - reader.scale
-    return False
+    return cast
 
 
-def _is_text(data_type: pa.DataType) -> bool:
-    return pt.is_string(data_type) or pt.is_large_string(data_type) or pt.is_string_view(data_type)
+def _inner_cast(
+    old: Field, new: Field, *, writer: FieldRules, reader: FieldRules, step: _FieldStep
+) -> tuple[Cast | None, str]:
+    """Lists and maps: their items or values are cast, where they stand stays."""
+    before, after = _inside(old.type), _inside(new.type)
+    cast, condition = _cast(before, after, writer=writer.inside, reader=reader.inside, step=step)
+    is_checked = before.nullable and not after.nullable
+    if cast is None and not is_checked and old.type.equals(new.type):
+        return None, ""
+    if cast is not None and (writer.is_uneven or reader.is_uneven):
+        raise _ImpossibleError(step.refusal("items have rules of their own by place or key"))
+
+    def apply(column: Array) -> Array:
+        held = as_list(column)
+        items = held.flatten()
+        keys = None
+        if not pt.is_list(old.type):
+            keys, items = items.flatten()
+        if cast is not None:
+            items = cast(items)
+        if is_checked and items.null_count:
+            raise UnfitValueError("an item is required, and null")
+        lengths = pc.fill_null(pc.list_value_length(held), 0).cast(pa.int32())
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+        missing = column.is_null()
+        if keys is None:
+            return pa.ListArray.from_arrays(offsets, items, type=new.type, mask=missing)
+        maps: Any = pa.MapArray  # the stubs know offsets of 64 bits only, which maps do not have
+        built: Array = maps.from_arrays(offsets, keys, items, type=new.type, mask=missing)
+        return built
+
+    return apply, condition
 
 
-def _is_bytes(data_type: pa.DataType) -> bool:
-    return pt.is_binary(data_type) or pt.is_large_binary(data_type) or pt.is_binary_view(data_type)
+def _inside(kind: Any) -> Field:
+    field: Field = kind.value_field if pt.is_list(kind) else kind.item_field
+    return field
+
+
+def _wrapping(field: Field) -> tuple[str, ...]:
+    """The lists and maps around what a field holds: the plan compares values inside the same."""
+    kinds: list[str] = []
+    kind: Any = field.type
+    while pt.is_list(kind) or pt.is_map(kind):
+        kinds.append("list" if pt.is_list(kind) else "map")
+        kind = _inside(kind).type
+    return tuple(kinds)
+
+
+def _filled(column: Array, filling: Array) -> Array:
+    """The column with one value in the place of every null."""
+    if isinstance(column, pa.DictionaryArray):
+        plain = column.dictionary_decode()
+        value = filling.dictionary_decode()[0]
+        return pc.fill_null(plain, value).dictionary_encode().cast(column.type)
+    try:
+        return pc.fill_null(column, filling[0])
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        # No kernel for nested types: rows are taken from the column, the value from behind it.
+        places = pc.if_else(column.is_valid(), pa.array(range(len(column))), len(column))
+        return pa.concat_arrays([column, filling]).take(places)
+
+
+def _first_unfit(cast: Cast, column: Array) -> str:
+    """The first value that does not fit, as text: found by halves."""
+    start, stop = 0, len(column)
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        try:
+            cast(column.slice(start, middle - start))
+        except (UnfitValueError, pa.ArrowInvalid):
+            stop = middle
+        else:
+            start = middle
+    value = column[start]
+    if pt.is_temporal(value.type) and not pt.is_date(value.type):
+        value = value.cast(pa.int64())  # Python's own instants may not hold it
+    text = str(value.as_py())
+    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from tickmesh_tickstore.domain.errors import (
 from tickmesh_tickstore.domain.positions import START, Position
 from tickmesh_tickstore.domain.requests import Order, PlannedRange, ScanRequest
 from tickmesh_tickstore.engine.batches import joined, limited, tables
-from tickmesh_tickstore.engine.chunk import Chunk
+from tickmesh_tickstore.engine.chunk import Chunk, join_spans
+from tickmesh_tickstore.engine.implied_bounds import Bounds, bounds_of
 from tickmesh_tickstore.engine.interface import ScanPlan
-from tickmesh_tickstore.engine.resolution import Resolver, reader_schema
+from tickmesh_tickstore.engine.resolver import Resolver
 from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.engine.selection import Selection
 from tickmesh_tickstore.engine.stamp_columns import STAMP_TYPES, stamp_column
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
@@ -60,20 +63,29 @@ class SnapshotRead:
         dataset.require_kept(self._after, as_of=self._revision)
         end = Position.after_revision(self._revision)
         self._through = min(end, request.through) if request.through else end
-        reader = dataset.newest
+        reader = dataset.reader(request.reader_version)
+        bounds = _bounds(request, reader)
+        self._symbols = None if bounds.symbols is None else tuple(bounds.symbols)
         self._selection = Selection.of(
             reader,
-            start_ns=request.start_ns,
-            end_ns=request.end_ns,
-            symbols=request.symbols,
+            start_ns=bounds.start_ns,
+            end_ns=bounds.end_ns,
+            symbols=self._symbols,
             wanted=request.filter,
         )
-        # Spans were taken of the column that was the event time when the rows were written.
-        self._prunable = all(each.event_time == reader.event_time for each in dataset.layouts)
-        self._full_schema = reader_schema(reader, dataset.layouts)
+        self._full_schema = reader.schema
         self._columns = self._checked_columns()
-        self._working_schema = self._working()
-        self._resolver = Resolver(self._working_schema, dataset.layout)
+        self._resolver = Resolver(
+            reader, self._working_columns(), dataset.layout, dataset=dataset.name
+        )
+        self._chooser = Resolver(
+            reader, dict.fromkeys(self._selection.columns), dataset.layout, dataset=dataset.name
+        )
+        # Spans were taken of the column that was the event time when the rows were written.
+        self._spans_known = reader.event_time in self._working_columns() and all(
+            map(self._resolver.keeps_event_time, dataset.layouts)
+        )
+        self._prunable = self._selection.is_timed and self._spans_known
         if request.order is Order.TIME and reader.event_time is None:
             raise NoEventTimeError(
                 "order by time needs an event time: give a timestamp column the keyword "
@@ -104,18 +116,12 @@ class SnapshotRead:
             )
         return columns
 
-    def _working(self) -> pa.Schema:
+    def _working_columns(self) -> list[str]:
         """The asked columns and those which rows are chosen or ordered by."""
-        reader = self._selection.reader
-        wanted = set(self._columns)
-        if self._selection.is_timed or self._request.order is Order.TIME:
-            wanted.add(reader.event_time or "")
-        if self._selection.symbols is not None:
-            wanted.add(reader.symbol or "")
-        if self._selection.condition is not None:
-            wanted |= self._selection.condition.columns
-        fields = [field for field in self._full_schema if field.name in wanted]
-        return pa.schema(fields).with_metadata(self._full_schema.metadata)
+        wanted = {*self._columns, *self._selection.columns}
+        if self._request.order is Order.TIME:
+            wanted.add(self._selection.reader.event_time or "")
+        return [name for name in self._full_schema.names if name in wanted]
 
     @property
     def schema(self) -> pa.Schema:
@@ -127,34 +133,49 @@ class SnapshotRead:
     def plan(self, max_endpoints: int) -> ScanPlan:
         """Split the read; see `TickEngine.plan`."""
         pinned = replace(
-            self._request, as_of_revision=self._revision, dataset_id=self._dataset.dataset_id
+            self._request,
+            as_of_revision=self._revision,
+            dataset_id=self._dataset.dataset_id,
+            reader_version=self._resolver.reader.stamp.schema_version,
         )
         chosen = list(self._chosen())
+        self._require_readable(chosen)
         rows = sum(stored.row_count for stored in chosen)
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
             return ScanPlan(
-                self.schema, self._revision, (PlannedRange(request.to_payload(), rows),)
+                self.schema,
+                self._revision,
+                (PlannedRange(request.to_payload(), rows, self._newest_time_ns(chosen)),),
             )
         cuts = [self._after, *_cuts(chosen, [rows * k // count for k in range(1, count)])]
         ends = [*cuts[1:], self._through]
         sizes = [rows * (k + 1) // count - rows * k // count for k in range(count)]
+        within = [
+            [each for each in chosen if each.first_position < end and each.end_position() > start]
+            for start, end in zip(cuts, ends, strict=True)
+        ]
         return ScanPlan(
             self.schema,
             self._revision,
             tuple(
-                PlannedRange(pinned.between(start, end).to_payload(), size)
-                for start, end, size in zip(cuts, ends, sizes, strict=True)
+                PlannedRange(
+                    pinned.between(start, end).to_payload(), size, self._newest_time_ns(rows)
+                )
+                for start, end, size, rows in zip(cuts, ends, sizes, within, strict=True)
             ),
         )
+
+    def _newest_time_ns(self, chosen: Sequence[StoredRows]) -> int | None:
+        span = join_spans(stored.time_span for stored in chosen) if self._spans_known else None
+        return None if span is None else span[1]
 
     def rows(self) -> RowStream:
         """The rows; see `TickEngine.scan`."""
         request = self._request
         chosen = list(self._chosen())
-        for stamp in {stored.stamp for stored in chosen}:
-            self._resolver.needs(stamp)
+        self._require_readable(chosen)
         if request.order is Order.TIME:
             return RowStream(self.schema, self._in_time_order(chosen))
         if all(map(self._selection.wants_all, chosen)):
@@ -170,6 +191,17 @@ class SnapshotRead:
             self.schema,
             tables(batches, self.schema, about_bytes=self._limits.read_ahead_bytes),
         )
+
+    def _require_readable(self, chosen: Iterable[StoredRows]) -> None:
+        """See that every version among some rows can be read, before any row is."""
+        self._resolver.require({stored.stamp for stored in chosen}, rows=self._rows_by_version)
+
+    def _rows_by_version(self) -> Counter[Stamp]:
+        """The rows of the snapshot, whatever is asked of it."""
+        counts: Counter[Stamp] = Counter()
+        for stored in self._state.rows_between(START, Position.after_revision(self._revision)):
+            counts[stored.stamp] += stored.row_count
+        return counts
 
     def _chosen(self) -> Iterator[StoredRows]:
         """The rows that may be wanted, in order of arrival; nothing is read yet."""
@@ -187,7 +219,7 @@ class SnapshotRead:
                     yield cut
 
     def _may_have_symbol(self, stored: StoredRows) -> bool:
-        symbols = self._request.symbols
+        symbols = self._symbols
         reader, written = self._selection.reader, self._dataset.layout(stored.stamp)
         return symbols is None or written.symbol != reader.symbol or stored.may_have(symbols)
 
@@ -213,11 +245,12 @@ class SnapshotRead:
     ) -> Iterator[pa.RecordBatch]:
         """The wanted rows with their stamps, read as they are asked for."""
         for stored in chosen:
-            batch = self._wanted(stored)
+            batch = self._wanted(stored, columns)
             if batch.num_rows:
-                yield batch.select(list(columns))
+                yield batch
 
-    def _wanted(self, stored: StoredRows) -> pa.RecordBatch:
+    def _wanted(self, stored: StoredRows, columns: Sequence[str]) -> pa.RecordBatch:
+        """The wanted ones among some rows, with these columns."""
         selection, resolver, stamps = self._selection, self._resolver, self._request.stamps
         names = resolver.needs(stored.stamp)
         if selection.wants_all(stored):
@@ -225,25 +258,25 @@ class SnapshotRead:
             batch, places = resolver.resolve(found.batch, stored.stamp), found.places
         else:
             found = stored.read(names, where=self._where(stored.stamp))
-            batch, places = resolver.resolve(found.batch, stored.stamp), found.places
-            if not selection.has_symbol(batch):
-                return batch.slice(0, 0)
-            mask = selection.mask(batch)
-            batch = batch.filter(mask)
+            deciding, places = self._chooser.resolve(found.batch, stored.stamp), found.places
+            if selection.has_symbol(deciding):
+                mask = selection.mask(deciding)
+            else:
+                mask = pa.repeat(pa.scalar(value=False), deciding.num_rows)
+            # Only wanted rows are resolved: what is left out refuses nothing, wherever it is kept.
+            batch = resolver.resolve(found.batch.filter(mask), stored.stamp)
             if stamps:
                 places = pc.indices_nonzero(mask) if places is None else places.filter(mask)
         for name in stamps:
             column = stamp_column(stored, name, places)
             batch = batch.append_column(pa.field(name.value, STAMP_TYPES[name]), column)
-        return batch
+        return batch.select(list(columns))
 
     def _where(self, stamp: Stamp) -> pc.Expression | None:
         """The wanted rows as a condition on columns as they were written, if it can be said."""
-        names = self._selection.columns
-        written = self._dataset.layout(stamp).schema
-        for name in names:
-            at = written.get_field_index(name)
-            if at < 0 or written.field(at).type != self._full_schema.field(name).type:
+        resolution = self._resolver.resolution(stamp)
+        for name in self._selection.columns:
+            if resolution.source(name) != name or not resolution.is_unchanged(name):
                 return None
         return self._selection.expression()
 
@@ -254,7 +287,7 @@ class SnapshotRead:
         if all(map(selection.wants_all, chosen)):
             require_streamable(
                 chosen,
-                spans_known=self._prunable,
+                spans_known=self._spans_known,
                 most_rows=limits.materialised_rows,
                 limit=self._request.limit,
             )
@@ -262,10 +295,10 @@ class SnapshotRead:
         names = list(dict.fromkeys((*self.schema.names, event_time)))
         ordered = in_time_order(
             chosen,
-            lambda stored: self._wanted(stored).select(names),
+            lambda stored: self._wanted(stored, names),
             event_time=event_time,
             unit_ns=selection.reader.time_unit_ns,
-            spans_known=self._prunable,
+            spans_known=self._spans_known,
             most_rows=limits.materialised_rows,
         )
         found = (batch.select(self.schema.names) for batch in ordered)
@@ -274,6 +307,17 @@ class SnapshotRead:
             self.schema,
             about_bytes=limits.read_ahead_bytes,
         )
+
+
+def _bounds(request: ScanRequest, reader: RowLayout) -> Bounds:
+    """The range and symbols that are asked for, narrowed by what the filter implies."""
+    symbols = None if request.symbols is None else frozenset(request.symbols)
+    asked = Bounds(request.start_ns, request.end_ns, symbols)
+    if request.filter is None:
+        return asked
+    return asked.within(
+        bounds_of(request.filter, event_time=reader.event_time, symbol=reader.symbol)
+    )
 
 
 def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRows]:

@@ -81,8 +81,7 @@ def in_time_order(
     waiting: list[_Run] = []
     for at, place in enumerate(order):
         batch = read(chosen[place])
-        untimed = batch.column(event_time).null_count
-        if untimed:
+        if batch.num_rows and batch.column(event_time).null_count:
             is_timed = batch.column(event_time).is_valid()
             timeless.append((place, batch.filter(pc.invert(is_timed))))
             batch = batch.filter(is_timed)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tickmesh_tickstore.queries.numbers import absolute
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -101,14 +103,15 @@ class AmountRule:
     def amounts(self, prices: Numbers, sizes: Numbers | None) -> Numbers:
         """See `Ends`; none is more than the threshold, since that ends a bar by itself."""
         assert sizes is not None, "a rule about sizes is made for a size column"
-        if self._price is None:
-            counted = np.abs(sizes)
-        else:
-            counted = np.abs(self._price.products(prices, self._size, sizes))
+        counted = sizes
+        if self._price is not None:
+            counted = self._price.products(prices, self._size, sizes)
+        counted = absolute(counted)
         if counted.dtype == np.float64:
             with np.errstate(over="ignore"):
                 share = np.minimum(counted / self._width, 1.0)
-            return np.rint(share * _PARTS).astype(np.int64)
+            parts: Numbers = np.rint(share * _PARTS).astype(np.int64)
+            return parts
         return self._bounded(counted)
 
     def _bounded(self, counted: Numbers) -> Numbers:

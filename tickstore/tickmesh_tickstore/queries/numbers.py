@@ -16,7 +16,7 @@ from tickmesh_tickstore.domain.errors import InvalidArgumentError, LimitExceeded
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["NumberType", "Numbers", "added", "arrow_array", "multiplied", "summed"]
+__all__ = ["NumberType", "Numbers", "absolute", "added", "arrow_array", "multiplied", "summed"]
 
 Numbers = np.ndarray[Any, Any]
 """float64, int64, or Python integers in an array of objects where 64 bits may not do."""
@@ -134,6 +134,14 @@ def multiplied(left: Numbers, right: Numbers) -> Numbers:
         left = left.astype(object)
     product: Numbers = left * right
     return product
+
+
+def absolute(values: Numbers) -> Numbers:
+    """Values without their signs; the least of 64 bits does not wrap."""
+    if values.dtype == np.int64 and len(values) and int(values.min()) == np.iinfo(np.int64).min:
+        values = values.astype(object)
+    unsigned: Numbers = np.abs(values)
+    return unsigned
 
 
 def arrow_array(

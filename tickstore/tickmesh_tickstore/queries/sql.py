@@ -34,7 +34,7 @@ from tickmesh_tickstore.queries.sql_channel import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["SqlLimits", "SqlParameter", "SqlSandbox", "SqlTable"]
 
@@ -77,11 +77,14 @@ class SqlTable:
 
     Attributes:
         schema: Its columns.
-        scan: Begins to read some of them, in batches of exactly those; called once a scan.
+        scan: Begins to read some of them, in batches of exactly those; called once a scan. Rows
+            outside a range of event times (ns, half-open, None for no bound) need not come.
+        event_time: Name of the event time column, if there is one.
     """
 
     schema: pa.Schema
-    scan: Callable[[Sequence[str]], Iterable[pa.RecordBatch]]
+    scan: Callable[[Sequence[str], int | None, int | None], Iterable[pa.RecordBatch]]
+    event_time: str | None = None
 
 
 class SqlSandbox:
@@ -137,8 +140,10 @@ class SqlSandbox:
         parameters: Sequence[SqlParameter] = (),
         *,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[pa.RecordBatch]:
-        """The answer, as it is made; statements judged by `named_tables` only.
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The answer, as it is made, of a statement that `named_tables` let pass.
+
+        Close it to end the statement early.
 
         Args:
             query: The statement.
@@ -174,7 +179,10 @@ class SqlSandbox:
     ) -> dict[str, Any]:
         return {
             "query": query,
-            "tables": {name: schema_to_text(table.schema) for name, table in tables.items()},
+            "tables": {
+                name: {"schema": schema_to_text(table.schema), "event_time": table.event_time}
+                for name, table in tables.items()
+            },
             "parameters": list(parameters),
             "memory_bytes": self.limits.memory_bytes,
             "threads": self.limits.threads,
@@ -221,7 +229,7 @@ class SqlSandbox:
     def _give_back(self, process: _Process, *, usable: bool) -> None:
         with self._lock:
             self._running.discard(process)
-            if usable and not self._closed:
+            if usable and not self._closed and not self._idle:
                 self._idle.append(process)
                 return
         process.end()
@@ -256,6 +264,7 @@ class _Process:
                 start_new_session=True,
             )
         self.channel = Channel(ours)
+        self.is_ready = False
 
     def end(self) -> None:
         """Kill it, whatever it does."""
@@ -300,12 +309,15 @@ class _Statement:
             if select.select([channel], [], [], _POLL_SECONDS)[0]:
                 message, _ = channel.receive()
                 if message is None:
-                    raise self._failure or self._out_of_memory()
+                    raise self._failure or self._early_end()
+                if "ready" in message:
+                    self._process.is_ready = True
+                    continue
                 if "scan" not in message:
                     # What ran out of memory is better begun afresh.
                     self.is_over = "memory" not in message
                     return self._understood(message)
-                self._serve_scan((tables or {})[message["scan"]], message["columns"])
+                self._serve_scan((tables or {})[message["scan"]], message)
             self._require_going_on()
 
     def stream(
@@ -319,7 +331,7 @@ class _Statement:
         attendant.start()
         try:
             try:
-                with pa.ipc.open_stream(readable(ours)) as reader:
+                with readable(ours) as rows, pa.ipc.open_stream(rows) as reader:
                     for batch in reader:
                         # Rows that were cut short must not be taken for all.
                         if self._failure is not None:
@@ -357,30 +369,31 @@ class _Statement:
                 self.ask(request, tables, theirs)
         except BaseException as error:  # noqa: BLE001 - raised where the answer is read
             self._failure = self._failure or error
-            self._process.end()
+            if not self.is_over:
+                self._process.end()
 
-    def _serve_scan(self, table: SqlTable, columns: list[str]) -> None:
+    def _serve_scan(self, table: SqlTable, asked: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process.channel.send({"rows": True}, theirs)
         threading.Thread(
-            target=self._send_rows, args=(table, columns, ours), name="sql-scan", daemon=True
+            target=self._send_rows, args=(table, asked, ours), name="sql-scan", daemon=True
         ).start()
 
-    def _send_rows(self, table: SqlTable, columns: list[str], stream: socket.socket) -> None:
-        schema = pa.schema([table.schema.field(name) for name in columns])
+    def _send_rows(self, table: SqlTable, asked: dict[str, Any], stream: socket.socket) -> None:
+        schema = pa.schema([table.schema.field(name) for name in asked["columns"]])
         try:
             with stream, stream.makefile("wb") as file, pa.ipc.new_stream(file, schema) as writer:
-                for batch in self._scanned(table, columns):
+                for batch in self._scanned(table, asked):
                     writer.write_batch(batch)
         except (OSError, pa.ArrowException):
             # The statement needs no more rows, or is over; what failed in the store is noted.
             return
 
-    def _scanned(self, table: SqlTable, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def _scanned(self, table: SqlTable, asked: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         """Rows of a table; a failure is noted before the worker can take what came for all."""
         try:
-            yield from table.scan(columns)
+            yield from table.scan(asked["columns"], *asked["times"])
         except BaseException as error:
             self._failure = self._failure or error
             self._process.end()
@@ -406,6 +419,12 @@ class _Statement:
         if "failed" in message:
             raise self._failure or RuntimeError(message["failed"])
         return message
+
+    def _early_end(self) -> Exception:
+        if not self._process.is_ready:
+            return RuntimeError("the process for SQL does not start: is duckdb installed?")
+        # The kernel refused it memory where DuckDB could not say so.
+        return self._out_of_memory()
 
     def _out_of_memory(self) -> LimitExceededError:
         return LimitExceededError(

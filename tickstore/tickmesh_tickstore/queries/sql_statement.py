@@ -72,7 +72,8 @@ def named_tables(parsed: str) -> tuple[str, ...]:
                 "written, set, attached or installed here"
             )
         place = f" at character {tree['position']}" if tree.get("position") else ""
-        raise StatementRefusedError(f"{tree['error_message']}{place}")
+        message = str(tree["error_message"]).partition('Use "SET')[0].strip()
+        raise StatementRefusedError(f"{message}{place}")
     if len(tree["statements"]) != 1:
         raise StatementRefusedError(
             f"expected one statement, got {len(tree['statements'])}: ask one question at a time"

@@ -30,6 +30,7 @@ from tickmesh_tickstore.queries.sql_channel import (
     schema_to_text,
 )
 from tickmesh_tickstore.queries.sql_statement import StatementRefusedError, named_tables
+from tickmesh_tickstore.queries.sql_time_range import wanted_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,19 @@ _QUERY_ERRORS = (
     duckdb.PermissionException,
     duckdb.SyntaxException,
     duckdb.TypeMismatchException,
+)
+_QUERY_ERROR_KINDS = frozenset(
+    {
+        "Binder Error",
+        "Constraint Error",
+        "Conversion Error",
+        "Invalid Input Error",
+        "Invalid type Error",
+        "Mismatch Type Error",
+        "Not implemented Error",
+        "Out of Range Error",
+        "Permission Error",
+    }
 )
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
@@ -108,9 +122,11 @@ class Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._asking = threading.Lock()
+        self._times: tuple[int | None, int | None] = (None, None)
 
     def serve(self) -> None:
         """Answer requests."""
+        self._channel.send({"ready": True})
         while True:
             request, stream = self._channel.receive()
             if request is None:
@@ -123,10 +139,8 @@ class Worker:
                 answer = {"refused": _told(error)}
             except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
                 answer = {"memory": True}
-            except duckdb.Error as error:
-                answer = {"failed": f"{type(error).__name__}: {error}"}
-            except (pa.ArrowException, OSError) as error:
-                answer = {"failed": f"{type(error).__name__}: {error}"}
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                answer = _failure(error)
             self._channel.send(answer)
 
     def _answer(self, request: dict[str, Any], stream: socket.socket | None) -> dict[str, Any]:
@@ -135,13 +149,15 @@ class Worker:
         connection = _connect(request)
         try:
             ask = self._ask if stream is not None else None
-            for name, schema in request["tables"].items():
-                connection.register(name, StoreTable(name, schema_from_text(schema), ask))
+            for name, table in request["tables"].items():
+                schema = schema_from_text(table["schema"])
+                connection.register(name, StoreTable(name, schema, ask))
             values = [_value(*each) for each in request["parameters"]]
             connection.execute("SET lock_configuration = true")
             relation = connection.sql(request["query"], params=values or None)
             schema = _schema_of(relation)
             if stream is not None:
+                self._times = _wanted_times(connection, request, values)
                 _send_rows(relation, schema, stream)
             return {"schema": schema_to_text(schema)}
         finally:
@@ -150,16 +166,12 @@ class Worker:
     @staticmethod
     def _named_tables(query: str) -> list[str]:
         with duckdb.connect(":memory:", config=_SETTINGS) as connection:
-            row = connection.execute(
-                "SELECT json_serialize_sql(?, skip_empty := true, skip_null := true)", [query]
-            ).fetchone()
-            assert row is not None
-            return list(named_tables(row[0]))
+            return list(named_tables(_parsed(connection, query)))
 
     def _ask(self, name: str, columns: list[str]) -> pa.RecordBatchReader:
         """Rows of the store; DuckDB asks from any of its threads."""
         with self._asking:
-            self._channel.send({"scan": name, "columns": columns})
+            self._channel.send({"scan": name, "columns": columns, "times": self._times})
             _, stream = self._channel.receive()
         if stream is None:
             raise OSError("the store sends no rows")
@@ -174,6 +186,33 @@ def _connect(request: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=settings)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    rows = connection.sql(
+        "SELECT json_serialize_sql($1, skip_empty := true, skip_null := true)", params=[query]
+    ).fetchall()
+    return str(rows[0][0])
+
+
+def _wanted_times(
+    connection: duckdb.DuckDBPyConnection, request: dict[str, Any], values: list[duckdb.Value]
+) -> tuple[int | None, int | None]:
+    """What the only table's event times are within; nothing is known of several tables."""
+    event_times = [table["event_time"] for table in request["tables"].values()]
+    if len(event_times) != 1 or event_times[0] is None:
+        return None, None
+    try:
+        explained = connection.sql(
+            f"EXPLAIN (FORMAT json) {request['query']}", params=values or None
+        )
+        plan = explained.fetchall()[0][1]
+    except duckdb.Error:
+        # Not everything that can be run can be explained.
+        return None, None
+    return wanted_times(
+        plan, event_time=event_times[0], parse=lambda query: _parsed(connection, query)
+    )
 
 
 def _schema_of(relation: duckdb.DuckDBPyRelation) -> pa.Schema:
@@ -203,9 +242,19 @@ def _value(kind: str, text: Any) -> duckdb.Value:
     return duckdb.Value(text, duckdb.sqltype(kind))
 
 
+def _failure(error: Exception) -> dict[str, Any]:
+    """What an error in mid-stream means: Arrow hands on its text, not its class."""
+    kind = str(error).partition(":")[0]
+    if kind == "Out of Memory Error":
+        return {"memory": True}
+    if kind in _QUERY_ERROR_KINDS:
+        return {"refused": _told(error)}
+    return {"failed": f"{type(error).__name__}: {error}"}
+
+
 def _told(error: Exception) -> str:
     """The first paragraph of what DuckDB says: what follows repeats the statement."""
-    text = str(error).partition("\n\nLINE")[0].partition("\nLINE")[0]
+    text = str(error).partition("\nLINE")[0].partition('Use "SET')[0]
     return " ".join(text.split())[:500]
 
 

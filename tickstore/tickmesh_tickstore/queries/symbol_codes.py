@@ -48,6 +48,8 @@ class SymbolCodes:
         column = _encoded(column)
         places = self._places_of(column.dictionary)
         indices = column.indices
+        if not indices.null_count and np.array_equal(places, np.arange(len(places))):
+            return indices.cast(pa.int32()).to_numpy()
         if indices.null_count:
             # One place more than there are values stands for no symbol.
             places = np.append(places, np.int32(-1))

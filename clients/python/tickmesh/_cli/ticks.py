@@ -16,8 +16,11 @@ from tickmesh._cli.output import (
     print_json,
     print_rows,
 )
+from tickmesh._cli.ticks_datasets import dataset
 from tickmesh._cli.ticks_queries import asof, bars, latest, sql
 from tickmesh._cli.ticks_reading import get, tail
+from tickmesh._cli.ticks_snapshots import snapshot
+from tickmesh._cli.ticks_upkeep import compact, flush
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +35,7 @@ def ticks() -> None:
     """Put, read, query and follow stored rows."""
 
 
-for verb in (get, latest, asof, bars, sql, tail):
+for verb in (get, latest, asof, bars, sql, tail, dataset, snapshot, flush, compact):
     ticks.add_command(verb)
 
 
@@ -79,7 +82,7 @@ def list_(*, prefix: str, output: Output) -> None:
 @click.argument("dataset", required=False)
 @output_option
 def stats(*, dataset: str | None, output: Output) -> None:
-    """Tell what DATASET, or the whole store, holds, and how it is doing."""
+    """Tell what DATASET, or the whole store, holds, and how it does."""
     from tickmesh.ticks import TickClient
 
     with TickClient() as client:

@@ -193,9 +193,9 @@ def _cast(old: Any, new: Any) -> tuple[ColumnAction, str]:
     if _is_text(old) and _is_text(new):
         return _cast_text(old, new)
     if _is_text(old) and types.is_binary(new):
-        return ColumnAction.CAST_EXACT, ""
+        return ColumnAction.CAST_EXACT_IF, "if every text is base64"
     if types.is_binary(old) and _is_text(new):
-        return ColumnAction.CAST_EXACT_IF, "if every value is UTF-8"
+        return ColumnAction.CAST_EXACT, "each value is written as base64"
     if _is_number(old) and _is_number(new):
         return _cast_number(old, new)
     if types.is_timestamp(old) and types.is_timestamp(new):

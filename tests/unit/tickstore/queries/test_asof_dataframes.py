@@ -52,8 +52,8 @@ def equities(kind: Literal["quotes", "trades"]) -> pa.Table:
 
 def joined(left: pa.Table, right: pa.Table, matching: Matching, keys: JoinKeys) -> list[Any]:
     """For each left row the number of its right row."""
-    ready = RightRows(right, keys, unit_ns=1)
-    parts = [places for _, places in asof_join(left.to_batches(), ready, matching, keys=keys)]
+    ready = RightRows(right, matching, keys=keys, unit_ns=1)
+    parts = [places for _, places in asof_join(left.to_batches(), ready, keys=keys)]
     found: list[Any] = pa.chunked_array(parts).to_pylist()
     return found
 

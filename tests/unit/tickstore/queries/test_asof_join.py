@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,14 +28,21 @@ UNIT_NS = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}
 
 
 def batch_of(rows: list[Row], *, unit: Any = "ns", encoded: bool = True) -> pa.RecordBatch:
-    symbols = pa.array([symbol for _, symbol in rows], pa.string())
+    symbols: pa.Array[Any] = pa.array([symbol for _, symbol in rows], pa.string())
     times = pa.array([time for time, _ in rows], pa.int64())
     return pa.record_batch(
         {
             "ts": times.cast(pa.timestamp(unit, "UTC")),
-            "symbol": symbols.dictionary_encode() if encoded else symbols,
+            "symbol": coded(symbols) if encoded else symbols,
         }
     )
+
+
+def coded(symbols: pa.Array[Any]) -> pa.Array[Any]:
+    """The symbols by a dictionary that also has some which no row has."""
+    more = pa.array(["unused", "c", "b", "a"])
+    values = pc.unique(pa.concat_arrays([more, symbols.drop_null()]))
+    return pa.DictionaryArray.from_arrays(pc.index_in(symbols, value_set=values), values)
 
 
 def in_order(rows: list[Row]) -> list[Row]:
@@ -53,9 +61,9 @@ def joined(
     lefts = [batch_of(rows, unit=left_unit, encoded=bool(at % 2)) for at, rows in enumerate(left)]
     table = pa.Table.from_batches([batch_of(right, unit=right_unit)])
     unit_ns = common_unit_ns(pa.timestamp(left_unit, "UTC"), table.schema.field("ts").type)
-    ready = RightRows(table, keys, unit_ns=unit_ns)
+    ready = RightRows(table, matching, keys=keys, unit_ns=unit_ns)
     found: list[int | None] = []
-    for batch, places in asof_join(lefts, ready, matching, keys=keys):
+    for batch, places in asof_join(lefts, ready, keys=keys):
         assert len(places) == batch.num_rows
         found += places.to_pylist()
     return found
@@ -151,10 +159,25 @@ def test_dictionaries_of_different_contents_agree_by_value() -> None:
     right = pa.Table.from_batches(
         [batch_of([(1, "b"), (2, "a")]), batch_of([(3, "c"), (4, "b")]), batch_of([(5, "z")])]
     )
-    ready = RightRows(right, BY_SYMBOL, unit_ns=1)
+    ready = RightRows(right, Matching(), keys=BY_SYMBOL, unit_ns=1)
     left = [batch_of([(9, "c"), (9, "b")]), batch_of([(9, "y"), (9, "a")])]
-    found = [places.to_pylist() for _, places in asof_join(left, ready, Matching(), keys=BY_SYMBOL)]
+    found = [places.to_pylist() for _, places in asof_join(left, ready, keys=BY_SYMBOL)]
     assert found == [[2, 3], [None, 1]]
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("tolerance_ns", [None, 5])
+def test_a_dictionary_may_hold_symbols_without_rows(
+    direction: Direction, tolerance_ns: int | None
+) -> None:
+    symbols = pa.DictionaryArray.from_arrays(pa.array([1, 1], pa.int32()), pa.array(["a", "b"]))
+    times = pa.array([3, 4], pa.int64()).cast(pa.timestamp("ns", "UTC"))
+    right = pa.table({"ts": times, "symbol": symbols})
+    matching = Matching(direction=direction, tolerance_ns=tolerance_ns)
+    ready = RightRows(right, matching, keys=BY_SYMBOL, unit_ns=1)
+    left = [batch_of([(3, "a"), (3, "b")])]
+    ((_, places),) = asof_join(left, ready, keys=BY_SYMBOL)
+    assert places.to_pylist() == [None, 0]
 
 
 def test_more_symbols_than_sixteen_bits_hold() -> None:

@@ -276,6 +276,13 @@ def test_sums_beyond_64_bits_never_wrap() -> None:
     assert halves["trades"].to_pylist() == [2, 2, 1]
 
 
+def test_amounts_count_without_their_signs_down_to_the_least_of_64_bits() -> None:
+    rows = [(1, "A", -2, 3), (2, "A", 1, -(2**63)), (3, "A", 1, 6), (4, "A", 1, -6)]
+    made = bars_of(ticks(rows, price=pa.int64()), kind=BarKind.VOLUME, width=12.0)
+    assert made["trades"].to_pylist() == [2, 2]
+    assert made["volume"].to_pylist() == [3 - 2**63, 0]
+
+
 def test_the_greatest_unsigned_prices_are_kept() -> None:
     most = 2**64 - 1
     made = bars_of(

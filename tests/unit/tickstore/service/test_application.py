@@ -19,7 +19,6 @@ from tickmesh_tickstore.errors import (
     SubjectUnknownError,
     TicketInvalidError,
     TokenInvalidError,
-    VersionNotReadableError,
 )
 
 if TYPE_CHECKING:
@@ -183,12 +182,3 @@ def test_an_older_reader_version_gets_its_own_columns(
     older = read(store, call, ReadCommand(dataset=SUBJECT, reader_version=1))
     assert older.num_rows == 4
     assert "venue" not in older.column_names
-
-
-def test_a_reader_version_that_cannot_be_had_is_refused_not_bent(
-    store: TickStore, call: CallContext, schemas: MemorySchemas
-) -> None:
-    put(store, call, trades(2))
-    schemas.register(SUBJECT, trades_schema(venue={"type": "string"}))
-    with pytest.raises(VersionNotReadableError, match="venue"):
-        store.plan_read(call, ReadCommand(dataset=SUBJECT, reader_version=2))

@@ -96,11 +96,37 @@ def test_a_removed_version_is_read_under_for_as_long_as_it_is_held(
     schemas: MemorySchemas,
 ) -> None:
     governance = Governance(schemas)
-    held = governance.readable("ticks.trades", version=1)
+    held = governance.columns("ticks.trades", version=1)
     schemas.by_subject["ticks.trades"][0] = replace(schemas.latest("ticks.trades"), state="removed")
-    assert governance.readable("ticks.trades", version=1) is held
+    assert governance.columns("ticks.trades", version=1) is held
     with pytest.raises(VersionUnknownError):
-        Governance(schemas).readable("ticks.trades", version=1)
+        Governance(schemas).columns("ticks.trades", version=1)
+
+
+@pytest.mark.parametrize("state", ["deprecated", "deleted"])
+def test_t9_a_version_out_of_service_is_read_under(schemas: MemorySchemas, state: str) -> None:
+    version = schemas.register("ticks.trades", trades_schema(), state=state).version
+    assert Governance(schemas).columns("ticks.trades", version=version).stamp.schema_version == 2
+
+
+def test_a_generation_begins_with_a_breaking_change_and_with_no_other(
+    schemas: MemorySchemas,
+) -> None:
+    """Also where the columns stay as they are, and whichever version is asked first."""
+    for more in (
+        {"venue": {"type": "string"}},
+        {"venue": {"type": "string"}, "size": {"type": "integer", "minimum": 10}},
+        {"size": {"type": "integer", "minimum": 0}},
+        {"price": {"type": "string"}},
+        {"price": {"type": "string"}, "note": {"type": "string"}},
+    ):
+        schemas.register("ticks.trades", trades_schema(**more))
+    governance = Governance(schemas)
+    found = {
+        version: governance.columns("ticks.trades", version=version).generation
+        for version in (6, 1, 4, 2, 5, 3)
+    }
+    assert found == {1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3}
 
 
 def test_a_registry_that_is_away_is_worth_a_retry(schemas: MemorySchemas) -> None:

@@ -231,3 +231,20 @@ def test_two_versions_are_written_side_by_side(
     assert finish(old).rows + finish(new).rows == 3
     versions = store.dataset(call, SUBJECT).info.versions
     assert [stamp.schema_version for stamp, _ in versions] == [1, 2]
+
+
+def test_a_stream_whose_dataset_is_deleted_is_told(store: TickStore, call: CallContext) -> None:
+    session = store.open_put(call, PutRequest(dataset=SUBJECT), trades(1).schema)
+    session.add(batch(3), None)
+    while session.wait(1.0) is None:
+        pass
+    store.administration.delete_dataset(call, SUBJECT)
+    with pytest.raises(domain.DatasetNotFoundError) as told:
+        session.add(batch(2), None)
+    session.end()
+    while not session.drained:
+        session.wait(0.1)
+    with pytest.raises(domain.DatasetNotFoundError):
+        session.close(told.value)
+    with pytest.raises(domain.DatasetNotFoundError):
+        stored_rows(store)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tests.support.governed_ticks import MemorySchemas, trades, trades_schema
 from tests.unit.tickstore.service.test_application import SUBJECT, put
 from tickmesh.api.tickstore.v1.commands_pb2 import READ_ORDER_TIME, ReadCommand
-from tickmesh.api.tickstore.v1.queries_pb2 import LatestCommand
+from tickmesh.api.tickstore.v1.queries_pb2 import AsOfJoinCommand, LatestCommand
 from tickmesh_serving.principal import Principal
 from tickmesh_tickstore.domain import errors as domain
 from tickmesh_tickstore.engine.row_stream import RowStream
 from tickmesh_tickstore.errors import InvalidRequestError, TicketInvalidError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from google.protobuf.message import Message
 
     from tickmesh_serving.call_context import CallContext
@@ -113,3 +113,33 @@ def test_a_dataset_without_the_role_names_the_keyword(
     with pytest.raises(domain.NoEventTimeError, match="x-tick-role") as refused:
         store.plan_query(call, LatestCommand(read=ReadCommand(dataset="plain")))
     assert refused.value.metadata == {"dataset": "plain", "role": "event_time"}
+
+
+def test_t9_a_query_runs_under_the_version_it_was_planned_for(
+    store: TickStore, call: CallContext, schemas: MemorySchemas
+) -> None:
+    put(store, call, trades(3))
+    side = ReadCommand(dataset=SUBJECT)
+    plans = [
+        store.plan_query(call, LatestCommand(read=side)),
+        # One dataset read twice: both reads keep the version.
+        store.plan_query(call, AsOfJoinCommand(left=side, right=side)),
+    ]
+    schemas.register(SUBJECT, trades_schema(venue={"type": "string", "default": "XNAS"}))
+    for plan in plans:
+        rows = run(store, call, plan.tickets[0])
+        assert rows.schema.equals(plan.schema, check_metadata=True)
+        assert rows.num_rows == 3
+    assert "venue" in ask(store, call, LatestCommand(read=side)).column_names
+
+
+def test_t9_columns_nobody_asked_for_need_not_be_readable(
+    store: TickStore, call: CallContext, schemas: MemorySchemas
+) -> None:
+    put(store, call, trades(3))
+    schemas.register(SUBJECT, trades_schema(price={"type": "boolean"}))
+    put(store, call, trades(2).set_column(2, "price", pa.array([True, False])))
+    rows = ask(store, call, latest(columns=["symbol", "size"]))
+    assert rows.num_rows == 3
+    with pytest.raises(domain.GenerationNotReadableError):
+        store.plan_query(call, latest())

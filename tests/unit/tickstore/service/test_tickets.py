@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tickmesh.api.tickstore.v1.commands_pb2 import ReadCommand, SignedTicket
+from tickmesh.api.tickstore.v1.queries_pb2 import LatestCommand
 from tickmesh_serving.tickets import KEY_BYTES
 from tickmesh_tickstore.commands import pack, unpack
 from tickmesh_tickstore.errors import TicketExpiredError, TicketInvalidError
+from tickmesh_tickstore.pinned_reads import Pin
 from tickmesh_tickstore.tickets import TicketOffice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -47,15 +53,52 @@ def test_a_ticket_gives_back_what_it_was_made_for(office: TicketOffice) -> None:
     assert (payload.range, payload.read.dataset) == (b"range", "d")
 
 
-def test_a_ticket_expires(office: TicketOffice, clock: HandClock) -> None:
-    ticket = issued(office)
+def asked(office: TicketOffice) -> bytes:
+    """The ticket of a query."""
+    return office.issue_query(
+        LatestCommand(read=ReadCommand(dataset="range")),
+        pins={"range": Pin("id", 0)},
+        principal="me",
+        expires_at_ns=office.expiry_ns(),
+    )
+
+
+def test_a_ticket_of_a_query_gives_back_the_query_and_its_pins(office: TicketOffice) -> None:
+    payload = office.open(asked(office), principal="me")
+    query = LatestCommand()
+    assert payload.query.Unpack(query)
+    assert query.read.dataset == "range"
+    # Revision 0 is a snapshot too: that of a dataset without rows.
+    assert dict(payload.revisions) == {"range": 0}
+    assert dict(payload.dataset_ids) == {"range": "id"}
+
+
+KINDS = pytest.mark.parametrize("issue", [issued, asked], ids=["read", "query"])
+
+
+@KINDS
+def test_a_ticket_expires(
+    office: TicketOffice, clock: HandClock, issue: Callable[[TicketOffice], bytes]
+) -> None:
+    ticket = issue(office)
     clock.now += 10_000_000_000
     with pytest.raises(TicketExpiredError, match="get_flight_info"):
         office.open(ticket, principal="me")
 
 
-def test_a_changed_ticket_is_refused(office: TicketOffice) -> None:
-    signed = unpack(issued(office), SignedTicket)
+@KINDS
+def test_a_ticket_is_good_for_its_principal_alone(
+    office: TicketOffice, issue: Callable[[TicketOffice], bytes]
+) -> None:
+    with pytest.raises(TicketInvalidError, match="another principal"):
+        office.open(issue(office), principal="somebody")
+
+
+@KINDS
+def test_a_changed_ticket_is_refused(
+    office: TicketOffice, issue: Callable[[TicketOffice], bytes]
+) -> None:
+    signed = unpack(issue(office), SignedTicket)
     signed.payload = signed.payload.replace(b"range", b"other")
     with pytest.raises(TicketInvalidError):
         office.open(pack(signed), principal="me")

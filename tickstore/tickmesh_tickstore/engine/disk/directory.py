@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from tickmesh_tickstore.engine.disk.segment import SegmentPart, Tier
 from tickmesh_tickstore.engine.disk.settled import SettledPart
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
     from tickmesh_tickstore.engine.disk.filesystem import FileSystem
@@ -92,9 +94,19 @@ class DatasetDirectory:
             path.mkdir(exist_ok=True)
         files.sync_directory(self.root)
 
-    def mark_deleted(self) -> None:
-        """Say that what is here may go, once the manifest does not know it any more."""
-        (self.root / _DELETED).touch()
+    @contextmanager
+    def marked_deleted(self) -> Iterator[None]:
+        """Say that what is here may go, for the manifest is about to forget it.
+
+        Taken back where the manifest keeps it.
+        """
+        mark = self.root / _DELETED
+        mark.touch()
+        try:
+            yield
+        except BaseException:
+            mark.unlink(missing_ok=True)
+            raise
 
     @property
     def is_disposable(self) -> bool:

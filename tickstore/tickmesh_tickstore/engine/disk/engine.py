@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tickmesh_tickstore.domain.errors import (
@@ -121,6 +122,7 @@ class DiskEngine(DatasetEngine):
         except BaseException:
             self.close()
             raise
+        self._settler.look()
 
     def _remove_deleted(self, known: Collection[str]) -> None:
         """Remove what is left of datasets whose deletion, or creation, a crash cut short.
@@ -209,7 +211,7 @@ class DiskEngine(DatasetEngine):
             self._directory_of(dataset_id).create(self._files)
         except OSError as error:
             _log.critical("dataset %s could not be created: %s", name, error)
-            raise _not_created(error) from error
+            raise _not_done("nothing was created", error) from error
         self._manifest.add_dataset(dataset_id, name, layout)
         try:
             self._open_dataset(stored)
@@ -238,11 +240,18 @@ class DiskEngine(DatasetEngine):
         self._sealer.forget(dataset_id)
         self._settler.forget(dataset_id)
         directory = self._directory_of(dataset_id)
-        directory.mark_deleted()
-        self._manifest.delete_dataset(dataset_id)
+        try:
+            with directory.marked_deleted():
+                self._manifest.delete_dataset(dataset_id)
+        except OSError as error:
+            _log.critical("dataset %s could not be deleted: %s", dataset_id, error)
+            raise _not_done("nothing was deleted", error) from error
         self._by_id.pop(dataset_id, None)
         self._directories.pop(dataset_id, None)
-        directory.remove(self._files)
+        try:
+            directory.remove(self._files)
+        except OSError as error:
+            _log.warning("files of dataset %s stay until the next start: %s", dataset_id, error)
 
     def _directory_of(self, dataset_id: str) -> DatasetDirectory:
         return DatasetDirectory(self._root / "datasets" / dataset_id, dataset_id)
@@ -287,6 +296,7 @@ class DiskEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
             settled_segments=len(settled),
             settled_rows=sum(record.row_count for record in settled),
             settled_bytes=sum(record.byte_count for record in settled),
@@ -326,17 +336,18 @@ def _unopened(stored: StoredDataset, error: OSError) -> str:
     )
 
 
-def _not_created(error: OSError) -> TickStoreError:
+def _not_done(so: str, error: OSError) -> TickStoreError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFullError("no space left for a new dataset: make room, then try again")
+        return DiskFullError(f"no space left on the store's disk; {so}: make room, then try again")
     name = errno.errorcode.get(error.errno or 0, "unknown")
-    return StoreFailedError(
-        f"stable storage failed ({name}); nothing was created: mend the disk, then try again"
-    )
+    return StoreFailedError(f"stable storage failed ({name}); {so}: mend the disk, then try again")
 
 
 def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
     newest = stored.layouts[-1]
+    version_rows: Counter[int] = Counter()
+    for record in stored.segments:
+        version_rows[record.stamp.schema_version] += record.row_count
     span = join_spans(record.time_span for record in stored.segments)
     rows = sum(record.row_count for record in stored.segments)
     counted = (
@@ -351,6 +362,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             tuple((layout.stamp, layout.schema) for layout in stored.layouts),
             newest.event_time,
             newest.symbol,
+            tuple(layout.generation for layout in stored.layouts),
             message,
         ),
         DatasetStatistics(
@@ -367,6 +379,7 @@ def _damaged(stored: StoredDataset, message: str) -> DamagedDataset:
             dropped_bytes=sum(each.record.byte_count for each in stored.dropped),
             retained_from_revision=DroppedRows(kept_from=stored.kept_from).first_kept_revision,
             failure=counted,
+            version_rows=version_rows,
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from array import array
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ from tickmesh_tickstore.engine.disk.frame import Header, read_header, read_names
 from tickmesh_tickstore.engine.messages import Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.engine.chunk import TimeSpan
@@ -120,6 +120,7 @@ class LoggedPart:
         last_revision: See `Part.last_revision`.
         row_count: See `Part.row_count`.
         time_span: See `Part.time_span`.
+        rows_by_version: See `Part.version_rows`.
         decoded: Where decoded rows are kept for a while.
     """
 
@@ -132,7 +133,12 @@ class LoggedPart:
     last_revision: int
     row_count: int
     time_span: TimeSpan | None
+    rows_by_version: Mapping[int, int]
     decoded: DecodedLogs
+
+    def version_rows(self) -> Mapping[int, int]:
+        """See `Part.version_rows`."""
+        return self.rows_by_version
 
     def chunks(self) -> Sequence[Chunk]:
         """The rows; large batches stay in the memory-mapped log."""
@@ -236,6 +242,7 @@ class LoggedRows:
         self._bytes = self._rows = self._first_revision = self._last_revision = 0
         self._low: int | None = None
         self._high = 0
+        self._versions: Counter[int] = Counter()
 
     def add(self, offset: int, header: Header, length: int) -> LoggedPart | None:
         """Add a frame that holds rows; the part it completes, if it does."""
@@ -244,6 +251,7 @@ class LoggedRows:
         self._offsets.append(offset)
         self._bytes += length
         self._rows += header.row_count
+        self._versions[header.schema_version] += header.row_count
         self._last_revision = header.revision
         span = header.time_span
         if span is not None:
@@ -267,6 +275,7 @@ class LoggedRows:
             self._last_revision,
             self._rows,
             None if self._low is None else (self._low, self._high),
+            self._versions,
             self._decoded,
         )
         self._begin()

@@ -26,6 +26,7 @@ from tickmesh_tickstore.domain.stamps import Stamp
 from tickmesh_tickstore.engine.columns import RowLayout
 from tickmesh_tickstore.engine.disk.segment import SegmentRecord, Tier
 from tickmesh_tickstore.engine.dropped import GoneRange, Trim
+from tickmesh_tickstore.engine.field_rules import FieldRules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -58,6 +59,8 @@ _versions = sa.Table(
     sa.Column("schema_version", sa.Integer, primary_key=True),
     sa.Column("schema_id", sa.String, nullable=False),
     sa.Column("arrow_schema", sa.LargeBinary, nullable=False),
+    sa.Column("field_rules", sa.String, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
 )
 _segments = sa.Table(
     "segments",
@@ -333,7 +336,9 @@ class Manifest:
         with self._lock, self._engine.begin() as connection:
             gone = connection.execute(
                 sa.delete(_segments).where(
-                    _segments.c.dataset_id == dataset_id, _segments.c.segment_id.in_(replaced)
+                    _segments.c.dataset_id == dataset_id,
+                    _segments.c.segment_id.in_(replaced),
+                    _segments.c.dropped_at_revision.is_(None),
                 )
             )
             if gone.rowcount != len(replaced):
@@ -402,6 +407,8 @@ def _version_row(dataset_id: str, layout: RowLayout) -> dict[str, object]:
         "schema_version": layout.stamp.schema_version,
         "schema_id": layout.stamp.schema_id,
         "arrow_schema": layout.schema.serialize().to_pybytes(),
+        "field_rules": layout.rules.to_json(),
+        "generation": layout.generation,
     }
 
 
@@ -435,6 +442,8 @@ def _load_layouts(connection: sa.Connection, dataset_id: str) -> tuple[RowLayout
         RowLayout.of(
             Stamp(row.schema_id, row.schema_version),
             pa.ipc.read_schema(pa.py_buffer(row.arrow_schema)),
+            rules=FieldRules.from_json(row.field_rules),
+            generation=row.generation,
         )
         for row in rows
     )

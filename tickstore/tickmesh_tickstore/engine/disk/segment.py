@@ -1,6 +1,6 @@
 """Segments as the manifest knows them, and recent ones as they are read and written.
 
-A recent segment is an Arrow IPC file in order of arrival, memory-mapped and never rewritten in place.
+A recent segment is an Arrow IPC file in order of arrival, memory-mapped, never rewritten in place.
 Beside each batch stand the stamps of its rows and its least and greatest event time, as the batch's
 own metadata: any Arrow reader opens a segment, and a segment explains itself.
 """
@@ -19,7 +19,7 @@ from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
 from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tickmesh_tickstore.domain.stamps import Stamp
@@ -122,7 +122,7 @@ class SegmentCache:
         return rows
 
     def forget(self, path: Path) -> None:
-        """A segment is not read any more."""
+        """A segment's file goes."""
         with self._lock:
             self._open.pop(path, None)
 
@@ -164,6 +164,10 @@ class SegmentPart:
     def time_span(self) -> tuple[int, int] | None:
         """See `Part.time_span`."""
         return self.record.time_span
+
+    def version_rows(self) -> Mapping[int, int]:
+        """See `Part.version_rows`."""
+        return {self.record.stamp.schema_version: self.record.row_count}
 
     def chunks(self) -> Sequence[StoredRows]:
         """The rows, memory-mapped."""

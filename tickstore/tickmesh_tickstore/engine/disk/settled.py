@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,7 +56,8 @@ class _OpenSegment:
         self.schema = part.schema
         try:
             self._file = pa.memory_map(str(part.path))
-            fragment = ds.ParquetFileFormat().make_fragment(
+            # The stubs promise any format's fragment only.
+            fragment: Any = ds.ParquetFileFormat().make_fragment(
                 str(part.path), filesystem=fs.LocalFileSystem(use_mmap=True)
             )
             fragment.ensure_complete_metadata()
@@ -219,11 +220,12 @@ class SettledRows(StoredRows):
 
     def _read_by_arrival(self, row_groups: Sequence[int], schema: pa.Schema) -> FoundRows:
         table = self.segment.decode(row_groups, [*schema.names, ARRIVAL_COLUMN])
-        places = table.column(ARRIVAL_COLUMN).combine_chunks()
-        stop = self.start + self.row_count
-        here = pc.and_(pc.greater_equal(places, self.start), pc.less(places, stop))
+        places: pa.Array[Any] = table.column(ARRIVAL_COLUMN).combine_chunks()
+        start = pa.scalar(self.start, pa.int64())
+        stop = pa.scalar(self.start + self.row_count, pa.int64())
+        here = pc.and_(pc.greater_equal(places, start), pc.less(places, stop))
         batch = _one_batch(table.select(schema.names), schema).filter(here)
-        places = pc.subtract(places.filter(here), self.start)
+        places = pc.subtract(places.filter(here), start)
         order = pc.sort_indices(places)
         found = FoundRows(batch.take(order), places.take(order))
         return FoundRows(found.batch, None) if len(places) == self.row_count else found

@@ -12,7 +12,7 @@ Measured on recorded quotes and trades (bytes a value; million values a second d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Encodings", "choose_encodings"]
+
+Codec = Literal["lz4", "zstd"]
 
 _SAMPLED_ROWS = 16_384
 _REPEATING = 4
@@ -42,7 +44,7 @@ class Encodings:
 
     dictionaries: tuple[str, ...]
     encodings: dict[str, str]
-    compressions: dict[str, str]
+    compressions: dict[str, Codec]
     levels: dict[str, int]
 
 
@@ -50,9 +52,9 @@ def choose_encodings(sample: pa.Table) -> Encodings:
     """Choose by some rows as they will be written."""
     dictionaries: list[str] = []
     encodings: dict[str, str] = {}
-    compressions: dict[str, str] = {}
+    compressions: dict[str, Codec] = {}
     step = max(1, sample.num_rows // _SAMPLED_ROWS)
-    places = pa.arange(0, sample.num_rows, step)
+    places = pa.array(range(0, sample.num_rows, step), pa.int64())
     for index, field in enumerate(sample.schema):
         for path, leaf in _leaves(field.name, field.type):
             compressions[path] = "zstd"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "Outline", "Stamps", "stamps_of"]
 
-_OUTLINE_KEY = b"tickmesh.segment"
-_STAMPS_KEY = b"tickmesh.stamps"
+_OUTLINE_KEY = "tickmesh.segment"
+_STAMPS_KEY = "tickmesh.stamps"
 _FORMAT = 1
 
 
@@ -100,7 +100,7 @@ class Outline:
     stamps: Stamps
     in_order: bool
 
-    def to_metadata(self) -> dict[bytes, bytes]:
+    def to_metadata(self) -> dict[str, str]:
         """For the file's footer. As text: Parquet's key-value metadata are no bytes."""
         outline = {
             "format": _FORMAT,
@@ -117,8 +117,8 @@ class Outline:
             ],
         }
         return {
-            _OUTLINE_KEY: json.dumps(outline, separators=(",", ":")).encode(),
-            _STAMPS_KEY: base64.b64encode(_pack(self.stamps)),
+            _OUTLINE_KEY: json.dumps(outline, separators=(",", ":")),
+            _STAMPS_KEY: base64.b64encode(_pack(self.stamps)).decode(),
         }
 
     @classmethod
@@ -128,7 +128,7 @@ class Outline:
         Raises:
             KeyError, ValueError: It is not what a settled segment says.
         """
-        outline = json.loads(metadata[_OUTLINE_KEY])
+        outline = json.loads(metadata[_OUTLINE_KEY.encode()])
         if outline["format"] != _FORMAT:
             raise ValueError(f"segments of format {outline['format']} are not known")
         groups = tuple(
@@ -142,7 +142,7 @@ class Outline:
             for rows, size, span, arrivals, symbols in outline["groups"]
         )
         rows = sum(group.row_count for group in groups)
-        stamps = _unpack(base64.b64decode(metadata[_STAMPS_KEY]), rows=rows)
+        stamps = _unpack(base64.b64decode(metadata[_STAMPS_KEY.encode()]), rows=rows)
         return cls(groups, stamps, outline["in_order"])
 
 

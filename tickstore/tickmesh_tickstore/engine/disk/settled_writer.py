@@ -67,7 +67,7 @@ def write_settled(
         table = table.take(order).append_column(
             pa.field(ARRIVAL_COLUMN, pa.int64(), nullable=False), order
         )
-    table = table.cast(_with_field_ids(table.schema))
+    table = pa.Table.from_arrays(table.columns, schema=_with_field_ids(table.schema))
     slices = list(_groups(table, group_bytes))
     outline = Outline(
         tuple(_describe(each, start, layout, in_order=order is None) for start, each in slices),
@@ -95,9 +95,11 @@ def _time_order(table: pa.Table, layout: RowLayout) -> pa.Array[Any] | None:
         in_order = pc.all(pc.less_equal(times.slice(0, len(times) - 1), times.slice(1)))
         if in_order.as_py():
             return None
+    # Rows without a time come last.
     order = pc.sort_indices(times, sort_keys=[("", "ascending")]).cast(pa.int64())
-    places = pa.arange(0, len(order)) if times.null_count else None
-    return None if places is not None and order.equals(places) else order
+    if times.null_count and order.equals(pa.array(range(len(order)), pa.int64())):
+        return None
+    return order
 
 
 def _groups(table: pa.Table, group_bytes: int) -> Iterator[tuple[int, pa.Table]]:
@@ -113,8 +115,8 @@ def _describe(group: pa.Table, start: int, layout: RowLayout, *, in_order: bool)
     (batch,) = group.to_batches()
     arrivals = (start, start + group.num_rows)
     if not in_order:
-        span = pc.min_max(batch.column(ARRIVAL_COLUMN)).as_py()
-        arrivals = (span["min"], span["max"] + 1)
+        places = pc.min_max(batch.column(ARRIVAL_COLUMN))
+        arrivals = (places["min"].as_py(), places["max"].as_py() + 1)
     symbols = None
     if layout.symbol is not None:
         column = batch.column(layout.symbol)
@@ -122,7 +124,7 @@ def _describe(group: pa.Table, start: int, layout: RowLayout, *, in_order: bool)
             column = column.dictionary.take(pc.unique(column.indices.drop_null()))
         known = pc.unique(column.drop_null())
         if len(known) <= _LISTED_SYMBOLS:
-            symbols = frozenset(known.to_pylist())
+            symbols = frozenset(str(symbol) for symbol in known)
     return Group(group.num_rows, group.nbytes, layout.time_span(batch), arrivals, symbols)
 
 
@@ -130,11 +132,11 @@ def _with_field_ids(schema: pa.Schema) -> pa.Schema:
     """The schema with field ids where Parquet readers look for them."""
     fields = []
     for field in schema:
-        metadata = dict(field.metadata or {})
+        metadata: dict[Any, Any] = dict(field.metadata or {})
         if _FIELD_ID in metadata:
             metadata[_PARQUET_FIELD_ID] = metadata[_FIELD_ID]
         fields.append(field.with_metadata(metadata))
-    return pa.schema(fields, schema.metadata)
+    return pa.schema(fields).with_metadata(schema.metadata)
 
 
 def _writer(sink: _Sink, table: pa.Table, sample: pa.Table, layout: RowLayout) -> pq.ParquetWriter:
@@ -144,13 +146,15 @@ def _writer(sink: _Sink, table: pa.Table, sample: pa.Table, layout: RowLayout) -
         if layout.event_time is not None
         else None
     )
+    # The stubs know a flag only; a list names the columns with a dictionary.
+    dictionaries: Any = list(encodings.dictionaries)
     return pq.ParquetWriter(
-        sink,
+        pa.PythonFile(sink, mode="w"),
         table.schema,
         version="2.6",
-        use_dictionary=list(encodings.dictionaries),
+        use_dictionary=dictionaries,
         column_encoding=encodings.encodings or None,
-        compression=encodings.compressions,
+        compression=dict(encodings.compressions),
         compression_level=encodings.levels,
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         write_statistics=_with_bounds(table),

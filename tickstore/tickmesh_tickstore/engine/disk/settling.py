@@ -7,6 +7,8 @@ import logging
 import os
 import threading
 import time
+from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,10 @@ class Settler:
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
         self._thread.start()
 
+    def look(self) -> None:
+        """Datasets were opened: settle what is left of the last time."""
+        self.segments_came(())
+
     def segments_came(self, records: Sequence[SegmentRecord]) -> None:
         """Segments were sealed: they are settled after a while, not while rows still pour in."""
         ripe_at = time.monotonic() + self._limits.settle_after_seconds
@@ -129,11 +135,13 @@ class Settler:
             request.done.set()
 
     def _run(self) -> None:
-        # Of the thread alone: Linux keeps priorities by thread.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        with suppress(OSError):
+            # Of the thread alone: Linux keeps priorities by thread.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while self._wait_for_work():
             with self._changed:
                 self._looked = True
+                self._retry_at = 0.0
                 requests, self._requests = self._requests, {}
             for dataset, directory in self._datasets():
                 waiting = requests.pop(dataset.dataset_id, [])
@@ -177,7 +185,6 @@ class Settler:
         try:
             while parts := self._next(dataset, at_once=at_once):
                 self._replace(dataset, directory, parts)
-            self._retry_at = 0.0
         except Exception as failure:  # noqa: BLE001  # every row is still where it was: try again later
             _log.exception("segments of dataset %s stay as they are for now", dataset.name)
             self._retry_at = time.monotonic() + _RETRY_SECONDS
@@ -249,13 +256,14 @@ class Settler:
             for stored in part.chunks():
                 rest: StoredRows | None = stored
                 while rest is not None:
-                    taken = rest.rows(0, min(left, rest.row_count))
+                    taken = rest.rows(0, _end_of_unit(rest, left, wanted))
                     assert taken is not None
                     rest = rest.rows(taken.row_count, rest.row_count)
                     unit.append(taken)
                     left -= taken.row_count
                     size += taken.byte_count
-                    if left == 0 or size >= self._limits.settled_bytes:
+                    full = rest is not None or left <= 0 or size >= self._limits.settled_bytes
+                    if full:
                         yield unit
                         unit, left, size = [], wanted, 0
         if unit:
@@ -292,6 +300,19 @@ class Settler:
             self._files.remove(staged)
             raise
         return record
+
+
+def _end_of_unit(stored: StoredRows, left: int, wanted: int) -> int:
+    """How many of some rows still go into a segment that has room for so many of them.
+
+    Between two revisions if one ends near enough: retention drops revisions as a whole.
+    """
+    if left >= stored.row_count:
+        return stored.row_count
+    ends = stored.runs.row_ends
+    before = bisect_right(ends, left)
+    fitting = ends[before - 1] if before else 0
+    return fitting if fitting and (left - fitting) * 4 <= wanted else left
 
 
 def _not_settled(error: Exception) -> TickStoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tickmesh_tickstore.engine.interface import DatasetStatistics
 from tickmesh_tickstore.engine.parts import DatasetState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tickmesh_tickstore.domain.snapshots import Snapshot
     from tickmesh_tickstore.engine.columns import RowLayout
@@ -87,6 +88,7 @@ class MemoryEngine(DatasetEngine):
             dropped_bytes=sum(each.part.byte_count for each in state.dropped.parts),
             retained_from_revision=state.dropped.first_kept_revision,
             failure=dataset.failure.message if dataset.failure else "",
+            version_rows=state.version_rows(),
             logs=len({part.log_number for part in state.recent}),
         )
 
@@ -164,6 +166,12 @@ class _MemoryPart:
     @property
     def time_span(self) -> TimeSpan | None:
         return join_spans(chunk.time_span for chunk in self.held)
+
+    def version_rows(self) -> Mapping[int, int]:
+        counts: Counter[int] = Counter()
+        for chunk in self.held:
+            counts[chunk.stamp.schema_version] += chunk.row_count
+        return counts
 
     def chunks(self) -> Sequence[Chunk]:
         return self.held

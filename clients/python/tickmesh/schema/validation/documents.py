@@ -14,6 +14,7 @@ import pyarrow.types as pt
 
 from tickmesh.schema.validation import kernels
 from tickmesh.schema.validation.encodings import (
+    as_list,
     decoded_column,
     decoded_schema,
     json_of,
@@ -22,7 +23,7 @@ from tickmesh.schema.validation.encodings import (
 from tickmesh.schema.validation.logical import Kind, fields_of, item_field, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tickmesh.schema.validation.kernels import Array
 
@@ -184,24 +185,26 @@ class Rendering:
         ]
 
     def _lists(self, array: Array, path: Path, kind: Kind) -> list[Any]:
-        if kind is Kind.MAP:
-            entry = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
-            array = array.cast(pa.list_(entry))
-            entries = kernels.list_flatten([array])
-            keys = self._cells(kernels.struct_field(entries, 0), (*path, None))
-            values = self._cells(kernels.struct_field(entries, 1), (*path, None))
-            items: list[Any] = [(str(key), value) for key, value in zip(keys, values, strict=True)]
-        else:
-            items = self._cells(kernels.list_flatten([array]), (*path, None))
-        stream: Iterator[Any] = iter(items)
+        array = as_list(array)
+        lengths = kernels.list_length([array]).to_pylist()
+        stream = iter(self._items(array, path, kind) if any(lengths) else ())
         cells: list[Any] = []
-        for length in kernels.list_length([array]).to_pylist():
+        for length in lengths:
             if length is None:
                 cells.append(None)
                 continue
             chunk = [next(stream) for _ in range(length)]
             cells.append(_Map(chunk) if kind is Kind.MAP else chunk)
         return cells
+
+    def _items(self, array: Array, path: Path, kind: Kind) -> list[Any]:
+        """The items of lists that are not all empty: an empty array is not built of every type."""
+        entries = kernels.list_flatten([array])
+        if kind is not Kind.MAP:
+            return self._cells(entries, (*path, None))
+        keys = self._cells(kernels.struct_field(entries, 0), (*path, None))
+        values = self._cells(kernels.struct_field(entries, 1), (*path, None))
+        return [(str(key), value) for key, value in zip(keys, values, strict=True)]
 
 
 def row_documents(

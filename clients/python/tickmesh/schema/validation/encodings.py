@@ -100,10 +100,10 @@ def decoded_column(array: Array, kind: Any) -> Array:
 
 def _decoded_list(array: Array, kind: Any) -> Array:
     """Lists and maps, which share a layout: offsets into one run of items."""
-    lengths = kernels.list_length([_as_list(array)]).fill_null(0)
+    lengths = kernels.list_length([as_list(array)]).fill_null(0)
     ends: list[Any] = [pa.array([0], pa.int32()), kernels.running_sum([lengths]).cast(pa.int32())]
     offsets = pa.concat_arrays(ends)
-    items = kernels.list_flatten([_as_list(array)])
+    items = kernels.list_flatten([as_list(array)])
     missing = array.is_null()
     if not pt.is_map(kind):
         values = decoded_column(items, kind.value_type)
@@ -116,12 +116,25 @@ def _decoded_list(array: Array, kind: Any) -> Array:
     return built
 
 
-def _as_list(array: Array) -> Array:
-    kind: Any = array.type
-    if not pt.is_map(kind):
+def as_list(array: Array) -> Array:
+    """Return a map as the list of its entries, over the same memory; lists as they are.
+
+    Arrow's own cast refuses maps of structs that are null here and there while their members may
+    not be.
+    """
+    if not pt.is_map(array.type):
         return array
-    entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
-    return array.cast(pa.list_(entry))
+    held: Any = array
+    names = ["key", "value"]
+    entries = pa.StructArray.from_arrays([held.keys, held.items], names=names)
+    return pa.Array.from_buffers(
+        pa.list_(entries.type),
+        len(array),
+        array.buffers()[:2],
+        array.null_count,
+        array.offset,
+        [entries],
+    )
 
 
 def json_of(text: str) -> Any:

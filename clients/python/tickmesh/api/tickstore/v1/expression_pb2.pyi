@@ -62,7 +62,9 @@ Global___ComparisonOperator: typing_extensions.TypeAlias = ComparisonOperator
 @typing.final
 class Expression(google.protobuf.message.Message):
     """Which rows are wanted. A comparison with null, or with a column that is null in a row, is unknown;
-    rows for which the whole is unknown are not wanted (SQL's three-valued logic).
+    rows for which the whole is unknown are not wanted (SQL's three-valued logic). NaN is unequal to
+    everything, itself included, and neither less nor greater (IEEE 754). At most 32 levels, 1,000
+    conditions and 10,000 values.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -215,7 +217,9 @@ Global___Junction: typing_extensions.TypeAlias = Junction
 
 @typing.final
 class Value(google.protobuf.message.Message):
-    """One value."""
+    """One value. Dates are compared with text such as `2024-01-31`, times of day with text such as
+    `09:30:00.000000001`, durations and scaled integers with what is stored.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

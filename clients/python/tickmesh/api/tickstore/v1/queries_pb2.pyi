@@ -131,7 +131,8 @@ class LatestCommand(google.protobuf.message.Message):
     its endpoints answer one snapshot of every dataset it reads. The nested ReadCommands choose range,
     symbols, columns, filter, reader version and snapshot; they do not follow and have no limit.
 
-    The newest rows of each symbol: by event time, of one instant the last committed.
+    The newest rows of each symbol: by event time, of one instant the last committed. They come by
+    symbol, then by event time. Rows without event time or symbol are no symbol's.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -160,7 +161,9 @@ Global___LatestCommand: typing_extensions.TypeAlias = LatestCommand
 @typing.final
 class AsOfJoinCommand(google.protobuf.message.Message):
     """Every left row, in order of event time, with the right row in force then: a left join. Of right
-    rows with one event time the last committed counts.
+    rows with one event time the last committed counts. A row without event time or, by symbol, without
+    symbol matches nothing. Right columns follow the left's, without their event time and, by symbol,
+    their symbol unless these are asked for. Event times of different units are compared exactly.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -219,7 +222,7 @@ Global___AsOfJoinCommand: typing_extensions.TypeAlias = AsOfJoinCommand
 
 @typing.final
 class TradingSession(google.protobuf.message.Message):
-    """The hours that count, every day of trading."""
+    """The hours that count, every day of trading, as the clock on the wall shows them."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -231,7 +234,9 @@ class TradingSession(google.protobuf.message.Message):
     time_zone: builtins.str
     """An IANA time zone."""
     open_ns: builtins.int
-    """The first instant of a session, nanoseconds since local midnight."""
+    """The first instant of a session, nanoseconds since midnight on the clock: 9.5 hours are 09:30,
+    also on days of 23 or 25 hours.
+    """
     close_ns: builtins.int
     """The instant after its last; at or before `open_ns` it lies on the next day."""
     @property
@@ -258,9 +263,13 @@ Global___TradingSession: typing_extensions.TypeAlias = TradingSession
 
 @typing.final
 class BarsCommand(google.protobuf.message.Message):
-    """Bars of each symbol: open, high, low, close, volume, vwap and trades, and the event time `[t, t+w)`
-    of the bar's first instant as label. Open and close are the first and last row by event time and
-    commit.
+    """Bars of each symbol, or of all rows where there is no symbol column: the label under the event
+    time's name, the symbol, open, high, low, close, volume, vwap, trades and notional (the sum of price
+    times size). Open and close are the first and last row by event time and commit. A time bar holds
+    `[t, t+w)` and is labelled t; other bars are labelled with the event time of their first row, and
+    the last one of a symbol, or of its session, may be unfinished. Prices keep their type, scaled
+    integers become decimals; sums of integers and decimals are exact. A row whose price is null or not
+    finite does not count; such a size counts as 0. The read chooses no columns and no stamps.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -275,13 +284,15 @@ class BarsCommand(google.protobuf.message.Message):
     EMPTY_BARS_FIELD_NUMBER: builtins.int
     SESSION_FIELD_NUMBER: builtins.int
     time_ns: builtins.int
-    """Time bars: so many nanoseconds, aligned to the epoch in UTC, or to each session's opening."""
+    """Time bars: so many nanoseconds (whole units of the event time), aligned to the epoch in UTC, or to each session's opening."""
     ticks: builtins.int
     """Tick bars: so many rows."""
     volume: builtins.float
-    """Volume bars: closed by the row that brings the volume to this."""
+    """Volume bars: closed by the row that brings the volume to this, sizes taken without their
+    sign. Doubles are full at one part in a billion below it.
+    """
     dollars: builtins.float
-    """Dollar bars: closed by the row that brings the sum of price times size to this."""
+    """Dollar bars: closed by the row that brings the sum of price times size to this, likewise."""
     price_column: builtins.str
     """The price column; the one whose role is `price` when empty."""
     size_column: builtins.str

@@ -1,4 +1,4 @@
-"""Full scans beside a Flight get from memory, and rows on their way into a live tail."""
+"""Rows on their way into a live tail."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import flight
 
-from bench._measure import SECONDS, at_most, medians, quantile, ratio_at_least, report, timed
-from bench._servers import baseline_server, mesh, scratch
+from bench._measure import SECONDS, at_most, quantile, report
+from bench._servers import mesh, scratch
 from bench._ticks import SCHEMA, sliced, tick_batch
 from tickmesh.api.tickstore.v1.commands_pb2 import PutAcknowledgement
 from tickmesh.config import load_client_config
@@ -25,51 +25,22 @@ if TYPE_CHECKING:
 
     from tickmesh_serving.mesh import Mesh
 
-BENCH = "reads"
-_SCAN_ROWS = 6_553_600
-_SCANNED, _TAILED = "bench.scan", "bench.tail"
+BENCH = "tail"
+_TAILED = "bench.tail"
 _TAIL_ROWS_A_BATCH, _TAIL_ROWS_A_SECOND = 100, 100_000
 _WARM_UP_BATCHES = 200
 _PATIENCE_SECONDS = 10.0
 
 
 def main() -> None:
-    """Measure scans, then a tail."""
+    """Measure a tail."""
     with ExitStack() as stack:
         home = stack.enter_context(scratch()) / "home"
         running = stack.enter_context(mesh(home, "registry", "tickstore"))
         with RegistryClient(running.addresses["registry"]["grpc"]) as registry:
-            registry.register(_SCANNED, SCHEMA)
             registry.register(_TAILED, SCHEMA)
         store = flight.connect(f"grpc://{running.addresses['tickstore']['flight']}")
-        address = stack.enter_context(baseline_server("_flight_baseline", "memory", _SCAN_ROWS))
-        memory = flight.connect(f"grpc://{address}")
-        _measure_scan(store, memory)
         _measure_tail(store, running, home)
-
-
-def _measure_scan(store: flight.FlightClient, memory: flight.FlightClient) -> None:
-    writer, _ = store.do_put(_path(_SCANNED), tick_batch(0).schema)
-    for batch in sliced(tick_batch(_SCAN_ROWS), 65_536):
-        writer.write_batch(batch)
-    writer.close()
-
-    def scan() -> None:
-        info = store.get_flight_info(_path(_SCANNED))
-        assert sum(_drain(store, endpoint.ticket) for endpoint in info.endpoints) == _SCAN_ROWS
-
-    def get() -> None:
-        assert _drain(memory, flight.Ticket(b"all")) == _SCAN_ROWS
-
-    seconds = medians({"scan": timed(scan), "get": timed(get)})
-    report(
-        BENCH,
-        "full_scan_recent_tier_over_get_from_memory",
-        _SCAN_ROWS / seconds["scan"] / 1e6,
-        "M rows/s",
-        baseline=_SCAN_ROWS / seconds["get"] / 1e6,
-        target=ratio_at_least(0.7),
-    )
 
 
 @dataclass(slots=True)
@@ -169,14 +140,6 @@ def _follow(tail: Any, journey: _Journey, count: int) -> None:
 
 def _path(dataset: str) -> flight.FlightDescriptor:
     return flight.FlightDescriptor.for_path(dataset)
-
-
-def _drain(client: flight.FlightClient, ticket: flight.Ticket) -> int:
-    rows = 0
-    for chunk in client.do_get(ticket):
-        assert chunk.data is not None
-        rows += chunk.data.num_rows
-    return rows
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tickmesh_tickstore.engine.columns import time_unit_ns
 from tickmesh_tickstore.errors import InvalidRequestError
 from tickmesh_tickstore.prepared_query import PreparedQuery
-from tickmesh_tickstore.queries.latest import latest_rows
+from tickmesh_tickstore.queries.latest import LatestRows, UnreadRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tickmesh.api.tickstore.v1 import queries_pb2
-    from tickmesh_tickstore.pinned_reads import PinnedReads
+    from tickmesh_tickstore.domain.requests import PlannedRange
+    from tickmesh_tickstore.engine.row_stream import RowStream
+    from tickmesh_tickstore.pinned_reads import PinnedRead, PinnedReads
 
 __all__ = ["prepare_latest"]
 
 _MOST_ROWS_PER_SYMBOL = 10_000
+_MOST_RANGES = 64
 
 
 def prepare_latest(reads: PinnedReads, command: queries_pb2.LatestCommand) -> PreparedQuery:
@@ -41,15 +46,23 @@ def prepare_latest(reads: PinnedReads, command: queries_pb2.LatestCommand) -> Pr
     request = read.with_columns(event_time, symbol)
 
     def run() -> Iterator[pa.Table]:
-        rows = read.scan(request)
-        table = latest_rows(
-            rows,
-            schema=rows.schema,
+        ranges = read.ranges(request, most=_MOST_RANGES)
+        latest = LatestRows(
+            read.engine.plan(request).schema,
             event_time=event_time,
             symbol=symbol,
             rows_per_symbol=command.rows_per_symbol or 1,
             most_rows=reads.limits.materialised_rows,
         )
-        yield table.select(read.schema.names)
+        latest.search(
+            [UnreadRows(each.newest_time_ns, partial(_read, read, each)) for each in ranges],
+            unit_ns=time_unit_ns(read.all_columns.field(event_time).type),
+            symbols=request.symbols,
+        )
+        yield latest.rows().select(read.schema.names)
 
     return PreparedQuery(read.schema, run)
+
+
+def _read(read: PinnedRead, planned: PlannedRange) -> RowStream:
+    return read.engine.scan(planned.payload)

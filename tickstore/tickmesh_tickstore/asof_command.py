@@ -98,9 +98,9 @@ def prepare_asof_join(reads: PinnedReads, command: queries_pb2.AsOfJoinCommand) 
 
     def run() -> Iterator[pa.Table]:
         rows = _held(right, right_request, most_rows=reads.limits.materialised_rows)
-        ready = RightRows(rows, sides.right, unit_ns=unit_ns)
+        ready = RightRows(rows, matching, keys=sides.right, unit_ns=unit_ns)
         batches = iter(left.scan(left_request))
-        for batch, places in asof_join(batches, ready, matching, keys=sides.left):
+        for batch, places in asof_join(batches, ready, keys=sides.left):
             columns: list[Any] = [batch.column(name) for name in left.schema.names]
             columns += [ready.rows.column(name).take(places) for name, _ in added]
             yield pa.Table.from_arrays(columns, schema=schema)

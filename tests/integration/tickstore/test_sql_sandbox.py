@@ -1,0 +1,365 @@
+"""Statements in a process of their own: what they answer, what they may cost, how they end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from tickmesh_tickstore.domain import errors as domain
+from tickmesh_tickstore.queries.sql import SqlLimits, SqlSandbox, SqlTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tickmesh_tickstore.queries.sql import SqlParameter
+
+pytestmark = pytest.mark.integration
+
+LIMITS = SqlLimits(
+    memory_bytes=128 << 20, timeout_seconds=20.0, result_rows=100_000, result_bytes=16 << 20
+)
+NS = pa.timestamp("ns", "UTC")
+TRADES = pa.table(
+    {
+        "ts": pa.array([1_723_161_255_030_314_667, 1_723_161_255_030_314_668, None]).cast(NS),
+        "symbol": pa.array(["AAPL", "MSFT", "AAPL"]).dictionary_encode(),
+        "price": [1.5, 2.5, 3.5],
+        "size": [10, 20, 30],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SqlSandbox]:
+    sandbox = SqlSandbox(LIMITS)
+    yield sandbox
+    sandbox.close()
+
+
+class Scanned:
+    """A table that remembers which columns were asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.asked: list[list[str]] = []
+        self.times: list[tuple[int | None, int | None]] = []
+        self._table = table
+        self.table = SqlTable(table.schema, self._scan, event_time="ts")
+
+    def _scan(
+        self, columns: Sequence[str], start_ns: int | None, end_ns: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        self.asked.append(list(columns))
+        self.times.append((start_ns, end_ns))
+        yield from self._table.select(list(columns)).to_batches()
+
+
+def ask(
+    sandbox: SqlSandbox, query: str, parameters: Sequence[SqlParameter] = (), **tables: pa.Table
+) -> pa.Table:
+    served = {name: Scanned(table).table for name, table in tables.items()}
+    named = sandbox.named_tables(query)
+    chosen = {name: served[name] for name in named}
+    schema = sandbox.schema(query, chosen, parameters)
+    rows = list(sandbox.run(query, chosen, parameters))
+    assert all(batch.schema.equals(schema) for batch in rows)
+    return pa.Table.from_batches(rows, schema)
+
+
+def test_a_statement_over_two_tables(sandbox: SqlSandbox) -> None:
+    names = pa.table({"symbol": ["AAPL", "MSFT"], "name": ["Apple", "Microsoft"]})
+    got = ask(
+        sandbox,
+        "SELECT name, sum(size) AS volume FROM trades JOIN names USING (symbol) "
+        "WHERE price > 1 GROUP BY name ORDER BY name",
+        trades=TRADES,
+        names=names,
+    )
+    assert got.to_pydict() == {
+        "name": ["Apple", "Microsoft"],
+        "volume": [Decimal(40), Decimal(20)],
+    }
+
+
+def test_a_table_may_be_scanned_twice_and_only_for_the_columns_needed(sandbox: SqlSandbox) -> None:
+    trades = Scanned(TRADES)
+    query = "SELECT a.price FROM trades a JOIN trades b ON a.size = b.size WHERE b.symbol = 'AAPL'"
+    rows = list(sandbox.run(query, {"trades": trades.table}))
+    prices: list[Any] = pa.Table.from_batches(rows)["price"].to_pylist()
+    assert sorted(prices) == [1.5, 3.5]
+    assert sorted(sorted(columns) for columns in trades.asked) == [
+        ["price", "size"],
+        ["size", "symbol"],
+    ]
+
+
+def test_a_filter_on_a_column_that_is_not_selected(sandbox: SqlSandbox) -> None:
+    got = ask(sandbox, "SELECT count(*) AS n FROM trades WHERE symbol = 'AAPL'", trades=TRADES)
+    assert got["n"].to_pylist() == [2]
+
+
+DAY = 1_704_067_200_000_000_000
+"""2024-01-01 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("condition", "times"),
+    [
+        ("ts >= '2024-01-01'", (DAY, None)),
+        ("ts < '2024-01-01 02:00:00.000000001+02'", (None, DAY + 2)),
+        ("ts >= '2024-01-01' AND ts < '2024-01-02' AND price > 1", (DAY, DAY + 86_400 * 10**9 + 1)),
+        ("ts BETWEEN '2024-01-01' AND '2024-01-01' OR false", (DAY, DAY + 1)),
+        ("'2024-01-01' <= ts", (DAY, None)),
+        ("ts = '2024-01-01'", (DAY, DAY + 1)),
+        ("ts > $1", (DAY, None)),
+        ("(ts >= '2024-01-01' OR price > 2)", (None, None)),
+        ("NOT ts >= '2024-01-01' OR ts IS NULL", (None, None)),
+        ("note = ' AND (ts > ''2024-01-01 00:00:00+00''::TIMESTAMPTZ_NS)'", (None, None)),
+        ("ts <> '2024-01-01'", (None, None)),
+        ("price > 1", (None, None)),
+    ],
+)
+def test_only_the_event_times_a_statement_can_want_are_read(
+    sandbox: SqlSandbox, condition: str, times: tuple[int | None, int | None]
+) -> None:
+    trades = Scanned(TRADES.append_column("note", pa.array(["a", "b", "c"])))
+    parameters = [("TIMESTAMPTZ_NS", "2024-01-01 00:00:00+00")] if "$1" in condition else []
+    list(
+        sandbox.run(
+            f"SELECT price FROM trades WHERE {condition}", {"trades": trades.table}, parameters
+        )
+    )
+    assert trades.times == [times]
+
+
+def test_a_range_of_one_scan_does_not_narrow_another(sandbox: SqlSandbox) -> None:
+    trades = Scanned(TRADES)
+    query = (
+        "SELECT (SELECT count(*) FROM trades WHERE ts < '2024-01-01') AS before, "
+        "(SELECT count(*) FROM trades) AS every"
+    )
+    got = pa.Table.from_batches(list(sandbox.run(query, {"trades": trades.table})))
+    assert got.to_pylist() == [{"before": 0, "every": 3}]
+    assert trades.times == [(None, None)] * len(trades.times)
+
+
+def test_the_order_asked_for_is_kept(sandbox: SqlSandbox) -> None:
+    got = ask(sandbox, "SELECT range AS n FROM range(50000) ORDER BY n DESC")
+    assert got["n"].to_pylist() == list(range(49_999, -1, -1))
+
+
+def test_names_given_twice_stay_as_they_are(sandbox: SqlSandbox) -> None:
+    got = ask(sandbox, "SELECT 1 AS a, 2 AS a")
+    assert got.column_names == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("column", "comes_back_as"),
+    [
+        (pa.array([2**63 - 1, None]).cast(NS), NS),
+        (pa.array([1, None], pa.timestamp("us", "UTC")), pa.timestamp("us", "UTC")),
+        (pa.array([1, None]).cast(pa.timestamp("ns")), pa.timestamp("ns")),
+        (pa.array([2**64 - 1, None], pa.uint64()), pa.uint64()),
+        (pa.array([Decimal("9" * 28 + "." + "9" * 10), None], pa.decimal128(38, 10)), None),
+        (pa.array([-128, None], pa.int8()), pa.int8()),
+        (pa.array([1.5, None], pa.float32()), pa.float32()),
+        (pa.array([b"\x00\xff", None]), pa.binary()),
+        (pa.array([True, None]), pa.bool_()),
+        (pa.array([19_000, None], pa.int32()).cast(pa.date32()), pa.date32()),
+        (pa.array(["a", None], pa.large_string()), pa.string()),
+        (pa.array(["a", None]).dictionary_encode(), pa.string()),
+    ],
+    ids=lambda value: str(getattr(value, "type", "")),
+)
+def test_t6_values_pass_through_sql_unchanged(
+    sandbox: SqlSandbox, column: pa.Array[Any], comes_back_as: pa.DataType | None
+) -> None:
+    table = pa.table({"x": column})
+    got = ask(sandbox, "SELECT x FROM t", t=table)["x"]
+    assert got.type == (comes_back_as or column.type)
+    assert got.combine_chunks().equals(column.cast(got.type))
+
+
+def test_an_instant_of_another_zone_stays_the_same_instant(sandbox: SqlSandbox) -> None:
+    column = pa.array([1_723_161_255_030_314_667]).cast(pa.timestamp("ns", "America/New_York"))
+    got = ask(sandbox, "SELECT x FROM t", t=pa.table({"x": column}))["x"]
+    assert got.type == NS
+    assert got.cast(pa.int64()).to_pylist() == [1_723_161_255_030_314_667]
+
+
+def test_parameters_are_values_exactly(sandbox: SqlSandbox) -> None:
+    parameters: list[SqlParameter] = [
+        ("BIGINT", -(2**63)),
+        ("UBIGINT", 2**64 - 1),
+        ("DOUBLE", 0.1),
+        ("DECIMAL", "12345678901234567890.12345"),
+        ("VARCHAR", "'; DROP TABLE x; --"),
+        ("BOOLEAN", True),
+        ("BLOB", "00ff"),
+        ("TIMESTAMPTZ_NS", "2024-08-08 23:54:15.030314667+00"),
+    ]
+    got = ask(sandbox, "SELECT $1, $2, $3, $4, $5, $6, $7, $8", parameters)
+    (row,) = zip(*(column.to_pylist() for column in got.columns[:7]), strict=True)
+    assert row == (
+        -(2**63),
+        2**64 - 1,
+        0.1,
+        Decimal("12345678901234567890.12345"),
+        "'; DROP TABLE x; --",
+        True,
+        b"\x00\xff",
+    )
+    assert got.column(7).cast(pa.int64()).to_pylist() == [1_723_161_255_030_314_667]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT nope FROM trades", 'column "nope" not found'),
+        ("SELECT nope(1)", "nope"),
+        ("SELECT $1", "parameters"),
+        ("SELECT (price || 'x')::INT FROM trades", "convert"),
+        ("SELECT 1 +", "syntax"),
+        ("SELECT '1'::INT + 'x'::INT", "convert"),
+    ],
+)
+def test_what_is_wrong_with_a_statement_is_told_without_repeating_it(
+    sandbox: SqlSandbox, query: str, told: str
+) -> None:
+    with pytest.raises(domain.QueryInvalidError, match=told) as refused:
+        ask(sandbox, query, trades=TRADES)
+    assert "LINE" not in refused.value.message
+    assert "/" not in refused.value.message
+    assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT length(repeat('x', 2000000000))",
+        "SELECT lpad('x', 2000000000, 'y') AS y",
+        "SELECT repeat('x', 100000000) AS x FROM range(100)",
+        "WITH RECURSIVE t AS (SELECT 'x' AS s UNION ALL SELECT s || s FROM t) SELECT max(s) FROM t",
+        "SELECT list(range) FROM range(1000000000)",
+        "SELECT array_agg(x) FROM (SELECT repeat('y', 10000000) AS x FROM range(1000))",
+        "SELECT * FROM range(100000000) ORDER BY random()",
+        "SELECT a.range, count(*) FROM range(100000000) a GROUP BY 1",
+    ],
+)
+def test_t11_a_statement_that_wants_too_much_memory_ends_and_nothing_else_does(
+    sandbox: SqlSandbox, query: str
+) -> None:
+    with pytest.raises(domain.LimitExceededError, match="memory"):
+        ask(sandbox, query)
+    assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b",
+        "WITH RECURSIVE q AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM q) SELECT count(*) FROM q",
+    ],
+)
+def test_t11_a_statement_that_takes_too_long_is_ended(query: str) -> None:
+    sandbox = SqlSandbox(SqlLimits(memory_bytes=128 << 20, timeout_seconds=1.0))
+    try:
+        with pytest.raises(domain.QueryTimeoutError, match="1 seconds"):
+            list(sandbox.run(query, {}))
+    finally:
+        sandbox.close()
+
+
+def test_t11_an_answer_has_a_bound(sandbox: SqlSandbox) -> None:
+    with pytest.raises(domain.LimitExceededError, match="LIMIT"):
+        list(sandbox.run("SELECT * FROM range(100001)", {}))
+    with pytest.raises(domain.LimitExceededError, match="LIMIT"):
+        list(sandbox.run("SELECT repeat('x', 1000) AS x FROM range(50000)", {}))
+
+
+def test_the_process_knows_nothing_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file of it is open, nothing of its environment is there, and it can write none."""
+    monkeypatch.setenv("TICKMESH_SECRET", "not for statements")
+    fresh = SqlSandbox(LIMITS)
+    try:
+        with (Path(__file__).parent / "conftest.py").open():
+            running = fresh.run("SELECT * FROM range(100000)", {})
+            next(running)
+            process = newest_child("sql_worker")
+            assert "TICKMESH_SECRET" not in (process / "environ").read_text()
+            opened = [str(each.readlink()) for each in (process / "fd").iterdir()]
+            assert all(each == "/dev/null" or each.startswith("socket:") for each in opened)
+            limits = (process / "limits").read_text()
+            assert "Max file size             0 " in limits
+            running.close()
+    finally:
+        fresh.close()
+
+
+def newest_child(word: str) -> Path:
+    numbers = [
+        int(number)
+        for task in Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        for number in task.read_text().split()
+        if word in Path(f"/proc/{number}/cmdline").read_text()
+    ]
+    return Path(f"/proc/{max(numbers)}")
+
+
+def test_whoever_stops_waiting_ends_the_statement() -> None:
+    sandbox = SqlSandbox(SqlLimits(memory_bytes=128 << 20, timeout_seconds=60.0, concurrent=1))
+    gone = threading.Event()
+    started = time.monotonic()
+    try:
+        threading.Timer(0.5, gone.set).start()
+        query = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+        with pytest.raises(domain.StoreClosedError):
+            list(sandbox.run(query, {}, stopped=gone.is_set))
+        # Leaving an answer half read gives its place back too.
+        half = sandbox.run("SELECT * FROM range(1000000)", {})
+        next(half)
+        half.close()
+        assert ask(sandbox, "SELECT 1 AS a")["a"].to_pylist() == [1]
+    finally:
+        sandbox.close()
+    assert time.monotonic() - started < 50
+
+
+def test_t11_more_statements_than_allowed_wait_and_are_then_told() -> None:
+    sandbox = SqlSandbox(
+        SqlLimits(memory_bytes=128 << 20, timeout_seconds=60.0, concurrent=1, wait_seconds=0.2)
+    )
+    try:
+        running = sandbox.run("SELECT * FROM range(1000000)", {})
+        next(running)
+        with pytest.raises(domain.LimitExceededError, match="try again"):
+            sandbox.named_tables("SELECT 1")
+        running.close()
+        assert sandbox.named_tables("SELECT 1") == ()
+    finally:
+        sandbox.close()
+
+
+def test_rows_that_cannot_be_read_fail_the_statement_and_are_never_fewer(
+    sandbox: SqlSandbox,
+) -> None:
+    def scan(columns: Sequence[str], *_times: int | None) -> Iterator[pa.RecordBatch]:
+        yield from TRADES.select(list(columns)).to_batches()
+        raise domain.DatasetDamagedError("rows are damaged")
+
+    damaged = {"trades": SqlTable(TRADES.schema, scan)}
+    with pytest.raises(domain.DatasetDamagedError):
+        list(sandbox.run("SELECT count(*) FROM trades", damaged))
+
+
+def test_a_sandbox_that_is_closed_runs_nothing() -> None:
+    sandbox = SqlSandbox(LIMITS)
+    sandbox.close()
+    with pytest.raises(domain.StoreClosedError):
+        sandbox.named_tables("SELECT 1")
