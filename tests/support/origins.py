@@ -22,6 +22,11 @@ def stored_origins(directory: Path, dataset: str) -> set[Origin]:
     engine = DiskEngine(directory)
     try:
         state = engine._find(dataset).state
-        return {chunk.origin for part in (*state.sealed, *state.recent) for chunk in part.chunks()}
+        return {
+            origin
+            for part in (*state.sealed, *state.recent)
+            for chunk in part.chunks()
+            for _, origin in chunk.origins()
+        }
     finally:
         engine.close()

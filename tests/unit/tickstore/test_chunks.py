@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,11 @@ from tickmesh_tickstore.domain.stamps import ANONYMOUS, Origin
 from tickmesh_tickstore.engine.chunk import Chunk, append_chunk
 from tickmesh_tickstore.engine.columns import RowLayout
 from tickmesh_tickstore.engine.messages import Messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 LAYOUT = RowLayout.of(VERSION_1, SCHEMA)
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=70)
@@ -78,8 +85,9 @@ def expected_messages(sizes: list[int]) -> list[tuple[str, int] | None]:
     ]
 
 
-def rows_of(chunks: list[Chunk | None]) -> list[int]:
-    return [row for chunk in chunks if chunk is not None for row in integers(chunk.batch, "size")]
+def rows_of(chunks: Sequence[StoredRows | None]) -> list[int]:
+    held = [chunk for chunk in chunks if isinstance(chunk, Chunk)]
+    return [row for chunk in held for row in integers(chunk.batch, "size")]
 
 
 @given(SIZES, st.booleans())

@@ -144,5 +144,5 @@ def test_t7_no_power_cut_of_all_brings_dropped_rows_back_or_takes_pinned_ones(
 def test_t7_what_is_promised_of_retention_needs_its_syncs(
     recorded: Recorded, folder: Path, kind: str
 ) -> None:
-    forgetful = recorded.without(kind).promising()
+    forgetful = recorded.without(kind)
     assert next(complaints(forgetful, folder, every=3), None) is not None
