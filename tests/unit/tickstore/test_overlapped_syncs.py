@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.unit.tickstore.conftest import OpenStore
     from tickmesh_tickstore.engine import AppendFuture, DiskEngine, Judge
 
-_ONE_MESSAGE_A_GROUP = EngineLimits(group_rows=1)
+_ONE_MESSAGE_A_GROUP = EngineLimits(group_rows=1, overlapped_bytes=1)
 
 
 class HeldSync(WatchedFiles):
@@ -181,7 +181,9 @@ def test_t4_sequences_of_a_group_that_is_synced_count_for_the_next(
 def test_t2_a_log_is_closed_only_when_all_of_it_is_synced(
     open_store: OpenStore, files: HeldSync
 ) -> None:
-    store = open_store(files=files, limits=EngineLimits(group_rows=1, log_bytes=2_000))
+    store = open_store(
+        files=files, limits=EngineLimits(group_rows=1, overlapped_bytes=1, log_bytes=2_000)
+    )
     futures = [
         store.append(DATASET, ticks(20, first=20 * number), stamp=VERSION_1, judge=admit)
         for number in range(50)

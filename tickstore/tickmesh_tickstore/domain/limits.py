@@ -18,6 +18,8 @@ class EngineLimits:
         group_rows: Rows that share one sync; a larger single batch is a group by itself. A group
             takes what waits and never waits for more: the sync before it is time enough.
         group_bytes: The same in bytes.
+        overlapped_bytes: With so much waiting the next group is judged while one is synced; less
+            gathers meanwhile, since small groups cost more than they gain.
         waiting_bytes: Appends waiting for a dataset's writer; beyond it `append` blocks.
         log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
         unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
@@ -40,6 +42,7 @@ class EngineLimits:
     message_bytes: int = 64 * _MIB
     group_rows: int = 262_144
     group_bytes: int = 32 * _MIB
+    overlapped_bytes: int = 1 * _MIB
     waiting_bytes: int = 64 * _MIB
     log_bytes: int = 64 * _MIB
     unsealed_logs: int = 4

@@ -414,7 +414,12 @@ class Dataset:
     def _write_until_idle(self) -> None:
         while works := self._take_waiting():
             self._commit(works)
+            if not self._enough_waits():
+                self._syncing.wait_until_idle()
         self._syncing.end()
+
+    def _enough_waits(self) -> bool:
+        return self._waiting_bytes >= self._limits.overlapped_bytes
 
     def _take_waiting(self) -> list[Work]:
         limits = self._limits
@@ -471,7 +476,7 @@ class Dataset:
             return
         self._written_revision = group.revision
         group.mark_received()
-        self._syncing.submit(group, meanwhile=bool(self._waiting))
+        self._syncing.submit(group, meanwhile=self._enough_waits())
         if group.flushes or self._journal.is_full():
             self._go_on_in_new_log(group.flushes)
 
