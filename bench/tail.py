@@ -68,7 +68,8 @@ def _offer(
 
     def hear() -> None:
         while len(acknowledged) < count:
-            told = commands_pb2.PutAcknowledgement.FromString(acknowledgements.read().to_pybytes())
+            read = acknowledgements.read()  # type: ignore[attr-defined]  # the stubs take it for a reader of batches
+            told = commands_pb2.PutAcknowledgement.FromString(read.to_pybytes())
             now = time.perf_counter()
             acknowledged.extend([now] * (told.through_sequence - len(acknowledged)))
 
