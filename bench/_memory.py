@@ -54,3 +54,13 @@ def _held(pid: int) -> dict[str, int]:
         if name.startswith("Rss"):
             found[name] = int(value.split()[0]) * 1024
     return found
+
+
+def held_at_most(pid: int) -> int:
+    """The most memory a process has held at once since it began, files it maps left out.
+
+    The kernel keeps the peak of all pages alone; what is mapped from files now is taken off it.
+    """
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024 - _held(pid)["RssFile"]

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow import flight
 
 from bench._measure import at_least, at_most, report
+from bench._memory import held_at_most
 from bench._servers import mesh, scratch
 from bench._ticks import SCHEMA, sliced, tick_batch
 from tickmesh.config import load_client_config
@@ -41,6 +42,7 @@ class _Recovery(NamedTuple):
     recovery: float
     ready: float
     share_kept: float
+    memory_bytes: int
 
 
 def main() -> None:
@@ -71,6 +73,8 @@ def main() -> None:
     ready = statistics.median(each.ready for each in rounds)
     report(BENCH, "start_to_ready_over_empty_store", ready, "s", baseline=statistics.median(empty))
     kept = min(each.share_kept for each in rounds)
+    memory = max(each.memory_bytes for each in rounds)
+    report(BENCH, "memory_at_most", memory / 2**20, "MB", target=at_most(512))
     report(BENCH, "share_of_acknowledged_rows_kept", kept, "1", target=at_least(1))
 
 
@@ -95,11 +99,14 @@ def _kill_and_recover(home: Path, registry: str, batches: list[pa.RecordBatch]) 
     started = time.perf_counter()
     with mesh(home, "tickstore", settings=settings) as running:
         ready = time.perf_counter() - started
+        pid = running.pid("tickstore")
+        assert pid is not None
+        memory = held_at_most(pid)
         config = load_client_config(home=home, environ=running.client_environment)
         with TickClient(config=config) as client:
             found = client.statistics()
     kept = sum(dataset.row_count for dataset in found.datasets) / (_ROWS * len(_SUBJECTS))
-    return _Recovery(log_bytes, checksum, found.recovery.duration_seconds, ready, kept)
+    return _Recovery(log_bytes, checksum, found.recovery.duration_seconds, ready, kept, memory)
 
 
 def _checksum(logs: list[Path]) -> tuple[int, float]:

@@ -20,6 +20,7 @@ import pytest
 from pyarrow import flight
 
 from tests.support.governed_ticks import trades, trades_schema
+from tests.support.ticks import integers
 from tickmesh.api.tickstore.v1 import commands_pb2, dataset_pb2, tick_store_service_pb2
 from tickmesh.errors import TickmeshError, UnavailableError
 from tickmesh.registry import RegistryClient
@@ -162,7 +163,7 @@ class Load:
 
     def _stream(
         self, client: flight.FlightClient, producer: int, epoch: int, *, atomic: bool = False
-    ) -> tuple[flight.FlightStreamWriter, flight.FlightMetadataReader]:
+    ) -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
         command = commands_pb2.PutCommand(
             dataset=SUBJECT, producer_id=f"feed-{producer}", producer_epoch=epoch, atomic=atomic
         )
@@ -172,7 +173,7 @@ class Load:
     def _write(self, writer: flight.FlightStreamWriter, producer: int, sequence: int) -> None:
         (batch,) = message(producer, sequence).to_batches()
         metadata = commands_pb2.PutMetadata(sequence=sequence)
-        writer.write_with_metadata(batch, metadata.SerializeToString())
+        writer.write_with_metadata(batch, pa.py_buffer(metadata.SerializeToString()))
 
     def _put(
         self, client: flight.FlightClient, producer: int, epoch: int, sequences: range
@@ -182,7 +183,7 @@ class Load:
             for sequence in sequences:
                 self._write(writer, producer, sequence)
             writer.done_writing()
-            while (read := acknowledgements.read()) is not None:
+            while (read := acknowledgements.read()) is not None:  # type: ignore[attr-defined]  # the stubs take it for a reader of batches
                 told = commands_pb2.PutAcknowledgement.FromString(read.to_pybytes())
                 if told.state == commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE:
                     self._acknowledge(producer, told.through_sequence)
@@ -200,9 +201,9 @@ class Load:
         marker = commands_pb2.PutMetadata(
             sequence=sequence, final=commands_pb2.FinalMarker(batches=2, rows=ROWS)
         )
-        writer.write_with_metadata(batch.slice(0, 3), name.SerializeToString())
-        writer.write_with_metadata(batch.slice(3), name.SerializeToString())
-        writer.write_metadata(marker.SerializeToString())
+        writer.write_with_metadata(batch.slice(0, 3), pa.py_buffer(name.SerializeToString()))
+        writer.write_with_metadata(batch.slice(3), pa.py_buffer(name.SerializeToString()))
+        writer.write_metadata(pa.py_buffer(marker.SerializeToString()))
         writer.close()
         self._acknowledge(producer, sequence)
         return sequence
@@ -226,7 +227,7 @@ class Load:
         self._open(client, producer)
         zombie = message(PRODUCERS, sequence + 1).to_batches()[0]
         metadata = commands_pb2.PutMetadata(sequence=sequence + 1)
-        writer.write_with_metadata(zombie, metadata.SerializeToString())
+        writer.write_with_metadata(zombie, pa.py_buffer(metadata.SerializeToString()))
         with pytest.raises(flight.FlightError) as refused:
             writer.close()
         if b"PRODUCER_FENCED" in refused.value.extra_info:
@@ -237,7 +238,7 @@ class Load:
         while not self.over.is_set():
             before = dict(self.acknowledged)
             try:
-                rows = self._ticks.read(SUBJECT, columns=["size"]).column("size").to_pylist()
+                rows = integers(self._ticks.read(SUBJECT, columns=["size"]), "size")
             except TickmeshError as error:
                 if not isinstance(error, UnavailableError):
                     raise
@@ -268,7 +269,7 @@ class Load:
 
     def _follow(self) -> None:
         for followed in self._tail:
-            self.tailed.extend(followed.batch.column("size").to_pylist())
+            self.tailed.extend(integers(followed.batch, "size"))
 
 
 def require_whole(rows: list[int], *, at_least: dict[int, int]) -> None:
@@ -302,7 +303,7 @@ def kill_loop(home: Path, *, meshes: int) -> None:
             addresses = mesh.addresses["tickstore"]
             with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as ticks:
                 table = ticks.read(SUBJECT)
-        stored = table.column("size").to_pylist()
+        stored = integers(table, "size")
         require_whole(stored, at_least=load.acknowledged)
         assert len(stored) == ROWS * sum(known.values())
         assert load.tailed == stored

@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
         "price": pa.decimal128(38, 4),
         "note": pa.string(),
         "levels": pa.list_(pa.float64()),
-        "venue": pa.struct({"name": pa.string()}),
+        "venue": pa.struct([("name", pa.string())]),
     }
 )
 
@@ -57,6 +57,7 @@ SCHEMA = pa.schema(
 def batch(symbols: list[str], *, first: int) -> pa.RecordBatch:
     """Rows at the edges of their types, one for each symbol; the dictionary is theirs alone."""
     rows = len(symbols)
+    levels: list[list[float] | None] = [[1.5, -0.0], [], None]
     prices = [decimal.Decimal("9" * 34 + ".9999"), None, decimal.Decimal("-0.0001")]
     return pa.record_batch(
         [
@@ -68,7 +69,7 @@ def batch(symbols: list[str], *, first: int) -> pa.RecordBatch:
             pa.array([2**64 - 1 - row for row in range(rows)], pa.uint64()),
             pa.array([prices[row % 3] for row in range(rows)], pa.decimal128(38, 4)),
             pa.array([None if row % 2 else f"Zürich {row}" for row in range(rows)], pa.string()),
-            pa.array([[[1.5, -0.0], [], None][row % 3] for row in range(rows)], SCHEMA[5].type),
+            pa.array([levels[row % 3] for row in range(rows)], SCHEMA.field("levels").type),
             pa.array([[{"name": "X"}, None, {"name": None}][row % 3] for row in range(rows)]),
         ],
         schema=SCHEMA,
