@@ -101,6 +101,31 @@ def test_a_client_reads_its_own_deletions_and_hears_of_those_of_others(
     assert refused.value.reason == "VERSION_REMOVED"
 
 
+def test_what_the_watch_told_is_known_after_a_restart_without_the_registry(
+    address: str, client: RegistryClient, tmp_path: Path
+) -> None:
+    client.register("kept", schema_text())
+    report = DataReport(
+        source="ticks.trades@7",
+        made_at_ns=1,
+        rows_checked=2,
+        rows_rejected=1,
+        rows_released=0,
+        reasons=(FailingRows("minimum", "/price", 1),),
+    )
+    with RegistryClient(address, cache_directory=tmp_path) as following:
+        assert following.latest("kept").version == 1
+        heard = threading.Event()
+        following.add_listener(lambda update: heard.set() if update.subject == "kept" else None)
+        client.register("kept", WIDER, labels={"desk": "rates"}, data_report=report)
+        assert heard.wait(PATIENCE_SECONDS)
+        held = following.latest("kept")
+    assert (held.version, held.labels, held.data_report) == (2, {"desk": "rates"}, report)
+    with RegistryClient("127.0.0.1:1", cache_directory=tmp_path) as alone:
+        assert alone.latest("kept") == held
+        assert alone.get("kept", version=1) == client.get("kept", version=1)
+
+
 def test_updates_of_a_subject_tell_of_deletions_with_the_version_before_and_after(
     address: str,
 ) -> None:

@@ -18,6 +18,7 @@ from tickmesh._registry.messages import (
     registration_from_wire,
     report_from_wire,
     schema_from_wire,
+    schema_to_wire,
     settings_from_wire,
     subject_from_wire,
 )
@@ -712,7 +713,10 @@ class RegistryClient:
         for event in message.events:
             changed = self._cache.apply(event)
             if changed is not None and self._files:
-                self._save(changed.subject)
+                # From memory: the registry may be gone before it could be asked again.
+                versions = map(schema_to_wire, changed.by_version.values())
+                answer = wire.ListVersionsResponse(versions=versions, revision=changed.revision)
+                self._files.save(changed.subject, answer)
             update = update_from_event(event)
             if update is not None:
                 for listener in self._listeners:
@@ -729,11 +733,3 @@ class RegistryClient:
             with suppress(NotFoundError):
                 self._fetch(subject)
         return head
-
-    def _save(self, subject: str) -> None:
-        try:
-            answer = self._list_versions(subject)
-        except TickmeshError:
-            return  # the next load saves it
-        if self._files:
-            self._files.save(subject, answer)

@@ -71,23 +71,25 @@ def test_t10_a_frame_written_during_a_sync_is_not_called_synced(
 ) -> None:
     """Else a cut that takes it, and spares a later one, would be taken for damage."""
     files = OverlappedFiles()
-    store = open_store(files=files)
-    first_taken, second_waits = threading.Event(), threading.Event()
+    store = open_store(files=files, limits=EngineLimits(overlapped_bytes=1, group_rows=1))
+    first_taken, others_wait = threading.Event(), threading.Event()
 
     def judge(_: pa.RecordBatch) -> object | None:
         first_taken.set()
-        second_waits.wait(30)
+        others_wait.wait(30)
         return None
 
     def append(first: int, judge: Judge) -> AppendFuture:
         return store.append(DATASET, ticks(1, first=first), stamp=VERSION_1, judge=judge)
 
+    def judge_once_the_first_is_durable(_: pa.RecordBatch) -> object | None:
+        futures[0].result(30)
+        return None
+
     futures = [append(0, judge)]
     first_taken.wait(30)
-    futures.append(append(1, admit))
-    second_waits.set()
-    futures[0].result(30)
-    futures.append(append(2, admit))
+    futures += [append(1, admit), append(2, judge_once_the_first_is_durable)]
+    others_wait.set()
     for future in futures:
         future.result(30)
     (path,) = logs(tmp_path)

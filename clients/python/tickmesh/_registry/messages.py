@@ -197,6 +197,36 @@ def schema_from_wire(
     )
 
 
+def schema_to_wire(schema: RegisteredSchema) -> schema_pb2.SchemaVersion:
+    """A version as `schema_from_wire` takes it; its canonical text is left out."""
+    return schema_pb2.SchemaVersion(
+        subject=schema.subject,
+        version=schema.version,
+        schema_id=schema.schema_id,
+        fingerprint=schema.fingerprint,
+        text=schema.text,
+        arrow_schema=schema.arrow_schema_ipc,
+        references=[
+            schema_pb2.SchemaReference(name=name, subject=to.subject, version=to.version)
+            for name, to in schema.referenced.items()
+        ],
+        labels=schema.labels,
+        state=schema_pb2.VersionState.Value(f"VERSION_STATE_{schema.state.upper()}"),
+        action=schema_pb2.Action.Value(f"ACTION_{schema.action.upper()}"),
+        registered_at=timestamp_of(schema.registered_at_ns),
+        effective_from=timestamp_of(schema.effective_from_ns),
+        revision=schema.revision,
+        actor=schema_pb2.Actor(
+            principal=schema.actor.principal,
+            authentication=schema.actor.authentication,
+            on_behalf_of=schema.actor.on_behalf_of,
+            request_id=schema.actor.request_id,
+        ),
+        deprecation_note=schema.deprecation_note,
+        data_report=data_report_to_wire(schema.data_report),
+    )
+
+
 def report_from_wire(message: compatibility_pb2.CompatibilityReport) -> CompatibilityReport:
     """The whole judgement of a candidate."""
     return CompatibilityReport(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.engine.chunk import Chunk, Runs, merge_chunks
 from tickmesh_tickstore.engine.dictionaries import GrowingDictionaries
 
@@ -171,7 +172,27 @@ class SegmentPart:
 
     def chunks(self) -> Sequence[StoredRows]:
         """The rows, memory-mapped."""
-        return self.cache.rows(self.path, lambda: tuple(_read_segment(self.path, self.record)))
+        return self.cache.rows(self.path, lambda: _open_segment(self.path, self.record))
+
+
+def unreadable(record: SegmentRecord, error: Exception) -> DatasetDamagedError:
+    """What is said of a segment whose file cannot be read, or holds what was not written."""
+    seems = "cannot be read from the disk" if isinstance(error, OSError) else "is damaged"
+    return DatasetDamagedError(
+        f"the segment of revisions {record.first_revision} to {record.last_revision} {seems}: stop "
+        "the store, look at its disk, restore the dataset from a copy if need be, start it again",
+        metadata={
+            "first_revision": str(record.first_revision),
+            "last_revision": str(record.last_revision),
+        },
+    )
+
+
+def _open_segment(path: Path, record: SegmentRecord) -> tuple[Chunk, ...]:
+    try:
+        return tuple(_read_segment(path, record))
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(record, error) from error
 
 
 def _read_segment(path: Path, record: SegmentRecord) -> Iterator[Chunk]:

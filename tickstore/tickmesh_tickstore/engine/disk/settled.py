@@ -11,11 +11,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tickmesh_tickstore.domain.errors import DatasetDamagedError
 from tickmesh_tickstore.engine.batches import join_batches
 from tickmesh_tickstore.engine.chunk import join_spans
 from tickmesh_tickstore.engine.columns import ARRIVAL_COLUMN
-from tickmesh_tickstore.engine.disk.segment import SegmentPart
+from tickmesh_tickstore.engine.disk.segment import SegmentPart, unreadable
 from tickmesh_tickstore.engine.disk.settled_outline import Outline
 from tickmesh_tickstore.engine.stored_rows import FoundRows, StoredRows
 
@@ -65,7 +64,7 @@ class _OpenSegment:
             self._metadata: pq.FileMetaData = fragment.metadata
             outline = Outline.from_metadata(self._metadata.metadata)
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            raise self._damage() from error
+            raise unreadable(self._record, error) from error
         self.groups = outline.groups
         self.row_count = part.record.row_count
         self.origins = outline.stamps.origins
@@ -125,18 +124,7 @@ class _OpenSegment:
             )
             return file.read_row_groups(list(row_groups), columns=list(columns))
         except (OSError, pa.ArrowException) as error:
-            raise self._damage() from error
-
-    def _damage(self) -> DatasetDamagedError:
-        record = self._record
-        return DatasetDamagedError(
-            f"the segment of revisions {record.first_revision} to {record.last_revision} is "
-            "damaged: stop the store, restore the dataset from a copy, and start it again",
-            metadata={
-                "first_revision": str(record.first_revision),
-                "last_revision": str(record.last_revision),
-            },
-        )
+            raise unreadable(self._record, error) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

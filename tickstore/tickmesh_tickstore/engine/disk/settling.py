@@ -218,7 +218,11 @@ class Settler:
                 record = self._write(dataset, directory, parts[-1].log_number, unit)
                 records.append(record)
             self._files.sync_directory(directory.segments)
-        except (pa.ArrowException, DatasetDamagedError):
+        except (pa.ArrowException, DatasetDamagedError) as error:
+            if isinstance(error.__cause__, OSError):
+                # The disk may give them the next time.
+                self._forget(directory, records)
+                raise
             # Neither will go away: the rows stay as they are, whoever reads them is told.
             _log.exception("segments of dataset %s cannot be settled", dataset.name)
             self._refused.update(part.record.segment_id for part in parts)
