@@ -1,9 +1,10 @@
-"""The switch that rewrites golden files, and the PostgreSQL cluster of the run."""
+"""What holds for every test: golden files, the PostgreSQL cluster of the run, no stopwatch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.support.postgres_fixtures import postgres, registry_database
@@ -13,6 +14,10 @@ __all__ = ["postgres", "registry_database"]
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+# Speed is what benchmarks measure: on a busy machine an example may take as long as it does.
+hypothesis.settings.register_profile("tickmesh", deadline=None)
+hypothesis.settings.load_profile("tickmesh")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
