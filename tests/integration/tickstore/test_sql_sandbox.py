@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -461,3 +463,15 @@ def test_a_sandbox_that_is_closed_runs_nothing() -> None:
     sandbox.close()
     with pytest.raises(domain.StoreClosedError):
         sandbox.named_tables("SELECT 1")
+
+
+def test_a_store_with_thousands_of_open_files_runs_statements() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, hard), hard))
+    sandbox = SqlSandbox(LIMITS)
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        opened.callback(sandbox.close)
+        for _ in range(1_100):
+            opened.enter_context(Path(os.devnull).open("rb"))
+        assert ask(sandbox, "select 1 as one").to_pydict() == {"one": [1]}

@@ -309,9 +309,12 @@ class _Statement:
         """Send a request; serve what it scans until its answer comes."""
         self.is_over = False
         channel = self._process.channel
+        # Not `select.select`: a store has more descriptors open than that can name.
+        answers = select.poll()
+        answers.register(channel, select.POLLIN)
         channel.send(request, stream)
         while True:
-            if select.select([channel], [], [], _POLL_SECONDS)[0]:
+            if answers.poll(_POLL_SECONDS * 1_000):
                 message, _ = channel.receive()
                 if message is None:
                     raise self._failure or self._early_end()
