@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -40,8 +41,18 @@ def run(process_factory: Callable[[], ServiceProcess]) -> int:
         0 after a clean stop, 78 after a ConfigError and 69 after an UnavailableError (printed), 1
         after another failure (logged).
     """
+    _allow_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(process_factory))
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets: streams and mapped segments are bounded by settings of ours.
+
+    The usual 1,024 is there for programs that call `select`, and none of ours does.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:

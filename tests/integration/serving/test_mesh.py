@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import resource
 import signal
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_services_start_in_order_know_each_other_and_stop_in_reverse(tmp_path: P
         assert all(pid is not None and alive(pid) for pid in pids)
     assert reports.of("stopped") == ["cleaner", "tickstore", "registry"]
     assert not any(pid is not None and alive(pid) for pid in pids)
+
+
+def test_a_service_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = min(usual, 1_024, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    try:
+        with make_mesh(tmp_path, reports=Reports(), services=("registry",)) as mesh:
+            pid = mesh.pid("registry")
+            assert pid is not None
+            assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
 def test_killed_service_comes_back_at_the_ports_it_had(tmp_path: Path) -> None:
