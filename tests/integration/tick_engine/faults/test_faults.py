@@ -30,7 +30,7 @@ CALLS = {
     "rename": 8,
     "unlink": 8,
     "ftruncate": 4,
-    "mkdir": 6,
+    "mkdir": 16,
     "openat": 60,
 }
 """What fails, and more calls of it than any thread of the scenario makes: the last faults strike
