@@ -100,6 +100,7 @@ def _repeats(values: pa.ChunkedArray[Any]) -> bool:
     try:
         distinct = pc.count_distinct(values).as_py()
     except pa.ArrowNotImplementedError:
+        # No kernel counts nested values; a dictionary would not be of whole ones anyway.
         return False
     return bool(distinct * _REPEATING <= len(values))
 
