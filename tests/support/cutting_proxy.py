@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that cuts a connection: at a commit, or after so many requests."""
+"""A proxy before PostgreSQL that cuts a connection, or stands still as a stopped process does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _COMMIT = b"COMMIT;"
 _CHUNK = 1 << 16
+_AT_ONCE_SECONDS = 0.1
 
 
 class Cut(Enum):
@@ -29,6 +30,9 @@ class CuttingProxy:
         cut: Where the next commit is cut off.
         requests_left: How many pieces of all connections still reach the server before one is cut
             off instead; none for all.
+        freezes_after: After how many pieces of all connections nothing passes any more in either
+            direction, until it is thawed; none for never.
+        frozen: Set when nothing passes.
         refuses: Whether every connection is cut off at once.
         cuts: How many connections were cut off at a commit or for `requests_left`.
     """
@@ -37,6 +41,10 @@ class CuttingProxy:
         self._server_port = port
         self.cut = Cut.NOWHERE
         self.requests_left: int | None = None
+        self.freezes_after: int | None = None
+        self.frozen = asyncio.Event()
+        self._passing = asyncio.Event()
+        self._passing.set()
         self.refuses = False
         self.cuts = 0
         self.port = 0
@@ -55,6 +63,11 @@ class CuttingProxy:
                 connection.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
 
+    def thaw(self) -> None:
+        """Let everything pass that came meanwhile, and what comes."""
+        self.freezes_after = None
+        self._passing.set()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
@@ -63,6 +76,7 @@ class CuttingProxy:
         answers = asyncio.create_task(self._forward_answers(server_reader, writer))
         try:
             while not self.refuses and (chunk := await reader.read(_CHUNK)):
+                await self._passing.wait()
                 cut = self._cut_for(chunk)
                 if cut is not Cut.NOWHERE:
                     self.cuts += 1
@@ -70,6 +84,7 @@ class CuttingProxy:
                 if cut is not Cut.BEFORE_THE_SERVER:
                     server_writer.write(chunk)
                     await server_writer.drain()
+                self._freeze_in_time()
                 if cut is Cut.AFTER_THE_SERVER:
                     await server_reader.read(_CHUNK)  # it has committed
                 if cut is not Cut.NOWHERE:
@@ -81,6 +96,14 @@ class CuttingProxy:
             await asyncio.gather(answers, return_exceptions=True)
             for end in (server_writer, writer):
                 end.transport.abort()
+
+    def _freeze_in_time(self) -> None:
+        if self.freezes_after is None:
+            return
+        self.freezes_after -= 1
+        if self.freezes_after == 0:
+            self._passing.clear()
+            self.frozen.set()
 
     def _cut_for(self, chunk: bytes) -> Cut:
         if self.requests_left is not None:
@@ -98,6 +121,11 @@ class CuttingProxy:
     ) -> None:
         with suppress(ConnectionError):
             while chunk := await reader.read(_CHUNK):
+                if not self._passing.is_set():
+                    await self._passing.wait()
+                    with suppress(TimeoutError):  # a process that goes on finds all of it at once
+                        async with asyncio.timeout(_AT_ONCE_SECONDS):
+                            chunk += await reader.read(_CHUNK)
                 writer.write(chunk)
                 await writer.drain()
         writer.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.support.cutting_proxy import Cut, CuttingProxy
@@ -18,6 +19,7 @@ from tickmesh.errors import ConfigError, UnavailableError
 from tickmesh_registry.domain.errors import StoreUnavailableError
 from tickmesh_registry.store.sql.postgres import PostgresStore
 from tickmesh_registry.store.sql.postgres_maintenance import PostgresMaintenance
+from tickmesh_registry.store.sql.postgres_session import open_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -155,6 +157,61 @@ async def test_a_session_that_idles_with_the_counter_row_delays_writers_for_a_bo
             await stuck
         assert (await register(frozen.store, "b")).revision == 2
         assert frozen.revisions == [1, 2]
+
+
+async def test_a_replica_stopped_anywhere_in_a_write_fails_no_write_of_another(
+    registry_database: str, postgres: PostgresCluster
+) -> None:
+    """Between Parse and Sync a session is not idle for the server: none of its timeouts ends it."""
+    at_once = asyncio.Semaphore(8)
+
+    async def froze(pieces: int) -> bool:
+        async with at_once, fresh_database(postgres) as url:
+            return await a_write_stops(url, postgres.port, after_pieces=pieces)
+
+    outcomes = await asyncio.gather(*(froze(pieces) for pieces in range(1, 49)))
+    assert outcomes.count(True) > 16
+    assert not outcomes[-1], "the write has more pieces than are tried"
+
+
+async def a_write_stops(url: str, port: int, *, after_pieces: int) -> bool:
+    """Whether the write was so long; another replica writes, then the stopped one goes on."""
+    async with CuttingProxy(port).running() as proxy:
+        through = url.replace(f":{port}/", f":{proxy.port}/")
+        async with replicas(through, 1) as (stopped,), replicas(url, 1) as (other,):
+            proxy.freezes_after = after_pieces
+            stopping = asyncio.create_task(register(stopped.store, "a"))
+            freezing = asyncio.create_task(proxy.frozen.wait())
+            await asyncio.wait({stopping, freezing}, return_when=asyncio.FIRST_COMPLETED)
+            freezing.cancel()
+            froze = not stopping.done()
+            assert (await register(other.store, "b")).subject == "b"
+            proxy.thaw()
+            with suppress(StoreUnavailableError):
+                await stopping
+            last = (await register(stopped.store, "c")).revision
+            await other.heard_of(last)
+            assert stopped.revisions == other.revisions == list(range(1, last + 1))
+            return froze
+
+
+async def test_a_session_whose_answer_nobody_takes_is_ended_for_those_who_wait(
+    registry_database: str, postgres: PostgresCluster
+) -> None:
+    async with CuttingProxy(postgres.port).running() as proxy:
+        through = registry_database.replace(f":{postgres.port}/", f":{proxy.port}/")
+        stopped = await open_connection(through, {})
+        async with replicas(registry_database, 1) as (replica,):
+            await stopped.execute("BEGIN")
+            await stopped.execute("SELECT pg_current_xact_id() FROM registry_clock FOR UPDATE")
+            proxy.freezes_after = 1
+            asking = asyncio.create_task(
+                stopped.execute("SELECT repeat('x', 1000000) FROM generate_series(1, 64)")
+            )
+            assert (await register(replica.store, "a")).revision == 1
+            proxy.thaw()
+            with pytest.raises((asyncpg.PostgresError, ConnectionError)):
+                await asking
 
 
 async def test_a_foreign_session_that_holds_the_counter_row_fails_writers_and_no_readers(

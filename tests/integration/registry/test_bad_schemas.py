@@ -106,9 +106,9 @@ async def failure_of(
 
 
 async def test_each_bad_schema_is_refused_with_its_reason_and_place_and_soon(
-    registry: RegistryProcess, stub: Stub
+    registry: RegistryProcess, process_stub: Stub
 ) -> None:
-    await register(stub, "ticks.trades", TRADES)
+    await register(process_stub, "ticks.trades", TRADES)
     async with grpc.aio.insecure_channel(registry.address) as channel:
         for bad in BAD:
             began = time.monotonic()
@@ -128,22 +128,22 @@ async def test_each_bad_schema_is_refused_with_its_reason_and_place_and_soon(
             assert pointer == bad.pointer or len(pointer) >= LONGEST_SHOWN - 1, bad.name
             assert error.violations[0].field.startswith("text#"), bad.name
     assert "Traceback" not in registry.log()
-    assert len(await versions_of(stub, "ticks.trades")) == 1
-    heads = await stub.ListSubjects(pb.ListSubjectsRequest())
+    assert len(await versions_of(process_stub, "ticks.trades")) == 1
+    heads = await process_stub.ListSubjects(pb.ListSubjectsRequest())
     assert heads.revision == 1
 
 
 async def test_a_bad_schema_does_not_keep_others_waiting(
-    registry: RegistryProcess, stub: Stub
+    registry: RegistryProcess, process_stub: Stub
 ) -> None:
-    await register(stub, "ticks.trades", TRADES)
+    await register(process_stub, "ticks.trades", TRADES)
     async with grpc.aio.insecure_channel(registry.address) as channel:
         hostile = asyncio.gather(
             *(refusal_of(channel, bad.text) for bad in BAD if len(bad.text) < 1 << 20)
         )
         answered = 0
         while not hostile.done():
-            await stub.ListSubjects(pb.ListSubjectsRequest(), timeout=SOON_SECONDS)
+            await process_stub.ListSubjects(pb.ListSubjectsRequest(), timeout=SOON_SECONDS)
             answered += 1
         await hostile
     assert answered
@@ -190,27 +190,27 @@ async def test_references_that_fan_out_over_subjects_are_bounded(stub: Stub) -> 
 
 
 async def test_refusals_in_a_loop_are_one_event_an_hour_and_take_no_room(
-    registry: RegistryProcess, stub: Stub
+    registry: RegistryProcess, process_stub: Stub
 ) -> None:
     """A writer that never gives up: bad and incompatible schemas, over and over."""
-    await register(stub, "ticks.trades", TRADES)
+    await register(process_stub, "ticks.trades", TRADES)
     breaking = [trades(required=(name,), **{name: {"type": "string"}}) for name in ("venue", "fee")]
 
     async def refuse(times: int) -> None:
         for _ in range(times):
             for text in breaking:
-                error = await failure_of(stub, "ticks.trades", text)
+                error = await failure_of(process_stub, "ticks.trades", text)
                 assert error.code == "FAILED_PRECONDITION"
-            bad = await failure_of(stub, "ticks.trades", '{"type":"strin"}')
+            bad = await failure_of(process_stub, "ticks.trades", '{"type":"strin"}')
             assert bad.code == "INVALID_ARGUMENT"
 
     await refuse(20)
-    head = await stub.ListSubjects(pb.ListSubjectsRequest())
+    head = await process_stub.ListSubjects(pb.ListSubjectsRequest())
     assert head.revision == 1 + len(breaking)
     before = Taken.by(registry)
     await refuse(150)
     after = Taken.by(registry)
-    assert (await stub.ListSubjects(pb.ListSubjectsRequest())).revision == head.revision
-    assert len(await versions_of(stub, "ticks.trades")) == 1
+    assert (await process_stub.ListSubjects(pb.ListSubjectsRequest())).revision == head.revision
+    assert len(await versions_of(process_stub, "ticks.trades")) == 1
     assert after.stored == before.stored
     assert after.memory - before.memory < 8 << 20, (before, after)

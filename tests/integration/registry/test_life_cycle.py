@@ -132,29 +132,29 @@ async def test_deleted_versions_are_compared_with_unless_asked_otherwise(stub: S
 
 
 async def test_a_removed_version_leaves_a_tombstone_and_its_text_is_nowhere(
-    registry: RegistryProcess, stub: Stub
+    registry: RegistryProcess, process_stub: Stub
 ) -> None:
     secret = json.dumps({**json.loads(WIDER), "title": "s3cret"})
-    await register(stub, TRADES)
-    removed = (await register(stub, secret, request_id="r1")).schema
-    await register(stub, WIDEST)
-    await delete(stub, 2)
-    answer = await delete(stub, 2, permanent=True)
+    await register(process_stub, TRADES)
+    removed = (await register(process_stub, secret, request_id="r1")).schema
+    await register(process_stub, WIDEST)
+    await delete(process_stub, 2)
+    answer = await delete(process_stub, 2, permanent=True)
     tombstone = answer.schema
     assert tombstone.state == REMOVED
     assert (tombstone.version, tombstone.schema_id) == (2, removed.schema_id)
     assert tombstone.fingerprint == removed.fingerprint
     kept = (tombstone.text, tombstone.canonical_text, tombstone.arrow_schema)
     assert kept == ("", "", b"")
-    assert await get(stub, version=2) == tombstone
-    by_id = await stub.GetSchema(pb.GetSchemaRequest(schema_id=removed.schema_id))
+    assert await get(process_stub, version=2) == tombstone
+    by_id = await process_stub.GetSchema(pb.GetSchemaRequest(schema_id=removed.schema_id))
     assert by_id.schema == tombstone
-    events = await watched(stub, include_previous=True)
+    events = await watched(process_stub, include_previous=True)
     assert "s3cret" not in str(events)
     assert [event.schema.state for event in events[1:]] == [ACTIVE, ACTIVE, DELETED, REMOVED]
     assert events[1].report.verdict == compatibility_pb2.VERDICT_COMPATIBLE
     assert not events[1].report.comparisons
-    again = await register(stub, secret, request_id="r1")
+    again = await register(process_stub, secret, request_id="r1")
     assert again.schema == tombstone
     assert not again.report.comparisons
     assert await registry.stop() == 0

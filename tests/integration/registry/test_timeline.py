@@ -80,9 +80,9 @@ async def test_a_view_says_how_much_of_each_version_comes(stub: Stub) -> None:
 
 
 async def test_the_clients_timeline_agrees_with_its_own_in_force(
-    registry: RegistryProcess, stub: Stub
+    registry: RegistryProcess, process_stub: Stub
 ) -> None:
-    versions = await register(stub, 100, 4_000_000_000, 200, 150)
+    versions = await register(process_stub, 100, 4_000_000_000, 200, 150)
     registered_ns = versions[0].registered_at.ToNanoseconds()
     async with AsyncRegistryClient(registry.address) as client:
         for knowledge in (Knowledge.NOW, Knowledge.AT_EACH_INSTANT):

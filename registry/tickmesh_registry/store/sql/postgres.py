@@ -38,6 +38,7 @@ from .postgres_session import (
     patiently,
     unavailable_on_failure,
 )
+from .postgres_stalled_holder import StalledHolder
 from .queries import Queries
 from .reader import SqlReader
 
@@ -115,6 +116,7 @@ class PostgresStore:
         self._listener = CommitListener(
             partial(self._connect, {}), heard=self._heard, connected=self._follower.hurry
         )
+        self._holder = StalledHolder(partial(open_connection, url, {}))
         self._own_server_process = 0
         self._start_patience_seconds = start_patience_seconds
 
@@ -181,6 +183,7 @@ class PostgresStore:
     async def close(self) -> None:
         """End the transaction under way and close every connection."""
         await self._line.close()
+        await self._holder.close()
         await self._listener.close()
         await self._follower.close()
         await self._writer.close()
@@ -217,10 +220,14 @@ class PostgresStore:
     async def _writing(self) -> AsyncIterator[tuple[AsyncConnection, _Locked]]:
         """A transaction that holds the counter row, of a store this process knows to its head."""
         with unavailable_on_failure():
-            async with self._writer.begin(_lock_clock) as (session, locked):
+            async with self._writer.begin(self._hold_clock) as (session, locked):
                 self._own_server_process = locked.server_process
                 await self._know(locked.head, session)
                 yield session, locked
+
+    def _hold_clock(self, connection: Connection) -> _Locked:
+        with self._holder.ended_while_waiting():
+            return _lock_clock(connection)
 
     async def _know(self, head: Head, session: AsyncConnection) -> None:
         """Tell what others committed before a write is added to it.
@@ -299,7 +306,8 @@ class PostgresStore:
     async def _adopt_cluster(self) -> None:
         connection = await open_connection(self._url, {})
         try:
-            self._cluster = await adopt_cluster(connection, new_epoch=self._new_epoch())
+            with self._holder.ended_while_waiting():
+                self._cluster = await adopt_cluster(connection, new_epoch=self._new_epoch())
         finally:
             connection.terminate()
 
