@@ -52,14 +52,20 @@ class Ahead(Generic[Item]):
             BaseException: What the generator raised, once all items before it were taken.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self._waiting or self._ended, within_seconds)
-            if self._waiting:
-                item = self._waiting.popleft()
-                self._condition.notify_all()
-                return item
-            if self._failure is not None:
+            item = self.more(within_seconds=within_seconds)
+            if item is None and not self._waiting and self._failure is not None:
                 raise self._failure
-            return None
+            return item
+
+    def more(self, *, within_seconds: float) -> Item | None:
+        """As `take`, for who holds items already: a failure is left for `take` to raise."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._waiting or self._ended, within_seconds)
+            if not self._waiting:
+                return None
+            item = self._waiting.popleft()
+            self._condition.notify_all()
+            return item
 
     def close(self) -> None:
         """Take nothing more from the generator; one that waits for its source ends later."""

@@ -137,7 +137,7 @@ def _together(
     deadline = time.monotonic() + max_latency_seconds
     while True:
         wait_seconds = 0.0 if records >= ENOUGH_RECORDS else deadline - time.monotonic()
-        found = ahead.take(within_seconds=max(wait_seconds, 0.0))
+        found = ahead.more(within_seconds=max(wait_seconds, 0.0))
         if not isinstance(found, SourceBatch):
             return together, found
         records += found.decoded.record_count

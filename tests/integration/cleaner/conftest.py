@@ -32,20 +32,33 @@ class Services:
     source_root: Path
 
 
-def running(home: Path, root: Path, settings: Mapping[str, str]) -> Iterator[Services]:
+def clients_of(mesh: Mesh, root: Path) -> Iterator[Services]:
     """A mesh and its clients, for as long as a test wants them."""
+    config = load_client_config(home=mesh.home, environ=mesh.client_environment)
+    with (
+        RegistryClient(config.registry) as registry,
+        CleanerClient(config=config) as cleaner,
+        TickClient(config=config) as ticks,
+    ):
+        yield Services(mesh, registry, cleaner, ticks, root)
+
+
+def running(home: Path, root: Path, settings: Mapping[str, str]) -> Iterator[Services]:
+    """A mesh of its own and its clients."""
     with Mesh(home, free_ports=True, settings=settings) as mesh:
-        config = load_client_config(home=home, environ=mesh.client_environment)
-        with (
-            RegistryClient(config.registry) as registry,
-            CleanerClient(config=config) as cleaner,
-            TickClient(config=config) as ticks,
-        ):
-            yield Services(mesh, registry, cleaner, ticks, root)
+        yield from clients_of(mesh, root)
+
+
+@pytest.fixture(scope="session")
+def services(shared_mesh: Mesh) -> Iterator[Services]:
+    root = shared_mesh.home / "sources" / "cleaner"
+    root.mkdir()
+    yield from clients_of(shared_mesh, root)
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def services_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A mesh of a module's own: one gives up on a service that dies too often."""
     home = tmp_path_factory.mktemp("home")
     root = tmp_path_factory.mktemp("sources")
     yield from running(home, root, {"cleaner.sources.roots": str(root)})

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.integration
 KILLS = 3
 
 
+@pytest.fixture(scope="module")
+def services(services_to_kill: Services) -> Services:
+    return services_to_kill
+
+
 def test_a_job_survives_kill_9_and_stores_every_row_once(services: Services) -> None:
     seed = random.SystemRandom().randint(0, 2**32)
     chance = random.Random(seed)

@@ -25,6 +25,11 @@ pytestmark = pytest.mark.integration
 FILES = 4
 
 
+@pytest.fixture(scope="module")
+def services(services_to_kill: Services) -> Services:
+    return services_to_kill
+
+
 @pytest.fixture
 def subject(services: Services) -> str:
     name = f"ticks.f{uuid.uuid4().hex[:8]}"

@@ -33,6 +33,11 @@ BAD_EVERY = 100
 SETTLE_SECONDS = 60.0
 
 
+@pytest.fixture(scope="module")
+def services(services_to_kill: Services) -> Services:
+    return services_to_kill
+
+
 @pytest.fixture
 def subject(services: Services) -> str:
     name = f"ticks.l{uuid.uuid4().hex[:8]}"

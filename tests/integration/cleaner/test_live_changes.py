@@ -20,6 +20,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
+def services(services_to_kill: Services) -> Services:
+    return services_to_kill
+
+
+@pytest.fixture(scope="module")
 def trades(services: Services) -> BlemishedTrades:
     # Seconds of work, so that something can happen in the middle of it.
     return write_blemished_trades(

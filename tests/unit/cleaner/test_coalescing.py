@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.cleaner.parts import NumberSource
 from tickmesh_cleaner.control import HaltedError, JobControl
+from tickmesh_cleaner.domain.errors import FeedRefusedError
 from tickmesh_cleaner.domain.job import JobRequest
 from tickmesh_cleaner.sources import coalescing
 from tickmesh_cleaner.sources.coalescing import batches_of, merged
@@ -43,6 +44,14 @@ class TrickleSource(NumberSource):
         return
 
 
+class BreakingSource(TrickleSource):
+    """Gives its numbers one by one, then fails."""
+
+    def follow(self, *, start: str | None) -> Generator[SourceBatch | Quiet, None, None]:
+        yield from self.read(start=start, end=None, batch_records=1)
+        raise FeedRefusedError("feed", cause="answered 404 Not Found")
+
+
 def of(source: NumberSource, *, control: JobControl, seconds: float) -> Iterator[SourceBatch]:
     return batches_of(
         source,
@@ -69,6 +78,15 @@ def test_what_came_together_is_one_batch_and_its_range_is_the_whole() -> None:
     assert numbers(batch) == list(range(40))
     again = list(source.read(start=batch.start, end=batch.end))
     assert numbers(merged(again)) == numbers(batch)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_what_came_before_a_failure_is_a_batch_before_it_is_raised(count: int) -> None:
+    source = BreakingSource(count)
+    found = of(source, control=JobControl(), seconds=LONG_SECONDS)
+    assert numbers(next(found)) == list(range(count))
+    with pytest.raises(FeedRefusedError):
+        next(found)
 
 
 def test_a_row_waits_no_longer_than_its_latency_for_others() -> None:
