@@ -76,8 +76,8 @@ class ServingConfig:
     """The port of health and metrics."""
     ready_file: Path | None = None
     """Written when the server serves: JSON of `pid`, `grpc`, `flight` and `http` (addresses)."""
-    stop_with_parent: bool = False
-    """Stop when the process that started this one is gone; `tickmesh up` sets it."""
+    parent_process: int = 0
+    """Stop once the process of this id is not the parent; `tickmesh up` sets it. 0: never."""
     drain_seconds: float = 10.0
     """How long running calls may go on after a signal to stop."""
     unary_deadline_seconds: float = 30.0

@@ -100,7 +100,7 @@ class Mesh:
                     environment_name(service, "serving.ready_file"): str(
                         run_directory / f"{service}.json"
                     ),
-                    environment_name(service, "serving.stop_with_parent"): "true",
+                    environment_name(service, "serving.parent_process"): str(os.getpid()),
                 },
                 ready_file=run_directory / f"{service}.json",
                 log_file=home / "logs" / f"{service}.log",

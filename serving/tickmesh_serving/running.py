@@ -60,12 +60,11 @@ async def _serve(process_factory: Callable[[], ServiceProcess]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop)
-    parent = os.getppid()
     watches: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
     try:
         process = process_factory()
-        if process.config.stop_with_parent:
-            watches.add(loop.create_task(_stop_when_orphaned(parent, stop)))
+        if process.config.parent_process:
+            watches.add(loop.create_task(_stop_when_orphaned(process.config.parent_process, stop)))
         if not await _start(process, stop):
             return EXIT_OK
     except (ConfigError, UnavailableError) as error:
@@ -94,7 +93,10 @@ def _settle_memory() -> None:
 
 
 async def _stop_when_orphaned(parent: int, stop: asyncio.Event) -> None:
-    """Nobody would ever stop the services of a supervisor that was killed."""
+    """Nobody would ever stop the services of a supervisor that was killed.
+
+    Which process that was is told by its setting: it may be gone before this one looks.
+    """
     while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
         await asyncio.sleep(_PARENT_CHECK_SECONDS)
     _log.warning("server.parent_gone", parent=parent)

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.support.mesh import mesh_for_the_command_line
 from tickmesh._cli import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tickmesh_serving.mesh import Mesh
@@ -64,10 +62,12 @@ class Tickmesh(Protocol):
     def __call__(self, line: str) -> Done: ...
 
 
-@pytest.fixture(scope="package")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    with mesh_for_the_command_line(tmp_path_factory.mktemp("mesh")) as mesh:
-        yield mesh
+@pytest.fixture
+def mesh(shared_mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> Mesh:
+    """The mesh that commands find by default."""
+    for name, value in shared_mesh.client_environment.items():
+        monkeypatch.setenv(name, value)
+    return shared_mesh
 
 
 @pytest.fixture

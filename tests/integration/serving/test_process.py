@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -135,6 +136,15 @@ def test_failure_at_start_exits_1(tmp_path: Path) -> None:
     entry = json.loads(done.stderr.strip().splitlines()[-1])
     assert (entry["event"], entry["service"]) == ("server.start.failed", "tickstore")
     assert "told to fail" in entry["exception"]
+
+
+def test_a_server_whose_parent_is_gone_before_it_looks_stops_by_itself(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as short_lived:
+        parent = short_lived.pid
+    (tmp_path / "tickmesh.toml").write_text(f"[tickstore.serving]\nparent_process = {parent}\n")
+    done = run_program(tmp_path, "tickstore", "serve", "--log-format=json")
+    assert done.returncode == 0, done.stderr
+    assert "server.parent_gone" in done.stderr
 
 
 def test_config_prints_every_setting_with_its_source(tmp_path: Path) -> None:
