@@ -134,7 +134,7 @@ class _Parts:
             sandbox=self._sandbox,
             counters=PutCounters(self._metrics),
             clock=self._clock,
-            max_endpoints=self._config.reading.max_endpoints,
+            max_endpoints=self._config.reading.endpoints(),
             recovery=RecoverySummary(
                 duration_seconds=(self._clock.monotonic_ns() - started_ns) / 1e9,
                 replayed_bytes=sum(report.replayed_bytes for report in reports),

@@ -300,7 +300,6 @@ class TickStore:
                 ("limit", command.limit),
                 ("as_of_revision", command.as_of_revision),
                 ("snapshot", command.snapshot),
-                ("generation", command.generation),
                 ("stamps", command.stamps),
                 ("order", command.order == commands_pb2.READ_ORDER_TIME),
             )
@@ -308,7 +307,8 @@ class TickStore:
         ]
         if refused:
             raise InvalidRequestError(
-                "A live tail takes symbols, columns, a filter and a resume_token; not "
+                "A live tail takes symbols, columns, a filter, a reader version or generation and "
+                "a resume_token; not "
                 f"{', '.join(refused)}.",
                 metadata={"fields": ",".join(refused)},
                 violations=[(name, "not part of a live tail") for name in refused],
@@ -322,6 +322,7 @@ class TickStore:
             wanted=filter_of(command),
             columns=tuple(command.columns) or None,
             reader_version=version,
+            generation=command.generation or None,
         )
 
     def position_token(self, dataset: str, position: Position) -> str:

@@ -1,5 +1,7 @@
 """The tick store's settings: section `tickstore` of tickmesh.toml, `TICKMESH_TICKSTORE__…`."""
 
+import os
+
 # Annotations are read at run time to convert what files and variables say.
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 from tickmesh_serving.config import ServingConfig
 
 _LEAST_SQL_BYTES = 67_108_864
+_LEAST_PARTS, _MOST_PARTS = 2, 4
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,25 @@ class ReadingConfig:
 
     ticket_lifetime_seconds: float = 900.0
     """How long a ticket can be redeemed."""
-    max_endpoints: int = 4
-    """Parts that one read is split into at most."""
+    max_endpoints: int = 0
+    """Parts that one read is split into at most; as many as the machine has cores, 2 to 4, when 0.
+    """
     max_lag_rows: int = 5_000_000
     """A live tail that takes nothing while it is further behind is ended."""
 
     def __post_init__(self) -> None:
         if self.ticket_lifetime_seconds <= 0:
             raise ValueError("expected ticket_lifetime_seconds > 0")
-        if min(self.max_endpoints, self.max_lag_rows) < 1:
-            raise ValueError("expected max_endpoints and max_lag_rows ≥ 1")
+        if self.max_endpoints < 0 or self.max_lag_rows < 1:
+            raise ValueError("expected max_endpoints ≥ 0 and max_lag_rows ≥ 1")
+
+    def endpoints(self) -> int:
+        """Parts that one read is split into at most.
+
+        A part costs its reader a millisecond or two. Where server and reader share two cores, a
+        third one at the same time gains nothing.
+        """
+        return self.max_endpoints or min(max(_LEAST_PARTS, os.cpu_count() or 1), _MOST_PARTS)
 
 
 @dataclass(frozen=True)

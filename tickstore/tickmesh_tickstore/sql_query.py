@@ -11,6 +11,7 @@ import pyarrow.types as pt
 
 from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh_tickstore.domain.errors import DatasetNotFoundError, QueryInvalidError
+from tickmesh_tickstore.domain.filters import AllOf
 from tickmesh_tickstore.errors import InvalidRequestError
 from tickmesh_tickstore.prepared_query import PreparedQuery
 from tickmesh_tickstore.queries.sql import SqlTable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tickmesh.api.tickstore.v1 import expression_pb2, queries_pb2
     from tickmesh_tickstore.pinned_reads import PinnedRead, PinnedReads
-    from tickmesh_tickstore.queries.sql import SqlParameter
+    from tickmesh_tickstore.queries.sql import SqlParameter, SqlScan
 
 __all__ = ["prepare_sql"]
 
@@ -99,26 +100,33 @@ def _table(reads: PinnedReads, name: str, chosen: dict[str, tuple[int, Any]]) ->
             "tables",
             metadata={"table": name},
         ) from None
+    shown = pa.schema(map(_shown, opened.schema))
+    stored = opened.all_columns
     return SqlTable(
-        pa.schema(map(_shown, opened.schema)),
-        lambda columns, start, end: _rows(opened, columns, start, end),
+        shown,
+        lambda scan: _rows(opened, scan),
         event_time=opened.event_time,
+        choosable=frozenset(
+            column.name
+            for column in shown
+            if column.name in stored.names and stored.field(column.name).type == column.type
+        ),
     )
 
 
-def _rows(
-    read: PinnedRead, columns: Sequence[str], start_ns: int | None, end_ns: int | None
-) -> Iterator[pa.RecordBatch]:
-    stamps = [stamp for stamp in read.request.stamps if stamp.value in columns]
-    stored = tuple(name for name in columns if name not in set(stamps))
+def _rows(read: PinnedRead, scan: SqlScan) -> Iterator[pa.RecordBatch]:
+    asked = read.request
+    stamps = [stamp for stamp in asked.stamps if stamp.value in scan.columns]
+    filters = [each for each in (asked.filter, scan.filter) if each is not None]
     request = replace(
-        read.request,
-        columns=stored,
+        asked,
+        columns=tuple(name for name in scan.columns if name not in set(stamps)),
         stamps=tuple(stamps),
-        start_ns=max(_given(read.request.start_ns, start_ns), default=None),
-        end_ns=min(_given(read.request.end_ns, end_ns), default=None),
+        start_ns=max(_given(asked.start_ns, scan.start_ns), default=None),
+        end_ns=min(_given(asked.end_ns, scan.end_ns), default=None),
+        filter=AllOf(tuple(filters)) if filters else None,
     )
-    shown = pa.schema([_shown(read.schema.field(name)) for name in columns])
+    shown = pa.schema([_shown(read.schema.field(name)) for name in scan.columns])
     for batch in read.scan(request):
         yield pa.record_batch(
             [batch.column(field.name).cast(field.type) for field in shown], schema=shown

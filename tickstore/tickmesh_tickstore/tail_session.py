@@ -41,6 +41,8 @@ def serve_tail(
     once when it has closed its side.
 
     Raises:
+        VersionNotReadableError: rows came that cannot be read under the version of the tail; says
+            where to go on under another one.
         SlowConsumerError: the reader fell more than `max_lag_rows` behind while it took nothing;
             says where to resume.
         DrainingError: the server is going down; says where to resume.
@@ -126,9 +128,7 @@ class _Sender:
         try:
             self._send_all()
         except domain.VersionNotReadableError as error:
-            # In front of these rows the tail goes on under another version.
-            metadata = {**error.metadata, "positionToken": self._token()}
-            self.refusal = type(error)(error.message, metadata=metadata)
+            self.refusal = error.knowing(positionToken=self._token())
         except domain.TickStoreError as error:
             if not self._stopped:
                 self.refusal = error

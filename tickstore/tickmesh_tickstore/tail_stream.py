@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tickmesh_tickstore.domain.errors import VersionNotReadableError
 from tickmesh_tickstore.domain.requests import POSITION_COLUMN
 from tickmesh_tickstore.errors import DrainingError
 
@@ -46,6 +47,8 @@ def stream_tail(
 
     Raises:
         DrainingError: in mid-stream: the server is going down; says where to resume.
+        VersionNotReadableError: in mid-stream: rows came that cannot be read under the version of
+            the tail; says where to go on under another one.
     """
     follower = store.follow(call, command)
     schema = plain_schema(follower.schema)
@@ -68,7 +71,10 @@ def _batches(
                     metadata={"positionToken": f"{prefix}:{follower.position.token()}"},
                     retry_after_seconds=1.0,
                 )
-            followed = follower.wait(_POLL_SECONDS)
+            try:
+                followed = follower.wait(_POLL_SECONDS)
+            except VersionNotReadableError as error:
+                raise error.knowing(positionToken=f"{prefix}:{follower.position.token()}") from None
             if followed is not None:
                 yield _plain(followed, schema, prefix=prefix)
             elif time.monotonic() >= next_heartbeat:

@@ -16,6 +16,7 @@ from tests.support.ticks import (
     VERSION_1,
     VERSION_2,
     admit,
+    integers,
     put,
     sizes,
     ticks,
@@ -32,7 +33,7 @@ from tickmesh_tickstore.engine.field_rules import NO_RULES, FieldRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tickmesh_tickstore.engine import TickEngine
+    from tickmesh_tickstore.engine import Follower, TickEngine
 
 VERSION_3 = Stamp("schema-3", 3)
 READ = ScanRequest(dataset=DATASET)
@@ -151,6 +152,34 @@ def test_t9_a_tail_gives_every_version_under_the_one_it_was_opened_with(
         follower.close()
 
 
+def test_t9_a_tail_of_a_generation_gives_its_rows_and_passes_over_the_others(
+    engine: TickEngine,
+) -> None:
+    put(engine, ticks(2))
+    follower = engine.follow(DATASET, reader_version=1, generation=1)
+    later = engine.follow(DATASET, reader_version=1, generation=2)
+    engine.add_version(DATASET, stamp=VERSION_2, schema=SCHEMA, generation=2)
+    put(engine, ticks(3, first=2), stamp=VERSION_2)
+    put(engine, ticks(1, first=5))
+    put(engine, ticks(4, first=6), stamp=VERSION_2)
+    assert (follower.lag_rows(), later.lag_rows()) == (3, 7)
+    assert tailed(follower) == [0, 1, 5]
+    assert tailed(later) == [2, 3, 4, 6, 7, 8, 9]
+    # What was passed over is behind both: neither lags, and both go on from the end.
+    assert (follower.lag_rows(), later.lag_rows()) == (0, 0)
+    assert follower.position == later.position
+    put(engine, ticks(1, first=10))
+    assert (tailed(follower), tailed(later)) == ([10], [])
+
+
+def tailed(follower: Follower) -> list[int]:
+    """The `size` of everything that is there for a follower."""
+    rows: list[int] = []
+    while (followed := follower.wait(0)) is not None or follower.lag_rows():
+        rows += integers(followed.batch, "size") if followed else []
+    return rows
+
+
 def test_t9_a_version_nobody_told_of_is_refused(engine: TickEngine) -> None:
     with pytest.raises(SchemaVersionNotFoundError):
         engine.scan(replace(READ, reader_version=9))
@@ -169,6 +198,13 @@ def test_t9_renamed_columns_are_found_by_their_ids(engine: TickEngine) -> None:
     last = numbered(pa.field("last", pa.float64()), 1)
     table = read_under(engine, [numbered(size, 7), last])
     assert table.to_pylist() == [{"size": None, "last": 1.5}, {"size": None, "last": 2.5}]
+
+
+def test_t9_columns_that_exchange_their_names_keep_their_values(engine: TickEngine) -> None:
+    bid, ask = pa.field("bid", pa.float64()), pa.field("ask", pa.float64())
+    stored(engine, [numbered(bid, 1), numbered(ask, 2)], [pa.array([1.0]), pa.array([2.0])])
+    table = read_under(engine, [numbered(bid, 2), numbered(ask, 1)])
+    assert table.to_pydict() == {"bid": [2.0], "ask": [1.0]}
 
 
 def test_t9_a_renamed_event_time_and_symbol_are_ranged_and_chosen_by(engine: TickEngine) -> None:

@@ -11,26 +11,25 @@ from pyarrow import flight
 from tests.support.governed_ticks import trades_schema
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
-from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    home = tmp_path_factory.mktemp("mesh")
-    with Mesh(home, services=("registry", "tickstore"), free_ports=True) as running:
-        yield running
+    from tickmesh_serving.mesh import Mesh
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def mesh(shared_mesh: Mesh) -> Mesh:
+    return shared_mesh
+
+
+@pytest.fixture(scope="session")
 def registry(mesh: Mesh) -> Iterator[RegistryClient]:
     with RegistryClient(mesh.addresses["registry"]["grpc"]) as client:
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def flight_address(mesh: Mesh) -> str:
     return mesh.addresses["tickstore"]["flight"]
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,25 +23,31 @@ from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tickmesh.ticks import Tail, TickWriter
 
 pytestmark = pytest.mark.integration
 
-SUBJECT = "ticks.trades"
 MAX_LAG_ROWS = 100
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[Mesh]:
-    """A mesh that a test may hurt; it soon loses its patience with slow readers."""
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """Tests may hurt it, if not five times in a minute; slow readers soon try its patience."""
+    home = tmp_path_factory.mktemp("mesh")
     settings = {"tickstore.reading.max_lag_rows": str(MAX_LAG_ROWS)}
     services = ("registry", "tickstore")
-    with Mesh(tmp_path, services=services, settings=settings, free_ports=True) as running:
-        with RegistryClient(running.addresses["registry"]["grpc"]) as registry:
-            registry.register(SUBJECT, trades_schema())
+    with Mesh(home, services=services, settings=settings, free_ports=True) as running:
         yield running
+
+
+@pytest.fixture
+def subject(mesh: Mesh) -> str:
+    """A freshly registered subject of trades, of this mesh."""
+    name = f"ticks.trades_{uuid.uuid4().hex[:8]}"
+    with RegistryClient(mesh.addresses["registry"]["grpc"]) as registry:
+        registry.register(name, trades_schema())
+    return name
 
 
 @pytest.fixture
@@ -79,12 +86,14 @@ def writing(writer: TickWriter, tables: list[pa.Table]) -> Iterator[None]:
         thread.join()
 
 
-def test_t8_a_tail_outlives_its_store_and_tells_of_it(mesh: Mesh, ticks: TickClient) -> None:
+def test_t8_a_tail_outlives_its_store_and_tells_of_it(
+    mesh: Mesh, ticks: TickClient, subject: str
+) -> None:
     told: list[TickmeshError] = []
     everything = trades(400)
     pieces = [everything.slice(start, 10) for start in range(0, 400, 10)]
-    with ticks.tail(SUBJECT, on_interruption=told.append) as tail:
-        with writing(ticks.writer(SUBJECT), pieces):
+    with ticks.tail(subject, on_interruption=told.append) as tail:
+        with writing(ticks.writer(subject), pieces):
             seen = take(tail, 100)
             pid = mesh.pid("tickstore")
             assert pid is not None
@@ -96,16 +105,16 @@ def test_t8_a_tail_outlives_its_store_and_tells_of_it(mesh: Mesh, ticks: TickCli
 
 
 def test_t8_a_slow_consumer_is_told_and_misses_nothing(
-    ticks: TickClient, caplog: pytest.LogCaptureFixture
+    ticks: TickClient, subject: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     everything = trades(100_000)
-    ticks.put(SUBJECT, everything.slice(0, 5))
+    ticks.put(subject, everything.slice(0, 5))
     stored = 5
-    with ticks.tail(SUBJECT) as tail, caplog.at_level(logging.WARNING, "tickmesh.ticks"):
+    with ticks.tail(subject) as tail, caplog.at_level(logging.WARNING, "tickmesh.ticks"):
         seen = [next(tail).batch]
         # The consumer does not come back for more, for as long as the store is patient.
         patience_ends = time.monotonic() + 2.0
-        with ticks.writer(SUBJECT) as writer:
+        with ticks.writer(subject) as writer:
             while time.monotonic() < patience_ends or stored < 5 * MAX_LAG_ROWS:
                 writer.put(everything.slice(stored, 5))
                 writer.flush()
@@ -117,13 +126,13 @@ def test_t8_a_slow_consumer_is_told_and_misses_nothing(
 
 
 def test_t8_a_filtered_tail_resumes_behind_rows_it_did_not_hand_out(
-    mesh: Mesh, ticks: TickClient
+    mesh: Mesh, ticks: TickClient, subject: str
 ) -> None:
-    ticks.put(SUBJECT, trades(30))
+    ticks.put(subject, trades(30))
     where = col("symbol") == "IBM"
-    with ticks.tail(SUBJECT, where=where, columns=["size"], on_interruption=lambda _: None) as tail:
+    with ticks.tail(subject, where=where, columns=["size"], on_interruption=lambda _: None) as tail:
         seen = take(tail, 10)
-        writer = ticks.writer(SUBJECT)
+        writer = ticks.writer(subject)
         pid = mesh.pid("tickstore")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -133,9 +142,9 @@ def test_t8_a_filtered_tail_resumes_behind_rows_it_did_not_hand_out(
 
 
 def test_t4_a_writer_tells_how_far_it_is_behind_and_catches_up(
-    mesh: Mesh, ticks: TickClient
+    mesh: Mesh, ticks: TickClient, subject: str
 ) -> None:
-    with ticks.writer(SUBJECT) as writer:
+    with ticks.writer(subject) as writer:
         writer.put(trades(10))
         writer.flush()
         assert (writer.lag_rows, writer.lag_seconds) == (0, 0.0)
@@ -147,7 +156,7 @@ def test_t4_a_writer_tells_how_far_it_is_behind_and_catches_up(
         assert writer.lag_seconds > 0
         assert writer.flush(timeout_seconds=60).rows == 20
         assert (writer.lag_rows, writer.lag_seconds) == (0, 0.0)
-    assert ticks.read(SUBJECT).num_rows == 20
+    assert ticks.read(subject).num_rows == 20
 
 
 def test_what_no_retry_mends_is_raised(ticks: TickClient) -> None:
@@ -155,9 +164,9 @@ def test_what_no_retry_mends_is_raised(ticks: TickClient) -> None:
         next(tail)
 
 
-def test_a_tail_is_ended_from_another_thread(ticks: TickClient) -> None:
-    ticks.put(SUBJECT, trades(5))
-    tail = ticks.tail(SUBJECT)
+def test_a_tail_is_ended_from_another_thread(ticks: TickClient, subject: str) -> None:
+    ticks.put(subject, trades(5))
+    tail = ticks.tail(subject)
     took = threading.Event()
 
     def follow() -> None:

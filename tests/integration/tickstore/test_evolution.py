@@ -179,6 +179,61 @@ def test_t9_a_breaking_change_opens_a_generation_and_nothing_stops(
     assert newest.column("price").to_pylist() == [True] * 4
 
 
+def test_t9_a_tail_that_runs_into_a_breaking_change_ends_in_front_of_it_with_its_place(
+    plain: flight.FlightClient, ticks: TickClient, registry: RegistryClient, evolving: str
+) -> None:
+    """It never goes on without the rows it cannot give, and what follows is found behind it."""
+    with ticks.tail(evolving) as tail, ticks.tail(evolving, generation=1) as first:
+        plain_tail = tailed(plain, command(evolving, follow=True))
+        seen = sum(next(tail).batch.num_rows for _ in range(2))
+        assert seen == sum(next(first).batch.num_rows for _ in range(2)) == 5
+        assert sum(batch.num_rows for batch in (next(plain_tail), next(plain_tail))) == 5
+        broken = schema_of(venue=VENUE, note=None, price={"type": "boolean"})
+        registry.register(evolving, broken, allow_breaking=True)
+        eventually(lambda: current_schema(plain, evolving).field("price").type == pa.bool_())
+        table = trades(4, start_ns=3_000_000).drop_columns(["note"])
+        put(plain, evolving, table.set_column(2, "price", pa.array([True] * 4)))
+        ticks.put(evolving, trades(1, start_ns=4_000_000).drop_columns(["note"]), version=2)
+        with pytest.raises(FailedPreconditionError) as ended:
+            next(tail)
+        with pytest.raises(flight.FlightError) as plainly:
+            next(plain_tail)
+        # A tail of the old generation goes on with what its writers still put.
+        assert next(first).batch.column("ts").cast(pa.int64()).to_pylist() == [4_000_000]
+    assert ended.value.reason == "GENERATION_NOT_READABLE"
+    assert ended.value.metadata["generations"] == "2"
+    after = ended.value.metadata["positionToken"]
+    _, told = status_of(plainly.value)
+    assert (told.reason, told.metadata["positionToken"]) == ("GENERATION_NOT_READABLE", after)
+    with ticks.tail(evolving, generation=2, after=after) as tail:
+        assert next(tail).batch.column("price").to_pylist() == [True] * 4
+    with ticks.tail(evolving, generation=1, after=after) as tail:
+        assert next(tail).batch.column("ts").cast(pa.int64()).to_pylist() == [4_000_000]
+
+
+def test_t9_a_tail_converts_what_a_breaking_change_leaves_readable(
+    plain: flight.FlightClient, ticks: TickClient, registry: RegistryClient, evolving: str
+) -> None:
+    with ticks.tail(evolving, columns=["size"]) as tail:
+        seen = sum(next(tail).batch.num_rows for _ in range(2))
+        broken = schema_of(venue=VENUE, note=None, price={"type": "boolean"})
+        registry.register(evolving, broken, allow_breaking=True)
+        eventually(lambda: current_schema(plain, evolving).field("price").type == pa.bool_())
+        table = trades(4, start_ns=3_000_000).drop_columns(["note"])
+        put(plain, evolving, table.set_column(2, "price", pa.array([True] * 4)))
+        assert (seen, next(tail).batch.num_rows) == (5, 4)
+
+
+def tailed(
+    client: flight.FlightClient, descriptor: flight.FlightDescriptor
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a plain tail that have rows."""
+    (endpoint,) = client.get_flight_info(descriptor).endpoints
+    for chunk in client.do_get(endpoint.ticket):
+        if chunk.data is not None and chunk.data.num_rows:
+            yield chunk.data
+
+
 def test_t9_a_value_that_does_not_fit_ends_the_read_with_its_reason(
     plain: flight.FlightClient, registry: RegistryClient, evolving: str
 ) -> None:

@@ -3,6 +3,9 @@
 Producers put numbered messages, now and then one they sent before, some as atomic uploads; another
 opens their id and fences them; readers read snapshots and a tail follows. In the end the dataset of
 each producer holds exactly its messages, each once and in order, and the tail saw just that.
+
+The same goes on while retention drops segments, compaction merges them and snapshots hold them.
+Then what is there is the end of all that was put, from the revision on that it says it keeps.
 `TICKMESH_SEED` replays the moments.
 """
 
@@ -24,7 +27,7 @@ from tests.support.ticks import integers
 from tickmesh.api.tickstore.v1 import commands_pb2, dataset_pb2, tick_store_service_pb2
 from tickmesh.errors import TickmeshError, UnavailableError
 from tickmesh.registry import RegistryClient
-from tickmesh.ticks import TickClient
+from tickmesh.ticks import Retention, TickClient
 from tickmesh_serving.mesh import Mesh
 from tickmesh_tickstore.commands import pack
 
@@ -40,6 +43,10 @@ PRODUCERS = 3
 ROWS = 10
 _MESSAGE_SHIFT, _PRODUCER_SHIFT = 100, 10**9
 _BURST = 6
+KEPT_BYTES = 6_000
+"""Retention drops the oldest segments beyond this: a file of a hundred rows is almost as large."""
+EXPIRED = frozenset({"TICKET_EXPIRED", "REVISION_OUT_OF_RANGE"})
+"""A read that a kill held up for longer than its ticket lives."""
 KILLS_A_MESH = 4
 """A mesh gives up on a service that dies five times in a minute."""
 
@@ -67,6 +74,7 @@ class Load:
         self.over = threading.Event()
         self.failures: list[BaseException] = []
         self.acknowledged = dict.fromkeys(range(PRODUCERS), 0)
+        self.revisions: dict[int, dict[int, int]] = {each: {} for each in range(PRODUCERS)}
         self.fenced = self.duplicates = self.gaps = self.reads = 0
         self.tailed: list[int] = []
         addresses = mesh.addresses["tickstore"]
@@ -76,10 +84,13 @@ class Load:
         self._seed = seed
         self._threads = [
             *(self._thread(self._produce, producer) for producer in range(PRODUCERS)),
-            self._thread(self._read),
-            self._thread(self._maintain),
+            *map(self._thread, self._beside()),
         ]
         self._tailing = self._thread(self._follow)
+
+    def _beside(self) -> list[Callable[[], None]]:
+        """What else goes on."""
+        return [self._read, self._maintain]
 
     def _thread(self, run: Callable[..., None], *arguments: int) -> threading.Thread:
         def guarded() -> None:
@@ -99,9 +110,8 @@ class Load:
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
         known = {producer: self._known(producer) for producer in range(PRODUCERS)}
-        rows = ROWS * sum(known.values())
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(self.tailed) < rows and not self.failures and time.monotonic() < deadline:
+        while not (self.failures or self._has_seen_all(known)) and time.monotonic() < deadline:
             time.sleep(0.02)
         self._tail.close()
         self._tailing.join(PATIENCE_SECONDS)
@@ -109,6 +119,10 @@ class Load:
         if self.failures:
             raise self.failures[0]
         return known
+
+    def _has_seen_all(self, known: dict[int, int]) -> bool:
+        """Whether the tail has come to the end."""
+        return len(self.tailed) >= ROWS * sum(known.values())
 
     def _known(self, producer: int) -> int:
         """The last sequence stored, once the store is back."""
@@ -187,6 +201,9 @@ class Load:
                 told = commands_pb2.PutAcknowledgement.FromString(read.to_pybytes())
                 if told.state == commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE:
                     self._acknowledge(producer, told.through_sequence)
+                    if told.through_sequence:
+                        held = self.revisions[producer]
+                        held[told.through_sequence] = told.dataset_revision
                     self.duplicates += told.duplicates
         finally:
             writer.close()
@@ -272,6 +289,121 @@ class Load:
             self.tailed.extend(integers(followed.batch, "size"))
 
 
+class RetainingLoad(Load):
+    """The same while old rows go: `stored` is what is kept in the end, from `kept_from` on."""
+
+    def __init__(self, mesh: Mesh, seed: int) -> None:
+        self.stored: list[int] | None = None
+        self.kept_from = self.expired = 0
+        self.is_dropping = threading.Event()
+        self.last_refusal: UnavailableError | None = None
+        self.held: dict[str, list[int]] = {}
+        super().__init__(mesh, seed)
+
+    def _beside(self) -> list[Callable[[], None]]:
+        return [*super()._beside(), self._hold]
+
+    def _has_seen_all(self, known: dict[int, int]) -> bool:
+        if self.stored is None:
+            try:
+                # From here on nothing more is dropped.
+                self._ticks.update_dataset(SUBJECT, retention=Retention())
+                stored = integers(self._ticks.read(SUBJECT, columns=["size"]), "size")
+                self.kept_from = self._ticks.dataset(SUBJECT).retained_from_revision
+                self._require_held()
+            except UnavailableError as error:
+                self.last_refusal = error  # it has only just come back
+                return False
+            self.stored = stored
+        if not self.stored:
+            # A last segment beyond the bound takes every row with it.
+            return bool(self.expired) or super()._has_seen_all(known)
+        return self.tailed[-len(self.stored) :] == self.stored
+
+    def _read(self) -> None:
+        """Each read holds everything acknowledged before it that the store says it keeps."""
+        while not self.over.is_set():
+            before = {producer: dict(held) for producer, held in self.revisions.items()}
+            try:
+                rows = integers(self._ticks.read(SUBJECT, columns=["size"]), "size")
+                kept_from = self._ticks.dataset(SUBJECT).retained_from_revision
+            except TickmeshError as error:
+                self._wait_out(error)
+                continue
+            self.reads += 1
+            if kept_from and self.held:
+                self.is_dropping.set()
+            require_kept(rows, acknowledged=before, kept_from=kept_from)
+
+    def _hold(self) -> None:
+        """Snapshots come and go; what one showed when it was made it shows in the end."""
+        number = 0
+        while not self.over.wait(0.4):
+            number += 1
+            name = f"held-{number}"
+            try:
+                self._ticks.create_snapshot(name, datasets=[SUBJECT])
+                self.held[name] = self._seen_in(name)
+                if number % 3 == 0:
+                    del self.held[name]
+                    self._ticks.delete_snapshot(name)
+            except TickmeshError as error:
+                self._wait_out(error)
+
+    def _seen_in(self, snapshot: str) -> list[int]:
+        return integers(self._ticks.read(SUBJECT, columns=["size"], snapshot=snapshot), "size")
+
+    def _require_held(self) -> None:
+        for name, rows in self.held.items():
+            assert self._seen_in(name) == rows, f"snapshot {name} shows other rows"
+
+    def _wait_out(self, error: TickmeshError) -> None:
+        """What a killed store and an expired ticket may cause, and nothing else."""
+        if not (isinstance(error, UnavailableError) or error.reason in EXPIRED):
+            raise error
+        self.over.wait(0.05)
+
+    def _follow(self) -> None:
+        """A tail that is overtaken by retention is told where the kept rows begin."""
+        while True:
+            try:
+                super()._follow()
+            except TickmeshError as error:
+                if error.reason != "POSITION_EXPIRED":
+                    raise
+                self.expired += 1
+                self._tail = self._ticks.tail(SUBJECT, after=error.metadata["positionToken"])
+            else:
+                return
+
+
+def require_kept(
+    rows: list[int], *, acknowledged: dict[int, dict[int, int]], kept_from: int
+) -> dict[int, int]:
+    """Of every producer the last messages are there, whole and in order, none of the kept missing.
+
+    Returns:
+        The last message of each producer of whom there are any.
+    """
+    last: dict[int, int] = {}
+    for producer, held in acknowledged.items():
+        found = [row for row in rows if row // _PRODUCER_SHIFT == producer]
+        first = found[0] % _PRODUCER_SHIFT // _MESSAGE_SHIFT if found else 1
+        last_there = first + len(found) // ROWS - 1
+        gone = len(sizes_of(producer, first - 1))
+        assert found == sizes_of(producer, last_there)[gone:], f"producer {producer}"
+        lost = [
+            sequence
+            for sequence, revision in held.items()
+            if revision >= kept_from and not first <= sequence <= last_there
+        ]
+        assert not lost, f"{lost} of producer {producer} acknowledged, kept, and not there"
+        if found:
+            last[producer] = last_there
+    assert len(rows) == sum(row // _PRODUCER_SHIFT < PRODUCERS for row in rows), "a zombie's rows"
+    return last
+
+
 def require_whole(rows: list[int], *, at_least: dict[int, int]) -> None:
     """Every producer's messages are there whole, in order, from the first one on."""
     by_producer: dict[int, list[int]] = {producer: [] for producer in range(PRODUCERS)}
@@ -313,6 +445,47 @@ def kill_loop(home: Path, *, meshes: int) -> None:
     assert min(totals.values()) > 0, f"something never happened: {totals}"
 
 
+def retaining_kill_loop(home: Path, *, meshes: int) -> None:
+    seed = int(os.environ.get("TICKMESH_SEED", time.time_ns() % 1_000_000))
+    print(f"TICKMESH_SEED={seed}")  # the seed repeats a failure
+    chance = random.Random(seed)
+    retired = held = reads = 0
+    for number in range(meshes):
+        with Mesh(
+            home / str(number),
+            services=("registry", "tickstore"),
+            free_ports=True,
+            settings={
+                "tickstore.maintenance.interval_seconds": "0.2",
+                "tickstore.reading.ticket_lifetime_seconds": "5",
+            },
+        ) as mesh:
+            with RegistryClient(mesh.addresses["registry"]["grpc"]) as registry:
+                registry.register(SUBJECT, trades_schema())
+            addresses = mesh.addresses["tickstore"]
+            with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as ticks:
+                ticks.create_dataset(SUBJECT, retention=Retention(max_bytes=KEPT_BYTES))
+            load = RetainingLoad(mesh, seed + number)
+            assert load.is_dropping.wait(PATIENCE_SECONDS), load.failures or "nothing was dropped"
+            for _ in range(KILLS_A_MESH):
+                time.sleep(chance.uniform(0.5, 2.0))  # the moment is the experiment
+                kill(mesh)
+            time.sleep(0.5)
+            known = load.finish()
+        assert load.stored is not None, f"the store did not come back: {load.last_refusal}"
+        assert not load.stored or load.tailed[-len(load.stored) :] == load.stored
+        assert len(set(load.tailed)) == len(load.tailed), "the tail gave rows twice"
+        last = require_kept(load.stored, acknowledged=load.revisions, kept_from=load.kept_from)
+        assert all(known[producer] == sequence for producer, sequence in last.items())
+        assert all(known[each] >= load.acknowledged[each] for each in known)
+        assert len(load.tailed) == ROWS * sum(known.values()) or load.expired
+        retired += load.kept_from
+        held += len(load.held)
+        reads += load.reads
+    print(f"kept from revision {retired}, {held} snapshots, {reads} reads")
+    assert min(retired, held, reads) > 0, f"something never happened: {(retired, held, reads)}"
+
+
 def kill(mesh: Mesh) -> None:
     pid = mesh.pid("tickstore")
     assert pid is not None
@@ -332,3 +505,18 @@ def test_t2_t4_t8_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> No
 @pytest.mark.timeout(3600)
 def test_t2_t4_t8_many_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     kill_loop(tmp_path, meshes=50)
+
+
+@pytest.mark.timeout(300)
+def test_t2_t7_t8_kills_while_old_rows_are_dropped_lose_nothing_that_is_kept(
+    tmp_path: Path,
+) -> None:
+    retaining_kill_loop(tmp_path, meshes=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_t2_t7_t8_many_kills_while_old_rows_are_dropped_lose_nothing_that_is_kept(
+    tmp_path: Path,
+) -> None:
+    retaining_kill_loop(tmp_path, meshes=25)

@@ -187,6 +187,36 @@ def test_t7_late_rows_are_found_through_many_row_groups(
     assert followed(store, Position(3, 100)) == tail
 
 
+def test_parts_of_a_read_of_shuffled_rows_decode_no_row_twice(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(limits=small(60_000))
+    rows = 240_000
+    order = list(range(rows))
+    random.Random(3).shuffle(order)
+    batch = ticks(rows).take(pa.array(order))
+    for start in range(0, rows, 30_000):
+        put(store, batch.slice(start, 30_000))
+        store.flush(DATASET, timeout_seconds=30)
+    compact(store)
+    decoded_rows = 0
+    read = pq.ParquetFile.read_row_groups
+
+    def counted(file: pq.ParquetFile, *which: Any, **options: Any) -> pa.Table:
+        nonlocal decoded_rows
+        table = read(file, *which, **options)
+        decoded_rows += table.num_rows
+        return table
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", counted)
+    plan = store.plan(READ, max_endpoints=3)
+    parts = [store.scan(each.payload).read_all() for each in plan.ranges]
+    assert [part.num_rows for part in parts] == [each.rows for each in plan.ranges]
+    assert len(parts) == 3
+    assert integers(pa.concat_tables(parts), "size") == order
+    assert decoded_rows == rows
+
+
 def test_t6_nulls_of_the_event_time_stay_where_they_are(open_store: OpenStore) -> None:
     schema = pa.schema([SCHEMA.field(0).with_nullable(True), pa.field("size", pa.int64())])
     store = open_store(limits=small(100))

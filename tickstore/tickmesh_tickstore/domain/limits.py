@@ -15,11 +15,13 @@ class EngineLimits:
 
     Attributes:
         message_bytes: One appended batch.
-        group_rows: Rows that share one sync; a larger single batch is a group by itself. A group
-            takes what waits and never waits for more: the sync before it is time enough.
+        group_rows: Rows that share one sync; a larger single batch is a group by itself.
         group_bytes: The same in bytes.
         overlapped_bytes: With so much waiting the next group is judged while one is synced; less
             gathers meanwhile, since small groups cost more than they gain.
+        gathered_messages: While a stream pours in small messages, a group waits for so many.
+        gathering_seconds: It waits no longer than this, and no longer than messages pour in.
+            Otherwise a group takes what there is: the sync before it is time enough.
         waiting_bytes: Appends waiting for a dataset's writer; beyond it `append` blocks.
         log_bytes: A write-ahead log file is rotated, and its rows sealed, beyond this size.
         unsealed_logs: Rotated logs of one dataset that wait for sealing; beyond it appends wait.
@@ -43,9 +45,11 @@ class EngineLimits:
     group_rows: int = 262_144
     group_bytes: int = 32 * _MIB
     overlapped_bytes: int = 1 * _MIB
+    gathered_messages: int = 512
+    gathering_seconds: float = 0.005
     waiting_bytes: int = 64 * _MIB
     log_bytes: int = 64 * _MIB
-    unsealed_logs: int = 4
+    unsealed_logs: int = 2
     staged_bytes: int = 4096 * _MIB
     staged_bytes_per_principal: int = 4096 * _MIB
     producers: int = 100_000

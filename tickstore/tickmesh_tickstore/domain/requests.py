@@ -85,7 +85,11 @@ class ScanRequest:
 
     def to_payload(self) -> RangePayload:
         """The request as opaque bytes."""
-        raw = asdict(replace(self, filter=None))
+        raw: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("after", "through"):
+            position = raw[name]
+            if isinstance(position, Position):
+                raw[name] = asdict(position)
         if self.filter is not None:
             raw["filter"] = filter_to_json(self.filter)
         return RangePayload(json.dumps(raw, separators=(",", ":")).encode())

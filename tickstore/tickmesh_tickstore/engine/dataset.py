@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ from tickmesh_tickstore.engine.acknowledgement import Appended, AppendFuture, Se
 from tickmesh_tickstore.engine.chunk import Chunk
 from tickmesh_tickstore.engine.columns import require_columns
 from tickmesh_tickstore.engine.group import (
-    JOINED_ROWS,
     AppendWork,
     CommitGroup,
     FlushWork,
@@ -44,6 +42,7 @@ from tickmesh_tickstore.engine.journal import (
     TrimEntry,
 )
 from tickmesh_tickstore.engine.syncing import GroupSync
+from tickmesh_tickstore.engine.waiting import WaitingWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -101,8 +100,7 @@ class Dataset:
         self._work_came = threading.Condition(self._lock)
         self._room_came = threading.Condition(self._lock)
         self._state_changed = threading.Condition(self._lock)
-        self._waiting: deque[Work] = deque()
-        self._waiting_bytes = 0
+        self._waiting = WaitingWork(limits)
         self._writer: threading.Thread | None = None
         self._failure: TickStoreError | None = None
         self._ended: TickStoreError | None = None
@@ -124,7 +122,7 @@ class Dataset:
     @property
     def waiting_bytes(self) -> int:
         """Appends that wait for the writer."""
-        return self._waiting_bytes
+        return self._waiting.size
 
     @property
     def commit_groups(self) -> int:
@@ -372,16 +370,14 @@ class Dataset:
         """
         with self._lock:
             while (
-                self._waiting_bytes
-                and self._waiting_bytes + work.size > self._limits.waiting_bytes
+                not self._waiting.has_room(work.size)
                 and self._failure is None
                 and self._ended is None
             ):
                 self._room_came.wait()
             self._require_sound()
             self.require_open()
-            self._waiting.append(work)
-            self._waiting_bytes += work.size
+            self._waiting.add(work)
             if self._writer is None:
                 self._writer = threading.Thread(
                     target=self._write_until_idle, name=f"writer-{self.name}", daemon=True
@@ -394,51 +390,25 @@ class Dataset:
         self, work: AppendWork, batch: pa.RecordBatch, sequence: int, size: int
     ) -> bool:
         """Add a message to work that still waits; `False` where that cannot be."""
-        rows = batch.num_rows
         with self._lock:
-            if (
-                work.taken
-                or work.rows + rows > JOINED_ROWS
-                or self._waiting_bytes + size > self._limits.waiting_bytes
-                or self._ended is not None
-            ):
-                return False
-            work.batches.append(batch)
-            if work.sequences:
-                work.sequences.append(sequence)
-            work.rows += rows
-            work.size += size
-            self._waiting_bytes += size
-            return True
+            return self._ended is None and self._waiting.add_to(work, batch, sequence, size)
 
     def _write_until_idle(self) -> None:
         while works := self._take_waiting():
             self._commit(works)
-            if not self._enough_waits():
+            if not self._waiting.enough:
                 self._syncing.wait_until_idle()
         self._syncing.end()
 
-    def _enough_waits(self) -> bool:
-        return self._waiting_bytes >= self._limits.overlapped_bytes
-
     def _take_waiting(self) -> list[Work]:
-        limits = self._limits
         with self._lock:
             if not self._waiting and self._ended is None:
-                self._work_came.wait(limits.writer_idle_seconds)
-            works: list[Work] = []
-            rows = size = 0
-            while self._waiting and rows < limits.group_rows and size < limits.group_bytes:
-                work = self._waiting.popleft()
-                if isinstance(work, AppendWork):
-                    work.taken = True
-                    rows += work.rows
-                size += work.size
-                works.append(work)
+                self._work_came.wait(self._limits.writer_idle_seconds)
+            self._waiting.gather(self._work_came.wait)
+            works = self._waiting.take()
             if not works:
                 # Under the lock: whoever hands in work next starts a new thread.
                 self._writer = None
-            self._waiting_bytes -= size
             self._room_came.notify_all()
             return works
 
@@ -476,7 +446,7 @@ class Dataset:
             return
         self._written_revision = group.revision
         group.mark_received()
-        self._syncing.submit(group, meanwhile=self._enough_waits())
+        self._syncing.submit(group, meanwhile=self._waiting.enough)
         if group.flushes or self._journal.is_full():
             self._go_on_in_new_log(group.flushes)
 
@@ -586,18 +556,9 @@ class Dataset:
         _log.critical("dataset %s takes no more writes: %s", self.name, error.message)
         with self._lock:
             self._failure = self._failure or error
-            waiting = self._clear_waiting()
+            waiting = self._waiting.clear()
             self._room_came.notify_all()
         _fail(waiting, error)
-
-    def _clear_waiting(self) -> list[Work]:
-        """Nothing waits any more, under the lock: what did is answered by whoever called."""
-        waiting, self._waiting = list(self._waiting), deque()
-        self._waiting_bytes = 0
-        for work in waiting:
-            if isinstance(work, AppendWork):
-                work.taken = True
-        return waiting
 
     def close(self) -> None:
         """Write what was handed in, then release the journal."""
@@ -615,7 +576,7 @@ class Dataset:
             metadata={"dataset": self.name},
         )
         with self._lock:
-            waiting = self._clear_waiting()
+            waiting = self._waiting.clear()
         _fail(waiting, deleted)
         self._end(deleted)
 

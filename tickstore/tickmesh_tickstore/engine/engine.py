@@ -383,6 +383,7 @@ class DatasetEngine(ABC):
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
         reader_version: int | None = None,
+        generation: int | None = None,
     ) -> Follower:
         """See `TickEngine.follow`."""
         return TailFollower(
@@ -393,6 +394,7 @@ class DatasetEngine(ABC):
             wanted=wanted,
             columns=columns,
             reader_version=reader_version,
+            generation=generation,
         )
 
     def trim(self, name: str, retention: Retention) -> int:

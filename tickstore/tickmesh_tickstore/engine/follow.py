@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.filters import Filter
     from tickmesh_tickstore.domain.limits import EngineLimits
+    from tickmesh_tickstore.domain.stamps import Stamp
     from tickmesh_tickstore.engine.dataset import Dataset
-    from tickmesh_tickstore.engine.parts import DatasetState
+    from tickmesh_tickstore.engine.parts import DatasetState, Part
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = ["TailFollower"]
@@ -41,6 +42,7 @@ class TailFollower:
         wanted: Filter | None,
         columns: Sequence[str] | None,
         reader_version: int | None,
+        generation: int | None = None,
     ) -> None:
         end = Position.after_revision(dataset.state.revision)
         if after > end:
@@ -53,6 +55,7 @@ class TailFollower:
         self._dataset = dataset
         self._limits = limits
         self._position = after
+        self._generation = generation
         self._loaded: tuple[StoredRows, pa.RecordBatch] | None = None
         reader = dataset.reader(reader_version)
         self._selection = Selection.of(reader, symbols=symbols, wanted=wanted)
@@ -91,13 +94,30 @@ class TailFollower:
         rows = 0
         for part in state.parts_between(self._position, Position.after_revision(state.revision)):
             if part.first_revision > self._position.revision:
-                rows += part.row_count
+                rows += self._wanted_rows(part)
             else:
                 rows += sum(
                     stored.row_count - stored.rows_before(self._position)
                     for stored in part.chunks()
+                    if self._may_give(stored.stamp)
                 )
         return rows
+
+    def _wanted_rows(self, part: Part) -> int:
+        if self._generation is None:
+            return part.row_count
+        wanted = {
+            layout.stamp.schema_version
+            for layout in self._dataset.layouts
+            if layout.generation == self._generation
+        }
+        return sum(rows for version, rows in part.version_rows().items() if version in wanted)
+
+    def _may_give(self, stamp: Stamp) -> bool:
+        """Whether rows of a version are of the generation that is followed."""
+        return (
+            self._generation is None or self._dataset.layout(stamp).generation == self._generation
+        )
 
     def wait(self, timeout_seconds: float) -> Followed | None:
         """See `Follower.wait`."""
@@ -124,7 +144,10 @@ class TailFollower:
         """See that rows are loaded, if there are any more; those read together go out in turns."""
         if self._loaded is None:
             self._dataset.require_kept(self._position)
-            stored = next(state.rows_between(self._position), None)
+            stored = next(
+                (each for each in state.rows_between(self._position) if self._may_give(each.stamp)),
+                None,
+            )
             if stored is None:
                 return False
             self._loaded = stored, stored.read(self._resolver.needs(stored.stamp)).batch

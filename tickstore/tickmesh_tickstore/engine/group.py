@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JOINED_ROWS",
+    "LARGE_ROWS",
     "AppendWork",
     "CommitGroup",
     "FlushWork",
@@ -53,8 +54,10 @@ __all__ = [
     "Work",
 ]
 
-JOINED_ROWS = 65_536
-"""Larger messages gain nothing from being copied together; they still share one sync."""
+LARGE_ROWS = 65_536
+"""Messages of so many rows gain nothing from being copied together; they still share one sync."""
+JOINED_ROWS = 131_072
+"""The most rows of smaller ones that are copied together, judged at once and written as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +102,11 @@ class AppendWork:
     rows: int
     size: int
     taken: bool = False
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is a message that is not joined with others."""
+        return len(self.batches) == 1 and self.rows >= LARGE_ROWS
 
     def fail(self, error: Exception) -> None:
         """None of them is stored."""
@@ -396,6 +404,8 @@ def _joinable(works: Sequence[Work], start: int) -> list[AppendWork]:
     first = works[start]
     assert isinstance(first, AppendWork)
     found = [first]
+    if first.is_large:
+        return found
     sender, rows = first.sender, first.rows
     for place in range(start + 1, len(works)):
         work = works[place]
@@ -405,6 +415,7 @@ def _joinable(works: Sequence[Work], start: int) -> list[AppendWork]:
         rows += work.rows
         if (
             rows > JOINED_ROWS
+            or work.is_large
             or other.layout is not sender.layout
             or other.judge is not sender.judge
             or other.origin != sender.origin

@@ -536,10 +536,13 @@ class TickEngine(Protocol):
         wanted: Filter | None = None,
         columns: Sequence[str] | None = None,
         reader_version: int | None = None,
+        generation: int | None = None,
     ) -> Follower:
         """Everything behind a position, then whatever arrives, under one version (T8, T9).
 
-        Rows that cannot be read under it raise when they come up, as `scan` does.
+        Rows that cannot be read under it raise when they come up, as `scan` does; the follower's
+        position is in front of them then. Of a `generation` only its own rows come up; the
+        position passes over the others.
 
         Raises:
             DatasetNotFoundError, NoSymbolError, InvalidArgumentError: It cannot be followed so.

@@ -86,6 +86,11 @@ class Resolver:
         """Whether every column is read as it was written."""
         return all(map(self.resolution(stamp).is_unchanged, self.schema.names))
 
+    def moves_columns(self, stamp: Stamp) -> bool:
+        """Whether a column is read from one of another name, or from none."""
+        resolution = self.resolution(stamp)
+        return any(resolution.source(name) != name for name in self.schema.names)
+
     def resolution(self, stamp: Stamp) -> Resolution:
         """How rows of a version are read."""
         found = self._resolutions.get(stamp)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tickmesh_tickstore.domain.limits import EngineLimits
     from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.chunk import TimeSpan
     from tickmesh_tickstore.engine.columns import RowLayout
     from tickmesh_tickstore.engine.dataset import Dataset
     from tickmesh_tickstore.engine.stored_rows import StoredRows
@@ -144,31 +145,29 @@ class SnapshotRead:
         count = min(max_endpoints, rows // _LEAST_ENDPOINT_ROWS)
         if count <= 1 or pinned.limit is not None or pinned.order is not Order.ARRIVAL:
             request = pinned.between(self._after, self._through)
+            spans = [stored.time_span for stored in chosen]
             return ScanPlan(
                 self.schema,
                 self._revision,
-                (PlannedRange(request.to_payload(), rows, self._newest_time_ns(chosen)),),
+                (PlannedRange(request.to_payload(), rows, self._newest_time_ns(spans)),),
             )
-        cuts = [self._after, *_cuts(chosen, [rows * k // count for k in range(1, count)])]
-        ends = [*cuts[1:], self._through]
-        sizes = [rows * (k + 1) // count - rows * k // count for k in range(count)]
-        within = [
-            [each for each in chosen if each.first_position < end and each.end_position() > start]
-            for start, end in zip(cuts, ends, strict=True)
-        ]
+        parts = _split(chosen, [rows * part // count for part in range(1, count)])
+        cuts = [self._after, *(part.end for part in parts[:-1]), self._through]
         return ScanPlan(
             self.schema,
             self._revision,
             tuple(
                 PlannedRange(
-                    pinned.between(start, end).to_payload(), size, self._newest_time_ns(rows)
+                    pinned.between(start, end).to_payload(),
+                    part.row_count,
+                    self._newest_time_ns(part.time_spans),
                 )
-                for start, end, size, rows in zip(cuts, ends, sizes, within, strict=True)
+                for part, start, end in zip(parts, cuts, cuts[1:], strict=False)
             ),
         )
 
-    def _newest_time_ns(self, chosen: Sequence[StoredRows]) -> int | None:
-        span = join_spans(stored.time_span for stored in chosen) if self._spans_known else None
+    def _newest_time_ns(self, spans: Iterable[TimeSpan | None]) -> int | None:
+        span = join_spans(spans) if self._spans_known else None
         return None if span is None else span[1]
 
     def rows(self) -> RowStream:
@@ -236,15 +235,20 @@ class SnapshotRead:
         """
         if self._request.stamps:
             return None
+        schema, resolver = self.schema, self._resolver
+        stamps = {stored.stamp for stored in chosen}
+        if not all(map(resolver.is_same, stamps)):
+            return None
+        moved = {stamp for stamp in stamps if resolver.moves_columns(stamp)}
         batches: list[pa.RecordBatch] = []
         for stored in chosen:
-            if not isinstance(stored, Chunk) or not self._resolver.is_same(stored.stamp):
+            if not isinstance(stored, Chunk):
                 return None
-            batch = self._resolver.resolve(stored.batch, stored.stamp)
-            batches.append(batch.select(list(self._columns)))
-        return pa.Table.from_batches(
-            joined(batches, most_bytes=self._limits.served_bytes), self.schema
-        )
+            batch = stored.batch
+            if stored.stamp in moved or not batch.schema.equals(schema):
+                batch = resolver.resolve(batch, stored.stamp).select(list(self._columns))
+            batches.append(batch)
+        return pa.Table.from_batches(joined(batches, most_bytes=self._limits.served_bytes), schema)
 
     def _found(
         self, chosen: Iterable[StoredRows], columns: Sequence[str]
@@ -338,13 +342,42 @@ def _first(chosen: Iterable[StoredRows], limit: int | None) -> Iterator[StoredRo
         yield wanted
 
 
-def _cuts(chosen: Sequence[StoredRows], targets: Sequence[int]) -> list[Position]:
-    """The positions behind so many rows; targets ascend."""
-    cuts: list[Position] = []
+@dataclass(slots=True)
+class _Part:
+    """Neighbours in order of arrival, and where they end."""
+
+    end: Position
+    row_count: int = 0
+    time_spans: list[TimeSpan | None] = field(default_factory=list)
+
+    def add(self, stored: StoredRows, rows: int, end: Position) -> None:
+        self.end = end
+        self.row_count += rows
+        self.time_spans.append(stored.time_span)
+
+
+def _split(chosen: Iterable[StoredRows], targets: Sequence[int]) -> list[_Part]:
+    """Cut rows behind about so many of them each; targets ascend.
+
+    What is only read whole is not cut, since each part would read all of it.
+    """
+    parts = [_Part(START)]
     before = 0
-    left = list(targets)
+    left = deque(targets)
     for stored in chosen:
-        while left and left[0] < before + stored.row_count:
-            cuts.append(stored.position_at(left.pop(0) - before))
-        before += stored.row_count
-    return cuts
+        count = stored.row_count
+        start = 0
+        while left and left[0] < before + count:
+            cut = left.popleft() - before
+            if stored.is_read_whole:
+                cut = 0 if cut * 2 <= count else count
+            if cut > start:
+                end = stored.position_at(cut) if cut < count else stored.end_position()
+                parts[-1].add(stored, cut - start, end)
+                start = cut
+            if parts[-1].row_count:
+                parts.append(_Part(START))
+        if start < count:
+            parts[-1].add(stored, count - start, stored.end_position())
+        before += count
+    return [part for part in parts if part.row_count]

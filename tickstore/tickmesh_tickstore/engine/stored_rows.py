@@ -91,6 +91,11 @@ class StoredRows(ABC):
     def origins(self) -> Sequence[tuple[int, Origin]]:
         """Who wrote them: rows up to the end of each one's, ascending."""
 
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether reading a part of them costs as much as reading all."""
+        return False
+
     def may_have(self, symbols: Collection[str]) -> bool:  # noqa: ARG002  # not every kind knows
         """Whether rows of one of some symbols can be among them."""
         return True

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tickmesh_tickstore.engine.group import JOINED_ROWS, AppendWork
+from tickmesh_tickstore.engine.group import AppendWork
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +61,7 @@ class DatasetStream:
         self._error: Exception | None = None
         self._received = self._durable = StreamProgress()
         self._changed = threading.Condition()
-        self._woken = self._end_said = False
+        self._woken = self._end_said = self._received_wanted = False
 
     @property
     def error(self) -> Exception | None:
@@ -98,7 +98,6 @@ class DatasetStream:
                 [sequence] if self._sender.producer_id else [],
                 batch.num_rows,
                 size,
-                taken=batch.num_rows >= JOINED_ROWS,
             )
             try:
                 self._dataset.hand_in(work)
@@ -109,6 +108,7 @@ class DatasetStream:
     def wait(self, seen: StreamProgress, timeout_seconds: float, *, durable: bool = True) -> None:
         """See `AppendStream.wait`."""
         with self._changed:
+            self._received_wanted = not durable
             self._changed.wait_for(
                 lambda: (
                     (self._durable if durable else self._received) != seen
@@ -140,7 +140,8 @@ class DatasetStream:
         """See `Answer.mark_received`."""
         with self._changed:
             self._received = self._received.plus(settlement)
-            self._changed.notify_all()
+            if self._received_wanted:
+                self._changed.notify_all()
 
     def mark_durable(self, settlement: Settlement) -> None:
         """See `Answer.mark_durable`."""

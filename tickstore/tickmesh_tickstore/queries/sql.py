@@ -26,6 +26,7 @@ from tickmesh_tickstore.domain.errors import (
     QueryTimeoutError,
     StoreClosedError,
 )
+from tickmesh_tickstore.domain.filters import filter_from_json
 from tickmesh_tickstore.queries.sql_channel import (
     Channel,
     readable,
@@ -36,7 +37,9 @@ from tickmesh_tickstore.queries.sql_channel import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["SqlLimits", "SqlParameter", "SqlSandbox", "SqlTable"]
+    from tickmesh_tickstore.domain.filters import Filter
+
+__all__ = ["SqlLimits", "SqlParameter", "SqlSandbox", "SqlScan", "SqlTable"]
 
 _MIB = 1 << 20
 _POLL_SECONDS = 0.05
@@ -72,19 +75,37 @@ class SqlLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlScan:
+    """What one scan of a table has to bring. Other rows may come too: the engine filters as well.
+
+    Attributes:
+        columns: The columns, in this order.
+        start_ns: First event time wanted, ns since the epoch; None for no bound.
+        end_ns: First event time behind it.
+        filter: True of every row that is wanted; None where nothing is known.
+    """
+
+    columns: tuple[str, ...]
+    start_ns: int | None = None
+    end_ns: int | None = None
+    filter: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SqlTable:
     """A table that a statement may read.
 
     Attributes:
         schema: Its columns.
-        scan: Begins to read some of them, in batches of exactly those; called once a scan. Rows
-            outside a range of event times (ns, half-open, None for no bound) need not come.
+        scan: Begins to read what is asked for; called once a scan.
         event_time: Name of the event time column, if there is one.
+        choosable: The columns that rows may be chosen by.
     """
 
     schema: pa.Schema
-    scan: Callable[[Sequence[str], int | None, int | None], Iterable[pa.RecordBatch]]
+    scan: Callable[[SqlScan], Iterable[pa.RecordBatch]]
     event_time: str | None = None
+    choosable: frozenset[str] = frozenset()
 
 
 class SqlSandbox:
@@ -180,7 +201,11 @@ class SqlSandbox:
         return {
             "query": query,
             "tables": {
-                name: {"schema": schema_to_text(table.schema), "event_time": table.event_time}
+                name: {
+                    "schema": schema_to_text(table.schema),
+                    "event_time": table.event_time,
+                    "choosable": sorted(table.choosable),
+                }
                 for name, table in tables.items()
             },
             "parameters": list(parameters),
@@ -403,7 +428,15 @@ class _Statement:
     def _scanned(self, table: SqlTable, asked: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         """Rows of a table; a failure is noted before the worker can take what came for all."""
         try:
-            yield from table.scan(asked["columns"], *asked["times"])
+            (start_ns, end_ns), wanted = asked["times"], asked["filter"]
+            yield from table.scan(
+                SqlScan(
+                    tuple(asked["columns"]),
+                    start_ns,
+                    end_ns,
+                    None if wanted is None else filter_from_json(wanted),
+                )
+            )
         except BaseException as error:
             self._failure = self._failure or error
             self._process.end()

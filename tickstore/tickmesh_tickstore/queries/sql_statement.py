@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["StatementRefusedError", "named_tables"]
+__all__ = ["StatementRefusedError", "entries", "named_tables", "nodes"]
 
 _TABLE_FUNCTIONS = frozenset({"generate_series", "range", "repeat_row", "unnest"})
 _REFUSED_FUNCTIONS = frozenset(
@@ -80,16 +80,16 @@ def named_tables(parsed: str) -> tuple[str, ...]:
         )
     tables: dict[str, None] = {}
     expressions: set[str] = set()
-    for node in _nodes(tree["statements"][0]):
+    for node in nodes(tree["statements"][0]):
         _require_allowed(node)
         if node.get("type") == "BASE_TABLE":
             tables.setdefault(node["table_name"])
-        for entry in _entries(node.get("cte_map")):
+        for entry in entries(node.get("cte_map")):
             expressions.add(entry["key"].lower())
     return tuple(name for name in tables if name.lower() not in expressions)
 
 
-def _nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every object of a tree; without recursion, since statements may be deep."""
     waiting: list[Any] = [tree]
     while waiting:
@@ -101,7 +101,8 @@ def _nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
             waiting.extend(reversed(node))
 
 
-def _entries(expressions: object) -> list[dict[str, Any]]:
+def entries(expressions: object) -> list[dict[str, Any]]:
+    """The common table expressions of a node's `cte_map`."""
     return expressions.get("map", []) if isinstance(expressions, dict) else []
 
 

@@ -23,12 +23,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from tickmesh_tickstore.domain.filters import filter_to_json
 from tickmesh_tickstore.queries.sql_channel import (
     Channel,
     readable,
     schema_from_text,
     schema_to_text,
 )
+from tickmesh_tickstore.queries.sql_conditions import wanted_rows
 from tickmesh_tickstore.queries.sql_statement import StatementRefusedError, named_tables
 from tickmesh_tickstore.queries.sql_time_range import wanted_times
 
@@ -142,6 +144,7 @@ class Worker:
         self._channel = channel
         self._asking = threading.Lock()
         self._times: tuple[int | None, int | None] = (None, None)
+        self._filters: dict[str, list[Any]] = {}
 
     def serve(self) -> None:
         """Answer requests."""
@@ -182,6 +185,7 @@ class Worker:
             schema = _schema_of(relation)
             if stream is not None:
                 self._times = _wanted_times(connection, request, values)
+                self._filters = _wanted_rows(connection, request)
                 _send_rows(relation, schema, stream)
             return {"schema": schema_to_text(schema)}
         finally:
@@ -195,7 +199,14 @@ class Worker:
     def _ask(self, name: str, columns: list[str]) -> pa.RecordBatchReader:
         """Rows of the store; DuckDB asks from any of its threads."""
         with self._asking:
-            self._channel.send({"scan": name, "columns": columns, "times": self._times})
+            self._channel.send(
+                {
+                    "scan": name,
+                    "columns": columns,
+                    "times": self._times,
+                    "filter": self._filters.get(name),
+                }
+            )
             _, stream = self._channel.receive()
         if stream is None:
             raise OSError("the store sends no rows")
@@ -235,6 +246,25 @@ def _wanted_times(
     return wanted_times(
         plan, event_time=event_times[0], parse=lambda query: _parsed(connection, query)
     )
+
+
+def _wanted_rows(
+    connection: duckdb.DuckDBPyConnection, request: dict[str, Any]
+) -> dict[str, list[Any]]:
+    """Conditions on the rows of tables, for the tables where there are any."""
+    parsed = _parsed(connection, request["query"])
+    found = {}
+    for name, table in request["tables"].items():
+        schema = schema_from_text(table["schema"])
+        wanted = wanted_rows(
+            parsed,
+            table=name,
+            columns={column: schema.field(column).type for column in table["choosable"]},
+            parameters=request["parameters"],
+        )
+        if wanted is not None:
+            found[name] = filter_to_json(wanted)
+    return found
 
 
 def _schema_of(relation: duckdb.DuckDBPyRelation) -> pa.Schema:

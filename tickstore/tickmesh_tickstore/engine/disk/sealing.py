@@ -14,8 +14,8 @@ from tickmesh_tickstore.engine.disk.logged import LoggedPart
 from tickmesh_tickstore.engine.disk.segment import (
     SegmentPart,
     SegmentRecord,
+    SegmentWriter,
     sealed_groups,
-    write_segment,
 )
 from tickmesh_tickstore.engine.parts import TailPart
 
@@ -211,12 +211,12 @@ class Sealer:
         first = chunks[0]
         segment_id = f"{first.first_position.revision:019d}"
         path = directory.segment(segment_id)
-        size = write_segment(path, dataset.layout(first.stamp).schema, chunks)
-        descriptor = self._files.open(path)
+        writer = SegmentWriter(path, dataset.layout(first.stamp).schema, self._files)
         try:
-            self._files.sync(descriptor)
+            writer.write(chunks)
+            size = writer.close()
         finally:
-            self._files.close(descriptor)
+            writer.abandon()
         return SegmentRecord(
             segment_id,
             log_number,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tickmesh_tickstore.domain.stamps import Stamp
+    from tickmesh_tickstore.engine.disk.filesystem import FileSystem
     from tickmesh_tickstore.engine.stored_rows import StoredRows
 
 __all__ = [
@@ -33,13 +34,14 @@ __all__ = [
     "SegmentWriter",
     "Tier",
     "sealed_groups",
-    "write_segment",
 ]
 
 _STAMPS_KEY = b"tickmesh.stamps"
 _SEGMENT_BATCH_ROWS = 65_536
 _SEGMENT_BYTES = 64 << 20
 """A log that grew beyond its size becomes several segments: sealing holds one at a time."""
+_WRITEBACK_BYTES = 4 << 20
+"""Written back in pieces while it grows: synced all at once, a segment stands before every log."""
 
 
 class Tier(StrEnum):
@@ -213,12 +215,20 @@ def _read_segment(path: Path, record: SegmentRecord) -> Iterator[Chunk]:
 class SegmentWriter:
     """Writes chunks of one schema version into a segment file."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, files: FileSystem) -> None:
+        """Begin the file.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        self._files = files
+        self._path = path
         self._sink = pa.OSFile(str(path), "wb")
         # The file format knows one dictionary a column, which may only grow.
         options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
         self._writer = pa.ipc.new_file(self._sink, schema, options=options)
         self._dictionaries = GrowingDictionaries()
+        self._writing_back = 0
 
     def write(self, chunks: Sequence[Chunk]) -> None:
         """Add chunks.
@@ -231,9 +241,17 @@ class SegmentWriter:
                 self._dictionaries.recode(chunk.batch),
                 custom_metadata={_STAMPS_KEY: chunk.pack_stamps()},
             )
+            self._begin_writeback()
+
+    def _begin_writeback(self) -> None:
+        written = int(self._sink.tell())
+        length = written - self._writing_back
+        if length >= _WRITEBACK_BYTES:
+            self._files.begin_writeback(self._sink.fileno(), self._writing_back, length)
+            self._writing_back = written
 
     def close(self) -> int:
-        """Finish the file, which is not synced yet; its bytes.
+        """Finish the file and bring it onto stable storage; its bytes.
 
         Raises:
             OSError: The file cannot be written.
@@ -241,26 +259,17 @@ class SegmentWriter:
         self._writer.close()
         size = int(self._sink.tell())
         self._sink.close()
+        descriptor = self._files.open(self._path)
+        try:
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)
         return size
 
     def abandon(self) -> None:
         """Close the file without finishing it."""
         if not self._sink.closed:
             self._sink.close()
-
-
-def write_segment(path: Path, schema: pa.Schema, chunks: Sequence[Chunk]) -> int:
-    """Write a whole segment and return its bytes; the file is not synced yet.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    writer = SegmentWriter(path, schema)
-    try:
-        writer.write(chunks)
-        return writer.close()
-    finally:
-        writer.abandon()
 
 
 def sealed_groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:

@@ -163,6 +163,11 @@ class SettledRows(StoredRows):
         rows = sum(group.row_count for group in groups)
         return sum(group.byte_count for group in groups) * self.row_count // rows
 
+    @property
+    def is_read_whole(self) -> bool:
+        """See `StoredRows.is_read_whole`."""
+        return not self.segment.in_order and len(self.row_groups) == len(self.segment.groups)
+
     def rows(self, start: int, stop: int) -> SettledRows | None:
         """See `StoredRows.rows`."""
         if start >= stop:

@@ -45,7 +45,7 @@ class DiskStaging:
         self._rows = 0
         self._span: tuple[int, int] | None = None
         try:
-            self._writer = SegmentWriter(self._path, layout.schema)
+            self._writer = SegmentWriter(self._path, layout.schema, files)
         except OSError as error:
             raise _storage_error(error) from error
 
@@ -64,11 +64,6 @@ class DiskStaging:
         segment_id = f"upload-{self._upload_id}"
         try:
             size = self._writer.close()
-            descriptor = files.open(self._path)
-            try:
-                files.sync(descriptor)
-            finally:
-                files.close(descriptor)
             files.rename(self._path, directory.segment(segment_id))
             files.sync_directory(directory.segments)
         except OSError as error:
