@@ -7,8 +7,16 @@ BIN := $(VENV)/bin
 GEN := .venv-gen
 BENCH_VENV := .venv-bench
 
+# A test that waits for its services leaves a core idle: two processes share the files of tests,
+# still in random order. A file stays whole, so that its fixtures are made once.
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 # Debian packages the tests need beyond Python and make.
 DEBIAN_PACKAGES := git python3-venv postgresql haproxy redis-server strace
+# Those the C++ client is built with, and what its tests need more.
+CPP_PACKAGES := cmake ninja-build g++ libgrpc++-dev libprotobuf-dev protobuf-compiler \
+	protobuf-compiler-grpc nlohmann-json3-dev libre2-dev libcli11-dev
+DEBIAN_PACKAGES += $(CPP_PACKAGES) libgtest-dev libgmock-dev
 # A baseline of the benchmarks; without it its lines are null.
 BENCH_PACKAGES := etcd-server
 
@@ -19,8 +27,14 @@ export CHAOS_SECONDS ?= 30
 export CHAOS_STORE ?= sqlite
 export CHAOS_SEED
 
+# Of C++ builds: each goes into a folder of clients/cpp/build.
+CPP := clients/cpp
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
+cmake_preset = cd $(CPP) && cmake --preset $(1) --log-level=WARNING -DTICKMESH_PYTHON=$(abspath $(BIN)/python) \
+	&& cmake --build --preset $(1)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo deps deps-bench test test-long lint format gen verify-gen bench chaos clean setup
+.PHONY: help demo deps deps-bench cpp cpp-tests cpp-tsan test test-long lint format gen verify-gen bench chaos clean setup
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,12 +84,31 @@ deps: ## Install the Debian packages the tests need (asks first, unless CI=true 
 deps-bench: ## Install the Debian packages that benchmarks compare with
 	@deploy/debian-packages install $(BENCH_PACKAGES)
 
+cpp: $(VENV)/.server ## Build the C++ client and install it into clients/cpp/build/install
+	@deploy/debian-packages check $(CPP_PACKAGES)
+	$(call cmake_preset,release)
+	@cmake --install $(CPP)/build/release > $(CPP)/build/install.log
+	@echo "installed: CMAKE_PREFIX_PATH=$(abspath $(CPP))/build/install"
+
+# Under AddressSanitizer and UndefinedBehaviorSanitizer; and a program that holds generated stubs alone.
+cpp-tests: $(VENV)/.dev cpp
+	$(call cmake_preset,asan)
+	$(CPP)/build/asan/tests/tickmesh_unit_tests --gtest_brief=1
+	@cmake -S tests/integration/cpp/plain_client -B $(CPP)/build/plain_client -G Ninja --log-level=WARNING
+	cmake --build $(CPP)/build/plain_client
+
+cpp-tsan: $(VENV)/.dev
+	$(call cmake_preset,tsan)
+	$(CPP)/build/tsan/tests/tickmesh_unit_tests --gtest_brief=1
+
 test: $(VENV)/.dev $(BIN)/grpcurl $(BIN)/ticks-go ## Run every test that CI runs
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
-	$(BIN)/python -m pytest -m 'not long'
+	@$(MAKE) --no-print-directory cpp-tests
+	$(BIN)/python -m pytest -m 'not long' $(TWO_AT_A_TIME)
 
-test-long: $(VENV)/.dev ## Run the long tier: kill loops, fuzzing
+test-long: $(VENV)/.dev ## Run the long tier: kill loops, fuzzing, ThreadSanitizer
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
+	@$(MAKE) --no-print-directory cpp-tsan
 	$(BIN)/python -m pytest -m long --timeout 3600
 
 lint: $(VENV)/.dev verify-gen ## Check contract, style, types, import rules and generated code
@@ -84,12 +117,14 @@ lint: $(VENV)/.dev verify-gen ## Check contract, style, types, import rules and 
 	@deploy/buf-breaking $(BIN)/buf
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@git ls-files '*.h' '*.cc' | xargs $(BIN)/clang-format --dry-run -Werror
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## Format Python and protos
+format: $(VENV)/.dev ## Format Python, C++ and protos
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	git ls-files --cached --others --exclude-standard '*.h' '*.cc' | xargs $(BIN)/clang-format -i
 	$(BIN)/buf format --write
 
 gen: $(GEN)/.gen ## Generate the Python stubs from proto/
@@ -100,6 +135,7 @@ verify-gen: $(GEN)/.gen
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## Run the benchmarks; BENCH=name for one of them
 	@deploy/debian-packages check $(DEBIAN_PACKAGES)
+	$(if $(filter-out cpp,$(or $(BENCH),cpp)),,$(call cmake_preset,bench))
 	@$(BIN)/python -m bench $(BENCH)
 
 # CHAOS_SECONDS, CHAOS_SEED, CHAOS_STORE: how long, which run again, on sqlite or postgres.
@@ -107,5 +143,5 @@ chaos: $(VENV)/.dev ## Break a registry for CHAOS_SECONDS and judge what its cli
 	$(BIN)/python -m tests.chaos run
 	$(BIN)/python -m tests.chaos gate
 
-clean: ## Remove environments and caches
-	rm -rf $(VENV) $(GEN) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove environments, builds and caches
+	rm -rf $(VENV) $(GEN) $(BENCH_VENV) $(CPP)/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
