@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 from tickmesh_serving.mesh import Mesh, serve_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _START_SECONDS = 60.0
@@ -59,16 +61,22 @@ def mesh(
 
 
 @contextmanager
-def baseline(
-    module: str, *arguments: object, python: Path | str = sys.executable
+def program(
+    *command: object, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process of `python -m bench.MODULE` that ends when its standard input does."""
+    """A process that is asked by lines, and ends when its standard input does.
+
+    Args:
+        command: What runs, and its arguments.
+        environment: Variables beyond this process's own.
+    """
     process = subprocess.Popen(
-        [str(python), "-m", f"bench.{module}", *map(str, arguments)],
+        [*map(str, command)],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environment or {})},
     )
     assert process.stdin is not None
     try:
@@ -80,6 +88,13 @@ def baseline(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def baseline(
+    module: str, *arguments: object, python: Path | str = sys.executable
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    """`python -m bench.MODULE` as a `program`."""
+    return program(python, "-m", f"bench.{module}", *arguments)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.change_log import ChangeLog, LogArchive, LoggedChange
@@ -28,6 +29,7 @@ from tests.chaos.history import (
     now_ns,
 )
 from tests.chaos.patience import until
+from tests.chaos.programs import ProgramWatcher
 from tests.chaos.selection import Selection
 from tests.chaos.topology import Topology
 from tests.chaos.validators import judge
@@ -42,7 +44,6 @@ from tests.chaos.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-    from pathlib import Path
 
     from tests.chaos.postgres_store import SharedStore
     from tests.chaos.violation import Violation
@@ -66,6 +67,7 @@ class Settings:
         watchers: Plain ones; our own clients and idle ones come on top.
         replicas: On a store that several processes may write.
         store: sqlite or postgres.
+        recorder: The program by which the C++ client watches as well; without it when empty.
     """
 
     seconds: float
@@ -73,6 +75,7 @@ class Settings:
     watchers: int = 16
     replicas: int = 1
     store: str = "sqlite"
+    recorder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ async def _live(
     idle = [
         StuckLife(number, topology, history, random.Random(rng.random())) for number in range(2)
     ]
-    clients = _clients(topology, history)
+    clients = [*_clients(topology, history), *_programs(settings, topology, history)]
     saboteur = Saboteur(topology, broken, shared, history)
     plans = plan(
         random.Random(rng.random()),
@@ -254,16 +257,34 @@ def _clients(topology: Topology, history: History) -> list[AsyncClientWatcher | 
     return made
 
 
+def _programs(settings: Settings, topology: Topology, history: History) -> Iterator[ProgramWatcher]:
+    """The C++ client on each lane in turn: watching on, or leaving and coming back by token."""
+    if not settings.recorder:
+        return
+    for number, (lane, proxy) in enumerate(topology.lanes.items()):
+        yield ProgramWatcher(
+            f"cpp-{number}",
+            Path(settings.recorder),
+            lane,
+            proxy.address,
+            history,
+            prefix="s." if number % 2 else "",
+            reopen_seconds=0.7 if number % 3 == 2 else 0.0,
+        )
+
+
 async def _converged(
-    client: AsyncClientWatcher | SyncClientWatcher, target: int, history: History
+    client: AsyncClientWatcher | SyncClientWatcher | ProgramWatcher,
+    target: int,
+    history: History,
 ) -> None:
     from_ns = now_ns()
-    recorder = client.recorder
+    seen = client if isinstance(client, ProgramWatcher) else client.recorder
     with suppress(TimeoutError):
         async with asyncio.timeout(CONVERGE_SECONDS):
-            await until(lambda: recorder.revision >= target)
+            await until(lambda: seen.revision >= target)
     seconds = (now_ns() - from_ns) / 1e9
-    history.add(Converged(recorder.name, target, recorder.revision, seconds))
+    history.add(Converged(seen.name, target, seen.revision, seconds))
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,7 +23,6 @@ from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.integration
 
@@ -110,10 +110,15 @@ def ended_job(output: str) -> dict[str, object]:
 
 
 def test_a_missing_file_is_a_usage_error(services: Services, subject: str) -> None:
-    missing = services.tickmesh.run("clean", "missing.csv", "--subject", subject)
-    assert missing.code == USAGE
-    assert "there is no file, directory or match 'missing.csv'" in missing.err
-    assert "tickmesh clean --help" in missing.err
+    """Neither a file, nor a match, nor a directory that has one."""
+    (services.directory / "without").mkdir()
+    services.write("without/.hidden.csv", csv(rows=1))
+    for given in ("missing.csv", "*.missing", "without"):
+        missing = services.tickmesh.run("clean", given, "--subject", subject)
+        assert missing.code == USAGE
+        assert f"there is no file '{given}'" in missing.err
+        assert "name a file that is there, a directory with files, or a pattern" in missing.err
+        assert "tickmesh clean --help" in missing.err
 
 
 def test_an_unknown_subject_names_the_commands_that_make_it_known(services: Services) -> None:
@@ -275,7 +280,9 @@ def test_a_flight_put_of_wrong_columns_is_refused_in_googles_terms(
     table = pa.table({"ts": [1], "symbol": ["AIG"], "cost": [1.5], "size": ["many"]})
     with flight.connect(f"grpc://{services.mesh.addresses['tickstore']['flight']}") as client:
         writer, _ = client.do_put(flight.FlightDescriptor.for_path(subject), table.schema)
-        writer.write_table(table)
+        with suppress(flight.FlightError):
+            # The schema alone is at fault: the refusal can be there before the rows are.
+            writer.write_table(table)
         with pytest.raises(flight.FlightError) as refused:
             writer.close()
     status = status_pb2.Status.FromString(refused.value.extra_info)
@@ -286,6 +293,32 @@ def test_a_flight_put_of_wrong_columns_is_refused_in_googles_terms(
     named = " ".join(f"{each.field} {each.description}" for each in violations.field_violations)
     assert all(name in named for name in ("cost", "size", "price"))
     assert_fit_for_users(status.message + named, home=str(services.mesh.home))
+
+
+@pytest.mark.parametrize("ending", ["csv", "arrow", "parquet"])
+def test_a_full_disk_under_rows_that_are_read_leaves_no_file_and_is_said(
+    services: Services, subject: str, tmp_path: Path, ending: str
+) -> None:
+    file = services.write("good.csv", csv(rows=1))
+    put = services.tickmesh.run("ticks", "put", file, "--subject", subject)
+    assert put.code == 0, put.err
+    out = tmp_path / f"out.{ending}"
+    # Rows go into a hidden file until all are there; this one is on a device that is always full.
+    (tmp_path / f".out.{ending}.partial").symlink_to("/dev/full")
+    failed = services.tickmesh.run("ticks", "get", subject, "--out", out)
+    assert failed.code == FAILURE
+    assert f"out.{ending}: No space left on device" in failed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("subject")
+def test_output_that_goes_nowhere_is_said(services: Services) -> None:
+    for output in ("table", "json"):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            failed = services.tickmesh.run("schema", "list", "--output", output, stdout=full)
+        assert failed.code == FAILURE
+        assert "the output cannot be written: No space left on device" in failed.err
+        assert "make room" in failed.err
 
 
 def test_a_port_in_use_is_bad_configuration_that_names_the_key(

@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pytest
@@ -26,10 +26,12 @@ from tickmesh_serving.demo.session import write_session
 from tickmesh_serving.mesh import SERVICES, Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
+
+_Answer = TypeVar("_Answer")
 
 ROWS = 200_000
 PATIENCE_SECONDS = 120.0
@@ -73,7 +75,7 @@ def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: floa
         assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
         assert job.balance.rows_in == ROWS
         assert job.balance.holds
-        audited = cleaner.audit(job.id)
+        audited = once_back(lambda: cleaner.audit(job.id))
         assert audited.holds
         assert audited.stored == job.balance.stored
         assert audited.quarantined == job.balance.quarantined
@@ -82,15 +84,18 @@ def run_job(mesh: Mesh, subject: str, *, victim: str | None, after_seconds: floa
 
 def register(registry: RegistryClient, subject: str) -> None:
     """Once the registry is back: a job whose registry was killed may end without it."""
+    once_back(lambda: registry.register(subject, schemas.text(schemas.first())))
+
+
+def once_back(call: Callable[[], _Answer]) -> _Answer:
+    """The answer of a service that may still be starting: a job may have ended before the kill."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            registry.register(subject, schemas.text(schemas.first()))
+            return call()
         except UnavailableError:
-            assert time.monotonic() < deadline, "the registry did not come back"
+            assert time.monotonic() < deadline, "the service did not come back"
             time.sleep(0.1)
-        else:
-            return
 
 
 def wait_until_ended(cleaner: CleanerClient, job_id: str) -> job_pb2.Job:

@@ -88,6 +88,7 @@ NOT_JSON = [
     ),
     Bad("a number beyond all use", '{"maximum":1e5000}', "NUMBER_OUT_OF_RANGE"),
     Bad("an exponent of eleven digits", '{"maximum":1e99999999999}', "NUMBER_OUT_OF_RANGE"),
+    Bad("an exponent of forty digits", '{"maximum":1e' + "9" * 40 + "}", "NUMBER_OUT_OF_RANGE"),
     Bad("an integer of 10,000 digits", '{"maximum":' + "9" * 10_000 + "}", "NUMBER_OUT_OF_RANGE"),
     Bad("a fraction of 10,000 digits", '{"maximum":0.' + "9" * 10_000 + "}", "NUMBER_OUT_OF_RANGE"),
     Bad("10,000 arrays deep", '{"default":' + "[" * 10_000 + "]" * 10_000 + "}", "TOO_DEEP"),
@@ -159,6 +160,28 @@ NO_SCHEMA = [
         "/$defs/a",
     ),
     Bad("an identifier that is no URI", json.dumps({"$id": "http://["}), "INVALID_SCHEMA", "/$id"),
+    *(
+        Bad(
+            f"{keyword} of the other draft that is a number",
+            json.dumps({"$schema": draft, "properties": {"a": {keyword: 7}}}),
+            "INVALID_SCHEMA",
+            f"/properties/a/{keyword}",
+        )
+        for draft, keywords in {
+            DRAFT_07: (
+                *("$defs", "prefixItems", "dependentSchemas", "dependentRequired"),
+                *("unevaluatedItems", "unevaluatedProperties", "contentSchema"),
+            ),
+            "https://json-schema.org/draft/2020-12/schema": ("additionalItems",),
+        }.items()
+        for keyword in keywords
+    ),
+    Bad(
+        "a definition of the other draft that is no schema",
+        json.dumps({"$schema": DRAFT_07, "$defs": {"a": {"type": 7}}}),
+        "INVALID_SCHEMA",
+        "/$defs/a/type",
+    ),
     Bad(
         "two schemas of one identifier",
         json.dumps({"$defs": {"a": {"$id": "urn:a"}, "b": {"$id": "urn:a"}}}),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import TextIO
 
 _SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|sqlalchemy)\b")
 _SECONDS = 60
@@ -38,30 +39,39 @@ class CommandLine:
     environment: Mapping[str, str]
     directory: Path
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | Path, stdout: int | TextIO = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start a command."""
         return subprocess.Popen(
             [sys.executable, "-m", "tickmesh", *map(str, arguments)],
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PYTHONUNBUFFERED": "",  # as good as not set
                 **self.environment,
             },
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str | Path) -> Outcome:
-        """Run a command to its end; whatever it says must be fit for a user."""
-        with self.start(*arguments) as process:
+    def run(self, *arguments: str | Path, stdout: int | TextIO = subprocess.PIPE) -> Outcome:
+        """Run a command to its end; whatever it says must be fit for a user.
+
+        Args:
+            arguments: Its words.
+            stdout: Where its output goes; it is kept in the outcome unless this is a file.
+        """
+        with self.start(*arguments, stdout=stdout) as process:
             try:
                 out, err = process.communicate(timeout=_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+        out = out or ""
         assert_fit_for_users(out + err, home=self.environment.get("TICKMESH_HOME"))
         return Outcome(process.returncode, out, err)
 

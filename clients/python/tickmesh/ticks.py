@@ -313,9 +313,15 @@ class TickClient:
         columns: Sequence[str] | str | None = None,
         where: Filter | str | None = None,
         version: int | None = None,
+        generation: int | None = None,
         on_interruption: Callable[[TickmeshError], None] | None = None,
     ) -> Tail:
         """Follow a dataset: everything after a position, then rows as they are committed (T8).
+
+        A tail keeps the version it was opened with. Where rows come that cannot be read under it,
+        as after a breaking change, it ends in front of them: FailedPreconditionError with reason
+        GENERATION_NOT_READABLE or VERSION_NOT_READABLE, and `positionToken` in its metadata, to go
+        on after under another version.
 
         Args:
             dataset: The dataset.
@@ -325,11 +331,18 @@ class TickClient:
             columns: Only these columns.
             where: Only rows for which this is true.
             version: The schema version to read under.
+            generation: Only rows of this generation, under its newest version; those of others are
+                passed over.
             on_interruption: Told why a stream ended, before it is resumed where it ended; without
                 it a warning is logged under `tickmesh.ticks`.
         """
         command = read_command(
-            dataset, symbols=symbols, columns=columns, where=where, version=version
+            dataset,
+            symbols=symbols,
+            columns=columns,
+            where=where,
+            version=version,
+            generation=generation,
         )
         if begin not in {"first", "newest"}:
             raise InvalidArgumentError(f'begin must be "first" or "newest"; it was {begin!r}.')

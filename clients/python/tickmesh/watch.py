@@ -331,7 +331,10 @@ async def follow_async(
             call = connection.open(request)
             try:
                 while True:
-                    response = await asyncio.wait_for(call.read(), limit)
+                    # Not wait_for: before Python 3.12 it forgets that it was cancelled where the
+                    # answer comes at that moment, and a client that closes would wait for ever.
+                    async with asyncio.timeout(limit):
+                        response = await call.read()
                     if not isinstance(response, wire.WatchResponse):
                         break
                     await prepare(response)

@@ -111,6 +111,7 @@ NULLABLE = [
         required=["f"],
     ),
     one("null taken away by allOf", {"type": ["integer", "null"], "allOf": [{"type": "integer"}]}),
+    one("null alone, taken away", {"type": "null", "not": {"type": "null"}}),
     one("null taken away by not", {"type": ["integer", "null"], "not": {"type": "null"}}),
 ]
 
@@ -446,7 +447,7 @@ REFUSED = [
         for name in (
             *("", "int", "int32 ", "INT32", "decimal128", "decimal128(0, 0)", "decimal128(39, 2)"),
             *("decimal128(4, 5)", "decimal128(18, -2)", "decimal256(77, 0)", "scaled_int64(19)"),
-            *("float16", "list<int32>", "dictionary<int8, utf8>"),
+            *("float16", "list<int32>", "dictionary<int8, utf8>", "decimal128(\uff11, \uff10)"),
         )
     ),
     *(

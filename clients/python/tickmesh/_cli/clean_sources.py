@@ -18,7 +18,7 @@ class LocalSource:
     Attributes:
         given: As it was given.
         source: What the cleaner is asked to read in place.
-        files: The files to send when it may not; empty when that would make no sense.
+        files: The files to send when it may not; empty when it is followed.
     """
 
     given: str
@@ -43,14 +43,24 @@ def local_source(given: str) -> LocalSource:
     if path.is_file():
         return LocalSource(given, File(path.resolve()), (path,))
     if path.is_dir():
-        return LocalSource(given, Files(path.resolve()), _files(path / "*"))
+        return LocalSource(given, Files(path.resolve()), _files(path / "*", given))
     if has_magic(given):
-        return LocalSource(given, Files(Path.cwd() / given), _files(path))
-    raise click.BadParameter(f"there is no file, directory or match {given!r}")
+        return LocalSource(given, Files(Path.cwd() / given), _files(path, given))
+    raise _nothing_there(given)
 
 
-def _files(pattern: Path) -> tuple[Path, ...]:
+def _files(pattern: Path, given: str) -> tuple[Path, ...]:
     """The files a pattern matches, hidden ones left out."""
     # The module's own function, since Path.glob takes no pattern with an anchor.
     found = map(Path, glob(str(pattern), recursive=True))  # noqa: PTH207
-    return tuple(sorted(path for path in found if path.is_file()))
+    files = tuple(sorted(path for path in found if path.is_file()))
+    if not files:
+        raise _nothing_there(given)
+    return files
+
+
+def _nothing_there(given: str) -> click.BadParameter:
+    return click.BadParameter(
+        f"there is no file {given!r}, nor one in it or that it matches: name a file that is "
+        "there, a directory with files, or a pattern in quotes such as '*.csv'"
+    )

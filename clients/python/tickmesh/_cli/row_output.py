@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,9 @@ def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
     """Write batches as they come to a file of one of `FILE_ENDINGS`; returns the rows written.
 
     The file is there as a whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; `filename` is `out`.
     """
     schema = reader.schema
     if out.suffix != ".parquet":  # the others cannot hold a dictionary that is replaced
@@ -68,6 +72,12 @@ def write_table(reader: pa.RecordBatchReader, out: Path) -> int:
                 writer.write_batch(fitting)
                 rows += batch.num_rows
         partial.replace(out)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # Arrow names its own step, or the file that nobody asked for.
+        why = f"{os.strerror(error.errno)}; nothing is left of it: make room, or name another --out"
+        raise OSError(error.errno, why, str(out)) from None
     finally:
         partial.unlink(missing_ok=True)
     return rows

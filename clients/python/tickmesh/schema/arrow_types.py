@@ -32,7 +32,8 @@ _PARAMETRIC = re.compile(
     r"(?P<decimal>decimal128|decimal256)\((?P<precision>\d{1,2}), ?(?P<scale>\d{1,2})\)"
     r"|scaled_int64\((?P<digits>\d{1,2})\)"
     r"|timestamp\[(?P<instant>s|ms|us|ns)(?:, ?(?P<zone>[A-Za-z][\w/+-]*))?\]"
-    r"|(?P<clock>time32\[(?:s|ms)\]|time64\[(?:us|ns)\]|duration\[(?:s|ms|us|ns)\])"
+    r"|(?P<clock>time32\[(?:s|ms)\]|time64\[(?:us|ns)\]|duration\[(?:s|ms|us|ns)\])",
+    re.ASCII,
 )
 _MOST_DIGITS = {"decimal128": 38, "decimal256": 76}
 _MOST_SCALED_DIGITS = 18

@@ -318,7 +318,8 @@ def _check_subschema(
                 "an embedded schema is written in another draft; use one",
                 pointer=pointer,
             )
-    for uri, needed in schema.get("$vocabulary", {}).items():
+    vocabularies = schema.get("$vocabulary")
+    for uri, needed in vocabularies.items() if isinstance(vocabularies, dict) else ():
         if needed and not uri.startswith(_STANDARD_VOCABULARIES):
             raise SchemaError(
                 "UNKNOWN_VOCABULARY",

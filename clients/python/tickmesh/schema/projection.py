@@ -159,7 +159,9 @@ class _Projector:
 
         self._count_column(location)
         kind, metadata = self._stated(location) or self._type(location)
-        return pa.field(name, kind, nullable=location.accepts_null, metadata=metadata)
+        # What admits no value at all may still be of the type null, which holds nothing else.
+        nullable = location.accepts_null or pa.types.is_null(kind)
+        return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
     def _count_column(self, location: Location) -> None:
         self._count += 1

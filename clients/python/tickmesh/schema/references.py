@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 _DEEPEST_EXPANSION = 400
 _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor"})
 _REFERRING = frozenset({"$ref", "$dynamicRef"})
+_OF_THE_OTHER_DRAFT = {
+    Dialect.DRAFT_07: {
+        **dict.fromkeys(("$defs", "dependentSchemas"), "definitions"),
+        **dict.fromkeys(("contentSchema", "unevaluatedItems", "unevaluatedProperties"), "not"),
+        "prefixItems": "allOf",
+        "dependentRequired": "dependencies",
+    },
+    Dialect.DRAFT_2020_12: {"additionalItems": "not"},
+}
+"""Keywords that a draft's meta-schema passes over, though references lead into them; and a keyword
+of the draft that holds the same."""
 
 
 class ReferencedDocument(Protocol):
@@ -57,7 +68,7 @@ class ReferenceIndex:
 
         Raises:
             SchemaError: REFERENCE_NOT_FOUND, REFERENCE_LOOP, TOO_MANY_REFERENCES,
-                TOO_MANY_SUBSCHEMAS or DUPLICATE_IDENTIFIER.
+                TOO_MANY_SUBSCHEMAS, DUPLICATE_IDENTIFIER or INVALID_SCHEMA.
         """
         self._max_subschemas = max_subschemas
         self._dialect = dialect
@@ -173,6 +184,22 @@ class ReferenceIndex:
                 "INVALID_SCHEMA", "a reference leads to no valid schema", pointer=pointer_of(path)
             )
 
+    def _check_other_draft(self, schema: dict[str, Any], path: Path) -> None:
+        """Check what the keywords of the other draft hold, which is of this one."""
+        import jsonschema_rs
+
+        for keyword, alike in _OF_THE_OTHER_DRAFT[self._dialect].items():
+            if keyword not in schema:
+                continue
+            try:
+                jsonschema_rs.meta.validate({alike: schema[keyword], "$schema": str(self._dialect)})
+            except jsonschema_rs.ValidationError as error:
+                raise SchemaError(
+                    "INVALID_SCHEMA",
+                    f"no valid schema of {self._dialect}: {error.message}"[:500],
+                    pointer=pointer_of((*path, keyword, *error.instance_path[1:])),
+                ) from None
+
     def _is_deep(self) -> bool:
         return max(map(len, self._paths.values()), default=0) > _DEEPEST_EXPANSION
 
@@ -182,6 +209,8 @@ class ReferenceIndex:
             return
         if not _NAMING.isdisjoint(schema):
             base = self._name(schema, path, base)
+        if not _OF_THE_OTHER_DRAFT[self._dialect].keys().isdisjoint(schema):
+            self._check_other_draft(schema, path)
         self._paths[id(schema)] = path
         self._schemas[id(schema)] = schema
         self._bases[id(schema)] = base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from tickmesh.schema.errors import SchemaError, pointer_of
@@ -51,10 +51,14 @@ def _integer(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal | int:
-    number = Decimal(text)
-    if not number:
+    if not text.lower().partition("e")[0].strip("-0."):
         return 0
-    if abs(number.adjusted()) > LARGEST_EXPONENT or len(text) > LARGEST_EXPONENT:
+    try:
+        number = Decimal(text)
+        fits = abs(number.adjusted()) <= LARGEST_EXPONENT and len(text) <= LARGEST_EXPONENT
+    except InvalidOperation:  # an exponent beyond what Decimal can hold
+        fits = False
+    if not fits:
         raise SchemaError("NUMBER_OUT_OF_RANGE", f"the number {text[:40]} is out of range")
     return int(number) if number == number.to_integral_value() else number
 
