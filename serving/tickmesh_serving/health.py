@@ -7,6 +7,8 @@ a slow watcher, and never ends a watch, so that each one costs a shutdown its fu
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,25 +20,33 @@ from tickmesh.errors import NotFoundError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from tickmesh_serving.drain_signal import DrainSignal
-
 SERVICE_NAME = "grpc.health.v1.Health"
 OVERALL = ""
 """The name under which the process as a whole is asked for."""
 FLIGHT = "tickmesh.flight"
 """The name of the Flight port, which has no health service of its own."""
 
+_TELL_SECONDS = 0.25
+
 _Status = health_pb2.HealthCheckResponse
 _Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(eq=False)
+class _Watcher:
+    service: str
+    sent: health_pb2.HealthCheckResponse | None = None
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
     """States of named services; everything is NOT_SERVING until it is said to serve."""
 
-    def __init__(self, names: Iterable[str], drain: DrainSignal) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self._serving = dict.fromkeys((OVERALL, *names), False)
-        self._drain = drain
+        self._ended = False
         self._changed = asyncio.Event()
+        self._watchers: set[_Watcher] = set()
+        self._sent = asyncio.Event()
 
     @property
     def states(self) -> dict[str, bool]:
@@ -52,6 +62,24 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         """Set the state of every service. Call it on the event loop."""
         for name in self._serving:
             self._serving[name] = serving
+        self._wake()
+
+    async def told(self) -> None:
+        """Wait until the states as they are have been written to every watcher.
+
+        Who does not read holds nobody up: returns after a quarter of a second at the latest.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TELL_SECONDS):
+                while any(
+                    watcher.sent != self._response(watcher.service) for watcher in self._watchers
+                ):
+                    self._sent.clear()
+                    await self._sent.wait()
+
+    def end_watches(self) -> None:
+        """End every watch once its last state is written. Call it on the event loop."""
+        self._ended = True
         self._wake()
 
     async def Check(  # noqa: N802 - the service's own name
@@ -75,19 +103,25 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         context: _Context,  # noqa: ARG002 - gRPC's signature
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Stream the state of one service, each change once; ends when the server goes down."""
-        sent: health_pb2.HealthCheckResponse | None = None
-        while True:
-            changed = self._changed
-            response = self._response(request.service)
-            if response != sent:
-                yield response
-                sent = response
-            elif self._drain.given:
-                raise UnavailableError(
-                    "the server is going down; watch another replica", reason="DRAINING"
-                )
-            else:
-                await changed.wait()
+        watcher = _Watcher(request.service)
+        self._watchers.add(watcher)
+        try:
+            while True:
+                changed = self._changed
+                response = self._response(request.service)
+                if response != watcher.sent:
+                    yield response
+                    watcher.sent = response  # gRPC comes for more once it has written this one
+                    self._sent.set()
+                elif self._ended:
+                    raise UnavailableError(
+                        "the server is going down; watch another replica", reason="DRAINING"
+                    )
+                else:
+                    await changed.wait()
+        finally:
+            self._watchers.discard(watcher)
+            self._sent.set()
 
     async def List(  # noqa: N802 - the service's own name
         self,

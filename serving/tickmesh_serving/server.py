@@ -2,8 +2,8 @@
 
 The main thread runs one asyncio loop with gRPC and HTTP; Flight has its own threads and port. Order
 of a start: ports are bound (calls are refused, health says NOT_SERVING), components start, doors
-open, the ready file is written. Order of a stop: doors close, components and streams are told,
-running calls get `drain_seconds`, components stop.
+open, the ready file is written. Order of a stop: health says so, doors close, components and
+streams are told, running calls get `drain_seconds`, components stop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tickmesh_serving.http import HttpListener
 from tickmesh_serving.identifiers import IdGenerator, RandomIds
 from tickmesh_serving.interceptors.chain import build_chain
 from tickmesh_serving.interceptors.identity import Authenticator, OpenAuthenticator
-from tickmesh_serving.lifecycle import Lifecycle, State
+from tickmesh_serving.lifecycle import Lifecycle
 from tickmesh_serving.listening import cannot_listen, check_free, join_address, reachable_address
 from tickmesh_serving.metrics import RpcMetrics, new_registry
 from tickmesh_serving.permissions import FLIGHT_METHODS
@@ -133,10 +133,11 @@ class ServiceProcess:
         self._clock = clock or SystemClock()
         self._tracing = tracing or Tracing.from_config(config.tracing, service=name)
         self._lifecycle = Lifecycle()
+        self._draining = False
         names = [service.full_name for service in self._services]
         if flight is not None:
             names.append(health.FLIGHT)
-        self.health = health.HealthServicer(names, self._lifecycle.drain)
+        self.health = health.HealthServicer(names)
         self._chain = build_chain(
             lifecycle=self._lifecycle,
             errors=errors,
@@ -185,13 +186,20 @@ class ServiceProcess:
         _log.info("server.serving", **self.addresses)
 
     async def drain(self) -> None:
-        """Close the doors and tell whatever runs long; calls that are running go on."""
-        if self._lifecycle.state is State.DRAINING:
+        """Close the doors and tell whatever runs long; calls that are running go on.
+
+        Health says so before any call is told: who is sent away looks for another server, and must
+        not be led back to this one.
+        """
+        if self._draining:
             return
+        self._draining = True
         _log.info("server.draining", seconds=self.config.drain_seconds)
-        self._lifecycle.begin_drain()
         self.health.set_all(serving=False)
         _remove(self.config.ready_file)
+        await self.health.told()
+        self.health.end_watches()
+        self._lifecycle.begin_drain()
         for component in reversed(self._started):
             await self._bounded(component.drain(), component)
 

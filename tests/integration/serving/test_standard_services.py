@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 import aiohttp
 import grpc.aio
 import pytest
@@ -10,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from tests.integration.serving.sample_service import SERVICE, build
 from tickmesh._wire.status import error_from_rpc
-from tickmesh.errors import NotFoundError
+from tickmesh.errors import NotFoundError, UnavailableError
 from tickmesh_serving.config import ServingConfig
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -50,6 +53,35 @@ async def test_health_watch_tells_not_serving_and_ends_when_the_server_drains() 
             await watch.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         await server.stop()
+
+
+async def test_health_says_that_a_server_drains_before_anything_else_is_told() -> None:
+    told = asyncio.Event()
+
+    class Work:
+        async def start(self) -> None:
+            pass
+
+        async def drain(self) -> None:
+            told.set()
+
+        async def stop(self) -> None:
+            pass
+
+    server = build(ServingConfig(drain_seconds=20.0), components=[Work()])
+    await server.start()
+    watch = server.health.Watch(health_pb2.HealthCheckRequest(), cast("Any", None))
+    assert (await anext(watch)).status == SERVING
+    following = asyncio.ensure_future(anext(watch))
+    draining = asyncio.create_task(server.drain())
+    assert (await following).status == NOT_SERVING
+    assert not told.is_set()  # nobody asked for more, so the watcher's state is not written yet
+    last = asyncio.ensure_future(anext(watch))
+    await draining
+    assert told.is_set()
+    with pytest.raises(UnavailableError, match="watch another replica"):
+        await last
+    await server.stop()
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])

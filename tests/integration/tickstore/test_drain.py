@@ -117,7 +117,7 @@ def mesh(tmp_path: Path) -> Mesh:
 
 
 def test_t11_three_hundred_idle_puts_do_not_hold_up_a_stop(mesh: Mesh) -> None:
-    """Health says so first, what works is told, and all that was acknowledged is there again."""
+    """Health says so, what works is told, and all that was acknowledged is there again."""
     with ExitStack() as stack:
         stack.enter_context(mesh)
         with RegistryClient(mesh.addresses["registry"]["grpc"]) as registry:
@@ -147,7 +147,10 @@ def test_t11_three_hundred_idle_puts_do_not_hold_up_a_stop(mesh: Mesh) -> None:
         working.join()
         assert ended - started < DRAIN_SECONDS + 5
         assert health.not_serving_at is not None
-        assert started <= health.not_serving_at <= working.told_at <= ended
+        # Which of two threads of this process notes first says nothing; the order of telling is
+        # held by test_health_says_that_a_server_drains_before_anything_else_is_told.
+        assert started <= health.not_serving_at <= ended
+        assert started <= working.told_at <= ended
         assert working.rows >= before
         assert working.told is not None
         told = reason_of(working.told)
