@@ -42,7 +42,7 @@ class Reports:
 
     def wait_for(self, name: str, state: str) -> ServiceStatus:
         while True:
-            status = self._queue.get(timeout=60)
+            status = self._queue.get(timeout=200)
             if (status.name, status.state) == (name, state):
                 return status
 
@@ -214,7 +214,7 @@ def test_up_says_where_it_listens_and_one_signal_ends_it_cleanly(
     pids = service_pids(tmp_path)
     assert len(pids) == 3
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=200)
     assert process.returncode == 0
     assert "Traceback" not in output
     assert not any(alive(pid) for pid in pids)
@@ -223,7 +223,7 @@ def test_up_says_where_it_listens_and_one_signal_ends_it_cleanly(
 
 def test_up_exits_78_when_settings_are_wrong_and_says_which(tmp_path: Path) -> None:
     process = run_up(tmp_path, "--set=cleaner.serving.htp_port=0")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=200)
     assert process.returncode == 78
     assert "did you mean serving.http_port?" in output
     assert service_pids(tmp_path) == []
@@ -235,7 +235,7 @@ def test_services_do_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) ->
     pids = service_pids(tmp_path)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 200
     while any(alive(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -40,7 +40,7 @@ def test_mesh_answers_inside_the_block_and_leaves_nothing_behind() -> None:
     with testing.running_mesh(settings={"cleaner.serving.drain_seconds": "1"}) as mesh:
         assert mesh.config.tickstore_flight == mesh.addresses["tickstore"]["flight"]
         with open_channel(mesh.config.registry, asynchronous=False) as channel:
-            grpc.channel_ready_future(channel).result(timeout=30)
+            grpc.channel_ready_future(channel).result(timeout=120)
     assert not mesh.home.exists()
     assert not os.environ.get("TICKMESH_HOME")
 
