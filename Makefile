@@ -21,6 +21,7 @@ DEBIAN_PACKAGES += $(CPP_PACKAGES) libgtest-dev libgmock-dev
 BENCH_PACKAGES := etcd-server
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+pip_install = deploy/retry $(1)/python -m pip install --quiet
 
 # Of `make chaos`; a command line overrides them.
 export CHAOS_SECONDS ?= 30
@@ -43,28 +44,28 @@ help: ## Show the targets
 $(VENV)/.server: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tickmesh needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: run 'make deps' first"; exit 1; }
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[server]'
+	$(call pip_install,$(BIN)) --upgrade 'pip>=25.1'
+	$(call pip_install,$(BIN)) --editable '.[server]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
-	$(BIN)/python -m pip install --quiet --editable '.[server,postgres,redis,pandas,polars,examples]' --group dev
+	$(call pip_install,$(BIN)) --editable '.[server,postgres,redis,pandas,polars,examples]' --group dev
 	@touch $@
 
 # grpcurl, for the transcript in docs/ that a test executes.
 $(BIN)/grpcurl: $(VENV)/.dev
-	@deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
+	@deploy/retry deploy/go-install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 $(BIN)
 	@touch $@
 
 # A client of Arrow Flight in Go, which knows nothing of ours.
 $(BIN)/ticks-go: $(VENV)/.dev $(wildcard tests/integration/tickstore/go_client/*)
-	@deploy/go-install tests/integration/tickstore/go_client $(BIN)
+	@deploy/retry deploy/go-install tests/integration/tickstore/go_client $(BIN)
 	@touch $@
 
 $(GEN)/.gen: pyproject.toml
 	@test -x $(GEN)/bin/python || $(PYTHON) -m venv $(GEN)
-	$(GEN)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(GEN)/bin/python -m pip install --quiet --group gen
+	$(call pip_install,$(GEN)/bin) --upgrade 'pip>=25.1'
+	$(call pip_install,$(GEN)/bin) --group gen
 	@touch $@
 
 # A baseline that has no wheel for this Python is left out, and its lines say so.

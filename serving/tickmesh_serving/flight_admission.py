@@ -107,16 +107,8 @@ class Admission(flight.ServerMiddlewareFactory):
             self._chain.lifecycle.admit()
             self._take(stream=stream)
         except TickmeshError as error:
-            raise flight_error(
-                build_status(
-                    grpc.StatusCode[error.code],
-                    reason=error.reason,
-                    message=error.message,
-                    metadata=error.metadata,
-                    retry_after_seconds=error.retry_after_seconds,
-                )
-            ) from None
-        return CallMiddleware(
+            raise _refusal(error) from None
+        middleware = CallMiddleware(
             {
                 key.lower(): values[0]
                 for key, values in headers.items()
@@ -126,6 +118,15 @@ class Admission(flight.ServerMiddlewareFactory):
             release=lambda middleware: self._give_back(middleware, stream=stream),
             settled=self._settle,
         )
+        try:
+            # A server that went down in between may not have seen this call among those it waits
+            # for; one that goes down from now on does.
+            self._chain.lifecycle.admit()
+        except TickmeshError as error:
+            middleware.settle()
+            self._give_back(middleware, stream=stream)
+            raise _refusal(error) from None
+        return middleware
 
     def charge(self, middleware: CallMiddleware, principal: str) -> None:
         """Count a stream as its principal's, who is known only now.
@@ -178,6 +179,18 @@ class Admission(flight.ServerMiddlewareFactory):
         with self._lock:
             self._unsettled -= 1
             self._all_settled.notify_all()
+
+
+def _refusal(error: TickmeshError) -> flight.FlightError:
+    return flight_error(
+        build_status(
+            grpc.StatusCode[error.code],
+            reason=error.reason,
+            message=error.message,
+            metadata=error.metadata,
+            retry_after_seconds=error.retry_after_seconds,
+        )
+    )
 
 
 def means_cancelled(error: BaseException) -> bool:

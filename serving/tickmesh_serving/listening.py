@@ -35,6 +35,19 @@ def check_free(*, section: str, key: str, host: str, port: int) -> None:
         raise cannot_listen(section=section, key=key, host=host, port=port, cause=error) from error
 
 
+def hold_port() -> socket.socket:
+    """Keep a free port of this machine for a listener that is yet to come, or to come back.
+
+    A port that was found free and let go is anybody's: any process that asks for some port may be
+    given it. While the returned socket is open it is given to nobody; who names it may listen on
+    it, one at a time, as servers do that set SO_REUSEADDR.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("", 0))
+    return held
+
+
 def cannot_listen(*, section: str, key: str, host: str, port: int, cause: Exception) -> ConfigError:
     """Return the error for a listener that could not be made; it names the setting to change."""
     number = cause.errno if isinstance(cause, OSError) else None

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from tickmesh.errors import ConfigError, UnavailableError
 from tickmesh.settings import environment_name
+from tickmesh_serving.listening import hold_port
 from tickmesh_serving.supervision import Failure, ServiceStatus, SupervisedService
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -64,7 +66,8 @@ class Mesh:
             home: where the services keep their data, logs and run files.
             settings: by full key, as in `registry.serving.grpc_port`; they override file and
                 environment.
-            free_ports: let every listener take any free port.
+            free_ports: let every listener take any free port; it is kept for it until the mesh
+                stops.
             services: which to run, in order.
             command: the command line of a service.
             environment: what the services inherit; this process's by default.
@@ -90,6 +93,13 @@ class Mesh:
                 expected = ", ".join(f"{service}.…" for service in services)
                 raise ConfigError(f"expected a key {expected}", key=key)
             inherited[environment_name(section, rest)] = value
+        self._any_port = [
+            (service, name)
+            for service in services
+            for key in _PORTS.get(service, ())
+            if inherited.get(name := environment_name(service, f"serving.{key}")) == "0"
+        ]
+        self._held_ports: list[socket.socket] = []
         run_directory = home / "run"
         self._services = {
             service: SupervisedService(
@@ -155,6 +165,7 @@ class Mesh:
         """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
+            self._hold_ports()
             for service in self._services.values():
                 service.set_environment(self.client_environment)
                 service.start()
@@ -181,11 +192,23 @@ class Mesh:
         """Stop the services in reverse order, each with its own drain."""
         for service in reversed(self._services.values()):
             service.stop()
+        while self._held_ports:
+            self._held_ports.pop().close()
 
     def kill(self) -> None:
         """End every service at once."""
         for service in self._services.values():
             service.kill()
+
+    def _hold_ports(self) -> None:
+        """Choose the ports that may be any, and let nobody else have them, also between two lives.
+
+        A service that comes back to a port that was taken meanwhile could only be given up.
+        """
+        for service, name in self._any_port:
+            held = hold_port()
+            self._held_ports.append(held)
+            self._services[service].set_environment({name: str(held.getsockname()[1])})
 
     def _adopter(self, service: str) -> Callable[[Mapping[str, str]], None]:
         """A restarted service keeps its ports: the others, and clients, know it by them."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
 
 from tests.support.command_line import CommandLine, assert_fit_for_users
+from tickmesh_serving.listening import hold_port
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -382,33 +382,33 @@ def test_cleaner_and_tick_store_wait_for_a_registry_and_go_on_by_themselves(
             services=("tickstore", "cleaner"),
             settings=settings,
         )
-        rest.start(timeout_seconds=60)
-    cleaning = None
-    try:
-        tickmesh = CommandLine(
-            {**rest.client_environment, "TICKMESH_CLIENT__REGISTRY": f"127.0.0.1:{port}"}, tmp_path
-        )
-        cleaning = tickmesh.start("clean", file, "--subject", "ticks.early")
-        assert cleaning.stderr is not None
-        waiting = next(line for line in cleaning.stderr if line.startswith("waiting: "))
-        assert "the registry does not answer" in waiting
-        assert "the job goes on by itself" in waiting
-        assert_fit_for_users(waiting, home=str(rest.home))
-        ports = {"registry.serving.grpc_port": str(port), "registry.serving.http_port": "0"}
-        with Mesh(rest.home, services=("registry",), settings=ports):
-            out, err = cleaning.communicate(timeout=60)
-        assert cleaning.returncode == DONE, out + err
-        assert f"= {ROWS:,} stored + 0 quarantined" in out
-    finally:
-        rest.stop()
-        if cleaning is not None:
-            cleaning.kill()
-            cleaning.communicate()
+        rest.start(timeout_seconds=200)
+        cleaning = None
+        try:
+            tickmesh = CommandLine(
+                {**rest.client_environment, "TICKMESH_CLIENT__REGISTRY": f"127.0.0.1:{port}"},
+                tmp_path,
+            )
+            cleaning = tickmesh.start("clean", file, "--subject", "ticks.early")
+            assert cleaning.stderr is not None
+            waiting = next(line for line in cleaning.stderr if line.startswith("waiting: "))
+            assert "the registry does not answer" in waiting
+            assert "the job goes on by itself" in waiting
+            assert_fit_for_users(waiting, home=str(rest.home))
+            ports = {"registry.serving.grpc_port": str(port), "registry.serving.http_port": "0"}
+            with Mesh(rest.home, services=("registry",), settings=ports):
+                out, err = cleaning.communicate(timeout=200)
+            assert cleaning.returncode == DONE, out + err
+            assert f"= {ROWS:,} stored + 0 quarantined" in out
+        finally:
+            rest.stop()
+            if cleaning is not None:
+                cleaning.kill()
+                cleaning.communicate()
 
 
 @contextmanager
 def refusing_port() -> Iterator[int]:
-    """A port that nobody listens on, and nobody else takes meanwhile."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
+    """A port that nobody is given; who is told of it may listen on it."""
+    with hold_port() as held:
         yield held.getsockname()[1]

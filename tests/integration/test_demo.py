@@ -35,7 +35,7 @@ def test_the_demo_tells_its_story_and_its_balance_holds(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=250,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -348,7 +348,7 @@ def run_step(command: str, *, folder: Path, words: Mapping[str, str]) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
     assert done.returncode in {0, 3}, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr

@@ -88,7 +88,7 @@ async def _call(channel: grpc.aio.Channel, method: str, rpc: Any) -> None:
     }
     kind = kinds[rpc.client_streaming, rpc.server_streaming]
     call = kind(method, request_serializer=bytes, response_deserializer=bytes)
-    running = call(iter([b""]) if rpc.client_streaming else b"", timeout=20)
+    running = call(iter([b""]) if rpc.client_streaming else b"", timeout=120)
     if rpc.server_streaming:
         await running.read()
     else:

@@ -55,7 +55,7 @@ def following(name: str, *arguments: str) -> Iterator[Iterator[str]]:
             yield (line.rstrip("\n") for line in process.stdout)
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=200)
     assert process.returncode == 0
 
 
@@ -78,7 +78,7 @@ def test_put_and_read_pandas_can_be_run_again_and_again() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=200,
         )
         first, _, *rows = done.stdout.splitlines()
         assert first == f"stored 3 rows as revision {revision}"
@@ -127,7 +127,7 @@ def plotted(name: str, picture: Path, *arguments: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=200,
         env={name: value for name, value in os.environ.items() if name != "TICKMESH_SHARED"},
     )
     assert done.returncode == 0, done.stderr

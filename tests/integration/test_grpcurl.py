@@ -15,6 +15,8 @@ from tickmesh_serving.mesh import Mesh
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.transcripts import Step
+
 pytestmark = pytest.mark.integration
 
 
@@ -25,11 +27,30 @@ def test_the_transcript_in_the_docs_is_what_grpcurl_prints(tmp_path: Path) -> No
         for step in steps(ROOT / "docs" / "grpcurl.md"):
             command = step.command.replace("localhost:7470", address)
             _, *arguments = shlex.split(command)
-            done = subprocess.run(
-                [grpcurl, *arguments], capture_output=True, text=True, check=False, timeout=30
-            )
-            printed = done.stdout + done.stderr
+            if "-max-time" in arguments:
+                printed = print_until_shown([grpcurl, *arguments], step)
+            else:
+                done = subprocess.run(
+                    [grpcurl, *arguments], capture_output=True, text=True, check=False, timeout=200
+                )
+                printed = done.stdout + done.stderr
             assert missing_line(step.shown, printed) is None, f"{step.command}\n{printed}"
+
+
+def print_until_shown(command: list[str], step: Step) -> str:
+    """What a call prints that never ends: it is given longer than a reader would wait."""
+    place = command.index("-max-time") + 1
+    printed = ""
+    with subprocess.Popen(
+        [*command[:place], "200", *command[place + 1 :]], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed += line
+            if missing_line(step.shown, printed) is None:
+                break
+        process.kill()
+    return printed
 
 
 def test_a_line_that_was_not_printed_is_noticed() -> None:

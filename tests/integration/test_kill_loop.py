@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 _Answer = TypeVar("_Answer")
 
 ROWS = 200_000
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 ENDED = {job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED}
 
 
@@ -141,6 +141,7 @@ def kill_loop(home: Path, *, kills_of_each: int) -> None:
                 assert same, f"seed {seed}: {victim} killed after {moment:.3f} s"
 
 
+@pytest.mark.timeout(1800)
 def test_a_killed_service_neither_loses_nor_doubles_a_row(home: Path) -> None:
     kill_loop(home, kills_of_each=5)
 

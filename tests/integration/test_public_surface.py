@@ -54,7 +54,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error(module: ModuleType) -> N
 
 
 def test_a_mesh_for_ones_own_tests_serves_every_client() -> None:
-    with running_mesh() as mesh:
+    with running_mesh(timeout_seconds=200) as mesh:
         with tickmesh.RegistryClient(config=mesh.config) as registry:
             schema = '{"type": "object", "properties": {"price": {"type": "number"}}}'
             registered = registry.register("ticks.mine", schema)

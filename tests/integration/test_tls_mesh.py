@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.certificates import CLEANER, CLIENT, write_certificates
+from tests.support.frozen import freeze
 from tests.support.governed_ticks import trades, trades_schema
 from tests.support.origins import stored_origins
 from tickmesh._wire.credentials import ClientCredentials, credentials_of
@@ -56,7 +58,7 @@ class TlsMesh:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
 
@@ -118,10 +120,21 @@ def test_the_command_line_puts_gets_and_cleans_over_tls(tls: TlsMesh, tmp_path: 
     cleaned = tls.run("clean", str(rows), "--subject", subject)
     assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
     written = tmp_path / "tickstore"
-    shutil.copytree(tls.mesh.home / "tickstore", written)
+    copy_at_an_instant(tls.mesh, written)
     assert stored_origins(written, subject) == {Origin(CLIENT), Origin(CLEANER, CLIENT)}
     got = tls.run("ticks", "get", subject, "--output=json")
     assert [json.loads(line)["size"] for line in got.stdout.splitlines()] == [*range(5), *range(7)]
+
+
+def copy_at_an_instant(mesh: Mesh, copy: Path) -> None:
+    """The tick store's files as a power cut would leave them: it seals and settles by itself."""
+    pid = mesh.pid("tickstore")
+    assert pid is not None
+    freeze(pid)
+    try:
+        shutil.copytree(mesh.home / "tickstore", copy)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_the_principal_of_a_registration_is_the_name_the_certificate_proves(tls: TlsMesh) -> None:

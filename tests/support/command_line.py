@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|sqlalchemy)\b")
-_SECONDS = 60
+_SECONDS = 200
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class CuttingProxy:
                 if cut is not Cut.NOWHERE:
                     self.cuts += 1
                     answers.cancel()
+                    await asyncio.gather(answers, return_exceptions=True)  # one reads at a time
                 if cut is not Cut.BEFORE_THE_SERVER:
                     server_writer.write(chunk)
                     await server_writer.drain()

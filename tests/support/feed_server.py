@@ -13,17 +13,20 @@ import json
 import subprocess
 import sys
 import urllib.request
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
+
+from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 FIRST_NS = 1_700_000_000_000_000_000
 PAGE = 10
-_START_SECONDS = 30
+_START_SECONDS = 120
 
 
 def record(number: int) -> dict[str, object]:
@@ -44,7 +47,9 @@ class FeedServer:
         if certificate is not None and key is not None:
             self._arguments = ["--certificate", str(certificate), "--key", str(key)]
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        port = hold_port()  # its own also while it is stopped
+        weakref.finalize(self, port.close)
+        self.port: int = port.getsockname()[1]
         self.control_port = 0
 
     def __enter__(self) -> Self:
@@ -55,7 +60,7 @@ class FeedServer:
         self.stop()
 
     def start(self) -> None:
-        """Start it, at the port it had before if there was one; it has forgotten everything."""
+        """Start it, at the same port every time; it has forgotten everything."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -70,7 +75,7 @@ class FeedServer:
             text=True,
         )
         assert self._process.stdout is not None
-        self.port, self.control_port = map(int, self._process.stdout.readline().split())
+        self.control_port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
         """End it at once."""
@@ -323,14 +328,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(arguments.certificate, arguments.key)
-    ports = []
     for application, port, context in ((public, arguments.port, tls), (control, 0, None)):
         runner = web.AppRunner(application, handle_signals=False)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
         await site.start()
-        ports.append(runner.addresses[0][1])
-    print(*ports, flush=True)
+        listening = runner.addresses[0][1]
+    print(listening, flush=True)
     await asyncio.Event().wait()
 
 

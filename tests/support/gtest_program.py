@@ -45,7 +45,7 @@ class GtestProgram:
             [self.path, "--gtest_list_tests"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=True,
         )
         found, suite = [], ""

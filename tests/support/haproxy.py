@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+
+from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,7 +25,7 @@ listen registry
     balance roundrobin
     option redispatch
     retries 3
-    default-server check inter 200ms fall 1 rise 1 on-marked-down shutdown-sessions
+    default-server check inter 200ms fall 2 rise 1 on-marked-down shutdown-sessions
 {servers}
 """
 
@@ -32,9 +33,13 @@ listen registry
 @asynccontextmanager
 async def haproxy(directory: Path, addresses: Sequence[str]) -> AsyncIterator[str]:
     """Balance connections over `addresses` while the block runs; yields its own address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with hold_port() as held:
+        async with _running(directory, addresses, held.getsockname()[1]) as address:
+            yield address
+
+
+@asynccontextmanager
+async def _running(directory: Path, addresses: Sequence[str], port: int) -> AsyncIterator[str]:
     servers = "\n".join(f"    server replica{i} {a}" for i, a in enumerate(addresses))
     path = directory / "haproxy.cfg"
     path.write_text(_CONFIGURATION.format(port=port, servers=servers))
@@ -43,13 +48,14 @@ async def haproxy(directory: Path, addresses: Sequence[str]) -> AsyncIterator[st
             "/usr/sbin/haproxy", "-db", "-f", str(path), stdout=log, stderr=log
         )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await _takes_connections(port):
                 assert process.returncode is None, (directory / "haproxy.log").read_text()
                 await asyncio.sleep(0.02)
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

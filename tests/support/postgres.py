@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import uuid
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+
+from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 PASSWORD = "tickmesh-tests"
 _USER = "tickmesh"
 _BINARIES = "/usr/lib/postgresql/*/bin"
-_START_SECONDS = 60.0
-_STOP_SECONDS = 60.0
+_START_SECONDS = 120.0
+_STOP_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class PostgresCluster:
         os.chown(self._directory, self._account.uid, self._account.gid)
         self._data = self._directory / "data"
         self._server: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        port = hold_port()
+        weakref.finalize(self, port.close)
+        self.port: int = port.getsockname()[1]
 
     def create(self) -> None:
         """Make the cluster's files and start it."""
@@ -182,10 +186,3 @@ def _find_binaries() -> Path:
     found = sorted(Path("/").glob(_BINARIES.removeprefix("/")))
     assert found, "PostgreSQL is not installed: run `make deps`"
     return found[-1]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import socket
+import weakref
 from typing import TYPE_CHECKING
 
 import redis.asyncio
+
+from tests.support.frozen import freeze
+from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
-_START_SECONDS = 20.0
+_START_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 
 
@@ -24,7 +27,9 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        self.port = _free_port()
+        port = hold_port()
+        weakref.finalize(self, port.close)
+        self.port: int = port.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -55,7 +60,8 @@ class RedisServer:
 
     def freeze(self) -> None:
         """Let it answer nothing, with its connections open."""
-        self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -87,10 +93,3 @@ class RedisServer:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

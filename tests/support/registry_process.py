@@ -7,13 +7,16 @@ import json
 import os
 import signal
 import sys
+import weakref
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc.aio
 
+from tests.support.frozen import freeze
 from tickmesh.api.registry.v1 import schema_registry_service_pb2_grpc
+from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,7 +25,7 @@ Stub = Any  # the generated stub's async twin exists in the .pyi only
 
 _COMMAND = "from tickmesh_registry.cli import command; command()"
 _POLL_SECONDS = 0.02
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 class StartRegistry(Protocol):
@@ -55,12 +58,15 @@ class RegistryProcess:
         self._program = program
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
-        self._port = "0"
+        # Its own between two lives, too: clients know it by its address.
+        port = hold_port()
+        weakref.finalize(self, port.close)
+        self._port = str(port.getsockname()[1])
         self.address = ""
         self.http_address = ""
 
     async def start(self) -> None:
-        """Start it and wait until it serves; the next time on the same port."""
+        """Start it and wait until it serves; on the same port every time."""
         self.home.mkdir(exist_ok=True)
         ready = self.home / "ready.json"
         ready.unlink(missing_ok=True)
@@ -92,7 +98,6 @@ class RegistryProcess:
         addresses = json.loads(ready.read_text())
         self.address = addresses["grpc"]
         self.http_address = addresses["http"]
-        self._port = self.address.rpartition(":")[2]
 
     def log(self) -> str:
         """What it has written so far."""
@@ -117,8 +122,7 @@ class RegistryProcess:
 
     def freeze(self) -> None:
         """Stop it where it stands; its connections stay open."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """Let it go on."""

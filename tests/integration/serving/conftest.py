@@ -77,7 +77,7 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., Child]]:
                 text=True,
             )
             stack.callback(_end, process)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not ready.exists():
                 assert process.poll() is None, process.communicate()[1]
                 assert time.monotonic() < deadline

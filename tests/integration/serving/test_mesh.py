@@ -7,6 +7,7 @@ import os
 import queue
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ class Reports:
 
     def wait_for(self, name: str, state: str) -> ServiceStatus:
         while True:
-            status = self._queue.get(timeout=60)
+            status = self._queue.get(timeout=200)
             if (status.name, status.state) == (name, state):
                 return status
 
@@ -101,17 +102,40 @@ def test_a_service_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
+class Others(Reports):
+    """Somebody who wants the ports of a service that is away."""
+
+    def __init__(self, ports: list[int]) -> None:
+        super().__init__()
+        self._ports = ports
+        self.refused: list[int] = []
+
+    def __call__(self, status: ServiceStatus) -> None:
+        if status.state == "restarting":
+            for port in self._ports:
+                with socket.socket() as other:
+                    try:
+                        other.bind(("127.0.0.1", port))
+                    except OSError:
+                        self.refused.append(port)
+        super().__call__(status)
+
+
 def test_killed_service_comes_back_at_the_ports_it_had(tmp_path: Path) -> None:
-    reports = Reports()
-    with make_mesh(tmp_path, reports=reports, services=("registry",)) as mesh:
-        before, pid = dict(mesh.addresses["registry"]), mesh.pid("registry")
-        reports.wait_for("registry", "ready")
+    ports: list[int] = []
+    reports = Others(ports)
+    with make_mesh(tmp_path, reports=reports, services=("tickstore",)) as mesh:
+        before, pid = dict(mesh.addresses["tickstore"]), mesh.pid("tickstore")
+        ports += [int(address.rpartition(":")[2]) for address in before.values()]
+        reports.wait_for("tickstore", "ready")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        assert "exit code -9" in reports.wait_for("registry", "restarting").detail
-        reports.wait_for("registry", "ready")
-        assert mesh.addresses["registry"] == before
-        assert mesh.pid("registry") != pid
+        assert "exit code -9" in reports.wait_for("tickstore", "restarting").detail
+        reports.wait_for("tickstore", "ready")
+        assert mesh.addresses["tickstore"] == before
+        assert mesh.pid("tickstore") != pid
+    assert reports.refused == ports
+    assert len(set(ports)) == 3
 
 
 def test_service_that_dies_five_times_in_a_minute_is_given_up_and_the_others_stop(
@@ -190,7 +214,7 @@ def test_up_says_where_it_listens_and_one_signal_ends_it_cleanly(
     pids = service_pids(tmp_path)
     assert len(pids) == 3
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=200)
     assert process.returncode == 0
     assert "Traceback" not in output
     assert not any(alive(pid) for pid in pids)
@@ -199,7 +223,7 @@ def test_up_says_where_it_listens_and_one_signal_ends_it_cleanly(
 
 def test_up_exits_78_when_settings_are_wrong_and_says_which(tmp_path: Path) -> None:
     process = run_up(tmp_path, "--set=cleaner.serving.htp_port=0")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=200)
     assert process.returncode == 78
     assert "did you mean serving.http_port?" in output
     assert service_pids(tmp_path) == []
@@ -211,7 +235,7 @@ def test_services_do_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) ->
     pids = service_pids(tmp_path)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 200
     while any(alive(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -37,10 +37,11 @@ def _supervise_sample_services(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mesh_answers_inside_the_block_and_leaves_nothing_behind() -> None:
-    with testing.running_mesh(settings={"cleaner.serving.drain_seconds": "1"}) as mesh:
+    settings = {"cleaner.serving.drain_seconds": "1"}
+    with testing.running_mesh(settings=settings, timeout_seconds=200) as mesh:
         assert mesh.config.tickstore_flight == mesh.addresses["tickstore"]["flight"]
         with open_channel(mesh.config.registry, asynchronous=False) as channel:
-            grpc.channel_ready_future(channel).result(timeout=30)
+            grpc.channel_ready_future(channel).result(timeout=120)
     assert not mesh.home.exists()
     assert not os.environ.get("TICKMESH_HOME")
 
@@ -48,6 +49,8 @@ def test_mesh_answers_inside_the_block_and_leaves_nothing_behind() -> None:
 def test_mesh_that_does_not_start_says_why(tmp_path: Path) -> None:
     with (
         pytest.raises(UnavailableError, match=r"did you mean serving\.host\?"),
-        testing.running_mesh(home=tmp_path, settings={"registry.serving.hots": "x"}),
+        testing.running_mesh(
+            home=tmp_path, settings={"registry.serving.hots": "x"}, timeout_seconds=200
+        ),
     ):
         pytest.fail("it must not start")

@@ -91,7 +91,7 @@ async def test_certificate_names_the_principal_on_both_listeners(
         method = channel.unary_unary(
             f"/{SERVICE}/Echo", request_serializer=bytes, response_deserializer=bytes
         )
-        assert await method(b"", timeout=10) == CLIENT.encode()
+        assert await method(b"", timeout=120) == CLIENT.encode()
 
     def use() -> list[bytes]:
         with open_flight_client(server.addresses["flight"], credentials) as client:
@@ -109,7 +109,7 @@ async def test_client_without_a_certificate_is_not_let_in(
             f"/{SERVICE}/Echo", request_serializer=bytes, response_deserializer=bytes
         )
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await method(b"", timeout=10)
+            await method(b"", timeout=120)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
     def use() -> None:

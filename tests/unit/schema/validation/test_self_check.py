@@ -94,14 +94,14 @@ class _Stuck:
     @property
     def good(self) -> Any:
         self.begun.set()
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         return pa.array([True])
 
 
 def test_a_check_that_lags_drops_batches_and_counts_them(check: SelfCheck) -> None:
     stuck: Any = _Stuck()
     check.observe(stuck)
-    assert stuck.begun.wait(10)
+    assert stuck.begun.wait(60)
     for _ in range(20):
         check.observe(verdicts_on([-1.0]))
     assert check.batches_dropped == 16
