@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from tests.chaos.patience import until
+from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
     import random
@@ -121,12 +122,12 @@ class FaultProxy:
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = HeldPort()
 
     @property
     def address(self) -> str:
         """Where clients connect to."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._port.number}"
 
     async def __aenter__(self) -> Self:
         await self.up()
@@ -141,8 +142,8 @@ class FaultProxy:
     async def up(self) -> None:
         """Take connections, at the port it always had."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
-            self._port = self._server.sockets[0].getsockname()[1]
+            port = self._port.number
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
 
     async def down(self) -> None:
         """Refuse connections and reset those there are."""
@@ -157,7 +158,7 @@ class FaultProxy:
 
     def reset(self) -> None:
         """End all connections with RST."""
-        for link in self._links:
+        for link in list(self._links):
             link.reset()
 
     def cut_silently(self) -> None:
@@ -168,7 +169,7 @@ class FaultProxy:
     @property
     def dead_links(self) -> int:
         """Connections that are dead without saying so."""
-        return sum(link.dead for link in self._links)
+        return sum(link.dead for link in list(self._links))  # other threads may ask
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))

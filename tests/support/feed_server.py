@@ -13,13 +13,12 @@ import json
 import subprocess
 import sys
 import urllib.request
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
-from tickmesh_serving.listening import hold_port
+from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,9 +46,8 @@ class FeedServer:
         if certificate is not None and key is not None:
             self._arguments = ["--certificate", str(certificate), "--key", str(key)]
         self._process: subprocess.Popen[str] | None = None
-        port = hold_port()  # its own also while it is stopped
-        weakref.finalize(self, port.close)
-        self.port: int = port.getsockname()[1]
+        self._held_port = HeldPort()  # its own also while it is stopped
+        self.port = self._held_port.number
         self.control_port = 0
 
     def __enter__(self) -> Self:

@@ -12,14 +12,13 @@ import subprocess
 import tempfile
 import time
 import uuid
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from tickmesh_serving.listening import hold_port
+from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,9 +81,8 @@ class PostgresCluster:
         os.chown(self._directory, self._account.uid, self._account.gid)
         self._data = self._directory / "data"
         self._server: subprocess.Popen[bytes] | None = None
-        port = hold_port()
-        weakref.finalize(self, port.close)
-        self.port: int = port.getsockname()[1]
+        self._held_port = HeldPort()
+        self.port = self._held_port.number
 
     def create(self) -> None:
         """Make the cluster's files and start it."""
@@ -107,7 +105,7 @@ class PostgresCluster:
             settings.write(
                 f"listen_addresses = '127.0.0.1'\nport = {self.port}\n"
                 f"unix_socket_directories = '{self._directory}'\n"
-                "max_connections = 60\nshared_buffers = '32MB'\nfsync = on\n"
+                "max_connections = 200\nshared_buffers = '32MB'\nfsync = on\n"
                 "synchronous_commit = on\nfull_page_writes = on\n"
             )
         self.start()

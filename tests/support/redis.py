@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import weakref
 from typing import TYPE_CHECKING
 
 import redis.asyncio
 
 from tests.support.frozen import freeze
-from tickmesh_serving.listening import hold_port
+from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -27,9 +26,8 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        port = hold_port()
-        weakref.finalize(self, port.close)
-        self.port: int = port.getsockname()[1]
+        self._held_port = HeldPort()
+        self.port = self._held_port.number
 
     @property
     def url(self) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import weakref
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import grpc.aio
 
 from tests.support.frozen import freeze
+from tests.support.held_port import HeldPort
 from tickmesh.api.registry.v1 import schema_registry_service_pb2_grpc
-from tickmesh_serving.listening import hold_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -59,9 +58,7 @@ class RegistryProcess:
         self._environment = environment or {}
         self._process: asyncio.subprocess.Process | None = None
         # Its own between two lives, too: clients know it by its address.
-        port = hold_port()
-        weakref.finalize(self, port.close)
-        self._port = str(port.getsockname()[1])
+        self._port = HeldPort()
         self.address = ""
         self.http_address = ""
 
@@ -77,7 +74,7 @@ class RegistryProcess:
                 "--data",
                 str(self.home),
                 "--grpc-port",
-                self._port,
+                str(self._port.number),
                 "--http-port",
                 "0",
                 "--ready-file",

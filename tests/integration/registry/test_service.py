@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from tests.support.held_port import HeldPort
 from tests.support.registry_schemas import TRADES, trades
 from tickmesh._wire.status import error_from_rpc
 from tickmesh.api.registry.v1 import (
@@ -272,9 +273,10 @@ async def test_migrate_brings_a_new_database_up_to_date(
 
 
 async def test_a_command_says_unavailable_where_no_server_listens(
-    tmp_path: Path, unused_tcp_port: int
+    tmp_path: Path,
 ) -> None:
-    url = f"postgresql://tickmesh:secret@127.0.0.1:{unused_tcp_port}/tickmesh"
+    port = HeldPort()
+    url = f"postgresql://tickmesh:secret@127.0.0.1:{port.number}/tickmesh"
     result = await asyncio.to_thread(
         CliRunner(env={"TICKMESH_REGISTRY__STORE__URL": url}).invoke,
         command,
