@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from sqlalchemy import cast, func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import Text
 
 from tickmesh.errors import ConfigError
@@ -33,6 +34,7 @@ from .postgres_listener import CommitListener
 from .postgres_session import (
     GreenletRunner,
     SessionPool,
+    is_lock_timeout,
     is_lost,
     open_connection,
     patiently,
@@ -183,7 +185,7 @@ class PostgresStore:
     async def close(self) -> None:
         """End the transaction under way and close every connection."""
         await self._line.close()
-        await self._holder.close()
+        await self._holder.settle()
         await self._listener.close()
         await self._follower.close()
         await self._writer.close()
@@ -220,10 +222,28 @@ class PostgresStore:
     async def _writing(self) -> AsyncIterator[tuple[AsyncConnection, _Locked]]:
         """A transaction that holds the counter row, of a store this process knows to its head."""
         with unavailable_on_failure():
-            async with self._writer.begin(self._hold_clock) as (session, locked):
+            async with AsyncExitStack() as session_end:
+                session, locked = await self._hold_in_turn(session_end)
                 self._own_server_process = locked.server_process
                 await self._know(locked.head, session)
                 yield session, locked
+
+    async def _hold_in_turn(self, session_end: AsyncExitStack) -> tuple[AsyncConnection, _Locked]:
+        """The counter row in a transaction of its own, which ends with `session_end`.
+
+        A look at a stalled holder that came late, because this process stood still itself, may
+        make way only when the wait is over: then another one succeeds.
+        """
+        ended_before = self._holder.ended
+        try:
+            return await session_end.enter_async_context(self._writer.begin(self._hold_clock))
+        except DBAPIError as error:
+            if not is_lock_timeout(error):
+                raise
+            await self._holder.settle()
+            if self._holder.ended == ended_before:
+                raise
+        return await session_end.enter_async_context(self._writer.begin(self._hold_clock))
 
     def _hold_clock(self, connection: Connection) -> _Locked:
         with self._holder.ended_while_waiting():

@@ -264,6 +264,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError))
 
 
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Whether another session held what was waited for, all the time that one waits."""
+    return getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
 def _passes(state: str | None) -> bool:
     return state is None or state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
 

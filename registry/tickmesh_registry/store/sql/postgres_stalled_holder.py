@@ -48,11 +48,15 @@ class StalledHolder:
 
     Args:
         connect: Opens a session of its own, in the schema of the store.
+
+    Attributes:
+        ended: How many sessions it has ended.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._connect = connect
         self._looking: set[asyncio.Task[None]] = set()
+        self.ended = 0
 
     @contextmanager
     def ended_while_waiting(self) -> Iterator[None]:
@@ -63,7 +67,7 @@ class StalledHolder:
         finally:
             timer.cancel()
 
-    async def close(self) -> None:
+    async def settle(self) -> None:
         """Wait for what has begun; a look takes no longer than its statement may."""
         if self._looking:
             await asyncio.wait(self._looking)
@@ -81,6 +85,7 @@ class StalledHolder:
                 ended = await connection.fetch(_END_STALLED_HOLDER)
             finally:
                 connection.terminate()
+            self.ended += len(ended)
             for row in ended:
                 _log.warning(
                     "registry.store.holder.ended",
