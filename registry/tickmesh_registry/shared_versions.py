@@ -107,11 +107,12 @@ class SharedVersions:
     async def _ready(self) -> bool:
         """Say whether the inactive versions are known; begins to read them if not."""
         if self._inactive is None and self._heard is None:
-            self._heard = []
+            heard = self._heard = []
             try:
-                await self._load(self._heard)
+                await self._load(heard)
             finally:
-                self._heard = None
+                if self._heard is heard:
+                    self._heard = None
         return self._inactive is not None
 
     async def _load(self, heard: list[Change]) -> None:
@@ -128,12 +129,15 @@ class SharedVersions:
                     _log.warning("registry.cache.too_many_inactive", most=_MAX_INACTIVE)
                     return
             revision = reader.head.revision
+        if self._heard is not heard:
+            return  # the store moved on unheard meanwhile
         self._inactive = found
         self._apply(change for change in heard if change.revision > revision)
 
     def _forget(self) -> None:
         """The store moved on unheard: what is inactive must be read anew."""
         self._inactive = None
+        self._heard = None
 
     def _published(self, revision: Revision) -> None:
         if self._heard is not None:
