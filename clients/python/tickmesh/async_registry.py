@@ -609,6 +609,9 @@ class AsyncRegistryClient:
                 await self._fetch(subject)
             except NotFoundError:
                 self._cache.abandon_load(subject)
+            except BaseException:
+                self._cache.abandon_load(subject)
+                raise
         return head.revision
 
 

@@ -284,7 +284,12 @@ def follow(
             error: TickmeshError | None = None
             request = cursor.next_request()
             limit = silence_limit(request)
-            call = connection.open(request)
+            try:
+                call = connection.open(request)
+            except ValueError:  # what grpc raises on a channel that was closed since `stopped` was
+                if stopped.is_set():
+                    return
+                raise
             guard = _SilenceGuard(call, limit)
             try:
                 with guard.running():

@@ -103,6 +103,30 @@ def test_an_event_that_arrives_during_a_load_is_not_lost() -> None:
     assert timeline.latest() == schema(2)
 
 
+def test_an_event_is_not_lost_to_the_load_that_asked_first_and_ends_last() -> None:
+    cache = SchemaCache()
+    cache.begin_load("ticks.trades")
+    cache.begin_load("ticks.trades")
+    cache.apply(registered(2, revision=11))
+    assert cache.finish_load("ticks.trades", [schema(1), schema(2)], revision=11).revision == 11
+
+    timeline = cache.finish_load("ticks.trades", [schema(1)], revision=10)
+
+    assert timeline.latest() == schema(2)
+    assert cache.finish_load("ticks.trades", [schema(1)], revision=12).latest() == schema(1)
+
+
+def test_a_registration_of_ones_own_is_not_lost_to_a_load_under_way() -> None:
+    cache = SchemaCache()
+    cache.finish_load("ticks.trades", [schema(1)], revision=10)
+    cache.begin_load("ticks.trades")
+    cache.add(schema(2), revision=11)
+
+    timeline = cache.finish_load("ticks.trades", [schema(1)], revision=10)
+
+    assert timeline.latest() == schema(2)
+
+
 def test_an_event_the_load_already_reflects_is_not_applied_again() -> None:
     cache = SchemaCache()
     cache.finish_load("ticks.trades", [replace(schema(1), labels={"newer": "yes"})], revision=10)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
+from tickmesh._registry.watch_connection import WatchConnection
 from tickmesh.api.registry.v1 import change_pb2, compatibility_pb2, schema_pb2
 from tickmesh.api.registry.v1 import schema_registry_service_pb2 as wire
+from tickmesh.api.registry.v1.schema_registry_service_pb2_grpc import SchemaRegistryServiceStub
 from tickmesh.errors import (
     EpochChangedError,
     OutOfRangeError,
@@ -15,10 +19,11 @@ from tickmesh.errors import (
     TickmeshError,
     UnavailableError,
 )
-from tickmesh.watch import LONGEST_DELAY_SECONDS, WatchCursor, WatchKind, silence_limit
+from tickmesh.watch import LONGEST_DELAY_SECONDS, WatchCursor, WatchKind, follow, silence_limit
 
 if TYPE_CHECKING:
     from tickmesh.registered import RegisteredSchema
+    from tickmesh.watch import SyncWatchCall
 
 Response = wire.WatchResponse
 
@@ -141,3 +146,21 @@ def test_silence_is_three_progress_intervals() -> None:
     request = wire.WatchRequest()
     request.progress_interval.FromMilliseconds(1500)
     assert silence_limit(request) == 4.5
+
+
+def test_a_client_closed_while_its_watch_opens_a_stream_ends_the_watch() -> None:
+    channel = grpc.insecure_channel("127.0.0.1:1")
+    stopped = threading.Event()
+
+    class ClosedMeanwhile(WatchConnection):
+        def open(self, request: wire.WatchRequest) -> SyncWatchCall:
+            stopped.set()
+            channel.close()
+            return super().open(request)
+
+    connection = ClosedMeanwhile(
+        SchemaRegistryServiceStub(channel),
+        open_channel=lambda: channel,
+        on_open=lambda _: None,
+    )
+    assert list(follow(connection, cursor(), stopped=stopped)) == []

@@ -1,7 +1,8 @@
 """The local cache of schema versions, kept true by the change log.
 
 A subject is loaded whole at some revision; every later event of that subject is applied to it.
-Events that arrive while the load is under way wait for it. No expiry times, no polling.
+Events that arrive while a load is under way wait for it, and what this client has written itself
+does too. No expiry times, no polling.
 """
 
 from __future__ import annotations
@@ -23,6 +24,20 @@ _Key = TypeVar("_Key", int, str)
 MOST_SUBJECTS = 10_000
 MOST_SINGLE_VERSIONS = 10_000
 
+
+class _Loads:
+    """The loads of one subject that are under way, and what they do not know yet.
+
+    The one that ends last may have asked first: each is given all that came since the first began.
+    """
+
+    __slots__ = ("news", "under_way")
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.news: list[tuple[RegisteredSchema, int]] = []
+
+
 _VERSION_KINDS = frozenset(
     {
         ChangeKind.VERSION_REGISTERED,
@@ -43,7 +58,7 @@ class SchemaCache:
         """Begin empty."""
         self._lock = threading.Lock()
         self._timelines: OrderedDict[str, Timeline] = OrderedDict()
-        self._loading: dict[str, list[ChangeEvent]] = {}
+        self._loading: dict[str, _Loads] = {}
         self._by_id: OrderedDict[int, RegisteredSchema] = OrderedDict()
         self._by_fingerprint: OrderedDict[str, RegisteredSchema] = OrderedDict()
         self._hits = 0
@@ -80,12 +95,12 @@ class SchemaCache:
     def begin_load(self, subject: str) -> None:
         """Let the events of `subject` wait until `finish_load` or `abandon_load`."""
         with self._lock:
-            self._loading.setdefault(subject, [])
+            self._loading.setdefault(subject, _Loads()).under_way += 1
 
     def abandon_load(self, subject: str) -> None:
         """Forget a load that failed."""
         with self._lock:
-            self._loading.pop(subject, None)
+            self._end_load(subject)
 
     def finish_load(
         self, subject: str, versions: Iterable[RegisteredSchema], *, revision: int
@@ -93,8 +108,8 @@ class SchemaCache:
         """Hold the versions of `subject` as of `revision`, with the events that waited applied."""
         with self._lock:
             timeline = Timeline(subject, versions, revision)
-            for event in self._loading.pop(subject, []):
-                timeline = _applied(timeline, event)
+            for schema, known_at in self._end_load(subject):
+                timeline = _with_news(timeline, schema, revision=known_at)
             self._hold(timeline)
             return timeline
 
@@ -102,12 +117,13 @@ class SchemaCache:
         """Take up a change; returns the subject's new timeline if it is held and changed."""
         with self._lock:
             self._revision = max(self._revision, event.revision)
-            if event.subject in self._loading:
-                self._loading[event.subject].append(event)
+            if event.schema is None or event.kind not in _VERSION_KINDS:
+                return None
+            self._tell_loads(event.schema, revision=event.revision)
             timeline = self._timelines.get(event.subject)
             if timeline is None:
                 return None
-            changed = _applied(timeline, event)
+            changed = _with_news(timeline, event.schema, revision=event.revision)
             if changed is timeline:
                 return None
             self._hold(changed)
@@ -117,6 +133,7 @@ class SchemaCache:
         """Hold a version as this client has just seen it, so that it reads its own writes."""
         with self._lock:
             self._hold_single(schema)
+            self._tell_loads(schema, revision=revision)
             timeline = self._timelines.get(schema.subject)
             if timeline is not None:
                 self._hold(timeline.with_version(schema, revision=revision))
@@ -153,6 +170,21 @@ class SchemaCache:
             self._hits += 1
         return found
 
+    def _tell_loads(self, schema: RegisteredSchema, *, revision: int) -> None:
+        loads = self._loading.get(schema.subject)
+        if loads is not None:
+            loads.news.append((schema, revision))
+
+    def _end_load(self, subject: str) -> Iterable[tuple[RegisteredSchema, int]]:
+        """What came since the first of the loads under way began."""
+        loads = self._loading.get(subject)
+        if loads is None:
+            return ()
+        loads.under_way -= 1
+        if loads.under_way == 0:
+            del self._loading[subject]
+        return loads.news
+
     def _hold(self, timeline: Timeline) -> None:
         self._timelines[timeline.subject] = timeline
         while len(self._timelines) > MOST_SUBJECTS:
@@ -180,9 +212,8 @@ def _hold_earliest(
         held.popitem(last=False)
 
 
-def _applied(timeline: Timeline, event: ChangeEvent) -> Timeline:
-    if event.schema is None or event.kind not in _VERSION_KINDS:
+def _with_news(timeline: Timeline, schema: RegisteredSchema, *, revision: int) -> Timeline:
+    """What the timeline reflects already is no news."""
+    if revision <= timeline.revision:
         return timeline
-    if event.revision <= timeline.revision:
-        return timeline
-    return timeline.with_version(event.schema, revision=event.revision)
+    return timeline.with_version(schema, revision=revision)
