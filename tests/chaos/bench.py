@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import aiohttp
+
 from tests.chaos.change_log import LogArchive
 from tests.chaos.evidence import Evidence
 from tests.chaos.history import History
+from tests.chaos.stalls import note_own_stalls
 from tests.chaos.topology import Topology
 from tests.chaos.watching import StartAt, Watcher
 from tests.chaos.writing import Writer
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
     from tests.chaos.selection import Selection
     from tests.chaos.topology import Replica
 
-_GIVE_UP_SECONDS = 5.0
+# Bounds for what hangs: a busy machine may take its time, and no bug has to be waited out.
+GIVE_UP_SECONDS = 60.0
+_DEADLINE_SECONDS = 30.0
+_SILENCE_SECONDS = 12.0
+_WATCHERS = "tickmesh_registry_watchers "
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Bench:
             lambda: self.topology.address(self.lane),
             rng=self.rng,
             attempts=attempts,
+            deadline_seconds=_DEADLINE_SECONDS,
         )
 
     def watcher(
@@ -76,7 +84,21 @@ class Bench:
         include_previous: bool = False,
     ) -> Watcher:
         """A watcher that asks for a mark every second."""
-        return Watcher(name, self.history, selection=selection, include_previous=include_previous)
+        return Watcher(
+            name,
+            self.history,
+            selection=selection,
+            include_previous=include_previous,
+            silence_seconds=_SILENCE_SECONDS,
+        )
+
+    async def watchers_there(self) -> int:
+        """How many watchers the first replica says that it has."""
+        url = f"http://{self.replica.process.http_address}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            lines = (await answer.text()).splitlines()
+        (value,) = (line.split()[1] for line in lines if line.startswith(_WATCHERS))
+        return int(float(value))
 
     async def watch(
         self,
@@ -84,7 +106,7 @@ class Bench:
         start: StartAt,
         *,
         until: Callable[[Watcher], bool] = lambda _: False,
-        seconds: float = _GIVE_UP_SECONDS,
+        seconds: float = GIVE_UP_SECONDS,
     ) -> WatchEnded:
         """Watch on the first lane."""
         address = self.topology.address(self.lane)
@@ -105,12 +127,16 @@ async def staged(scenario: Scenario, home: Path, *, mutant: str = "") -> AsyncIt
     )
     async with topology:
         archive = LogArchive(topology.reader, history)
-        reading = asyncio.create_task(archive.follow())
+        besides = [
+            asyncio.create_task(archive.follow()),
+            asyncio.create_task(note_own_stalls(history)),
+        ]
         try:
             yield Bench(topology, archive, history)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            for task in besides:
+                task.cancel()
+            await asyncio.gather(*besides, return_exceptions=True)
 
 
 async def play(scenario: Scenario, home: Path, *, mutant: str = "") -> Evidence:
@@ -118,4 +144,5 @@ async def play(scenario: Scenario, home: Path, *, mutant: str = "") -> Evidence:
     async with staged(scenario, home, mutant=mutant) as bench:
         await scenario.play(bench)
         await bench.archive.finish()
-        return Evidence(bench.history, bench.archive.log)
+    # Only now, when the servers have ended, is known when they stood still.
+    return Evidence(bench.history, bench.archive.log)

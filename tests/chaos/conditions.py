@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tickmesh_registry.domain.versions import Version
     from tickmesh_registry.store import Head
 
-LAG_SECONDS = 1.0
+LAG_SECONDS = 5.0
+"""Long enough for a call to come meanwhile on a busy machine."""
 _PAGE_SECONDS = 0.02
 
 

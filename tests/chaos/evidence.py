@@ -12,6 +12,7 @@ from tests.chaos.history import (
     HarnessStalled,
     Hidden,
     ReadingPaused,
+    ReplicaStalled,
     StoreSeen,
     WatchEnded,
     WatchOpened,
@@ -21,13 +22,44 @@ from tests.chaos.history import (
 from tests.chaos.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.chaos.change_log import ChangeLog, LoggedChange
     from tests.chaos.history import History
 
 NEVER_NS = 1 << 62
 SILENT_CUT = "silent_cut"
+
+
+class _Spans:
+    """A time that is made of spans."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._ends: list[int] = []
+        self._before: list[int] = []  # the length of all spans before each
+        self._spans: list[tuple[int, int]] = []
+        total = 0
+        for start, end in sorted(spans):
+            fresh = max(start, self._ends[-1]) if self._ends else start
+            if end > fresh:
+                self._spans.append((fresh, end))
+                self._ends.append(end)
+                self._before.append(total)
+                total += end - fresh
+
+    def within(self, from_ns: int, to_ns: int) -> int:
+        """How much of it lies within a time."""
+        return max(0, self._until(to_ns) - self._until(from_ns))
+
+    def _until(self, at_ns: int) -> int:
+        position = bisect.bisect_left(self._ends, at_ns)
+        if position < len(self._ends):
+            start, _ = self._spans[position]
+            return self._before[position] + max(0, at_ns - start)
+        if not self._ends:
+            return 0
+        start, end = self._spans[-1]
+        return self._before[-1] + end - start
 
 
 class Evidence:
@@ -131,19 +163,35 @@ class Evidence:
                 if fault.name == SILENT_CUT
                 else fault.to_ns > from_ns
             )
-            for fault in self._disturbances
+            for fault in self.history.of(Fault)
         ) and not any(start < to_ns and end > from_ns for start, end in stream.pauses)
+
+    def stalled_ns(self, stream: Stream, from_ns: int, to_ns: int) -> int:
+        """How long within a time the harness or the replica of a stream stood still."""
+        return self._stalls_of(stream.opened.lane.split("/")[0]).within(from_ns, to_ns)
+
+    def _stalls_of(self, replica: str) -> _Spans:
+        known = self._stalls.get(replica)
+        if known is None:
+            known = self._stalls[replica] = _Spans(
+                [
+                    *((s.from_ns, s.to_ns) for s in self.history.of(HarnessStalled)),
+                    *(
+                        (s.from_ns, s.to_ns)
+                        for s in self.history.of(ReplicaStalled)
+                        if s.replica == replica
+                    ),
+                ]
+            )
+        return known
+
+    @cached_property
+    def _stalls(self) -> dict[str, _Spans]:
+        return {}
 
     @cached_property
     def _store(self) -> Sequence[StoreSeen]:
         return list(self.history.of(StoreSeen))
-
-    @cached_property
-    def _disturbances(self) -> Sequence[Fault]:
-        return [
-            *self.history.of(Fault),
-            *(Fault("stall", "*", s.from_ns, s.to_ns) for s in self.history.of(HarnessStalled)),
-        ]
 
     @cached_property
     def _not_before(self) -> tuple[list[int], list[int]]:

@@ -167,7 +167,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """A replica was asked to end."""
+    """A replica was asked to end, and gives its calls `grace_ns` before it cuts them."""
 
     record: ClassVar[str] = "drained"
     replica: str
@@ -175,6 +175,7 @@ class Drained:
     from_ns: int
     to_ns: int
     exit_code: int
+    grace_ns: int = 3_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,16 @@ class HarnessStalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaStalled:
+    """The process of a replica was late as a whole, or its disk: as `HarnessStalled`."""
+
+    record: ClassVar[str] = "replica_stalled"
+    replica: str
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryUsed:
     """Anonymous and shared resident memory of a replica."""
 
@@ -242,6 +253,7 @@ Record = (
     | StoreSeen
     | Converged
     | HarnessStalled
+    | ReplicaStalled
     | MemoryUsed
 )
 RecordT = TypeVar("RecordT")
@@ -261,6 +273,7 @@ _TYPES: Mapping[str, type[Any]] = {
         StoreSeen,
         Converged,
         HarnessStalled,
+        ReplicaStalled,
         MemoryUsed,
     )
 }

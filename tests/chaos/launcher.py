@@ -16,6 +16,7 @@ import click
 
 from tests.chaos.conditions import CONDITIONS
 from tests.chaos.mutants import MUTANTS
+from tests.chaos.stalls import note_server_stalls
 from tickmesh_registry.app import build_registry
 from tickmesh_registry.config import RegistryConfig
 from tickmesh_serving.command import service_command
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 HIDDEN_FILE = "TICKMESH_CHAOS_HIDDEN"
 """Names the file that says which subjects are hidden: a JSON list of prefixes."""
+STALLS_FILE = "TICKMESH_CHAOS_STALLS"
+"""Names the file in which the process notes when it stood still."""
 
 
 class HidingAuthorizer:
@@ -59,6 +62,7 @@ def _process(config: RegistryConfig, home: Path) -> ServiceProcess:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def main(mutant: str | None, conditions: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """Serve a registry for the harness."""
+    note_server_stalls(Path(os.environ[STALLS_FILE]))
     for condition in conditions:
         CONDITIONS[condition]()
     if mutant is not None:

@@ -19,7 +19,6 @@ from tests.chaos.faults import Saboteur, plan
 from tests.chaos.history import (
     Converged,
     Fault,
-    HarnessStalled,
     History,
     Read,
     WatchOpened,
@@ -31,6 +30,7 @@ from tests.chaos.history import (
 from tests.chaos.patience import until
 from tests.chaos.programs import ProgramWatcher
 from tests.chaos.selection import Selection
+from tests.chaos.stalls import note_own_stalls
 from tests.chaos.topology import Topology
 from tests.chaos.validators import judge
 from tests.chaos.workload import (
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 LANES = 5
 """Ways to each replica; nothing but the replica itself is ever broken on the last one."""
 WRITERS = 8
-_STALL_NS = 250_000_000
-_BEAT_SECONDS = 0.05
 _MIN_WRITES_A_SECOND = 5.0
 _MIN_DELIVERIES_A_SECOND = 50.0
 
@@ -164,7 +162,7 @@ async def _run(settings: Settings, home: Path, shared: SharedStore | None) -> Re
         )
         async with topology:
             archive = LogArchive(topology.reader, history)
-            async with _running([archive.follow(), _heartbeat(history), _measure(topology)]):
+            async with _running([archive.follow(), note_own_stalls(history), _measure(topology)]):
                 await _live(settings, topology, archive, history, rng, shared)
             await archive.finish()
     _save_log(archive.log, home / "log.jsonl")
@@ -307,14 +305,6 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=1.0)
-
-
-async def _heartbeat(history: History) -> None:
-    while True:
-        from_ns = now_ns()
-        await asyncio.sleep(_BEAT_SECONDS)
-        if now_ns() - from_ns > _BEAT_SECONDS * 1e9 + _STALL_NS:
-            history.add(HarnessStalled(from_ns, now_ns()))
 
 
 async def _measure(topology: Topology) -> None:

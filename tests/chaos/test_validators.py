@@ -11,11 +11,13 @@ from tests.chaos.history import (
     Converged,
     Drained,
     Fault,
+    HarnessStalled,
     Hidden,
     History,
     MemoryUsed,
     Read,
     ReadingPaused,
+    ReplicaStalled,
     StoreSeen,
     load,
 )
@@ -263,6 +265,26 @@ def test_w13_watchers_that_wait_for_a_stuck_one(late_seconds: float, broken: set
     assert made.found() == broken
 
 
+def test_w13_a_machine_that_is_slow_for_once_waits_for_nobody() -> None:
+    made = MadeUp(revisions=22).opened(name="stuck-1").ended("RESOURCE_EXHAUSTED", "SLOW_WATCHER")
+    made.opened().responded("progress", 0)
+    for number in range(1, 20):
+        made.wrote(f"w{number}", revision=number, version=number).events(number)
+    for number, late_seconds in ((20, 0.01), (21, 2.0)):
+        stuck_ns = made.tick()
+        made.wrote(f"w{number}", revision=number, version=number).tick(late_seconds)
+        made.events(number).responded("progress", number)
+        made.history.add(ReadingPaused(1, stuck_ns, made.tick()))
+    assert made.found() == set()
+    stuck_ns = made.tick()
+    made.wrote("w22", revision=22, version=22)
+    called_ns = made.tick()
+    made.history.add(ReplicaStalled("r0", called_ns, made.tick(1.5)))
+    made.events(22)
+    made.history.add(ReadingPaused(1, stuck_ns, made.tick()))
+    assert made.found() == set()
+
+
 def test_w13_memory_that_grows_without_bound() -> None:
     made = sound()
     made.history.add(MemoryUsed("r0", 0, 100 << 20))
@@ -276,6 +298,28 @@ def test_w14_a_stream_without_marks() -> None:
     assert made.found() == {"W14"}
     made.history.add(ReadingPaused(1, COMMIT_NS, made.tick()))
     assert made.found() == set()
+
+
+@pytest.mark.parametrize(
+    ("stalls", "broken"),
+    [
+        ([("r0", 0.5, 1.5)], set()),
+        ([("r0", 0.5, 1.2), ("", 0.9, 1.5)], set()),
+        ([("r0", 0.5, 0.8), ("r1", 1.0, 2.5)], {"W14"}),
+    ],
+)
+def test_w14_nobody_marks_while_it_stands_still(
+    stalls: list[tuple[str, float, float]], broken: set[str]
+) -> None:
+    """Its stalls and those of the harness, each instant once; not those of another replica."""
+    made = MadeUp(revisions=1).opened().responded("progress", 0).events(1)
+    began_ns = made.tick(0)
+    for replica, *span in stalls:
+        from_ns, to_ns = (began_ns + round(seconds * SECOND_NS) for seconds in span)
+        made.history.add(
+            ReplicaStalled(replica, from_ns, to_ns) if replica else HarnessStalled(from_ns, to_ns)
+        )
+    assert made.responded("progress", 1, after_seconds=3).found() == broken
 
 
 def test_w15_an_event_that_was_hidden() -> None:
@@ -299,6 +343,19 @@ def test_w16_a_drain_with_its_word() -> None:
     made.history.add(Drained("r0", ("r0/0",), from_ns, from_ns + SECOND_NS, 0))
     made.responded("draining", 4).ended("UNAVAILABLE", "DRAINING")
     assert made.found() == set()
+
+
+def test_w16_calls_are_cut_unheard_only_when_a_grace_passed_that_somebody_stood_still_in() -> None:
+    made = MadeUp().opened().responded("progress", 0).events(1, 2, 3, 4)
+    from_ns = made.tick(1)
+    cut_ns = from_ns + 3 * SECOND_NS
+    made.history.add(Drained("r0", ("r0/0",), from_ns, cut_ns, 0))
+    made.tick(3)
+    assert made.ended("UNAVAILABLE", "").found() == {"W16"}
+    made.history.add(ReplicaStalled("r0", from_ns + SECOND_NS, cut_ns))
+    assert made.found() == set()
+    made.history.add(Drained("r0", ("r0/0",), from_ns, cut_ns, 0, 30 * SECOND_NS))
+    assert made.found() == {"W16"}
 
 
 def test_w16_a_drained_process_that_fails() -> None:

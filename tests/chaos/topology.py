@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 from tests.chaos.change_log import SqliteLogReader
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.history import Drained, Fault, Hidden, MemoryUsed, now_ns
-from tests.chaos.launcher import HIDDEN_FILE
+from tests.chaos.launcher import HIDDEN_FILE, STALLS_FILE
+from tests.chaos.stalls import stalls_of
 from tests.support.registry_process import RegistryProcess
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
 _STARTS = 3
 _PREFIX = "TICKMESH_REGISTRY__"
+DRAIN_SECONDS = f"{_PREFIX}SERVING__DRAIN_SECONDS"
+"""The setting: how long a server that ends gives its calls."""
 _QUICK: Mapping[str, str] = {
     f"{_PREFIX}WATCH__RING_REVISIONS": "64",
     f"{_PREFIX}WATCH__STUCK_AFTER_SECONDS": "2",
     f"{_PREFIX}LOG__KEEP_REVISIONS": "300",
     f"{_PREFIX}LOG__COMPACT_EVERY_SECONDS": "0.3",
-    f"{_PREFIX}SERVING__DRAIN_SECONDS": "3",
+    DRAIN_SECONDS: "3",
 }
 
 
@@ -47,6 +50,7 @@ class Replica:
         process: The process, not yet started.
         history: Takes what is done to it.
         lanes: How many proxies.
+        drain_seconds: How long it gives its calls when it is asked to end.
         rng: For the proxies.
     """
 
@@ -57,10 +61,12 @@ class Replica:
         history: History,
         *,
         lanes: int,
+        drain_seconds: float,
         rng: random.Random,
     ) -> None:
         self.name = name
         self.process = process
+        self._grace_ns = round(drain_seconds * 1e9)
         self._history = history
         self.lanes: Mapping[str, FaultProxy] = {
             f"{name}/{number}": FaultProxy(lambda: process.address, rng=rng)
@@ -91,7 +97,9 @@ class Replica:
         self.process.send_stop()
         code = await self.process.wait()
         to_ns = now_ns()
-        self._history.add(Drained(self.name, tuple(self.lanes), from_ns, to_ns, code))
+        self._history.add(
+            Drained(self.name, tuple(self.lanes), from_ns, to_ns, code, self._grace_ns)
+        )
         await asyncio.sleep(down_seconds)
         await self._start()
         self._history.add(Fault("restart", self.name, to_ns, now_ns()))
@@ -141,6 +149,7 @@ class Topology:
     ) -> None:
         if shared is None and replicas != 1:
             raise ValueError(f"expected 1 replica on SQLite, got {replicas}")
+        self._home = home
         self._hidden_file = home / "hidden.json"
         self._history = history
         self._ends = AsyncExitStack()
@@ -161,11 +170,12 @@ class Topology:
                 name,
                 RegistryProcess(
                     home / name,
-                    environment=settings,
+                    environment=settings | {STALLS_FILE: str(_stalls_file(home, name))},
                     program=[sys.executable, "-m", "tests.chaos.launcher", *options],
                 ),
                 history,
                 lanes=lanes,
+                drain_seconds=float(settings[DRAIN_SECONDS]),
                 rng=rng,
             )
             for name in (f"r{number}" for number in range(replicas))
@@ -195,6 +205,9 @@ class Topology:
 
     async def __aexit__(self, *_: object) -> None:
         await self._ends.aclose()
+        for replica in self.replicas:
+            for stall in stalls_of(replica.name, _stalls_file(self._home, replica.name)):
+                self._history.add(stall)
 
     def hide(self, prefixes: Iterable[str]) -> None:
         """From now on subjects with these prefixes, and no others, are hidden from watchers."""
@@ -204,3 +217,7 @@ class Topology:
         partial.write_text(json.dumps(names))
         partial.replace(self._hidden_file)
         self._history.add(Hidden(from_ns, now_ns(), names))
+
+
+def _stalls_file(home: Path, replica: str) -> Path:
+    return home / f"{replica}.stalls"

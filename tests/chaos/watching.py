@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,13 @@ from tickmesh.api.registry.v1 import schema_registry_service_pb2_grpc
 from tickmesh_registry.domain.tokens import WatchToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from tests.chaos.history import History
     from tickmesh.api.registry.v1 import change_pb2
 
 OWN_CONNECTION = (*CLIENT_CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 SMALL_WINDOW = (("grpc.http2.bdp_probe", 0),)
-SILENCE_INTERVALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Watcher:
         selection: What it asks for.
         include_previous: Whether events carry the version before.
         progress_seconds: The interval it asks for.
+        silence_seconds: A stream on which nothing comes for so long is given up.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Watcher:
         selection: Selection | None = None,
         include_previous: bool = False,
         progress_seconds: float = 1.0,
+        silence_seconds: float = 4.0,
     ) -> None:
         self.name = name
         self.selection = selection or Selection()
@@ -90,6 +92,7 @@ class Watcher:
         self._history = history
         self._include_previous = include_previous
         self._progress_seconds = progress_seconds
+        self._silence_seconds = silence_seconds
         self._reading = asyncio.Event()
         self._reading.set()
 
@@ -108,10 +111,7 @@ class Watcher:
         seconds: float | None = None,
         options: tuple[tuple[str, Any], ...] = (),
     ) -> WatchEnded:
-        """Watch until a condition holds, a time is over, or the stream ends.
-
-        A stream on which nothing comes for several progress intervals is given up.
-        """
+        """Watch until a condition holds, a time is over, or the stream ends or falls silent."""
         stream = self._open(lane, start)
         by, code, reason, metadata = "watcher", "CANCELLED", "", {}
         async with grpc.aio.insecure_channel(
@@ -123,9 +123,7 @@ class Watcher:
                 async with asyncio.timeout(seconds):
                     while not until(self):
                         await self._reading.wait()
-                        response = await asyncio.wait_for(
-                            call.read(), SILENCE_INTERVALS * self._progress_seconds
-                        )
+                        response = await asyncio.wait_for(call.read(), self._silence_seconds)
                         if response is grpc.aio.EOF:
                             by, code = "server", "OK"
                             break
@@ -144,10 +142,16 @@ class Watcher:
 
     async def pause(self, *, seconds: float) -> None:
         """Take nothing off the open stream for a while."""
+        async with self.standing_still():
+            await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """Take nothing off the open stream meanwhile."""
         stream, from_ns = self._stream, now_ns()
         self._reading.clear()
         try:
-            await asyncio.sleep(seconds)
+            yield
         finally:
             self._history.add(ReadingPaused(stream, from_ns, now_ns()))
             self._reading.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -52,6 +53,7 @@ class Writer:
         address: Where it connects to, asked for anew with every connection.
         rng: For unique names.
         attempts: How often a write is tried.
+        deadline_seconds: Of every call.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Writer:
         *,
         rng: random.Random,
         attempts: int = 5,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self.name = name
         self.revision = 0
@@ -69,7 +72,8 @@ class Writer:
         self._address = address
         self._rng = rng
         self._attempts = attempts
-        self._channel: grpc.aio.Channel | None = None
+        self._deadline_seconds = deadline_seconds
+        self._ends = AsyncExitStack()
         self._stub: Any = None
 
     async def __aenter__(self) -> Self:
@@ -82,8 +86,7 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._channel is not None:
-            await self._channel.close()
+        await self._ends.aclose()
 
     def new_unique(self) -> str:
         """A name no other text has."""
@@ -243,20 +246,21 @@ class Writer:
         return read
 
     async def _connect(self) -> None:
-        if self._channel is not None:
-            await self._channel.close()
-        self._channel = grpc.aio.insecure_channel(self._address(), options=OWN_CONNECTION)
-        self._stub = schema_registry_service_pb2_grpc.SchemaRegistryServiceStub(self._channel)
+        """Begin on another connection; what races on the one before it is not cut off."""
+        channel = grpc.aio.insecure_channel(self._address(), options=OWN_CONNECTION)
+        await self._ends.enter_async_context(channel)
+        self._stub = schema_registry_service_pb2_grpc.SchemaRegistryServiceStub(channel)
 
     async def _call(
         self, method: str, request: Any, *, attempts: int
     ) -> tuple[Any, TickmeshError | None]:
         error: TickmeshError | None = None
         for attempt in range(attempts):
+            stub = self._stub
             try:
-                answer = await getattr(self._stub, method)(
+                answer = await getattr(stub, method)(
                     request,
-                    timeout=DEADLINE_SECONDS,
+                    timeout=self._deadline_seconds,
                     metadata=(("x-request-id", uuid.uuid4().hex),),
                 )
             except grpc.RpcError as failure:
@@ -265,7 +269,7 @@ class Writer:
                 return answer, None
             if error.code not in _UNKNOWN:
                 break
-            if error.code == "DEADLINE_EXCEEDED":
+            if error.code == "DEADLINE_EXCEEDED" and self._stub is stub:
                 await self._connect()
             await asyncio.sleep(_RETRY_SECONDS * (attempt + 1))
         return None, error

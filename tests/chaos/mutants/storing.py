@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from tickmesh_registry.store.sql.reader import Runner
     from tickmesh_registry.store.write_line import Body
 
-_COMMIT_SECONDS = 0.3
+_COMMIT_SECONDS = 60.0
+_SOON_COMMITTED = 3
+"""How many commits of a process take no time: the next one is still under way in a crash."""
 
 
 def published_before_commit() -> None:
     """Watchers hear of a revision while it is being committed."""
     hubs: list[WatchHub] = []
+    published = 0
     start = WatchHub.start
     run_group = group.run_group
 
@@ -38,11 +41,14 @@ def published_before_commit() -> None:
     async def eager(
         bodies: Sequence[Body], *, head: Head, connection: Connection, runner: Runner
     ) -> Sequence[Outcome]:
+        nonlocal published
         outcomes = await run_group(bodies, head=head, connection=connection, runner=runner)
         for outcome in outcomes:
             if not isinstance(outcome, Exception) and outcome.revision is not None:
                 hubs[0].publish(outcome.revision, outcome.head)
-        await asyncio.sleep(_COMMIT_SECONDS)
+                published += 1
+        if published > _SOON_COMMITTED:
+            await asyncio.sleep(_COMMIT_SECONDS)
         return outcomes
 
     WatchHub.start = known  # type: ignore[method-assign]

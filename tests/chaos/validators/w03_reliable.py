@@ -74,6 +74,7 @@ def _stale(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             received_ns=response.at_ns,
         )
         waited_from = response.at_ns - STALE_NS
+        waited_from -= evidence.stalled_ns(stream, waited_from - STALE_NS, response.at_ns)
         if (
             any(evidence.committed_by(change.revision) < waited_from for change in due)
             and stream.opened.at_ns < waited_from

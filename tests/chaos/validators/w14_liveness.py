@@ -25,6 +25,7 @@ def liveness(evidence: Evidence) -> Iterator[Violation]:
         if stream.opened.start != "snapshot":
             marks.insert(0, stream.opened.at_ns)
         for mark, following in zip(marks, [*marks[1:], stream.closed_ns], strict=True):
-            if following - mark > limit_ns and evidence.calm(stream, mark, following):
-                text = f"no progress for {(following - mark) / 1e9:.1f} s"
+            silent_ns = following - mark - evidence.stalled_ns(stream, mark, following)
+            if silent_ns > limit_ns and evidence.calm(stream, mark, following):
+                text = f"no progress for {silent_ns / 1e9:.1f} s"
                 yield Violation("W14", stream.name, following, text)

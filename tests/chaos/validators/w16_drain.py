@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SETTLED_NS = 500_000_000
 """A stream younger than this may have met the drain on its way in."""
+STALL_NS = 250_000_000
+"""Shorter stalls are no reason for a grace of seconds to pass."""
 
 
 def drain(evidence: Evidence) -> Iterator[Violation]:
@@ -38,6 +40,14 @@ def _was_reading(evidence: Evidence, stream: Stream, drained: Drained) -> bool:
         and (stream.end is None or stream.end.at_ns > drained.from_ns)
         and (end is None or end.by == "server")
         and evidence.undisturbed(stream, drained.from_ns - SETTLED_NS, drained.to_ns)
+        and not _cut_late(evidence, stream, drained)
+    )
+
+
+def _cut_late(evidence: Evidence, stream: Stream, drained: Drained) -> bool:
+    """Whether somebody stood still while the grace passed: then calls may be cut unheard."""
+    return drained.to_ns - drained.from_ns >= drained.grace_ns and (
+        evidence.stalled_ns(stream, drained.from_ns, drained.to_ns) > STALL_NS
     )
 
 
