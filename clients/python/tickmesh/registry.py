@@ -118,6 +118,7 @@ class RegistryClient:
         self._stub = SchemaRegistryServiceStub(self._channel)
         self._cache = SchemaCache()
         self._files = CacheFiles(cache_directory) if cache_directory else None
+        self._from_files: set[str] = set()
         self._loads: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._listeners: list[Callable[[SchemaUpdate], None]] = []
@@ -631,6 +632,7 @@ class RegistryClient:
             self._cache.disconnected(time.time_ns())
             versions = [self._complete(version) for version in saved.versions]
             timeline = self._cache.finish_load(subject, versions, revision=saved.revision)
+            self._from_files.add(subject)
             self._start_following(after_revision=None)
             return timeline
 
@@ -644,6 +646,7 @@ class RegistryClient:
             self._cache.abandon_load(subject)
             raise
         timeline = self._cache.finish_load(subject, versions, revision=answer.revision)
+        self._from_files.discard(subject)
         if self._files:
             self._files.save(subject, answer)
         self._start_following(after_revision=timeline.revision)
@@ -722,6 +725,10 @@ class RegistryClient:
                 for listener in self._listeners:
                     listener(update)
         self._cache.connected(message.revision)
+        for subject in tuple(self._from_files):
+            # The watch may be behind changes that came between the file and its own beginning.
+            with suppress(NotFoundError, UnavailableError, DeadlineExceededError):
+                self._fetch(subject)
 
     def _lost(self, _: TickmeshError | None) -> None:
         self._cache.disconnected(time.time_ns())
