@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from contextlib import aclosing
 from dataclasses import replace
@@ -312,9 +313,13 @@ async def test_w13_a_watcher_that_takes_nothing_holds_no_events_of_its_own() -> 
 async def test_w14_progress_comes_within_the_interval_while_nothing_happens() -> None:
     _, hub = await open_hub()
     async with aclosing(hub.watch(WatchOrder(0, progress_seconds=0.02), ADA)) as deliveries:
-        async with asyncio.timeout(2):
-            kinds = [(await anext(deliveries)).kind for _ in range(4)]
-    assert kinds == [DeliveryKind.PROGRESS] * 4
+        loop = asyncio.get_running_loop()
+        came_at = []
+        for _ in range(8):
+            assert (await anext(deliveries)).kind is DeliveryKind.PROGRESS
+            came_at.append(loop.time())
+    # The shortest: a busy machine may be late. The interval is 10 s where none is asked for.
+    assert min(later - earlier for earlier, later in itertools.pairwise(came_at)) < 0.5
 
 
 async def test_w15_the_authorizer_is_asked_for_every_change_also_after_its_answer_changes() -> None:
