@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.integration
 
 Key = tuple[int, str, int]
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 PAIR = pytest.mark.parametrize("replicas", [2], indirect=True)
@@ -224,6 +225,25 @@ async def write_until_it_fails(client: AsyncRegistryClient) -> None:
         await client.register("frozen", text)
 
 
+async def decided(
+    client: AsyncRegistryClient, subject: str, text: str, *, expected_version: int | None = None
+) -> Registration:
+    """Register, again as long as nothing is decided.
+
+    A replica that stood still for too long with the counter row has lost it, and says that nothing
+    was written.
+    """
+    request_id = uuid.uuid4().hex
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                return await client.register(
+                    subject, text, expected_version=expected_version, request_id=request_id
+                )
+            except UnavailableError:
+                await asyncio.sleep(0.05)
+
+
 @PAIR
 async def test_racing_compare_and_swaps_on_several_replicas_let_one_win(
     replicas: list[RegistryProcess],
@@ -236,7 +256,8 @@ async def test_racing_compare_and_swaps_on_several_replicas_let_one_win(
         for expected in range(8):
             outcomes = await asyncio.gather(
                 *(
-                    client.register(
+                    decided(
+                        client,
                         "raced",
                         json.dumps({**json.loads(TRADES), "title": f"{expected} {number}"}),
                         expected_version=expected,
@@ -267,8 +288,8 @@ async def test_two_schemas_that_break_each_other_never_both_pass(
             subject = f"raced{number}"
             await one.register(subject, TRADES)
             outcomes = await asyncio.gather(
-                one.register(subject, one_way),
-                other.register(subject, other_way),
+                decided(one, subject, one_way),
+                decided(other, subject, other_way),
                 return_exceptions=True,
             )
             passed = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
@@ -293,7 +314,7 @@ async def test_w11_a_read_on_another_replica_waits_for_the_revision_that_was_see
             request = pb.GetSchemaRequest(min_revision=written.revision)
             request.subject.subject = "ticks"
             request.subject.latest.SetInParent()
-            answer = await reader.GetSchema(request, timeout=5)
+            answer = await reader.GetSchema(request, timeout=PATIENCE_SECONDS)
             assert answer.revision >= written.revision
             assert answer.schema.version == number + 1
 
@@ -312,7 +333,8 @@ async def test_w3_lost_notifications_lose_no_event(
         arrived: asyncio.Queue[int] = asyncio.Queue()
 
         async def watch() -> None:
-            async for message in reader.watch(after_revision=0):
+            # No mark may come in between: each poll takes a second, or longer.
+            async for message in reader.watch(after_revision=0, progress_seconds=60.0):
                 await arrived.put(message.revision)
 
         watching = asyncio.create_task(watch())
@@ -320,7 +342,7 @@ async def test_w3_lost_notifications_lose_no_event(
         for number in range(5):
             text = json.dumps({**json.loads(TRADES), "title": str(number)})
             registration = await writer.register("ticks", text)
-            assert await asyncio.wait_for(arrived.get(), 30) == registration.revision
+            assert await asyncio.wait_for(arrived.get(), PATIENCE_SECONDS) == registration.revision
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
