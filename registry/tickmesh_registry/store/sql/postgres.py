@@ -36,6 +36,7 @@ from .postgres_session import (
     SessionPool,
     is_lock_timeout,
     is_lost,
+    is_session_ended,
     open_connection,
     patiently,
     unavailable_on_failure,
@@ -192,6 +193,25 @@ class PostgresStore:
         await self._readers.close()
 
     async def _commit_together(self, bodies: Sequence[Body]) -> Sequence[Outcome]:
+        """Commit what bodies stage, all or nothing.
+
+        A session with which this process stood still was ended by the server, and what was staged
+        in it is gone, as after a commit that is known to have failed: the bodies run once more.
+        """
+        with unavailable_on_failure():
+            try:
+                outcomes = await self._commit_at_once(bodies)
+            except DBAPIError as error:
+                if not is_session_ended(error):
+                    raise
+                _log.warning("registry.store.session.ended", writes=len(bodies))
+                outcomes = await self._commit_at_once(bodies)
+        for outcome in outcomes:
+            if isinstance(outcome, Committed) and outcome.revision is not None:
+                self._follower.tell(outcome.revision, outcome.head)
+        return outcomes
+
+    async def _commit_at_once(self, bodies: Sequence[Body]) -> Sequence[Outcome]:
         async with self._writing() as (session, locked):
             outcomes = await run_group(
                 bodies,
@@ -200,19 +220,17 @@ class PostgresStore:
                 runner=GreenletRunner(session),
             )
             await self._commit(session, locked)
-        for outcome in outcomes:
-            if isinstance(outcome, Committed) and outcome.revision is not None:
-                self._follower.tell(outcome.revision, outcome.head)
         return outcomes
 
     async def _compact_some(self, revision: int, forget_before_ns: int) -> tuple[Head, bool]:
         async def work() -> Committed[bool]:
-            async with self._writing() as (session, locked):
-                head = locked.head
-                target = max(head.compact_revision, min(revision, head.revision))
-                step = min(target, head.compact_revision + _COMPACTED_AT_ONCE)
-                head = await session.run_sync(partial(compact_log, step, forget_before_ns))
-                await self._commit(session, locked)
+            with unavailable_on_failure():
+                async with self._writing() as (session, locked):
+                    head = locked.head
+                    target = max(head.compact_revision, min(revision, head.revision))
+                    step = min(target, head.compact_revision + _COMPACTED_AT_ONCE)
+                    head = await session.run_sync(partial(compact_log, step, forget_before_ns))
+                    await self._commit(session, locked)
             return Committed(step == target, head, None)
 
         committed = await self._line.run(work)
@@ -221,12 +239,11 @@ class PostgresStore:
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[tuple[AsyncConnection, _Locked]]:
         """A transaction that holds the counter row, of a store this process knows to its head."""
-        with unavailable_on_failure():
-            async with AsyncExitStack() as session_end:
-                session, locked = await self._hold_in_turn(session_end)
-                self._own_server_process = locked.server_process
-                await self._know(locked.head, session)
-                yield session, locked
+        async with AsyncExitStack() as session_end:
+            session, locked = await self._hold_in_turn(session_end)
+            self._own_server_process = locked.server_process
+            await self._know(locked.head, session)
+            yield session, locked
 
     async def _hold_in_turn(self, session_end: AsyncExitStack) -> tuple[AsyncConnection, _Locked]:
         """The counter row in a transaction of its own, which ends with `session_end`.

@@ -62,6 +62,8 @@ _PASSING_CLASSES = frozenset({"08", "53", "25", "28", "40", "57", "58", "3D"})
 # Who may enter, and a database that is not there: of these a start does not recover.
 _CLASSES_OF_SETTINGS = frozenset({"28", "3D"})
 _PASSING_STATES = frozenset({_LOCK_NOT_AVAILABLE, "55000"})
+# Idle in a transaction for too long; an operator; a crash of the server; a connection that broke.
+_STATES_OF_ENDED_SESSIONS = frozenset({"25P03", "57P01", "57P02", "08003", "08006"})
 
 
 async def open_connection(
@@ -166,7 +168,7 @@ class SessionPool:
         try:
             session, begun = await self._begun(first)
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if not is_session_ended(error):
                 raise
             session, begun = await self._begun(first)
         try:
@@ -262,6 +264,16 @@ def is_lost(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         return error.connection_invalidated or state is None or state[:2] in ("08", "57")
     return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError))
+
+
+def is_session_ended(error: DBAPIError) -> bool:
+    """Whether the session is gone, and with it what was not committed.
+
+    A word of the server that it ends a session may reach a driver that asks nothing: what is asked
+    next fails then without a state.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state in _STATES_OF_ENDED_SESSIONS
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
