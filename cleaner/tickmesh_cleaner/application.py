@@ -222,9 +222,13 @@ class CleanerApplication:
         return self._runner.cancel(job_id)
 
     def moment(self, _call: CallContext, job_id: str) -> JobMoment:
-        """A job and where it is now."""
-        job = self._store.jobs.get(job_id)
-        return JobMoment(job, self._runner.moment(job_id), self._schemas.stale_since_ns)
+        """A job and where it is now; one that has ended has let go of all it held."""
+        moment, job = self._runner.moment(job_id), self._store.jobs.get(job_id)
+        if job.state.ended:
+            # Who sees the end may ask at once for the rows, uploads and spools that it frees.
+            self._runner.let_end(job_id)
+            job = self._store.jobs.get(job_id)
+        return JobMoment(job, moment, self._schemas.stale_since_ns)
 
     def listen(
         self, _call: CallContext, job_id: str, listener: Callable[[], None]

@@ -124,7 +124,7 @@ class JobRunner:
         Raises:
             JobStateError: It has ended.
         """
-        self._let_ending_job_end(job_id)
+        self.let_end(job_id)
         with self._lock:
             check_can_resume(self._jobs.get(job_id), left_something=self._left_something(job_id))
             self._jobs.approve(job_id, approved_version)
@@ -167,6 +167,14 @@ class JobRunner:
             active = self._active.get(job_id)
         return active.progress.moment() if active else Moment()
 
+    def let_end(self, job_id: str) -> None:
+        """Wait for the thread of a job that has ended: until then it frees what the job held."""
+        with self._lock:
+            active = self._active.get(job_id)
+            ending = active is not None and self._jobs.get(job_id).state.ended
+        if active is not None and active.thread is not None and ending:
+            active.thread.join(_ENDING_SECONDS)
+
     def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, from any thread, when a job stops working; returns how to stop that."""
         with self._lock:
@@ -204,7 +212,9 @@ class JobRunner:
                 with self._lock:
                     active = dict(self._active)
                 for job_id, one in active.items():
-                    one.control.request(self._jobs.get(job_id).requested)
+                    # Under the lock: what is asked here meanwhile is not undone by what was read.
+                    with self._lock:
+                        one.control.request(self._jobs.get(job_id).requested)
                 self._take_ownerless()
             except Exception:  # noqa: BLE001 - the database may be full now and not later
                 _log.exception("leases.not_renewed")
@@ -224,14 +234,6 @@ class JobRunner:
         now_ns = self._workshop.clock.now_ns()
         until_ns = now_ns + int(LEASE_SECONDS * 1e9)
         return self._jobs.take_over(job_id, self._owner, now_ns=now_ns, until_ns=until_ns)
-
-    def _let_ending_job_end(self, job_id: str) -> None:
-        """Wait for the thread of a job that has ended: until then it frees what the job held."""
-        with self._lock:
-            active = self._active.get(job_id)
-            ending = active is not None and self._jobs.get(job_id).state.ended
-        if active is not None and active.thread is not None and ending:
-            active.thread.join(_ENDING_SECONDS)
 
     def _drop_upload(self, upload_id: str) -> None:
         """Free the spool of a file that is cleaned, unless another job is to read it."""
@@ -278,8 +280,9 @@ class JobRunner:
                 listener()
 
     def _carry_out(self, job_id: str, active: _ActiveJob) -> None:
-        job = self._own(job_id)
-        active.control.request(job.requested)
+        with self._lock:
+            job = self._own(job_id)
+            active.control.request(job.requested)
         try:
             if isinstance(job.source, FilesSource):
                 self._clean_files(job, active)

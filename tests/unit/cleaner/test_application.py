@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import InvalidRuleError, JobNotFoundError
-from tickmesh_cleaner.domain.job import JobState
+from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.jobs import JobRunner
@@ -156,6 +157,26 @@ def test_a_file_is_cleaned_under_the_name_and_at_the_instant_that_were_passed_in
         CALL, QuarantineFilter(), schema_version=0, source_spec="", request_id="again"
     )
     assert (replay.principal, replay.on_behalf_of) == ("gateway", "alice")
+
+
+def test_the_end_of_a_job_is_told_once_it_has_let_go_of_what_it_held(
+    application: CleanerApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("price\n1\n", encoding="utf-8")
+    noted, freed = threading.Event(), threading.Event()
+
+    def drop_slowly(_workshop: Workshop, job: Job) -> None:
+        assert job.state is JobState.SUCCEEDED
+        noted.set()
+        time.sleep(0.3)
+        freed.set()
+
+    monkeypatch.setattr(Workshop, "drop_feed", drop_slowly)
+    job = application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    assert noted.wait(30.0)
+    assert application.moment(CALL, job.id).job.state is JobState.SUCCEEDED
+    assert freed.is_set()
 
 
 def test_what_is_not_there_is_told(application: CleanerApplication) -> None:
