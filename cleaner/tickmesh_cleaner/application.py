@@ -95,11 +95,19 @@ class JobOrder:
 
 @dataclass(frozen=True, slots=True)
 class JobMoment:
-    """A job and where it is now."""
+    """A job and where it is now.
+
+    Attributes:
+        job: The job.
+        moment: Where it is.
+        registry_stale_since_ns: Since when the registry does not answer; 0 while it does.
+        is_ending: Whether it has ended and still frees what it held: rows, uploads, spools.
+    """
 
     job: Job
     moment: Moment
     registry_stale_since_ns: int
+    is_ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +230,15 @@ class CleanerApplication:
         return self._runner.cancel(job_id)
 
     def moment(self, _call: CallContext, job_id: str) -> JobMoment:
-        """A job and where it is now; one that has ended has let go of all it held."""
-        moment, job = self._runner.moment(job_id), self._store.jobs.get(job_id)
-        if job.state.ended:
-            # Who sees the end may ask at once for the rows, uploads and spools that it frees.
-            self._runner.let_end(job_id)
-            job = self._store.jobs.get(job_id)
-        return JobMoment(job, moment, self._schemas.stale_since_ns)
+        """A job and where it is now."""
+        at_work, moment = self._runner.is_at_work(job_id), self._runner.moment(job_id)
+        job = self._store.jobs.get(job_id)
+        return JobMoment(
+            job,
+            moment,
+            self._schemas.stale_since_ns,
+            is_ending=at_work and job.state.ended,
+        )
 
     def listen(
         self, _call: CallContext, job_id: str, listener: Callable[[], None]

@@ -124,7 +124,7 @@ class JobRunner:
         Raises:
             JobStateError: It has ended.
         """
-        self.let_end(job_id)
+        self._let_ending_job_end(job_id)
         with self._lock:
             check_can_resume(self._jobs.get(job_id), left_something=self._left_something(job_id))
             self._jobs.approve(job_id, approved_version)
@@ -167,13 +167,10 @@ class JobRunner:
             active = self._active.get(job_id)
         return active.progress.moment() if active else Moment()
 
-    def let_end(self, job_id: str) -> None:
-        """Wait for the thread of a job that has ended: until then it frees what the job held."""
+    def is_at_work(self, job_id: str) -> bool:
+        """Whether a job has a thread; listeners hear when it has none any more."""
         with self._lock:
-            active = self._active.get(job_id)
-            ending = active is not None and self._jobs.get(job_id).state.ended
-        if active is not None and active.thread is not None and ending:
-            active.thread.join(_ENDING_SECONDS)
+            return job_id in self._active
 
     def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, from any thread, when a job stops working; returns how to stop that."""
@@ -234,6 +231,14 @@ class JobRunner:
         now_ns = self._workshop.clock.now_ns()
         until_ns = now_ns + int(LEASE_SECONDS * 1e9)
         return self._jobs.take_over(job_id, self._owner, now_ns=now_ns, until_ns=until_ns)
+
+    def _let_ending_job_end(self, job_id: str) -> None:
+        """Wait for the thread of a job that has ended: until then it frees what the job held."""
+        with self._lock:
+            active = self._active.get(job_id)
+            ending = active is not None and self._jobs.get(job_id).state.ended
+        if active is not None and active.thread is not None and ending:
+            active.thread.join(_ENDING_SECONDS)
 
     def _drop_upload(self, upload_id: str) -> None:
         """Free the spool of a file that is cleaned, unless another job is to read it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -164,19 +163,26 @@ def test_the_end_of_a_job_is_told_once_it_has_let_go_of_what_it_held(
 ) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("price\n1\n", encoding="utf-8")
-    noted, freed = threading.Event(), threading.Event()
+    noted, may_free, freed = threading.Event(), threading.Event(), threading.Event()
 
     def drop_slowly(_workshop: Workshop, job: Job) -> None:
         assert job.state is JobState.SUCCEEDED
         noted.set()
-        time.sleep(0.3)
+        assert may_free.wait(30.0)
         freed.set()
 
     monkeypatch.setattr(Workshop, "drop_feed", drop_slowly)
     job = application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    ended = threading.Event()
+    application.listen(CALL, job.id, ended.set)
     assert noted.wait(30.0)
-    assert application.moment(CALL, job.id).job.state is JobState.SUCCEEDED
+    now = application.moment(CALL, job.id)
+    assert now.job.state is JobState.SUCCEEDED
+    assert now.is_ending
+    may_free.set()
+    assert ended.wait(30.0)
     assert freed.is_set()
+    assert not application.moment(CALL, job.id).is_ending
 
 
 def test_what_is_not_there_is_told(application: CleanerApplication) -> None:
