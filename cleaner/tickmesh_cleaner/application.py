@@ -95,11 +95,19 @@ class JobOrder:
 
 @dataclass(frozen=True, slots=True)
 class JobMoment:
-    """A job and where it is now."""
+    """A job and where it is now.
+
+    Attributes:
+        job: The job.
+        moment: Where it is.
+        registry_stale_since_ns: Since when the registry does not answer; 0 while it does.
+        is_ending: Whether it has ended and still frees what it held: rows, uploads, spools.
+    """
 
     job: Job
     moment: Moment
     registry_stale_since_ns: int
+    is_ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +231,14 @@ class CleanerApplication:
 
     def moment(self, _call: CallContext, job_id: str) -> JobMoment:
         """A job and where it is now."""
+        at_work, moment = self._runner.is_at_work(job_id), self._runner.moment(job_id)
         job = self._store.jobs.get(job_id)
-        return JobMoment(job, self._runner.moment(job_id), self._schemas.stale_since_ns)
+        return JobMoment(
+            job,
+            moment,
+            self._schemas.stale_since_ns,
+            is_ending=at_work and job.state.ended,
+        )
 
     def listen(
         self, _call: CallContext, job_id: str, listener: Callable[[], None]

@@ -167,6 +167,11 @@ class JobRunner:
             active = self._active.get(job_id)
         return active.progress.moment() if active else Moment()
 
+    def is_at_work(self, job_id: str) -> bool:
+        """Whether a job has a thread; listeners hear when it has none any more."""
+        with self._lock:
+            return job_id in self._active
+
     def listen(self, job_id: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, from any thread, when a job stops working; returns how to stop that."""
         with self._lock:
@@ -204,7 +209,9 @@ class JobRunner:
                 with self._lock:
                     active = dict(self._active)
                 for job_id, one in active.items():
-                    one.control.request(self._jobs.get(job_id).requested)
+                    # Under the lock: what is asked here meanwhile is not undone by what was read.
+                    with self._lock:
+                        one.control.request(self._jobs.get(job_id).requested)
                 self._take_ownerless()
             except Exception:  # noqa: BLE001 - the database may be full now and not later
                 _log.exception("leases.not_renewed")
@@ -278,8 +285,9 @@ class JobRunner:
                 listener()
 
     def _carry_out(self, job_id: str, active: _ActiveJob) -> None:
-        job = self._own(job_id)
-        active.control.request(job.requested)
+        with self._lock:
+            job = self._own(job_id)
+            active.control.request(job.requested)
         try:
             if isinstance(job.source, FilesSource):
                 self._clean_files(job, active)

@@ -124,8 +124,12 @@ class CleanerService(cleaner_service_pb2_grpc.CleanerServiceServicer):
         try:
             while True:
                 now = await asyncio.to_thread(self._application.moment, call, request.job_id)
-                yield pb.WatchJobResponse(progress=messages.progress_message(now))
-                if now.job.state.ended or drain.done():
+                # Who hears of the end may ask at once for the rows, uploads and spools it frees.
+                if not now.is_ending:
+                    yield pb.WatchJobResponse(progress=messages.progress_message(now))
+                    if now.job.state.ended:
+                        return
+                if drain.done():
                     return
                 waiting = asyncio.ensure_future(changed.wait())
                 try:

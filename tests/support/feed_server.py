@@ -21,7 +21,7 @@ from aiohttp import web
 from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 FIRST_NS = 1_700_000_000_000_000_000
 PAGE = 10
@@ -75,6 +75,11 @@ class FeedServer:
         assert self._process.stdout is not None
         self.control_port = int(self._process.stdout.readline())
 
+    def start_with(self, **settings: object) -> None:
+        """Start it with a state that was told already; see `tell`."""
+        self._arguments += ["--settings", json.dumps(settings)]
+        self.start()
+
     def stop(self) -> None:
         """End it at once."""
         if self._process is not None:
@@ -120,7 +125,10 @@ class FeedServer:
 
 
 class Feed:
-    """The server's state: `available` records, and `faults` for the next requests in order."""
+    """The server's state: `available` records, and `faults` for the next requests in order.
+
+    `greeting` is what every WebSocket is sent once it has subscribed.
+    """
 
     def __init__(self) -> None:
         self.available = 0
@@ -128,15 +136,19 @@ class Feed:
         self.etags = True
         self.packed = False
         self.redirect_to = ""
+        self.greeting: list[object] = []
         self.requests: list[dict[str, Any]] = []
         self.open: set[web.WebSocketResponse] = set()
         self.subscribed: set[web.WebSocketResponse] = set()
         self.changed = asyncio.Condition()
 
     async def tell(self, request: web.Request) -> web.Response:
-        for name, value in (await request.json()).items():
-            setattr(self, name, value)
+        self.set(await request.json())
         return web.json_response(None)
+
+    def set(self, settings: Mapping[str, object]) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
 
     async def tell_log(self, _request: web.Request) -> web.Response:
         return web.json_response(self.requests)
@@ -278,6 +290,8 @@ class Feed:
         await socket.prepare(request)
         self.open.add(socket)
         async for message in socket:
+            for text in self.greeting:
+                await socket.send_str(json.dumps(text))
             self.requests.append({"said": message.data})
             await self._subscribe(self.subscribed.add, socket)
         self.open.discard(socket)
@@ -300,6 +314,7 @@ def _reset(request: web.BaseRequest | None) -> None:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     feed = Feed()
+    feed.set(json.loads(arguments.settings))
     public, control = web.Application(), web.Application()
     public.add_routes(
         [
@@ -341,4 +356,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--certificate")
     parser.add_argument("--key")
+    parser.add_argument("--settings", default="{}")
     asyncio.run(_serve(parser.parse_args()))

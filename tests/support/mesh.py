@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+_START_SECONDS = 120.0
 
 
 def program(name: str) -> str:
@@ -25,6 +29,19 @@ def program(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     assert found, f"{name} is not installed; `make test` installs it"
     return found
+
+
+def kill(mesh: Mesh, service: str, number: int = signal.SIGKILL) -> int:
+    """Send a service a signal that ends it; one that is away is waited for. Returns who got it."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        pid = mesh.pid(service)
+        if pid is not None:
+            with suppress(ProcessLookupError):  # it ended just now, by an earlier signal
+                os.kill(pid, number)
+                return pid
+        assert time.monotonic() < deadline, f"{service} does not come back: {mesh.failure}"
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tickmesh_cleaner.sinks.sink import Written
@@ -54,8 +55,10 @@ class OrderedWrites:
         queue, self._queue = self._queue, None
         if queue is not None:
             waiting = []
-            while not queue.empty():
-                waiting.append(queue.get())
+            # The thread may take the last one at any moment: nothing here may wait for another.
+            with suppress(Empty):
+                while True:
+                    waiting.append(queue.get_nowait())
             queue.put(None)
             for work in waiting:
                 if work is not None:

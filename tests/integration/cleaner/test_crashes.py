@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
 from tests.support.blemished_trades import SCHEMA, write_blemished_trades
+from tests.support.mesh import kill
 from tickmesh.api.cleaner.v1 import job_pb2
 
 if TYPE_CHECKING:
@@ -37,16 +36,15 @@ def test_a_job_survives_kill_9_and_stores_every_row_once(services: Services) -> 
         services.registry.register(subject, SCHEMA)
 
     job = services.cleaner.create_job("ticks.killed", path=trades.path)
-    kills = sorted(chance.randint(1, trades.rows * 9 // 10) for _ in range(KILLS))
+    # The first one early: there must be something left to be done when it is seen to be due.
+    later = [chance.randint(1, trades.rows * 9 // 10) for _ in range(KILLS - 1)]
+    kills = sorted([chance.randint(1, trades.rows // 10), *later])
     pids = set()
     for moment in services.cleaner.watch_job(job.id, progress_seconds=0.1):
         job = moment.job
         if kills and job.balance.rows_in >= kills[0] and job.state == job_pb2.JOB_STATE_RUNNING:
             kills.pop(0)
-            pid = services.mesh.pid("cleaner")
-            assert pid is not None
-            pids.add(pid)
-            os.kill(pid, signal.SIGKILL)
+            pids.add(kill(services.mesh, "cleaner"))
     assert job.state == job_pb2.JOB_STATE_SUCCEEDED, f"{job.message} (seed {seed})"
     assert pids, f"the job was over before the first kill (seed {seed})"
     assert (job.balance.rows_in, job.balance.stored) == (trades.rows, len(trades.good))
@@ -102,9 +100,7 @@ def test_a_replay_survives_kill_9_and_releases_every_row_once(services: Services
         replay = moment.job
         # Once: the mesh gives up on a service that dies too often, and another test kills it too.
         if not killed and replay.balance.rows_in and not replay.ended_at.seconds:
-            pid = services.mesh.pid("cleaner")
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            kill(services.mesh, "cleaner")
             killed = True
     assert replay.state == job_pb2.JOB_STATE_SUCCEEDED, replay.message
     assert killed, "the replay was over before it was killed"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import pytest
 
 from tests.integration.cleaner.test_cleaning import finish, stored_rows
 from tests.support.blemished_trades import SCHEMA, BlemishedTrades, write_blemished_trades
+from tests.support.mesh import kill
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning_sources import File, Files
 from tickmesh.errors import InvalidArgumentError, NotFoundError
@@ -110,10 +109,7 @@ def test_killed_among_its_files_a_job_goes_on_with_the_one_it_was_at(
         job = moment.job
         if kills and job.balance.rows_in >= kills[0] and job.state == job_pb2.JOB_STATE_RUNNING:
             kills.pop(0)
-            pid = services.mesh.pid("cleaner")
-            assert pid is not None
-            pids.add(pid)
-            os.kill(pid, signal.SIGKILL)
+            pids.add(kill(services.mesh, "cleaner"))
     assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.message
     assert pids, "the job was over before the first kill"
     assert (job.balance.rows_in, job.balance.holds) == (total, True)

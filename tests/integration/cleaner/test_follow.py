@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import threading
 import time
 import uuid
@@ -15,6 +14,7 @@ import pytest
 
 from tests.integration.cleaner.test_cleaning import stored_rows
 from tests.support.blemished_trades import FIRST_NS, SCHEMA
+from tests.support.mesh import kill
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning_sources import Followed
 from tickmesh.errors import InvalidArgumentError, NotFoundError
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 HEADER = "ts,symbol,price,size\n"
 ROWS = 12_000
 BAD_EVERY = 100
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 240.0
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +147,7 @@ def test_kill_9_while_a_file_is_written_and_rotated_loses_and_doubles_nothing(
             break
         if kills and job.balance.rows_in >= kills[0]:
             kills.pop(0)
-            pid = services.mesh.pid("cleaner")
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            kill(services.mesh, "cleaner")
             if not kills:
                 writer.may_finish.set()
     writer.join(SETTLE_SECONDS)

@@ -115,7 +115,7 @@ def test_a_text_with_nul_is_refused_and_says_why(session: DatabaseSession) -> No
 
 
 def test_a_statement_that_takes_too_long_is_cut_off(postgres: PostgresCluster) -> None:
-    config = DatabaseConfig(SecretUrl(postgres.url("postgres")), statement_timeout_seconds=0.2)
+    config = DatabaseConfig(SecretUrl(postgres.url("postgres")), statement_timeout_seconds=2.0)
     session = Connections({"sea": config}).database("sea").connect()
     session.begin_reading()
     with pytest.raises(DatabaseRefusedError, match="statement timeout"):

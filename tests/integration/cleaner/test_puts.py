@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 import uuid
@@ -16,6 +15,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from pyarrow import flight
 
+from tests.support.mesh import kill
 from tickmesh._wire.status import error_from_flight
 from tickmesh.api.cleaner.v1 import flight_pb2, job_pb2
 from tickmesh.api.tickstore.v1 import commands_pb2
@@ -243,10 +243,7 @@ def test_a_put_survives_kill_9_and_stores_every_row_once(services: Services, sub
                     sender.send([sequence])
                     if kill_at and sequence >= kill_at[0]:
                         kill_at.pop(0)
-                        pid = services.mesh.pid("cleaner")
-                        assert pid is not None
-                        pids.add(pid)
-                        os.kill(pid, signal.SIGKILL)
+                        pids.add(kill(services.mesh, "cleaner"))
                         break
                 through = sender.close().through_sequence  # raises after a kill
         except (flight.FlightError, pa.ArrowException):
@@ -377,9 +374,7 @@ def test_a_cleaner_that_goes_down_asks_for_the_rest_again_and_loses_nothing(
     sender = Sender(client, subject, "feed-1")
     sender.send([1])
     sender.read_through(1)
-    pid = services.mesh.pid("cleaner")
-    assert pid is not None
-    os.kill(pid, signal.SIGTERM)
+    kill(services.mesh, "cleaner", signal.SIGTERM)
     while not sender.read().ended:
         pass
     with pytest.raises(flight.FlightError) as refused:

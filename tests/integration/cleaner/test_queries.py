@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import pytest
 from adbc_driver_postgresql import dbapi
 
 from tests.integration.cleaner.test_sinks import Places, open_places
+from tests.support.mesh import kill
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning_sinks import ParquetSink
 from tickmesh.cleaning_sources import Query
@@ -128,9 +127,7 @@ def test_a_polled_query_goes_on_through_a_kill_and_a_database_that_is_away(
         job, stored = moment.job, moment.job.balance.stored
         if stage == 0 and stored >= len(good(1, 1_000)):
             stage = 1
-            pid = places.mesh.pid("cleaner")
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            kill(places.mesh, "cleaner")
             feed.insert(1_001, 2_000)
         elif stage == 1 and stored >= len(good(1, 2_000)):
             stage = 2

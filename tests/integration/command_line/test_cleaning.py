@@ -23,6 +23,7 @@ from tests.integration.command_line.conftest import (
     write_schema,
     write_trades,
 )
+from tests.support.frozen import freeze
 from tickmesh.api.cleaner.v1 import job_pb2
 from tickmesh.cleaning import CleanerClient
 
@@ -73,7 +74,7 @@ def halted_tick_store(mesh: Mesh) -> Iterator[Callable[[], None]]:
     """The tick store stands still until the test lets it go on: jobs stay unfinished meanwhile."""
     pid = mesh.pid("tickstore")
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     yield lambda: os.kill(pid, signal.SIGCONT)
     os.kill(pid, signal.SIGCONT)
 

@@ -25,6 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from tests.chaos.fault_proxy import FaultProxy
+from tests.support.frozen import freeze
 from tickmesh_serving.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class FaultyMesh:
             os.kill(pid, signal.SIGKILL)
         elif verb == "freeze":
             self._frozen.add(service)
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
         else:
             self._frozen.discard(service)
             os.kill(pid, signal.SIGCONT)

@@ -22,7 +22,7 @@ from tickmesh_cleaner.application import CleanerApplication, JobOrder
 from tickmesh_cleaner.auditing import Auditor
 from tickmesh_cleaner.databases.connections import Connections
 from tickmesh_cleaner.domain.errors import InvalidRuleError, JobNotFoundError
-from tickmesh_cleaner.domain.job import JobState
+from tickmesh_cleaner.domain.job import Job, JobState
 from tickmesh_cleaner.domain.job_source import FileSource
 from tickmesh_cleaner.domain.quarantine import QuarantineFilter
 from tickmesh_cleaner.jobs import JobRunner
@@ -156,6 +156,33 @@ def test_a_file_is_cleaned_under_the_name_and_at_the_instant_that_were_passed_in
         CALL, QuarantineFilter(), schema_version=0, source_spec="", request_id="again"
     )
     assert (replay.principal, replay.on_behalf_of) == ("gateway", "alice")
+
+
+def test_the_end_of_a_job_is_told_once_it_has_let_go_of_what_it_held(
+    application: CleanerApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("price\n1\n", encoding="utf-8")
+    noted, may_free, freed = threading.Event(), threading.Event(), threading.Event()
+
+    def drop_slowly(_workshop: Workshop, job: Job) -> None:
+        assert job.state is JobState.SUCCEEDED
+        noted.set()
+        assert may_free.wait(30.0)
+        freed.set()
+
+    monkeypatch.setattr(Workshop, "drop_feed", drop_slowly)
+    job = application.create_job(CALL, JobOrder(SUBJECT, FileSource(str(path))))
+    ended = threading.Event()
+    application.listen(CALL, job.id, ended.set)
+    assert noted.wait(30.0)
+    now = application.moment(CALL, job.id)
+    assert now.job.state is JobState.SUCCEEDED
+    assert now.is_ending
+    may_free.set()
+    assert ended.wait(30.0)
+    assert freed.is_set()
+    assert not application.moment(CALL, job.id).is_ending
 
 
 def test_what_is_not_there_is_told(application: CleanerApplication) -> None:

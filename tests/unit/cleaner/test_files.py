@@ -90,7 +90,7 @@ class FilesCleaner(Cleaner):
 
     def halted(self, job_id: str) -> Job:
         """The job once it has ended or is paused."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not (job := self.store.jobs.get(job_id)).state.ended:
             if job.state is JobState.PAUSED:
                 break
@@ -104,7 +104,7 @@ class FilesCleaner(Cleaner):
 
     def restarted(self) -> FilesCleaner:
         """The cleaner after its process died: its files and the tick store are what is left."""
-        self.runner.stop(timeout_seconds=10)
+        self.runner.stop(timeout_seconds=60)
         self.store.close()
         again = FilesCleaner(self.home, tick_store=self.tick_store)
         again.schemas.registered[:] = self.schemas.registered
@@ -116,7 +116,7 @@ def cleaner(tmp_path: Path) -> Iterator[FilesCleaner]:
     one = FilesCleaner(tmp_path)
     one.write(FILES)
     yield one
-    one.runner.stop(timeout_seconds=10)
+    one.runner.stop(timeout_seconds=60)
     one.store.close()
 
 
@@ -281,7 +281,7 @@ def test_a_restart_goes_on_with_the_file_the_job_was_at(cleaner: FilesCleaner) -
     """What is listed stays listed; files that came since are another job's."""
     cleaner.tick_store.away = True
     cleaner.start("all", FilesSource(str(cleaner.root)))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while cleaner.store.jobs.get("all").state is not JobState.WAITING:
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -296,7 +296,7 @@ def test_a_restart_goes_on_with_the_file_the_job_was_at(cleaner: FilesCleaner) -
         assert (job.balance.rows_in, job.balance.holds) == (ROWS, True)
         assert again.auditor.audit(job) == job.balance
     finally:
-        again.runner.stop(timeout_seconds=10)
+        again.runner.stop(timeout_seconds=60)
         again.store.close()
 
 

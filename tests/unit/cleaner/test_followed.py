@@ -32,7 +32,7 @@ CSV = SourceSpec(format=Format.CSV)
 PLAIN_CSV = SourceSpec(format=Format.CSV, csv=CsvDialect(names=("ts", "price")))
 JSONL = SourceSpec(format=Format.JSONL)
 LOG = SourceSpec(format=Format.JSONL, prefix=Prefix(names=("received",)))
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 60.0
 
 
 class FinishedError(Exception):
@@ -350,6 +350,43 @@ def test_copy_and_truncate_loses_nothing_that_was_copied(live: Live, while_away:
         rotate()
     live.append(lines(4))
     live.play(live.until(rows(1, 2, 3, 4)))
+
+
+def test_what_was_copied_and_cut_before_a_line_of_it_was_read_is_read_from_its_copy(
+    live: Live,
+) -> None:
+    """The file was open already, with nothing in it but a header, or nothing at all."""
+
+    def rotate(name: str) -> None:
+        time.sleep(0.02)
+        shutil.copy(live.path, live.path.with_name(name))
+        os.truncate(live.path, 0)
+
+    def script() -> Generator[None, None, None]:
+        live.append(HEADER)
+        yield from quiet()
+        live.append(lines(1, 2))
+        rotate("live.csv.9")
+        live.append(lines(3))
+        yield from live.until(rows(1, 2, 3))
+        rotate("live.csv.8")
+        yield from quiet()
+        live.append(lines(4, 5))
+        rotate("live.csv.7")
+        live.append(lines(6))
+        rotate("live.csv.6")
+        live.append(lines(7))
+        yield from live.until(rows(*range(1, 8)))
+        rotate("live.csv.5")
+        yield from quiet()
+        live.append(lines(8))
+        rotate("live.csv.4")
+        # Nothing is written any more.
+        yield from live.until(rows(*range(1, 9)))
+        yield from quiet()
+
+    live.play(script())
+    assert live.rows == rows(*range(1, 9))
 
 
 def test_a_file_that_is_removed_is_awaited_again(live: Live) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tickmesh.decoding.decoded import DecodeError, Position
@@ -42,7 +43,10 @@ class _Cursor:
         noticed_at: Since when it is quiet without its name; monotonic seconds.
         noticed_bytes: Its size then.
         waited_bytes: Its size when it was found to end within a record.
+        seen: Its size and times when no record was found in it yet.
         is_gone: Whether it was told that nothing has the name.
+        first: Finds the file that is to be read here. Asked again when the first bytes were taken:
+            until then, nothing of the file tells that it was copied and cut meanwhile.
     """
 
     generation: Generation
@@ -52,7 +56,9 @@ class _Cursor:
     noticed_at: float | None = None
     noticed_bytes: int = 0
     waited_bytes: int = -1
+    seen: tuple[int, int, int] | None = None
     is_gone: bool = False
+    first: Callable[[], Generation | None] | None = None
 
 
 class FollowedRecords:
@@ -176,16 +182,13 @@ class FollowedRecords:
         beginning = self._identity.signature
         awaits_first = start is None and awaited_since(beginning) is not None
         cursor = None if awaits_first else self._reopen(Place.parse(start or beginning))
+        # The file that was left last, until something of the one after it was read.
+        behind: Generation | None = None
         wait_seconds = _SHORTEST_WAIT_SECONDS
         try:
             while True:
                 if cursor is None:
-                    found = (
-                        self._family.open_first(beginning)
-                        if awaits_first
-                        else self._family.open_present()
-                    )
-                    cursor = _begin(found) if found else None
+                    cursor = self._open(behind, beginning if awaits_first else "")
                 if cursor is not None:
                     awaits_first = False
                     came = False
@@ -193,19 +196,59 @@ class FollowedRecords:
                         came = True
                         yield batch
                     if came:
+                        if behind is not None:
+                            behind.close()
+                            behind = None
                         wait_seconds = _SHORTEST_WAIT_SECONDS
                         continue
                     if self._is_left(cursor):
                         if not self._is_truncated(cursor):
                             yield from self._rest(cursor, batch_records)
+                        left = cursor.generation
                         cursor = self._go_on_from(cursor)
+                        if behind is not None:
+                            behind.close()
+                        behind = left
                         continue
                 yield Quiet("" if cursor else f"waits for {self.name}, which is not there")
                 self._wait(wait_seconds)
                 wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
         finally:
-            if cursor is not None:
-                cursor.generation.close()
+            for held in (behind, cursor.generation if cursor is not None else None):
+                if held is not None:
+                    held.close()
+
+    def _open(self, behind: Generation | None, beginning: str) -> _Cursor | None:
+        """The file to go on with when none is open: the first one, or the one after another."""
+        if behind is not None:
+            return self._begin_first(partial(self._family.successor, behind))
+        if beginning:
+            return self._begin_first(partial(self._family.open_first, beginning))
+        present = self._family.open_present()
+        return _begin(present) if present else None
+
+    @staticmethod
+    def _begin_first(first: Callable[[], Generation | None]) -> _Cursor | None:
+        found = first()
+        if found is None:
+            return None
+        cursor = _begin(found)
+        cursor.first = first
+        return cursor
+
+    @staticmethod
+    def _turns_back(cursor: _Cursor) -> bool:
+        """Whether another file is to be read before the one of the cursor; it stands there then."""
+        found = cursor.first() if cursor.first is not None else None
+        if found is None:
+            return False
+        if found.key == cursor.generation.key:
+            found.close()
+            return False
+        cursor.generation.close()
+        cursor.generation, cursor.mark = found, found.mark(upto=0)
+        cursor.seen = None
+        return True
 
     def _reopen(self, place: Place) -> _Cursor | None:
         """Where reading stopped; the present file where that is not to be found any more."""
@@ -231,21 +274,28 @@ class FollowedRecords:
             return
         position = cursor.position
         if position is None:
+            # Cut and written anew to the same size, it has another time; within a tick of the
+            # clock, another size.
+            seen = (generation.size_bytes, *generation.last_changed_ns)
+            if seen == cursor.seen:
+                return
+            cursor.seen = seen
             head = window(generation, Position())
             position = self._lines.first_record(head, is_whole=cursor.is_final)
             if position is None:
-                cursor.waited_bytes = len(head)
+                self._turns_back(cursor)
                 return
         data = window(generation, position)
         # Looked at after the bytes were taken: what was cut off and written anew is not in them.
-        if self._is_truncated(cursor):
+        if self._is_truncated(cursor) or (cursor.position is None and self._turns_back(cursor)):
             return
         whole = self._lines.whole_bytes(data)
         end = position.offset + whole
         if not whole and len(data) == BATCH_BYTES:
             end = long_line_end(generation, position.offset + len(data))
         if end <= position.offset:
-            cursor.waited_bytes = position.offset + len(data)
+            if cursor.position is not None:
+                cursor.waited_bytes = position.offset + len(data)
             return
         cursor.position = position
         cursor.mark = generation.mark(upto=end)
@@ -324,7 +374,7 @@ class FollowedRecords:
         return is_quiet and (present.size_bytes > 0 or self._family.has_later(cursor.generation))
 
     def _go_on_from(self, cursor: _Cursor) -> _Cursor | None:
-        """The cursor behind a file that is left."""
+        """The cursor behind a file that is left, which stays open."""
         generation = cursor.generation
         offset = cursor.position.offset if cursor.position else 0
         following = None
@@ -337,11 +387,9 @@ class FollowedRecords:
                 present = self._family.open_present()
                 following = _begin(present) if present else None
         else:
-            found = self._family.successor(generation)
+            following = self._begin_first(partial(self._family.successor, generation))
             if not cursor.is_final:
                 self._note("ROTATED", f"{self.name} was rotated after {offset:,} bytes, all read")
-            following = _begin(found) if found else None
-        generation.close()
         return following
 
 

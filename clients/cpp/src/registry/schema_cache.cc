@@ -80,6 +80,12 @@ std::shared_ptr<const Timeline> SchemaCache::TimelineOf(std::string_view subject
   return found == nullptr ? nullptr : *found;
 }
 
+std::shared_ptr<const Timeline> SchemaCache::Held(std::string_view subject) {
+  const Reading reading(this);
+  const auto* found = timelines_.Find(subject);
+  return found == nullptr ? nullptr : *found;
+}
+
 SchemaPointer SchemaCache::ById(std::int32_t schema_id) {
   const Reading reading(this);
   const SchemaPointer* found = by_id_.Find(schema_id);

@@ -74,6 +74,9 @@ class SchemaCache {
   /// The subject's timeline, null if it is not held; counts a hit or a miss.
   std::shared_ptr<const Timeline> TimelineOf(std::string_view subject);
 
+  /// The subject's timeline, null if it is not held; counts nothing.
+  std::shared_ptr<const Timeline> Held(std::string_view subject);
+
   /// A held version that carries a schema id or fingerprint; counts a hit or a miss.
   SchemaPointer ById(std::int32_t schema_id);
   SchemaPointer ByFingerprint(std::string_view fingerprint);

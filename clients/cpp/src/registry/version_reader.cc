@@ -104,7 +104,10 @@ arrow::Result<VersionReader::TimelinePointer> VersionReader::LoadOnce(const std:
   const auto flight = std::make_shared<Flight>();
   place->second = flight;
   lock.unlock();
-  auto outcome = Load(subject, deadline);
+  // Another's load may have landed since this caller found nothing held.
+  TimelinePointer held = cache_->Held(subject);
+  auto outcome =
+      held == nullptr ? Load(subject, deadline) : arrow::Result<TimelinePointer>(std::move(held));
   lock.lock();
   flight->outcome = outcome;
   flights_.erase(subject);

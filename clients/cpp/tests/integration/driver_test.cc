@@ -10,7 +10,11 @@ namespace {
 
 /// Whether a connection can be opened; the peer's answer to the first bytes decides.
 bool Connects(const std::string& address) {
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  grpc::ChannelArguments arguments;
+  // A connection of its own: one that has just failed is not tried again at once.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto channel =
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   grpc_connectivity_state state = channel->GetState(true);
   const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
   while (state != GRPC_CHANNEL_READY && state != GRPC_CHANNEL_TRANSIENT_FAILURE) {

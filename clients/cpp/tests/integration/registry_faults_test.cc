@@ -27,7 +27,7 @@ using testing::kPatience;
 // A stream that says nothing for three of these is left.
 const SchemaCacheOptions kQuick{.progress_interval = seconds(1)};
 // What a call that is to fail by its deadline may take beyond it.
-constexpr seconds kSlack{5};
+constexpr seconds kSlack{15};
 
 ErrorCode CodeOf(const arrow::Status& status) {
   const ErrorDetails* details = GetErrorDetails(status);

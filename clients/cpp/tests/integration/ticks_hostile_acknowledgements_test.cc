@@ -101,7 +101,7 @@ TEST(TickHostilePutTest, AStreamThatEndsWithoutAReasonIsOpenedAgainUntilTheRetry
     ++streams;
     return arrow::Status::OK();
   }});
-  const auto writer = Writer(store, milliseconds(1'000));
+  const auto writer = Writer(store, seconds(5));
   ASSERT_TRUE(writer->Put(Trades(10)).ok());
   const auto failed = writer->Flush(seconds(60)).status();
   EXPECT_EQ(ReasonOf(failed), "STREAM_ENDED") << failed;

@@ -58,7 +58,7 @@ std::unique_ptr<flight::FlightDataStream> Rows(const arrow::RecordBatchVector& b
 arrow::Status ReadOf(const Hostility& hostility) {
   const HostileStore store(hostility);
   const auto client = *TickClient::Connect(store.Here());
-  const auto table = client->Read({.dataset = "ticks.trades", .timeout = 500ms});
+  const auto table = client->Read({.dataset = "ticks.trades"});
   EXPECT_FALSE(table.ok());
   return table.status();
 }

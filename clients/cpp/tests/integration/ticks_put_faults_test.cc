@@ -64,7 +64,7 @@ TEST_F(TicksPutFaultsTest, T4_WhatACutConnectionLeftUnknownIsSentAgainAndStoredO
   ASSERT_TRUE(writer->Put(Trades(10)).ok());
   ASSERT_TRUE(writer->Flush(seconds(30)).ok());
   // The rows arrive; the acknowledgement is still on its way when the connection ends.
-  Break("flight latency 1");
+  Break("flight latency 4");
   ASSERT_TRUE(writer->Put(Trades(10, 10)).ok());
   WaitUntil([&] { return StoredSizes(subject_).size() == 20; });
   EXPECT_EQ(writer->lag_rows(), 10);
@@ -134,7 +134,7 @@ TEST_F(TicksPutFaultsTest, T11_AFullMemoryBoundBlocksPutUntilTheStoreTakesRowsAg
   // Nothing is acknowledged, so that whatever is taken is held.
   std::this_thread::sleep_for(milliseconds(300));
   EXPECT_THAT(taken, Lt(4));
-  EXPECT_EQ(writer->lag_rows(), taken * 10'000);
+  WaitUntil([&] { return writer->lag_rows() == taken * 10'000; });
   Break("flight heal");
   putting.join();
   EXPECT_EQ(writer->Close(seconds(60)).ValueOrDie().rows, 120'000);

@@ -177,8 +177,8 @@ TEST_F(TickTailFaultsTest, T8ASlowConsumerIsToldAndMissesNothing) {
   for (int message = 0; message < 200; ++message, next += 1'000) {
     testing::PutPlainly(subject_, *NotedTrades(1'000, next));
   }
-  // The store tells the slow with its next heartbeat.
-  std::this_thread::sleep_for(3s);
+  // The store tells the slow with its next heartbeat, a second later where it is not held up.
+  std::this_thread::sleep_for(8s);
   const TailRows rest = Take(&tail, next - 100);
   EXPECT_EQ(rest.sizes, Counted(100, next));
   ASSERT_GE(told_.size(), 1u);

@@ -178,13 +178,15 @@ TEST(TailStreamTest, WhatIsQueuedComesBeforeTheEnd) {
   EXPECT_EQ(ReasonOf(stream.Next(std::nullopt).ended), "UNREACHABLE");
 }
 
-TEST(TailStreamTest, SilenceEndsIt) {
-  TailStream stream(std::make_shared<WrittenExchange>(std::vector<WrittenExchange::Step>{}), 30ms,
-                    "store:1");
-  const TailEvent nothing = stream.Next(TailStream::Clock::now());
+TEST(TailStreamTest, SilenceEndsItOnceItsLimitIsReached) {
+  const auto silent = [](std::chrono::milliseconds limit) {
+    return std::make_unique<TailStream>(
+        std::make_shared<WrittenExchange>(std::vector<WrittenExchange::Step>{}), limit, "store:1");
+  };
+  const TailEvent nothing = silent(1h)->Next(TailStream::Clock::now() + 30ms);
   EXPECT_FALSE(nothing.message.has_value());
   EXPECT_TRUE(nothing.ended.ok());
-  EXPECT_EQ(ReasonOf(stream.Next(std::nullopt).ended), "TAIL_SILENT");
+  EXPECT_EQ(ReasonOf(silent(30ms)->Next(std::nullopt).ended), "TAIL_SILENT");
 }
 
 /// A tail over exchanges that are written down, one a stream.
