@@ -192,6 +192,22 @@ def test_what_no_retry_mends_is_raised(ticks: TickClient) -> None:
         next(tail)
 
 
+def test_a_tail_that_is_closed_while_it_opens_its_stream_ends(
+    ticks: TickClient, subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks.put(subject, trades(5))
+    tail = ticks.tail(subject)
+    options = ticks._connection.options
+
+    def closing() -> object:
+        tail.close()
+        return options()
+
+    monkeypatch.setattr(ticks._connection, "options", closing)
+    assert list(tail) == []
+    assert tail.interruptions == 0
+
+
 def test_a_tail_is_ended_from_another_thread(ticks: TickClient, subject: str) -> None:
     ticks.put(subject, trades(5))
     tail = ticks.tail(subject)
