@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 import uuid
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -280,6 +282,16 @@ def kill(mesh: Mesh, service: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def nobody_at(address: str) -> Iterator[None]:
+    """Whoever else is given this port by chance would answer for the one that is gone."""
+    host, _, port = address.rpartition(":")
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((host, int(port)))  # and does not listen
+        yield
+
+
 def test_with_the_registry_killed_known_versions_go_on_also_after_a_restart(
     tmp_path: Path,
 ) -> None:
@@ -291,7 +303,7 @@ def test_with_the_registry_killed_known_versions_go_on_also_after_a_restart(
         storing = Mesh(
             tmp_path / "store", services=("tickstore",), free_ports=True, settings=settings
         )
-        with storing, RegistryClient(address) as registry:
+        with storing, RegistryClient(address) as registry, ExitStack() as until_the_end:
             registry.register(name, trades_schema())
             client = flight.connect(f"grpc://{storing.addresses['tickstore']['flight']}")
             put(client, name, trades(2))
@@ -300,6 +312,7 @@ def test_with_the_registry_killed_known_versions_go_on_also_after_a_restart(
             # As a crash: the supervisor is stopped before it brings the registry back.
             kill(governing, "registry")
             governing.stop()
+            until_the_end.enter_context(nobody_at(address))
             newer = trades(2).append_column("venue", pa.array(["ARCX"] * 2))
             put(client, name, newer)
             check_without_registry(client, name)

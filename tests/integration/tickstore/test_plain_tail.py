@@ -116,7 +116,7 @@ def test_an_idle_tail_beats_and_a_reader_that_leaves_gives_its_place_back(
 
 def opened(client: flight.FlightClient, subject: str) -> Generator[pa.RecordBatch, None, None]:
     """A tail that gave its history, once there is a place for it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         batches = tail(client, subject)
         try:

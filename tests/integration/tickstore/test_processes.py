@@ -15,12 +15,14 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from pyarrow import flight
 
+from tests.integration.tickstore.test_plain_flight import acknowledgement_of
 from tests.support.governed_ticks import decoded, trades, trades_schema
 from tickmesh.api.tickstore.v1 import commands_pb2
 from tickmesh.errors import UnavailableError
 from tickmesh.registry import RegistryClient
 from tickmesh.ticks import TickClient
 from tickmesh_serving.mesh import Mesh
+from tickmesh_serving.supervision import KILL_AFTER_SECONDS
 from tickmesh_tickstore.commands import pack
 
 if TYPE_CHECKING:
@@ -88,9 +90,7 @@ def test_t2_what_was_acknowledged_survives_kill_9(own_mesh: Mesh, own_ticks: Tic
     acknowledged = 0
     for number in range(50):
         writer.write_table(trades(20, start_ns=number * 1_000_000))
-        told = commands_pb2.PutAcknowledgement.FromString(reader.read().to_pybytes())  # type: ignore[attr-defined]  # the stubs take it for a reader of batches
-        assert told.state == commands_pb2.ACKNOWLEDGEMENT_LEVEL_DURABLE
-        acknowledged = told.rows
+        acknowledged = acknowledgement_of(reader, number + 1).rows
     kill(own_mesh, "tickstore")
     rows = decoded(read_again(own_ticks))
     sent = decoded(
@@ -203,26 +203,31 @@ def test_a_stop_tells_tails_where_to_resume_and_ends_in_spite_of_idle_puts(
     del idle
 
 
-def test_t11_a_stop_does_not_wait_for_puts_that_have_nothing_under_way(
-    own_mesh: Mesh, own_ticks: TickClient
-) -> None:
+def test_t11_a_stop_does_not_wait_for_puts_that_have_nothing_under_way(tmp_path: Path) -> None:
     """Only their clients could end them; all they sent is stored and acknowledged."""
-    client = flight.connect(f"grpc://{own_mesh.addresses['tickstore']['flight']}")
-    table = trades(10)
-    puts = [
-        client.do_put(flight.FlightDescriptor.for_path(SUBJECT), table.schema) for _ in range(3)
-    ]
-    for writer, _ in puts[1:]:
-        writer.write_table(table)
-    eventually(lambda: own_ticks.datasets() != [] and own_ticks.read(SUBJECT).num_rows == 20)
-    started = time.monotonic()
-    own_mesh.stop()
-    # Far from drain_seconds, which is 10 by default.
-    assert time.monotonic() - started < 7
-    log = (own_mesh.home / "logs" / "tickstore.log").read_text()
-    assert "server.stopped" in log
-    assert "terminate called" not in log
-    del puts
+    settings = {"tickstore.serving.drain_seconds": "60"}
+    services = ("registry", "tickstore")
+    with Mesh(tmp_path, services=services, free_ports=True, settings=settings) as mesh:
+        with RegistryClient(mesh.addresses["registry"]["grpc"]) as registry:
+            registry.register(SUBJECT, trades_schema())
+        addresses = mesh.addresses["tickstore"]
+        client = flight.connect(f"grpc://{addresses['flight']}")
+        table = trades(10)
+        puts = [
+            client.do_put(flight.FlightDescriptor.for_path(SUBJECT), table.schema) for _ in range(3)
+        ]
+        for writer, _ in puts[1:]:
+            writer.write_table(table)
+        with TickClient(addresses["grpc"], flight_address=addresses["flight"]) as ticks:
+            eventually(lambda: ticks.datasets() != [] and ticks.read(SUBJECT).num_rows == 20)
+        started = time.monotonic()
+        mesh.stop()
+        # Far from drain_seconds; a store that waited for that would have been killed by now.
+        assert time.monotonic() - started < KILL_AFTER_SECONDS
+        log = (tmp_path / "logs" / "tickstore.log").read_text()
+        assert "server.stopped" in log
+        assert "terminate called" not in log
+        del puts
 
 
 def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) -> None:
@@ -240,17 +245,27 @@ def test_t8_a_slow_consumer_is_told_and_goes_on_without_a_gap(tmp_path: Path) ->
             writer, reader = client.do_exchange(descriptor)
             one = commands_pb2.TailControl(credits=1).SerializeToString()
             writer.write_metadata(pa.py_buffer(one))
-            first = reader.read_chunk().data
-            assert first is not None
-            ticks.put(SUBJECT, trades(500, start_ns=10**9))
+            put, seen = [trades(10)], []
+
+            def read_and_put_more() -> None:
+                # What is sent before the one credit is heard costs none: each batch that comes is
+                # followed by more rows than a reader may be behind.
+                while True:
+                    data = reader.read_chunk().data
+                    if data is not None and data.num_rows:
+                        seen.append(data)
+                        put.append(trades(500, start_ns=len(put) * 10**9))
+                        ticks.put(SUBJECT, put[-1])
+                    writer.write_metadata(
+                        pa.py_buffer(commands_pb2.TailControl().SerializeToString())
+                    )
+
             with pytest.raises(flight.FlightUnavailableError) as told:
-                read_to_the_end(writer, reader, answers=True)
+                read_and_put_more()
             info = error_details_pb2.ErrorInfo()
             status = status_pb2.Status.FromString(told.value.extra_info)
             assert any(detail.Unpack(info) for detail in status.details)
             assert info.reason == "SLOW_CONSUMER"
             with ticks.tail(SUBJECT, after=info.metadata["positionToken"]) as tail:
                 rest = next(tail).batch
-    assert decoded(pa.Table.from_batches([first, rest])).equals(
-        decoded(pa.concat_tables([trades(10), trades(500, start_ns=10**9)]))
-    )
+    assert decoded(pa.Table.from_batches([*seen, rest])).equals(decoded(pa.concat_tables(put)))

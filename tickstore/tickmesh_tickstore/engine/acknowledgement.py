@@ -8,6 +8,9 @@ from typing import Protocol
 
 __all__ = ["Answer", "AppendFuture", "Appended", "Settlement"]
 
+_PLACING = threading.Lock()
+"""Held to put an event in place: whoever else waits is to wait for the same one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Appended:
@@ -99,7 +102,8 @@ class AppendFuture:
         """
         if self._appended is None and self._error is None:
             # The event is in place before the state is looked at again: no wake-up is lost.
-            event = self._received_event = self._received_event or threading.Event()
+            with _PLACING:
+                event = self._received_event = self._received_event or threading.Event()
             if self._appended is None and self._error is None and not event.wait(timeout_seconds):
                 raise TimeoutError
         return self._answer()
@@ -112,7 +116,8 @@ class AppendFuture:
             TickStoreError: The rows are not stored.
         """
         if not self.done():
-            event = self._event = self._event or threading.Event()
+            with _PLACING:
+                event = self._event = self._event or threading.Event()
             if not self.done() and not event.wait(timeout_seconds):
                 raise TimeoutError
         return self._answer()

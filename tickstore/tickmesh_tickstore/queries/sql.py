@@ -437,6 +437,9 @@ class _Statement:
                     None if wanted is None else filter_from_json(wanted),
                 )
             )
+        except GeneratorExit:
+            # Nobody takes more rows: the worker needs none or is gone, and why is told elsewhere.
+            raise
         except BaseException as error:
             self._failure = self._failure or error
             self._process.end()

@@ -56,18 +56,22 @@ class TickConnection:
 
     def call(self, method: str, request: Any, *, timeout_seconds: float) -> Any:
         """Call one method of TickStoreService."""
-        if self._channel is None:
-            self._channel = open_channel(
-                self.address,
-                self._credentials,
-                asynchronous=False,
-                call_attempts=self._call_attempts,
-            )
-        stub: Callable[..., Any] = getattr(TickStoreServiceStub(self._channel), method)
+        stub: Callable[..., Any] = getattr(TickStoreServiceStub(self._control()), method)
         try:
             return stub(request, timeout=timeout_seconds, metadata=((REQUEST_ID, _new_id()),))
         except grpc.RpcError as error:
             raise error_from_rpc(error, address=self.address) from None
+
+    def _control(self) -> grpc.Channel:
+        with self._opening:
+            if self._channel is None:
+                self._channel = open_channel(
+                    self.address,
+                    self._credentials,
+                    asynchronous=False,
+                    call_attempts=self._call_attempts,
+                )
+            return self._channel
 
     def options(self, *, timeout_seconds: float | None = None) -> Any:
         """Options of one Flight call: its request id and, where it has one, its deadline."""
@@ -88,9 +92,9 @@ class TickConnection:
         with self._opening:
             while self._flights:
                 self._flights.popitem()[1].close()
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
 
 
 def _new_id() -> str:

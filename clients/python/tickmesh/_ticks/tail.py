@@ -91,8 +91,9 @@ class Tail:
     def close(self) -> None:
         """End the iteration. Safe to call twice and from any thread."""
         self._closed.set()
-        if self._reader is not None:
-            self._reader.cancel()
+        reader = self._reader
+        if reader is not None:
+            reader.cancel()
 
     def _run(self) -> Iterator[TailBatch]:
         pause = _FIRST_PAUSE_SECONDS
@@ -128,9 +129,12 @@ class Tail:
                 command_descriptor(self._command), self._connection.options()
             )
             self._reader = reader
-            credits_left = _CREDITS
-            writer.write_metadata(_control(_CREDITS, self.position))
             try:
+                if self._closed.is_set():
+                    # While the stream was opened: `close` found none to cancel.
+                    return
+                credits_left = _CREDITS
+                writer.write_metadata(_control(_CREDITS, self.position))
                 for chunk in reader:
                     if chunk.app_metadata is None:
                         continue

@@ -23,7 +23,7 @@ from tickmesh_tickstore.engine import DiskEngine
 
 _ROWS = 300
 _ROUNDS = 3
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 60.0
 _BALLAST_BYTES = 1_500_000
 LIMITS = EngineLimits(log_bytes=100_000)
 

@@ -64,7 +64,7 @@ class Strace:
         """Let every call be what it is."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(10)
+            self._process.wait(60)
 
 
 @dataclass
