@@ -13,7 +13,7 @@ import structlog
 from tickmesh_registry.domain.errors import StoreUnavailableError
 
 from .postgres_cluster import TRY_LOCK_SHARED_FOR_SERVING
-from .postgres_session import unavailable_on_failure
+from .postgres_session import DRIVER_ERRORS, unavailable_on_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -83,7 +83,7 @@ class CommitListener:
                     return
             try:
                 await connection.execute("SELECT 1")
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, TimeoutError, asyncpg.PostgresError, *DRIVER_ERRORS):
                 return
 
     async def _listen_again(self) -> tuple[asyncpg.Connection, asyncio.Event]:

@@ -66,6 +66,11 @@ _PASSING_STATES = frozenset({_LOCK_NOT_AVAILABLE, "55000"})
 _STATES_OF_ENDED_SESSIONS = frozenset({"25P03", "57P01", "57P02", "08003", "08006"})
 
 
+DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises of itself. The second is what it calls an internal error: being asked for
+something after the server's word that it ends the session, and before the end of its connection."""
+
+
 async def open_connection(
     url: str,
     settings: dict[str, str],
@@ -198,7 +203,7 @@ def unavailable_on_failure() -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, TimeoutError, PoolTimeoutError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, PoolTimeoutError, *DRIVER_ERRORS) as error:
         raise _unavailable() from error
     except asyncpg.PostgresError as error:
         if not _passes(error.sqlstate):
@@ -263,14 +268,13 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None)
         return error.connection_invalidated or state is None or state[:2] in ("08", "57")
-    return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError))
+    return isinstance(error, (OSError, TimeoutError, *DRIVER_ERRORS))
 
 
 def is_session_ended(error: DBAPIError) -> bool:
     """Whether the session is gone, and with it what was not committed.
 
-    A word of the server that it ends a session may reach a driver that asks nothing: what is asked
-    next fails then without a state.
+    What the driver raises of itself has no state.
     """
     state = getattr(error.orig, "sqlstate", None)
     return error.connection_invalidated or state is None or state in _STATES_OF_ENDED_SESSIONS
