@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,12 +113,21 @@ class Saboteur:
         self._history = history
         self._shared = shared
         self._lanes = [(lane, topology.lanes[lane]) for lane in lanes]
+        self._enough = asyncio.Event()
+
+    def end(self) -> None:
+        """Begin no further fault."""
+        self._enough.set()
 
     async def run(self, planned: Sequence[Planned]) -> None:
         """Carry out one course of faults, each after the one before it."""
         began_ns = now_ns()
         for fault in planned:
-            await asyncio.sleep(fault.at_seconds - (now_ns() - began_ns) / 1e9)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(fault.at_seconds - (now_ns() - began_ns) / 1e9):
+                    await self._enough.wait()
+            if self._enough.is_set():
+                return
             if fault.name in PROCESS_FAULTS:
                 await self._on_process(fault)
             elif fault.name in NETWORK_FAULTS:

@@ -53,6 +53,9 @@ LANES = 5
 WRITERS = 8
 _MIN_WRITES_A_SECOND = 5.0
 _MIN_DELIVERIES_A_SECOND = 50.0
+_LONGEST = 4.0
+"""Times the seconds asked for: so long a busy machine has to reach the floor of a run."""
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Settings:
     """What a run is asked to be.
 
     Attributes:
-        seconds: How long faults last.
+        seconds: How long faults last; longer where little happens, up to `_LONGEST` times that.
         seed: Of everything that is drawn.
         watchers: Plain ones; our own clients and idle ones come on top.
         replicas: On a store that several processes may write.
@@ -102,14 +105,10 @@ class Report:
     @property
     def invalid(self) -> list[str]:
         """Why the run says nothing, if it does."""
-        counts, seconds = self.counts, self.settings.seconds
         reasons = []
         if self.evidence.log.unread:
             reasons.append(f"{len(self.evidence.log.unread)} revisions were compacted unread")
-        if counts["writes"].get("ok", 0) < _MIN_WRITES_A_SECOND * seconds:
-            reasons.append(f"fewer than {_MIN_WRITES_A_SECOND:g} writes a second")
-        if counts["deliveries"] < _MIN_DELIVERIES_A_SECOND * seconds:
-            reasons.append(f"fewer than {_MIN_DELIVERIES_A_SECOND:g} deliveries a second")
+        reasons += _below_floor(self.evidence.history, self.settings.seconds)
         if not any(True for _ in self.evidence.history.of(Converged)):
             reasons.append("no watcher was asked to converge")
         return reasons
@@ -131,6 +130,18 @@ class Report:
                 "ok": self.ok,
             }
         )
+
+
+def _below_floor(history: History, seconds: float) -> list[str]:
+    """What there has to be more of before a run of so many seconds says anything."""
+    written = sum(1 for write in history.of(Write) if write.outcome == "ok")
+    delivered = sum(len(response.events) for response in history.of(WatchResponded))
+    reasons = []
+    if written < _MIN_WRITES_A_SECOND * seconds:
+        reasons.append(f"fewer than {_MIN_WRITES_A_SECOND:g} writes a second")
+    if delivered < _MIN_DELIVERIES_A_SECOND * seconds:
+        reasons.append(f"fewer than {_MIN_DELIVERIES_A_SECOND:g} deliveries a second")
+    return reasons
 
 
 async def run(settings: Settings, home: Path) -> Report:
@@ -211,7 +222,7 @@ async def _live(
     saboteur = Saboteur(topology, broken, shared, history)
     plans = plan(
         random.Random(rng.random()),
-        seconds=settings.seconds,
+        seconds=_LONGEST * settings.seconds,
         replicas=settings.replicas,
         lanes=len(broken),
         shared=shared is not None,
@@ -225,6 +236,12 @@ async def _live(
         async with _running(lives), asyncio.TaskGroup() as faults:
             for planned in plans.values():
                 faults.create_task(saboteur.run(planned))
+            await asyncio.sleep(settings.seconds)
+            for _ in range(round((_LONGEST - 1) * settings.seconds / _LOOK_SECONDS)):
+                if not _below_floor(history, settings.seconds):
+                    break
+                await asyncio.sleep(_LOOK_SECONDS)
+            saboteur.end()
         await saboteur.heal()
         await archive.read_surely()
         target = archive.log.revision
