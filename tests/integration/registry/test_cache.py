@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from tests.support.registry_process import RegistryProcess, StartRegistry, Stub
 
+# A registry waits 50 ms for Redis: a busy machine needs many starts until all calls are in time.
+pytestmark = pytest.mark.timeout(900)
+
 _SUBJECTS = 24
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 400.0
 
 
 @pytest.fixture
