@@ -33,6 +33,7 @@ class CuttingProxy:
         freezes_after: After how many pieces of all connections nothing passes any more in either
             direction, until it is thawed; none for never.
         frozen: Set when nothing passes.
+        ends_late_seconds: How long a client has a server's last word before the connection's end.
         refuses: Whether every connection is cut off at once.
         cuts: How many connections were cut off at a commit or for `requests_left`.
     """
@@ -45,6 +46,7 @@ class CuttingProxy:
         self.frozen = asyncio.Event()
         self._passing = asyncio.Event()
         self._passing.set()
+        self.ends_late_seconds = 0.0
         self.refuses = False
         self.cuts = 0
         self.port = 0
@@ -129,4 +131,5 @@ class CuttingProxy:
                             chunk += await reader.read(_CHUNK)
                 writer.write(chunk)
                 await writer.drain()
+        await asyncio.sleep(self.ends_late_seconds)
         writer.close()
