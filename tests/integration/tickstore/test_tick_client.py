@@ -112,6 +112,32 @@ def test_differing_dictionaries_are_joined(ticks: TickClient, subject: str) -> N
     assert symbols == ["IBM"] * 4 + ["AAPL"] * 4 + ["MSFT"] * 4
 
 
+def test_dictionaries_with_more_values_than_their_indices_tell_apart_go_one_by_one(
+    ticks: TickClient, subject: str
+) -> None:
+    with ticks.writer(subject) as writer:
+        for number in range(10):
+            values = ["IBM", *(f"unused-{number}-{place}" for place in range(50))]
+            column = pa.DictionaryArray.from_arrays(pa.array([0] * 5, pa.int8()), pa.array(values))
+            writer.put(trades(5, start_ns=number).set_column(1, "symbol", column))
+        assert writer.flush(timeout_seconds=60).rows == 50
+    assert decoded(ticks.read(subject)).column("symbol").to_pylist() == ["IBM"] * 50
+
+
+def test_a_writer_whose_thread_fails_tells_those_who_wait(
+    ticks: TickClient, subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise MemoryError("no room")
+
+    writer = ticks.writer(subject)
+    monkeypatch.setattr("tickmesh._ticks.writer._joined", broken)
+    writer.put(trades(5))
+    with pytest.raises(MemoryError, match="no room"):
+        writer.flush(timeout_seconds=60)
+    writer.abandon()
+
+
 def test_t6_types_at_their_edges_come_back_equal(
     ticks: TickClient, registry: RegistryClient
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
@@ -118,7 +119,7 @@ class TickWriter:
         self._closing = False
         self._attempt = 0
         self._give_up_at = 0.0
-        self._failure: TickmeshError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="tick-writer", daemon=True)
         self._thread.start()
 
@@ -255,8 +256,8 @@ class TickWriter:
         while self._wait_for_work():
             try:
                 self._send(self._open())
-            except TickmeshError as error:
-                if not self._may_retry(error):
+            except Exception as error:  # noqa: BLE001 - told to those who put and who wait
+                if not (isinstance(error, TickmeshError) and self._may_retry(error)):
                     with self._changed:
                         self._failure = error
                         self._changed.notify_all()
@@ -300,21 +301,21 @@ class TickWriter:
             self._changed.wait_for(lambda: self._closing or self._stream_ended or self._waiting)
             if self._closing or self._stream_ended:
                 return None
-            parts = [self._waiting.popleft()]
-            self._unacknowledged_since.append(self._waiting_since.popleft())
-            rows, size = parts[0].num_rows, parts[0].nbytes
-            while self._waiting:
-                rows += self._waiting[0].num_rows
-                size += self._waiting[0].nbytes
-                if rows > MAX_MESSAGE_ROWS or size > MAX_MESSAGE_BYTES:
+            rows = size = count = 0
+            for part in self._waiting:
+                rows += part.num_rows
+                size += part.nbytes
+                if count and (rows > MAX_MESSAGE_ROWS or size > MAX_MESSAGE_BYTES):
                     break
-                parts.append(self._waiting.popleft())
+                count += 1
+            parts, batch = _joined(list(islice(self._waiting, count)))
+            self._unacknowledged_since.append(self._waiting_since[0])
+            for _ in parts:
+                self._waiting.popleft()
                 self._waiting_since.popleft()
             self._sequence += 1
-            batch = parts[0] if len(parts) == 1 else _joined(parts)
-            held = sum(part.nbytes for part in parts)
             self._unacknowledged.append((self._sequence, batch))
-            self._sizes.append(held)
+            self._sizes.append(sum(part.nbytes for part in parts))
             return self._sequence, batch
 
     def _acknowledged(self, ack: Acknowledgement, duplicates_before: int) -> None:
@@ -359,7 +360,17 @@ class TickWriter:
         return True
 
 
-def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """One batch of several; dictionaries that differ are unified."""
-    (batch,) = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
-    return batch
+def _joined(parts: list[pa.RecordBatch]) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
+    """The first of the parts that fit into one batch, and that batch; dictionaries are unified.
+
+    Those that differ by more values than their indices can tell apart do not fit.
+    """
+    while len(parts) > 1:
+        try:
+            table = pa.Table.from_batches(parts).unify_dictionaries()
+        except pa.ArrowInvalid:
+            parts = parts[: len(parts) // 2]
+            continue
+        (batch,) = table.combine_chunks().to_batches()
+        return parts, batch
+    return parts, parts[0]
