@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -20,7 +21,7 @@ namespace {
 
 namespace registry = api::registry::v1;
 
-constexpr std::chrono::seconds kCallTimeout{30};
+constexpr std::chrono::seconds kCallTimeout{60};
 
 std::shared_ptr<grpc::ChannelCredentials> Credentials() {
   if (!WantsTls()) return grpc::InsecureChannelCredentials();
@@ -103,12 +104,8 @@ std::string FreshSubject(std::string_view prefix) {
 
 int RegisterSchema(const std::string& subject, const std::string& text,
                    const Registration& registration) {
-  // The call waits for the connection: a server that was killed may be on its way back.
   const auto stub = registry::SchemaRegistryService::NewStub(
       grpc::CreateChannel(FromDriver("REGISTRY"), Credentials()));
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-  context.set_wait_for_ready(true);
   registry::RegisterSchemaRequest request;
   request.set_subject(subject);
   request.set_text(text);
@@ -118,10 +115,21 @@ int RegisterSchema(const std::string& subject, const std::string& text,
     from->set_seconds(registration.effective_from_ns / 1'000'000'000);
     from->set_nanos(static_cast<int>(registration.effective_from_ns % 1'000'000'000));
   }
-  registry::RegisterSchemaResponse response;
-  const grpc::Status status = stub->RegisterSchema(&context, request, &response);
-  if (!status.ok()) throw std::runtime_error("RegisterSchema: " + status.error_message());
-  return response.schema().version();
+  // A server that was killed may be on its way back: the call waits for a connection, and is made
+  // again when the server listens and does not serve yet. The same text twice is one version.
+  const auto deadline = std::chrono::system_clock::now() + kCallTimeout;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    context.set_wait_for_ready(true);
+    registry::RegisterSchemaResponse response;
+    const grpc::Status status = stub->RegisterSchema(&context, request, &response);
+    if (status.ok()) return response.schema().version();
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
+      throw std::runtime_error("RegisterSchema: " + status.error_message());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 std::string TradesSchema(std::string_view more) {
