@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tickmesh_serving.listening import hold_port
+from tests.support.held_port import HeldPort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -33,13 +33,8 @@ listen registry
 @asynccontextmanager
 async def haproxy(directory: Path, addresses: Sequence[str]) -> AsyncIterator[str]:
     """Balance connections over `addresses` while the block runs; yields its own address."""
-    with hold_port() as held:
-        async with _running(directory, addresses, held.getsockname()[1]) as address:
-            yield address
-
-
-@asynccontextmanager
-async def _running(directory: Path, addresses: Sequence[str], port: int) -> AsyncIterator[str]:
+    held_port = HeldPort()
+    port = held_port.number
     servers = "\n".join(f"    server replica{i} {a}" for i, a in enumerate(addresses))
     path = directory / "haproxy.cfg"
     path.write_text(_CONFIGURATION.format(port=port, servers=servers))

@@ -9,12 +9,12 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
+from tests.support.frozen import freeze
 from tests.support.governed_ticks import decoded, trades, trades_schema
 from tests.support.ticks import integers
 from tickmesh.errors import NotFoundError, TickmeshError
@@ -153,18 +153,6 @@ def test_t8_a_filtered_tail_resumes_behind_rows_it_did_not_hand_out(
         with writing(writer, [trades(60).slice(30)]):
             seen += take(tail, 10)
     assert sizes(seen) == [size for size in range(60) if size % 3 == 1]
-
-
-def freeze(pid: int) -> None:
-    """Stop a process where it stands; returns when all of its threads have stopped."""
-    os.kill(pid, signal.SIGSTOP)
-    while any(state != "T" for state in thread_states(pid)):
-        time.sleep(0.01)  # there is nothing to be told of it
-
-
-def thread_states(pid: int) -> list[str]:
-    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return [stat.rpartition(") ")[2][0] for stat in stats]
 
 
 def test_t4_a_writer_tells_how_far_it_is_behind_and_catches_up(
